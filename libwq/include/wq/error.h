@@ -1,0 +1,56 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace wq {
+
+/// Infrastructure failures are exceptions and all derive from this class. What is expected in
+/// the life of a queue (nothing ready, a lease that was lost) is a return value, never an
+/// exception; a caller's mistake (an empty queue name) is `std::invalid_argument`.
+class Error : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Redis could not be reached, or the connection broke or timed out, for longer than the caller's
+/// patience. What was under way may or may not have been carried out.
+class ConnectionError : public Error {
+  using Error::Error;
+};
+
+/// Redis answered with an error. `what()` holds its words.
+class ReplyError : public Error {
+ public:
+  explicit ReplyError(const std::string& message);
+
+  /// The first word of the answer, such as "OOM", "LOADING" or "ERR". The word is found as well
+  /// where Redis before 7.0 wraps it in "Error running script".
+  [[nodiscard]] const std::string& code() const noexcept { return code_; }
+
+  /// True if the same call may succeed later with nothing changed by us: Redis is loading, is a
+  /// replica for the moment, has no memory left, and the like.
+  [[nodiscard]] bool transient() const noexcept;
+
+ private:
+  std::string code_;
+};
+
+/// Redis will keep refusing until somebody changes the configuration: the login, a right, a key
+/// of another type in the way, a server that is too old. Waiting does not help.
+class RefusedError : public ReplyError {
+  using ReplyError::ReplyError;
+};
+
+/// What Redis holds or answers is not what the protocol says: a reply of the wrong shape, or a
+/// queue whose data was lost while it was worked on.
+class ProtocolError : public Error {
+  using Error::Error;
+};
+
+/// A producer found the queue drained, so that workers may be leaving: it was asked not to begin
+/// on a drained queue, or its hold was gone and what it still had to push came too late.
+class DrainedError : public Error {
+  using Error::Error;
+};
+
+}  // namespace wq

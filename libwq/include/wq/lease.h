@@ -1,0 +1,101 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace wq {
+
+/// The lowercase hexadecimal SHA-224 of an item's bytes, as it stands in the names of lease keys.
+using ItemHash = std::array<char, 56>;
+
+/// Computes it, with OpenSSL. Thread-safe.
+[[nodiscard]] ItemHash hash_item(std::string_view item);
+
+[[nodiscard]] inline std::string_view text(const ItemHash& hash) noexcept {
+  return {hash.data(), hash.size()};
+}
+
+/// One item, held by us until it is settled or the lease is lost.
+struct Lease {
+  /// The item: any bytes, possibly none.
+  std::string item;
+  ItemHash hash{};
+  /// Grows with every lease a queue gives out and is never repeated. Hand it to whatever the
+  /// handler writes to, which can then refuse a writer whose fence is lower than one it has seen.
+  std::uint64_t fence = 0;
+  /// Earlier tries at this item that a handler reported as failed.
+  std::uint32_t failures = 0;
+  /// Earlier tries at this item that ended with a lease that ran out.
+  std::uint32_t crashes = 0;
+
+  /// 1 for the first try.
+  [[nodiscard]] std::uint32_t attempt() const noexcept { return failures + crashes + 1; }
+};
+
+/// What is kept about a try that did not succeed.
+struct Failure {
+  /// One word: `error`, `exit`, `signal`, `timeout`, `unpassable`. (`crash` is written by the
+  /// reclaimer.)
+  std::string kind = "error";
+  /// One line for people.
+  std::string message;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  /// The largest resident set of the process that ran, in bytes.
+  std::optional<std::uint64_t> max_rss_bytes;
+  /// The last lines of what it wrote to stderr; any bytes.
+  std::string stderr_tail;
+  /// Who ran it: filled in by `Worker` with its label when empty.
+  std::string worker;
+};
+
+/// What a handler says of an item.
+struct Outcome {
+  enum class Kind {
+    complete,  ///< done: counted, result and follow-ups stored, never handed out again
+    fail,      ///< costs one attempt; tried again after a backoff, or dead when none is left
+    fatal,     ///< no use in trying again: dead at once
+    release,   ///< costs nothing; handed out again after the release delay
+  };
+
+  Kind kind = Kind::complete;
+  /// Stored in the queue's result stream together with the completion, when there is one.
+  std::optional<std::string> result;
+  /// Items pushed onto the same queue together with the completion.
+  std::vector<std::string> follow_ups;
+  /// Why, when kind is `fail` or `fatal`.
+  Failure failure;
+  /// When kind is `release`: how long the item waits, in place of the policy's release delay. Zero
+  /// puts it where it is leased next.
+  std::optional<std::chrono::milliseconds> release_delay;
+
+  [[nodiscard]] static Outcome complete();
+  [[nodiscard]] static Outcome complete(std::string result);
+  [[nodiscard]] static Outcome fail(std::string message);
+  [[nodiscard]] static Outcome fail(Failure failure);
+  [[nodiscard]] static Outcome fatal(std::string message);
+  [[nodiscard]] static Outcome fatal(Failure failure);
+  [[nodiscard]] static Outcome release();
+  [[nodiscard]] static Outcome release(std::chrono::milliseconds delay);
+};
+
+/// A lease and what became of its item.
+struct Settlement {
+  Lease lease;
+  Outcome outcome;
+};
+
+/// What became of a settlement.
+enum class Settled {
+  accepted,  ///< committed, by this call alone
+  lost,      ///< the lease was no longer ours; nothing was written
+  unknown,   ///< the first answer never arrived and the second is `lost`: committed by the first,
+             ///< or lost before. What Redis holds is exact either way.
+};
+
+}  // namespace wq

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/lease.h>
+#include <wq/redis_options.h>
+
+namespace wq {
+
+namespace internal {
+class Session;
+}
+
+/// Everything a queue counts, read in one atomic step.
+struct Counts {
+  /// Made when the first item is seen; empty: the queue has not begun.
+  std::string id;
+  std::uint64_t ready = 0;       ///< waiting to be leased
+  std::uint64_t processing = 0;  ///< leased, or popped and not settled
+  std::uint64_t delayed = 0;     ///< waiting out a backoff or a release delay
+  std::uint64_t dead = 0;        ///< dead letters
+  std::uint64_t producers = 0;   ///< producers that hold the queue open
+  bool paused = false;
+
+  // Totals since the queue began.
+  std::uint64_t pushed = 0;     ///< by our own programs, follow-ups included
+  std::uint64_t leased = 0;     ///< pops, so an item that was tried twice counts twice
+  std::uint64_t completed = 0;  ///< commits
+  std::uint64_t failed = 0;     ///< failures reported by handlers
+  std::uint64_t crashed = 0;    ///< leases that ran out
+  std::uint64_t returned = 0;   ///< items found without a lease and handed back, uncharged
+  std::uint64_t released = 0;   ///< handed back by their holders, uncharged
+  std::uint64_t died = 0;       ///< moves to the dead letters
+  std::uint64_t dropped = 0;    ///< removed by an operator
+  std::uint64_t merged = 0;     ///< equal items that became one among the delayed or the dead
+  std::uint64_t foreign = 0;    ///< leases met that were set by a RedisWQ client
+
+  /// Begun, nothing ready, processing or delayed, and no producer. Dead letters do not count.
+  [[nodiscard]] bool drained() const noexcept {
+    return !id.empty() && ready == 0 && processing == 0 && delayed == 0 && producers == 0;
+  }
+};
+
+/// What we want to know of a server before we trust it with work.
+struct ServerReport {
+  std::string version;           ///< as INFO says, such as "7.0.15"; empty if INFO is not allowed
+  std::string maxmemory_policy;  ///< empty if INFO is not allowed
+
+  /// True if Redis may delete keys of its own accord when memory runs short, and with them work.
+  [[nodiscard]] bool evicts() const noexcept {
+    return !maxmemory_policy.empty() && maxmemory_policy != "noeviction";
+  }
+};
+
+/// One entry of the result stream.
+struct Result {
+  std::string id;  ///< the stream's, such as "1699999999999-0"; later entries have greater ids
+  std::string item;
+  std::string result;
+  std::uint64_t fence = 0;  ///< of the lease under which it was committed
+};
+
+/// What a failed item costs.
+struct RetryPolicy {
+  std::uint32_t max_attempts = 3;  ///< failures until an item is dead
+  std::uint32_t max_crashes = 3;   ///< leases that ran out until an item is dead
+  /// The n-th retry waits a random time between half of and the whole of
+  /// min(backoff_max, backoff_base * 2^(n-1)). At most 24 h.
+  std::chrono::milliseconds backoff_base{std::chrono::seconds{1}};
+  std::chrono::milliseconds backoff_max{std::chrono::minutes{5}};
+  /// How long an item waits that a handler released for later. At most 24 h.
+  std::chrono::milliseconds release_delay{std::chrono::seconds{1}};
+};
+
+/// One queue on one Redis, through one connection that is opened at first use.
+///
+/// Every method waits out a Redis that is away for up to `RedisOptions::patience` and repeats
+/// what it was doing where that is safe, which is said for each. Past the patience, or as soon as
+/// `stop` is requested, it throws `ConnectionError`; `RefusedError` when Redis refuses for good.
+///
+/// Not thread-safe: one object a thread. Objects are cheap; each has a connection of its own.
+class Queue {
+ public:
+  /// The greatest number of items in one call of `lease`, `settle` or `renew`.
+  static constexpr std::size_t kMaxBatch = 1'000;
+
+  /// Does not connect. Throws `std::invalid_argument` for a name that protocol.md refuses (empty,
+  /// or one that collides with our own keys) and for a URL that cannot be read.
+  Queue(std::string name, RedisOptions options, std::stop_token stop = {});
+  ~Queue();
+  Queue(Queue&&) noexcept;
+  Queue& operator=(Queue&&) noexcept;
+
+  [[nodiscard]] const std::string& name() const noexcept;
+
+  /// The random name of this object in the leases it takes; 16 hexadecimal digits.
+  [[nodiscard]] const std::string& session() const noexcept;
+
+  /// What the server says of itself. Throws `RefusedError` if it is older than 6.2.
+  [[nodiscard]] ServerReport server();
+
+  /// One atomic read.
+  [[nodiscard]] Counts counts();
+
+  /// Pops up to `n` items (1 to `kMaxBatch`) and takes their leases for `ttl`. Does not wait for
+  /// items: nothing ready, and a queue that is paused, is an empty result. If the reply to the pop
+  /// is lost, its items return to the queue by themselves after the grace period.
+  [[nodiscard]] std::vector<Lease> lease(std::size_t n, std::chrono::milliseconds ttl);
+
+  /// Settles up to `kMaxBatch` items, each on its own: answers[i] belongs to settlements[i].
+  /// Repeated safely.
+  [[nodiscard]] std::vector<Settled> settle(std::vector<Settlement> settlements,
+                                            const RetryPolicy& policy = {});
+
+  /// Lengthens leases that are still ours to `ttl` from now; answers[i] is false if leases[i] was
+  /// lost. Never takes a lease anew. Repeated safely.
+  [[nodiscard]] std::vector<bool> renew(std::span<const Lease> leases,
+                                        std::chrono::milliseconds ttl);
+
+  /// Up to `n` results whose id is greater than `after` (empty: from the first), oldest first.
+  [[nodiscard]] std::vector<Result> results(std::string_view after, std::size_t n);
+
+ private:
+  std::unique_ptr<internal::Session> session_;
+};
+
+}  // namespace wq

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include <wq/clock.h>
+#include <wq/redis_options.h>
+
+namespace wq {
+
+namespace internal {
+class ReclaimPass;
+}
+
+struct ReclaimerOptions {
+  /// The lease of the workers; a third of it is how often they renew, and how long a reclaimer that
+  /// has just connected leaves them to do so before it takes anything for lost.
+  std::chrono::milliseconds lease{std::chrono::seconds{60}};
+  /// Leases that ran out until an item is dead.
+  std::uint32_t max_crashes = 3;
+  Log log;
+};
+
+/// What a reclaimer did.
+struct ReclaimReport {
+  std::uint64_t reclaimed = 0;  ///< leases that ran out: handed back, charged a crash
+  std::uint64_t died = 0;       ///< the same with no crash left: dead letters now
+  std::uint64_t returned = 0;   ///< items that had no lease: handed back, uncharged
+  std::uint64_t promoted = 0;   ///< delayed items that were due
+  std::uint64_t holds = 0;      ///< holds of producers that were not heard of
+  std::uint64_t foreign = 0;    ///< leases of RedisWQ clients seen for the first time
+
+  [[nodiscard]] bool did_something() const noexcept {
+    return reclaimed + died + returned + promoted + holds > 0;
+  }
+  ReclaimReport& operator+=(const ReclaimReport& other) noexcept;
+};
+
+/// Returns to a queue what dead workers and producers left, in passes. Any number of reclaimers,
+/// with lists as stale as may be, do no harm; more than one is only useless work. Workers elect one
+/// among them, so this is for `wqctl gc` and for queues whose workers are RedisWQ clients.
+///
+/// Not thread-safe.
+class Reclaimer {
+ public:
+  /// Does not connect. Throws `std::invalid_argument` for a bad name or URL.
+  Reclaimer(std::string queue, RedisOptions redis, ReclaimerOptions options = {},
+            std::stop_token stop = {});
+  ~Reclaimer();
+  Reclaimer(const Reclaimer&) = delete;
+  Reclaimer& operator=(const Reclaimer&) = delete;
+
+  /// Looks at everything once. An item without a lease is handed back in the third pass in a row
+  /// that finds it so, at least 5 s after the first; `now` is the time by which this is counted.
+  /// Waits out a Redis that is away; throws `ConnectionError` past the patience or once stopped.
+  ReclaimReport pass(TimePoint now = BootClock::now());
+
+  /// Passes until everything that was to be handed back when it was called is: as long as the
+  /// waiting periods take. Ends early, with what was done, when stopped.
+  ReclaimReport run();
+
+ private:
+  std::unique_ptr<internal::ReclaimPass> pass_;
+  ReclaimerOptions options_;
+  std::stop_token stop_;
+};
+
+}  // namespace wq

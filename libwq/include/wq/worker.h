@@ -1,0 +1,136 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <wq/lease.h>
+#include <wq/log.h>
+#include <wq/queue.h>
+#include <wq/redis_options.h>
+
+namespace wq {
+
+namespace internal {
+class WorkerLoop;
+}
+
+/// One item, as a handler sees it. Valid until the handler returns.
+struct Job {
+  const Lease& lease;
+  std::string_view item;  ///< `lease.item`
+  unsigned slot;          ///< 0 to concurrency - 1, no two at the same time: one device a slot
+  /// Requested when the lease was lost, the timeout passed, or the worker must leave. Return soon
+  /// then: what is returned other than `complete` is replaced by what the reason calls for.
+  std::stop_token stop;
+};
+
+/// Several items at once; one outcome for each, in their order.
+struct Batch {
+  std::span<const Lease> leases;
+  unsigned slot;
+  std::stop_token stop;  ///< as in `Job`; requested when any of the leases was lost
+};
+
+/// Called from `concurrency` threads of the worker's at once. An exception derived from
+/// `std::exception` is a failure with `what()` as its message (for a batch: of each of its items),
+/// except `CannotRun`.
+using Handler = std::function<Outcome(const Job&)>;
+using BatchHandler = std::function<std::vector<Outcome>(const Batch&)>;
+
+/// Thrown by a handler that cannot handle any item at all (its program does not exist): the items
+/// are released uncharged and the worker ends with this error, so that a typo kills no queue.
+class CannotRun : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct WorkerOptions {
+  unsigned concurrency = 1;  ///< handlers running at a time
+  std::size_t batch = 1;     ///< items given to one call of a `BatchHandler`, at most `kMaxBatch`
+  /// How long an item stays ours when we are not heard of. Renewed every third of it while the
+  /// item is here. 100 ms to 24 h.
+  std::chrono::milliseconds lease{std::chrono::seconds{60}};
+  /// How long handlers may go on after `request_stop`.
+  std::chrono::milliseconds grace{std::chrono::seconds{25}};
+  /// How long one call of the handler may take; zero: for ever.
+  std::chrono::milliseconds timeout{0};
+  RetryPolicy retry;
+  /// End as `halted` after this many failures in a row; zero: never.
+  unsigned halt_after = 20;
+  /// Count towards `halt_after` only until the first success.
+  bool halt_only_at_start = true;
+  std::uint64_t max_items = 0;            ///< end after that many items were leased; zero: never
+  std::chrono::milliseconds max_idle{0};  ///< end after waiting for an item so long; zero: never
+  std::chrono::milliseconds wait_open{std::chrono::minutes{10}};  ///< for the queue to begin
+  std::string label;  ///< who we are, for people; default: the host's name
+  Log log;            ///< what the worker does and meets
+};
+
+/// Why `Worker::run` returned.
+enum class WorkerEnd {
+  drained,       ///< every item of the queue is done or dead, and no producer is left
+  stopped,       ///< `request_stop` was called
+  halted,        ///< too many failures in a row
+  max_items,     ///< as asked
+  max_idle,      ///< as asked
+  never_opened,  ///< the queue did not begin within `wait_open`
+};
+
+struct WorkerReport {
+  WorkerEnd end = WorkerEnd::drained;
+  Counts counts;  ///< of the queue, when it was last read
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t released = 0;
+  std::uint64_t lost = 0;     ///< leases lost, settlements refused among them
+  std::uint64_t unknown = 0;  ///< see `Settled::unknown`
+};
+
+/// Leases items, runs the handler on them, settles them in batches, renews leases from a thread
+/// and a connection of its own, and now and then, one worker at a time, returns to the queue what
+/// dead workers left.
+///
+/// How many items it takes ahead of the handlers follows from how long they take: none for items
+/// of a tenth of a second and more, up to a few hundred for tiny ones. An item that was taken
+/// ahead and is not begun within a second is given back.
+class Worker {
+ public:
+  /// Does not connect. Throws `std::invalid_argument` for a bad name, URL or option.
+  Worker(std::string queue, RedisOptions redis, WorkerOptions options, Handler handler);
+  Worker(std::string queue, RedisOptions redis, WorkerOptions options, BatchHandler handler);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Works until there is a reason to end. Ends in this order: no more leases are taken; handlers
+  /// return (told to stop after the grace time); everything is settled or released; the reclaimer,
+  /// then the keeper stop; the worker's entry in the queue is removed. All threads are joined.
+  ///
+  /// Throws `ConnectionError` when Redis was away longer than `RedisOptions::patience`,
+  /// `RefusedError`, `ProtocolError` when the queue's data was lost (its id changed or vanished),
+  /// and what a handler threw as `CannotRun`. Call it once.
+  WorkerReport run();
+
+  /// Makes `run` end: handlers may finish within the grace time. Any thread, any number of times;
+  /// not from a signal handler.
+  void request_stop() noexcept;
+
+  /// The same without the grace time.
+  void request_stop_now() noexcept;
+
+  /// The random name of this worker in leases and in `Q:workers`; 16 hexadecimal digits.
+  [[nodiscard]] const std::string& session() const noexcept;
+
+ private:
+  std::unique_ptr<internal::WorkerLoop> loop_;
+};
+
+}  // namespace wq

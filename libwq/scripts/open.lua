@@ -1,0 +1,26 @@
+-- open: begins a replay session of a producer and takes its hold on the queue. Repeating it before
+-- the first push changes nothing.
+--
+-- KEYS: ready processing delayed stats producers replays replay
+-- ARGV: session, hold in ms, 1 to refuse on a drained queue
+-- RETURNS: 'ok' or 'drained'
+
+local session, hold_ms = ARGV[1], tonumber(ARGV[2])
+local begun = redis.call('HEXISTS', KEYS[4], 'id') == 1
+local waiting = redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) +
+                redis.call('ZCARD', KEYS[3])
+local others = redis.call('ZCARD', KEYS[5])
+if redis.call('ZSCORE', KEYS[5], session) then
+  others = others - 1
+end
+redis.call('ZCARD', KEYS[6])
+if ARGV[3] == '1' and begun and waiting == 0 and others == 0 then
+  return 'drained'
+end
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('DEL', KEYS[7]) -- first, since it is allowed at maxmemory
+redis.call('HSET', KEYS[7], 'floor', 0, 'hold_ms', hold_ms)
+redis.call('ZADD', KEYS[6], now, session)
+redis.call('ZADD', KEYS[5], now + hold_ms, session)
+return 'ok'

@@ -1,0 +1,27 @@
+-- pop: moves items from ready to processing and draws a fence for each. Their leases are set by
+-- the caller, who alone can hash them.
+--
+-- KEYS: ready processing fence stats paused attempts crashes
+-- ARGV: the number of items wanted, an id for the queue in case it has none
+-- RETURNS: {} when nothing is ready or the queue is paused, else
+--          {fence of the last item, 1 if some item failed before, {item, ...}}
+
+if redis.call('EXISTS', KEYS[5]) == 1 then
+  return {}
+end
+-- A key of another type in the way must stop us here, in front of the first write.
+redis.call('LLEN', KEYS[2])
+local begun = redis.call('HEXISTS', KEYS[4], 'id') == 1
+
+-- Redis allows RPOP at maxmemory, and after it the rest of the script.
+local items = redis.call('RPOP', KEYS[1], ARGV[1])
+if not items then
+  return {}
+end
+redis.call('LPUSH', KEYS[2], unpack(items))
+local fence = redis.call('INCRBY', KEYS[3], #items)
+redis.call('HINCRBY', KEYS[4], 'leased', #items)
+if not begun then
+  redis.call('HSET', KEYS[4], 'id', ARGV[2])
+end
+return {fence, redis.call('EXISTS', KEYS[6], KEYS[7]), items}

@@ -1,0 +1,23 @@
+-- promote: moves delayed items that are due to the right end of ready, where they come next.
+--
+-- KEYS: delayed ready
+-- ARGV: how many at most, the longest possible delay in ms
+-- RETURNS: {items moved, ms until the next is due or -1}
+
+redis.call('LLEN', KEYS[2])
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+local moved = 0
+for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])) do
+  if redis.call('ZREM', KEYS[1], item) == 1 then
+    redis.call('RPUSH', KEYS[2], item)
+    moved = moved + 1
+  end
+end
+local longest = now + ARGV[2]
+for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. longest, '+inf',
+                                 'LIMIT', 0, ARGV[1])) do
+  redis.call('ZADD', KEYS[1], longest, item) -- the server's clock went back
+end
+local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+return {moved, first[2] and math.max(0, math.ceil(first[2] - now)) or -1}

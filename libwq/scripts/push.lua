@@ -1,0 +1,70 @@
+-- push: adds items on the left of ready, once per number of a producer's replay session however
+-- often it arrives.
+--
+-- KEYS: ready processing delayed stats producers replays seen replay
+-- ARGV: session, number of this push (from 1), number up to which all are answered, hold in ms,
+--       an id for the queue in case it has none, 1 to skip what was ever pushed so, item...,
+--       and with skipping the 28-byte SHA-224 of each item
+-- RETURNS: the number of items added, or 'nosession' (nothing is known of the session, nothing
+--          was written), 'stale' (answered before, nothing was written), 'holdlost' (our hold is
+--          gone and the queue is drained, nothing was written)
+
+local ready, processing, delayed, stats, producers, replays, seen, replay = unpack(KEYS)
+local session, number, answered, hold_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local once = ARGV[6] == '1'
+local floor, before = unpack(redis.call('HMGET', replay, 'floor', ARGV[2]))
+if not floor then
+  return 'nosession'
+end
+floor = tonumber(floor)
+if before then
+  return tonumber(before)
+end
+if number <= floor then
+  return 'stale'
+end
+local begun = redis.call('HEXISTS', stats, 'id') == 1
+redis.call('ZCARD', replays)
+if not redis.call('ZSCORE', producers, session) and begun and
+   redis.call('LLEN', ready) + redis.call('LLEN', processing) +
+   redis.call('ZCARD', delayed) + redis.call('ZCARD', producers) == 0 then
+  return 'holdlost'
+end
+
+local first, n = 7, #ARGV - 6
+local items
+if once then
+  n = n / 2
+  local known = redis.call('SMISMEMBER', seen, unpack(ARGV, first + n))
+  local fresh, hashes, here = {}, {}, {}
+  for i = 1, n do
+    local hash = ARGV[first + n + i - 1]
+    if known[i] == 0 and not here[hash] then
+      here[hash] = true
+      fresh[#fresh + 1] = ARGV[first + i - 1]
+      hashes[#hashes + 1] = hash
+    end
+  end
+  n = #fresh
+  if n > 0 then
+    redis.call('LPUSH', ready, unpack(fresh))
+    redis.call('SADD', seen, unpack(hashes))
+  end
+else
+  -- The first write, so that at maxmemory the push is refused as a whole.
+  redis.call('LPUSH', ready, unpack(ARGV, first))
+end
+if not begun then
+  redis.call('HSET', stats, 'id', ARGV[5])
+end
+redis.call('HINCRBY', stats, 'pushed', n)
+
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('HSET', replay, ARGV[2], n, 'floor', math.max(floor, answered))
+for old = floor + 1, answered do
+  redis.call('HDEL', replay, old)
+end
+redis.call('ZADD', replays, now, session)
+redis.call('ZADD', producers, now + hold_ms, session)
+return n

@@ -1,0 +1,56 @@
+-- reclaim: hands back items whose lease ran out. The key of a lease outlives the lease by a tail,
+-- so that a lease that ran out is told from one that was never set. The list of items may be
+-- stale: everything is looked at again.
+--
+-- KEYS: processing ready dead crashes failures stats lease...
+-- ARGV: the tail in ms, the longest possible time to live in ms, crashes until an item is dead,
+--       item...
+-- RETURNS: {items back in ready, items that are dead now, {position of each item whose lease was set
+--          by a RedisWQ client, ...}}
+
+local processing, ready, dead, crashes, failures, stats = unpack(KEYS, 1, 6)
+local tail, longest, budget = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local FIXED, ITEMS = 6, 3
+redis.call('LLEN', ready)
+redis.call('ZCARD', dead)
+redis.call('HLEN', crashes)
+redis.call('HLEN', failures)
+redis.call('HEXISTS', stats, 'id')
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+
+local back, buried, merged, foreign = 0, 0, 0, {}
+for i = 1, #KEYS - FIXED do
+  local lease, item = KEYS[FIXED + i], ARGV[ITEMS + i]
+  local holder = redis.call('GET', lease)
+  if holder and not string.find(holder, '#', 1, true) then
+    foreign[#foreign + 1] = i
+  elseif holder then
+    local left = redis.call('PTTL', lease)
+    if left < 0 or left > longest then
+      -- The clock went back, or somebody took the expiry away: it must run out some day.
+      redis.call('PEXPIRE', lease, longest)
+    elseif left <= tail then
+      local removed = redis.call('LREM', processing, -1, item)
+      redis.call('DEL', lease)
+      if removed == 1 then
+        local sha = string.sub(lease, -56)
+        redis.call('HSET', failures, sha, string.format('{"at_ms":%.0f,', now) ..
+          '"kind":"crash","message":"the lease ran out","holder":' .. cjson.encode(holder) .. '}')
+        if redis.call('HINCRBY', crashes, sha, 1) < budget then
+          redis.call('RPUSH', ready, item)
+          back = back + 1
+        else
+          merged = merged + 1 - redis.call('ZADD', dead, now, item)
+          buried = buried + 1
+        end
+      end
+    end
+  end
+end
+if back + buried > 0 then
+  redis.call('HINCRBY', stats, 'crashed', back + buried)
+  redis.call('HINCRBY', stats, 'dead', buried)
+  redis.call('HINCRBY', stats, 'merged', merged)
+end
+return {back, buried, foreign}

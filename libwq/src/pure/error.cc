@@ -1,0 +1,48 @@
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string_view>
+
+#include <wq/error.h>
+
+namespace wq {
+namespace {
+
+constexpr std::array<std::string_view, 12> kTransient = {
+    "BUSY",     "CLUSTERDOWN", "LOADING",  "MASTERDOWN", "MISCONF",   "NOREPLICAS",
+    "NOSCRIPT", "OOM",         "READONLY", "TRYAGAIN",   "UNBLOCKED", "EXECABORT"};
+
+bool is_code(std::string_view word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
+    return std::isupper(c) != 0 || c == '_';
+  });
+}
+
+std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
+
+// Redis before 7.0 answers a failing script with
+// "ERR Error running script (call to f_...): @user_script:3: -OOM command not allowed ...":
+// what counts is the word after the last ": " that looks like a code.
+std::string_view code_of(std::string_view message) {
+  const std::string_view outer = first_word(message);
+  if (message.find("Error running script") != std::string_view::npos) {
+    for (std::size_t at = message.find(": "); at != std::string_view::npos;
+         at = message.find(": ", at + 2)) {
+      std::string_view word = first_word(message.substr(at + 2));
+      if (word.starts_with('-')) word.remove_prefix(1);
+      if (is_code(word)) return word;
+    }
+  }
+  return outer;
+}
+
+}  // namespace
+
+ReplyError::ReplyError(const std::string& message) : Error(message), code_(code_of(message)) {}
+
+bool ReplyError::transient() const noexcept {
+  if (std::find(kTransient.begin(), kTransient.end(), code_) != kTransient.end()) return true;
+  return std::string_view(what()).find("max number of clients reached") != std::string_view::npos;
+}
+
+}  // namespace wq

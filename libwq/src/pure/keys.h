@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include <wq/lease.h>
+
+namespace wq::internal {
+
+/// The keys of a queue that exist once, in the order of `kKeySuffixes`.
+enum class Key : std::size_t {
+  ready,
+  processing,
+  delayed,
+  dead,
+  attempts,
+  crashes,
+  failures,
+  results,
+  stats,
+  fence,
+  producers,
+  workers,
+  replays,
+  reclaimer,
+  paused,
+  seen,
+};
+inline constexpr std::size_t kKeyCount = 16;
+
+/// What follows the queue's name in the name of a key, and the type Redis reports for it.
+struct KeyKind {
+  std::string_view suffix;
+  std::string_view type;
+};
+extern const std::array<KeyKind, kKeyCount> kKeyKinds;
+
+/// The names of a queue's keys. Immutable, so thread-safe.
+class Keys {
+ public:
+  /// Throws `std::invalid_argument` if the name is empty, ends in one of our suffixes, or contains
+  /// `:leased_by_session:` or `:replay:`: its keys could not be told from those of another queue.
+  explicit Keys(std::string queue);
+
+  [[nodiscard]] const std::string& queue() const noexcept { return names_[0]; }
+  [[nodiscard]] const std::string& operator[](Key key) const noexcept {
+    return names_[static_cast<std::size_t>(key)];
+  }
+  /// The key of an item's lease is this and the item's hash.
+  [[nodiscard]] const std::string& lease_prefix() const noexcept { return lease_prefix_; }
+  [[nodiscard]] std::string lease(const ItemHash& hash) const;
+  [[nodiscard]] std::string replay(std::string_view session) const;
+
+  /// True if the name has a hash tag, `{...}` with something in it, so that all keys of the queue
+  /// are on one node of a Redis Cluster.
+  [[nodiscard]] bool has_hash_tag() const noexcept;
+
+ private:
+  std::array<std::string, kKeyCount> names_;
+  std::string lease_prefix_;
+};
+
+}  // namespace wq::internal

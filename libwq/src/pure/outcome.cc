@@ -1,0 +1,50 @@
+#include <utility>
+
+#include <wq/lease.h>
+
+namespace wq {
+namespace {
+
+Outcome failed(Outcome::Kind kind, Failure failure) {
+  Outcome outcome;
+  outcome.kind = kind;
+  outcome.failure = std::move(failure);
+  return outcome;
+}
+
+Failure error(std::string message) {
+  Failure failure;
+  failure.message = std::move(message);
+  return failure;
+}
+
+}  // namespace
+
+Outcome Outcome::complete() { return {}; }
+
+Outcome Outcome::complete(std::string result) {
+  Outcome outcome;
+  outcome.result = std::move(result);
+  return outcome;
+}
+
+Outcome Outcome::fail(std::string message) { return failed(Kind::fail, error(std::move(message))); }
+Outcome Outcome::fail(Failure failure) { return failed(Kind::fail, std::move(failure)); }
+Outcome Outcome::fatal(std::string message) {
+  return failed(Kind::fatal, error(std::move(message)));
+}
+Outcome Outcome::fatal(Failure failure) { return failed(Kind::fatal, std::move(failure)); }
+
+Outcome Outcome::release() {
+  Outcome outcome;
+  outcome.kind = Kind::release;
+  return outcome;
+}
+
+Outcome Outcome::release(std::chrono::milliseconds delay) {
+  Outcome outcome = release();
+  outcome.release_delay = delay;
+  return outcome;
+}
+
+}  // namespace wq

@@ -1,0 +1,253 @@
+#include "queue/lease_stream.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include <wq/error.h>
+
+#include "pure/random.h"
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+// One settle call carries at most this much, so that large results do not make one huge command.
+constexpr std::size_t kSettleBytes = std::size_t{8} << 20U;
+// How long leases are taken the longer way after Redis was found to be full.
+constexpr std::chrono::seconds kPastOom{10};
+
+std::size_t bytes_of(const Settlement& settlement) {
+  std::size_t bytes = settlement.lease.item.size() + settlement.outcome.failure.stderr_tail.size();
+  if (settlement.outcome.result) bytes += settlement.outcome.result->size();
+  for (const std::string& item : settlement.outcome.follow_ups) bytes += item.size();
+  return bytes;
+}
+
+}  // namespace
+
+LeaseStream::LeaseStream(Link& link, const Keys& keys, std::string session, TimePoint (*now)())
+    : link_(link), keys_(keys), session_(std::move(session)), now_(now), queue_id_(random_id()) {}
+
+void LeaseStream::set_terms(std::chrono::milliseconds ttl, const RetryPolicy& policy) {
+  ttl_ = ttl;
+  policy_ = policy;
+}
+
+std::size_t LeaseStream::popped() const noexcept {
+  std::size_t n = 0;
+  for (const Pop& pop : pops_) n += pop.popped.items.size();
+  return n;
+}
+
+void LeaseStream::post(std::vector<Settlement> settlements, std::size_t want) {
+  Request request;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < settlements.size(); ++i) {
+    bytes += bytes_of(settlements[i]);
+    if (i == 0 || request.calls.back().count == Queue::kMaxBatch || bytes > kSettleBytes) {
+      request.calls.push_back({i, 0});
+      bytes = bytes_of(settlements[i]);
+    }
+    ++request.calls.back().count;
+  }
+  request.pops = std::exchange(pops_, {});
+  request.want = want;
+  request.answer.settled.assign(settlements.size(), Settled::accepted);
+  request.answer.settlements = std::move(settlements);
+  requests_.push_back(std::move(request));
+  attempt([this] { write(requests_.back()); });
+}
+
+LeaseStream::Answer LeaseStream::take() {
+  // Recovery sends what is not answered again, so reading starts over with the same request.
+  bool answered = false;
+  while (!answered) {
+    attempt([&] {
+      read(requests_.front());
+      answered = true;
+    });
+  }
+  Answer answer = std::move(requests_.front().answer);
+  requests_.pop_front();
+  link_.recovered();
+  return answer;
+}
+
+bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
+  // Redis counts in seconds and takes fractions; zero would wait for ever.
+  const auto milliseconds = std::clamp<std::int64_t>(longest.count(), 1, 1'000);
+  Pipeline wait;
+  wait.command({"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
+                std::to_string(static_cast<double>(milliseconds) / 1'000.0)});
+  try {
+    const TimePoint sent_at = now_();
+    Connection& redis = connection();
+    redis.send(wait);
+    const Reply reply = redis.receive();
+    if (reply.has_error("OOM")) return false;
+    reply.checked();
+    link_.recovered();
+    if (reply.value().is_nil()) return false;
+    Pipeline claim;
+    append_claim(claim, keys_, queue_id_);
+    const Reply claimed = run_script(redis, scripts::claim, claim);
+    // The item may have come at any time since; the wait is shorter than half the grace period.
+    pops_.push_back({read_claim(claimed.value(), std::string(reply.value().text())), sent_at, {}});
+    return true;
+  } catch (const ConnectionError& error) {
+    link_.failed(error);
+  } catch (const ReplyError& error) {
+    if (!error.transient()) throw;
+    link_.failed(error);
+  }
+  return false;
+}
+
+Connection& LeaseStream::connection() {
+  Connection& redis = link_.connection();
+  if (attached_ != link_.generation()) {
+    Pipeline attach;
+    append_attach(attach, keys_);
+    read_attach(run_script(redis, scripts::attach, attach).value());
+    load_scripts(redis, {&scripts::pop, &scripts::settle, &scripts::renew, &scripts::past_oom});
+    attached_ = link_.generation();
+  }
+  return redis;
+}
+
+void LeaseStream::write(Request& request) {
+  Connection& redis = connection();
+  out_.clear();
+  request.sent_at = now_();
+  const std::span<const Settlement> settlements = request.answer.settlements;
+  for (const SettleCall& call : request.calls) {
+    if (call.answered) continue;
+    append_settle(out_, keys_, session_, settlements.subspan(call.first, call.count), policy_);
+  }
+  write_leases(request, out_);
+  if (request.want > 0) append_pop(out_, keys_, request.want, queue_id_);
+  redis.send(out_);
+}
+
+// A lease that is asked for the first time is ours if SET says so. When the request is sent again,
+// the first SET may have succeeded, and a renewal that follows the second tells: it succeeds if and
+// only if the lease is exactly ours. An item that was popped too long ago is on its way back to
+// ready, and only what the first SET achieved counts.
+void LeaseStream::write_leases(Request& request, Pipeline& out) const {
+  const bool past_oom = request.sent_at < past_oom_until_;
+  request.too_late.clear();
+  for (const Pop& pop : request.pops) {
+    const bool too_late = request.sent_at - pop.sent_at > kOrphanGrace / 2;
+    request.too_late.push_back(too_late);
+    if (!too_late) {
+      for (const Lease& lease : pop.popped.items) {
+        append_lease(out, keys_, session_, lease, ttl_, past_oom);
+      }
+    }
+    if (request.resent) append_renew(out, keys_, session_, held(pop.popped.items), ttl_);
+    if (pop.popped.troubled) append_history(out, keys_, pop.popped.items);
+  }
+}
+
+void LeaseStream::read(Request& request) {
+  Connection& redis = link_.connection();
+  read_settlements(redis, request);
+  read_leases(redis, request);
+  read_pop(redis, request);
+}
+
+void LeaseStream::read_settlements(Connection& redis, Request& request) {
+  for (SettleCall& call : request.calls) {
+    if (call.answered) continue;
+    for (const std::size_t i : read_lost(redis.receive().checked().value())) {
+      request.answer.settled.at(call.first + i) = request.resent ? Settled::unknown : Settled::lost;
+    }
+    call.answered = true;
+  }
+}
+
+void LeaseStream::read_leases(Connection& redis, Request& request) {
+  if (request.pops.empty()) return;
+  request.answer.leased_at = request.sent_at;
+  for (std::size_t p = 0; p < request.pops.size(); ++p) read_lease(redis, request, p);
+  // Only now: if the connection breaks half way, all of them are asked for again.
+  std::vector<Lease>& leased = request.answer.leased;
+  for (Pop& pop : request.pops) {
+    for (std::size_t i = 0; i < pop.popped.items.size(); ++i) {
+      if (pop.ours[i]) leased.push_back(std::move(pop.popped.items[i]));
+    }
+  }
+  request.pops.clear();
+}
+
+void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p) {
+  Pop& pop = request.pops[p];
+  std::vector<Lease>& items = pop.popped.items;
+  pop.ours.assign(items.size(), false);
+  bool full = false;
+  if (!request.too_late[p]) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      // Nil: an equal item is held by somebody. This copy returns to the queue by itself.
+      const Reply reply = redis.receive();
+      const bool refused = reply.has_error("OOM");
+      full = full || refused;
+      pop.ours[i] = !refused && !reply.checked().value().is_nil();
+    }
+  }
+  if (request.resent) {
+    pop.ours.assign(items.size(), true);
+    for (const std::size_t i : read_lost(redis.receive().checked().value())) pop.ours.at(i) = false;
+  }
+  if (pop.popped.troubled) {
+    read_failures(redis.receive().checked().value(), items);
+    read_crashes(redis.receive().checked().value(), items);
+  }
+  if (full && request.sent_at >= past_oom_until_) {
+    past_oom_until_ = request.sent_at + kPastOom;
+    throw ReplyError("OOM Redis has no memory left to take a lease the short way");
+  }
+}
+
+void LeaseStream::read_pop(Connection& redis, Request& request) {
+  if (request.want == 0) return;
+  Popped popped = internal::read_pop(redis.receive().checked().value());
+  request.want = 0;
+  request.answer.popped = !popped.items.empty();
+  if (request.answer.popped) pops_.push_back({std::move(popped), request.sent_at, {}});
+}
+
+// Does one step; when Redis is away or not ready, waits and sends all requests again instead.
+template <typename Attempt>
+void LeaseStream::attempt(Attempt step) {
+  try {
+    try {
+      step();
+    } catch (const ConnectionError& error) {
+      recover(error);
+    } catch (const ReplyError& error) {
+      if (!error.transient()) throw;
+      recover(error);
+    }
+  } catch (...) {
+    forget();
+    throw;
+  }
+}
+
+void LeaseStream::recover(const Error& error) {
+  link_.failed(error);
+  for (Request& request : requests_) request.resent = true;
+  link_.repeat([this](Connection&) {
+    for (Request& request : requests_) write(request);
+    return true;
+  });
+}
+
+void LeaseStream::forget() noexcept {
+  link_.drop();
+  requests_.clear();
+  pops_.clear();
+}
+
+}  // namespace wq::internal

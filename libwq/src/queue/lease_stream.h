@@ -1,0 +1,117 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/lease.h>
+#include <wq/queue.h>
+
+#include "pure/keys.h"
+#include "queue/operations.h"
+#include "redis/link.h"
+
+namespace wq::internal {
+
+/// The fast path of a worker: every request settles finished items, confirms the leases of what
+/// the request before it popped, and pops more, all in one write; and a request may be posted
+/// before the answer to the one before it is taken. So an item costs a third of three round trips,
+/// and Redis is never idle while work is prepared.
+///
+/// A connection that breaks is made again within the patience of the link, and what was under way
+/// is posted again: settlements (accepted at most once), leases (which are ours already, or taken
+/// if not too late), pops (what the lost ones moved returns by itself). Not thread-safe.
+class LeaseStream {
+ public:
+  /// The answer to one request.
+  struct Answer {
+    std::vector<Settlement> settlements;  ///< as posted
+    std::vector<Settled> settled;         ///< what became of each
+    std::vector<Lease> leased;            ///< ours now: work may begin
+    TimePoint leased_at;                  ///< when the leases were asked for; they end a ttl later
+    bool popped = false;                  ///< something was ready; it is leased by the next request
+  };
+
+  /// `now` is the clock by which a popped item is too old to be leased. `link` and `keys` must
+  /// outlive the stream; nobody else may use the link while requests are under way.
+  LeaseStream(Link& link, const Keys& keys, std::string session,
+              TimePoint (*now)() = &BootClock::now);
+
+  /// How long leases last and what failures cost, from the next request on.
+  void set_terms(std::chrono::milliseconds ttl, const RetryPolicy& policy);
+
+  /// Sends a request: settles `settlements`, takes the leases of what is popped and not leased
+  /// yet, pops up to `want` more (0 to kMaxBatch). Does not wait. Throws as `Link::run`.
+  void post(std::vector<Settlement> settlements, std::size_t want);
+
+  /// The answer to the oldest request posted. Throws as `Link::run`, and `ReplyError` when Redis
+  /// refuses. After any exception the requests under way are forgotten: settlements may or may not
+  /// have been accepted, and what was popped returns to the queue by itself.
+  Answer take();
+
+  /// Requests posted and not taken; at most two are worth it.
+  [[nodiscard]] std::size_t outstanding() const noexcept { return requests_.size(); }
+
+  /// Items popped whose leases the next request will take.
+  [[nodiscard]] std::size_t popped() const noexcept;
+
+  /// Waits up to `longest` (at most a second) for an item to come and pops it; the next request
+  /// leases it. False if none came, also when the connection broke. Only with nothing outstanding.
+  bool wait_for_item(std::chrono::milliseconds longest);
+
+ private:
+  // Items popped together, which may be leased until half the grace period has passed.
+  struct Pop {
+    Popped popped;
+    TimePoint sent_at;
+    std::vector<bool> ours;  // for each item: the lease is ours
+  };
+  // Settlements that are sent as one call.
+  struct SettleCall {
+    std::size_t first;
+    std::size_t count;
+    bool answered = false;
+  };
+  // What is not answered yet. Sending a request again sends only that.
+  struct Request {
+    std::vector<SettleCall> calls;
+    std::vector<Pop> pops;  // to be leased
+    std::size_t want = 0;   // to be popped
+    TimePoint sent_at;
+    bool resent = false;
+    std::vector<bool> too_late;  // for each of `pops`: not leased any more
+    Answer answer;               // what is known by now
+  };
+
+  Connection& connection();
+  void write(Request& request);
+  void write_leases(Request& request, Pipeline& out) const;
+  void read(Request& request);
+  static void read_settlements(Connection& redis, Request& request);
+  void read_leases(Connection& redis, Request& request);
+  void read_lease(Connection& redis, Request& request, std::size_t p);
+  void read_pop(Connection& redis, Request& request);
+  template <typename Attempt>
+  void attempt(Attempt step);
+  void recover(const Error& error);
+  void forget() noexcept;
+
+  Link& link_;
+  const Keys& keys_;
+  const std::string session_;
+  std::chrono::milliseconds ttl_{std::chrono::seconds{60}};
+  RetryPolicy policy_;
+  TimePoint (*const now_)();
+  const std::string queue_id_;  // for a queue that has none
+
+  std::uint64_t attached_ = 0;  // the generation of the link that was attached
+  std::deque<Request> requests_;
+  std::vector<Pop> pops_;  // to be leased by the next request
+  TimePoint past_oom_until_;
+  Pipeline out_;
+};
+
+}  // namespace wq::internal

@@ -1,0 +1,268 @@
+#include "queue/operations.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <wq/error.h>
+
+#include "pure/backoff.h"
+#include "pure/random.h"
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+std::string failure_json(const Failure& failure) {
+  nlohmann::json json = {{"kind", failure.kind}, {"message", failure.message}};
+  if (failure.exit_code) json["exit_code"] = *failure.exit_code;
+  if (failure.signal) json["signal"] = *failure.signal;
+  if (failure.max_rss_bytes) json["max_rss_bytes"] = *failure.max_rss_bytes;
+  if (!failure.worker.empty()) json["worker"] = failure.worker;
+  if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
+  // What is not UTF-8 is shown with replacement characters: this is for people. The script puts
+  // the server's time in front, in place of the first brace.
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(1);
+}
+
+// What the settle script is told of an item beyond "complete".
+struct Verb {
+  std::size_t position;
+  std::string_view name;
+  std::string operand;
+  std::string delay_ms;
+};
+
+Verb failed_verb(std::size_t position, const Settlement& settlement, const RetryPolicy& policy) {
+  const std::uint32_t failures = settlement.lease.failures + 1;
+  std::string json = failure_json(settlement.outcome.failure);
+  if (failures >= policy.max_attempts) return {position, "died", std::move(json), ""};
+  const auto delay =
+      backoff_delay(failures, policy.backoff_base, policy.backoff_max, random_fraction());
+  return {position, "fail", std::move(json), std::to_string(delay.count())};
+}
+
+void collect_verbs(std::size_t position, const Settlement& settlement, const RetryPolicy& policy,
+                   std::vector<Verb>& verbs) {
+  const Outcome& outcome = settlement.outcome;
+  switch (outcome.kind) {
+    case Outcome::Kind::complete:
+      if (outcome.result) verbs.push_back({position, "result", *outcome.result, ""});
+      for (const std::string& item : outcome.follow_ups) {
+        verbs.push_back({position, "push", item, ""});
+      }
+      return;
+    case Outcome::Kind::fail:
+      verbs.push_back(failed_verb(position, settlement, policy));
+      return;
+    case Outcome::Kind::fatal:
+      verbs.push_back({position, "dead", failure_json(outcome.failure), ""});
+      return;
+    case Outcome::Kind::release:
+      verbs.push_back(
+          {position, "release", "",
+           std::to_string(outcome.release_delay.value_or(policy.release_delay).count())});
+      return;
+  }
+}
+
+std::uint64_t unsigned_integer(Value value) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer()));
+}
+
+Lease make_lease(std::string item, std::uint64_t fence) {
+  Lease lease;
+  lease.hash = hash_item(item);
+  lease.item = std::move(item);
+  lease.fence = fence;
+  return lease;
+}
+
+template <typename Field>
+void read_tries(Value answer, std::span<Lease> leases, Field field) {
+  for (std::size_t i = 0; i < leases.size(); ++i) {
+    if (!answer[i].is_nil()) {
+      leases[i].*field = static_cast<std::uint32_t>(unsigned_integer(answer[i]));
+    }
+  }
+}
+
+}  // namespace
+
+std::string holder(std::string_view session, std::uint64_t fence) {
+  return fmt::format(FMT_STRING("{}#{}"), session, fence);
+}
+
+void append_attach(Pipeline& out, const Keys& keys) {
+  begin_call(out, scripts::attach, keys, 0, scripts::attach.keys.size());
+  for (const Key key : scripts::attach.keys) {
+    out.word(kKeyKinds[static_cast<std::size_t>(key)].type);
+  }
+}
+
+void read_attach(Value answer) {
+  if (answer.is_array()) {
+    throw RefusedError(
+        fmt::format("WRONGTYPE the key '{}' is in the way: it is a {} and the queue needs a {} "
+                    "there; choose another queue name or remove the key",
+                    answer[0].text(), answer[1].text(), answer[2].text()));
+  }
+}
+
+void append_pop(Pipeline& out, const Keys& keys, std::size_t n, std::string_view queue_id) {
+  begin_call(out, scripts::pop, keys, 0, 2);
+  out.word(n);
+  out.word(queue_id);
+}
+
+Popped read_pop(Value answer) {
+  Popped popped;
+  if (answer.size() == 0) return popped;
+  const Value items = answer[2];
+  const std::size_t n = items.size();
+  const std::uint64_t last = unsigned_integer(answer[0]);
+  popped.troubled = answer[1].integer() > 0;
+  popped.items.reserve(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    popped.items.push_back(make_lease(std::string(items[i].text()), last - n + 1 + i));
+  }
+  return popped;
+}
+
+void append_claim(Pipeline& out, const Keys& keys, std::string_view queue_id) {
+  begin_call(out, scripts::claim, keys, 0, 1);
+  out.word(queue_id);
+}
+
+Popped read_claim(Value answer, std::string item) {
+  Popped popped;
+  popped.items.push_back(make_lease(std::move(item), unsigned_integer(answer[0])));
+  popped.troubled = answer[1].integer() > 0;
+  return popped;
+}
+
+void append_lease(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease,
+                  std::chrono::milliseconds ttl, bool past_oom) {
+  const std::string value = holder(session, lease.fence);
+  const std::int64_t key_ttl_ms = (ttl + kLeaseTail).count();
+  if (past_oom) {
+    begin_call(out, scripts::past_oom, keys, 1, 5);
+    out.word(keys.lease_prefix(), text(lease.hash));
+    out.word("SET");
+  } else {
+    out.begin(6);
+    out.word("SET");
+    out.word(keys.lease_prefix(), text(lease.hash));
+  }
+  out.word(value);
+  out.word("NX");
+  out.word("PX");
+  out.word(key_ttl_ms);
+}
+
+void append_history(Pipeline& out, const Keys& keys, std::span<const Lease> leases) {
+  for (const Key key : {Key::attempts, Key::crashes}) {
+    out.begin(2 + leases.size());
+    out.word("HMGET");
+    out.word(keys[key]);
+    for (const Lease& lease : leases) out.word(text(lease.hash));
+  }
+}
+
+void read_failures(Value answer, std::span<Lease> leases) {
+  read_tries(answer, leases, &Lease::failures);
+}
+
+void read_crashes(Value answer, std::span<Lease> leases) {
+  read_tries(answer, leases, &Lease::crashes);
+}
+
+std::vector<std::size_t> read_lost(Value answer) {
+  std::vector<std::size_t> lost;
+  for (std::size_t i = 0; i < answer.size(); ++i) {
+    lost.push_back(static_cast<std::size_t>(unsigned_integer(answer[i])) - 1);
+  }
+  return lost;
+}
+
+void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
+                   std::span<const Settlement> settlements, const RetryPolicy& policy) {
+  std::vector<Verb> verbs;
+  std::uint64_t lowest_fence = settlements.front().lease.fence;
+  for (std::size_t i = 0; i < settlements.size(); ++i) {
+    lowest_fence = std::min(lowest_fence, settlements[i].lease.fence);
+    collect_verbs(i + 1, settlements[i], policy, verbs);
+  }
+  const std::size_t n = settlements.size();
+  begin_call(out, scripts::settle, keys, n, 1 + 2 * n + 4 * verbs.size());
+  for (const Settlement& each : settlements) {
+    out.word(keys.lease_prefix(), text(each.lease.hash));
+  }
+  out.word(lowest_fence);
+  for (const Settlement& each : settlements) out.word(each.lease.item);
+  for (const Settlement& each : settlements) out.word(holder(session, each.lease.fence));
+  for (const Verb& verb : verbs) {
+    out.word(verb.position);
+    out.word(verb.name);
+    out.word(verb.operand);
+    out.word(verb.delay_ms);
+  }
+}
+
+void append_renew(Pipeline& out, const Keys& keys, std::string_view session,
+                  std::span<const Held> leases, std::chrono::milliseconds ttl) {
+  begin_call(out, scripts::renew, keys, leases.size(), 1 + leases.size());
+  for (const Held& lease : leases) out.word(keys.lease_prefix(), text(lease.hash));
+  out.word((ttl + kLeaseTail).count());
+  for (const Held& lease : leases) out.word(holder(session, lease.fence));
+}
+
+std::vector<Held> held(std::span<const Lease> leases) {
+  std::vector<Held> result;
+  result.reserve(leases.size());
+  for (const Lease& lease : leases) result.push_back({lease.hash, lease.fence});
+  return result;
+}
+
+void append_counts(Pipeline& out, const Keys& keys) {
+  begin_call(out, scripts::counts, keys, 0, 0);
+}
+
+Counts read_counts(Value answer) {
+  Counts counts;
+  counts.ready = unsigned_integer(answer[0]);
+  counts.processing = unsigned_integer(answer[1]);
+  counts.delayed = unsigned_integer(answer[2]);
+  counts.dead = unsigned_integer(answer[3]);
+  counts.producers = unsigned_integer(answer[4]);
+  counts.paused = answer[5].integer() != 0;
+  struct Field {
+    std::string_view name;
+    std::uint64_t Counts::*value;
+  };
+  static constexpr Field kFields[] = {
+      {"pushed", &Counts::pushed},       {"leased", &Counts::leased},
+      {"completed", &Counts::completed}, {"failed", &Counts::failed},
+      {"crashed", &Counts::crashed},     {"returned", &Counts::returned},
+      {"released", &Counts::released},   {"dead", &Counts::died},
+      {"dropped", &Counts::dropped},     {"merged", &Counts::merged},
+      {"foreign", &Counts::foreign},
+  };
+  const Value stats = answer[6];
+  for (std::size_t i = 0; i + 1 < stats.size(); i += 2) {
+    const std::string_view name = stats[i].text();
+    if (name == "id") {
+      counts.id = stats[i + 1].text();
+      continue;
+    }
+    const auto* field = std::find_if(std::begin(kFields), std::end(kFields),
+                                     [name](const Field& each) { return each.name == name; });
+    if (field != std::end(kFields)) counts.*(field->value) = unsigned_integer(stats[i + 1]);
+  }
+  return counts;
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <wq/lease.h>
+#include <wq/queue.h>
+
+#include "pure/keys.h"
+#include "redis/pipeline.h"
+#include "redis/reply.h"
+
+/// The operations of the protocol as commands and answers: `append_x` writes the command, `read_x`
+/// reads its answer. Nothing here talks to Redis or keeps state. The scripts say what they do.
+namespace wq::internal {
+
+/// How long the key of a lease outlives the lease, so that a lease that ran out can be told from
+/// one that was never set, and its holder from any other.
+inline constexpr std::chrono::milliseconds kLeaseTail = std::chrono::hours{1};
+/// How long an item may stand in processing without a lease: the time between pop and lease.
+inline constexpr std::chrono::milliseconds kOrphanGrace{5'000};
+/// Upper bounds of what may be asked for: what is found beyond them comes from a clock that went
+/// back, and is cut down to them.
+inline constexpr std::chrono::milliseconds kLongestLease = std::chrono::hours{24};
+inline constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours{24};
+inline constexpr std::chrono::milliseconds kLongestHold = std::chrono::hours{1};
+
+/// What the key of a lease holds: who we are and the fence, so that no two leases are ever equal.
+[[nodiscard]] std::string holder(std::string_view session, std::uint64_t fence);
+
+/// On a new connection: look for keys of another type and raise the fence. `read_attach` throws
+/// `RefusedError` that names the key in the way.
+void append_attach(Pipeline& out, const Keys& keys);
+void read_attach(Value answer);
+
+/// Pops up to `n` items; `queue_id` names the queue's run if it has no name yet. The leases of
+/// what was popped are not set yet.
+struct Popped {
+  std::vector<Lease> items;
+  bool troubled = false;  ///< some item failed before, so `append_history` is worth asking
+};
+void append_pop(Pipeline& out, const Keys& keys, std::size_t n, std::string_view queue_id);
+[[nodiscard]] Popped read_pop(Value answer);
+
+/// Draws the fence of an item that BRPOPLPUSH has popped.
+void append_claim(Pipeline& out, const Keys& keys, std::string_view queue_id);
+[[nodiscard]] Popped read_claim(Value answer, std::string item);
+
+/// Sets the lease of one item; nil when somebody holds an equal one. `past_oom`: at maxmemory.
+void append_lease(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease,
+                  std::chrono::milliseconds ttl, bool past_oom);
+
+/// How often the items were tried before; two commands, whose answers are read in this order.
+void append_history(Pipeline& out, const Keys& keys, std::span<const Lease> leases);
+void read_failures(Value answer, std::span<Lease> leases);
+void read_crashes(Value answer, std::span<Lease> leases);
+
+/// The answers of settle and renew: the positions of the items that were lost, from 0.
+[[nodiscard]] std::vector<std::size_t> read_lost(Value answer);
+void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
+                   std::span<const Settlement> settlements, const RetryPolicy& policy);
+
+/// A lease without its item.
+struct Held {
+  ItemHash hash{};
+  std::uint64_t fence = 0;
+};
+void append_renew(Pipeline& out, const Keys& keys, std::string_view session,
+                  std::span<const Held> leases, std::chrono::milliseconds ttl);
+[[nodiscard]] std::vector<Held> held(std::span<const Lease> leases);
+
+void append_counts(Pipeline& out, const Keys& keys);
+[[nodiscard]] Counts read_counts(Value answer);
+
+}  // namespace wq::internal

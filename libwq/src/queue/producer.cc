@@ -1,0 +1,338 @@
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <wq/clock.h>
+#include <wq/error.h>
+#include <wq/lease.h>
+#include <wq/producer.h>
+
+#include "pure/keys.h"
+#include "pure/random.h"
+#include "queue/operations.h"
+#include "queue/server_check.h"
+#include "redis/link.h"
+#include "script/script.h"
+
+namespace wq {
+namespace internal {
+namespace {
+
+// Measured: larger batches gain nothing, and one command holds up everybody else less.
+constexpr std::size_t kBatchItems = 1'000;
+constexpr std::size_t kBatchBytes = std::size_t{1} << 20U;
+// So that Redis never waits for us.
+constexpr std::size_t kInFlight = 2;
+
+// The 28 bytes that the hexadecimal digits stand for.
+std::string raw(const ItemHash& hash) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  std::string bytes;
+  for (std::size_t i = 0; i < hash.size(); i += 2) {
+    bytes += static_cast<char>(digit(hash[i]) * 16 + digit(hash[i + 1]));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+/// What a `Producer` holds. A push has a number in a replay session, under which Redis keeps the
+/// answer until we say that we have it: sent again, it is not carried out again.
+class PushSession {
+ public:
+  PushSession(std::string queue, RedisOptions redis, ProducerOptions options, std::stop_token stop)
+      : keys_(std::move(queue)),
+        options_(options),
+        link_(std::move(redis), std::move(stop),
+              [this](Connection& connection) { check(connection); }) {
+    if (options_.hold < std::chrono::seconds{1} || options_.hold > kLongestHold) {
+      throw std::invalid_argument("the hold of a producer lasts from 1 s to 1 h");
+    }
+    open(options_.unless_drained);
+    toucher_ = std::jthread([this](const std::stop_token& token) { stay_alive(token); });
+  }
+
+  ~PushSession() {
+    toucher_.request_stop();
+    toucher_.join();
+    try {
+      // Without waiting for Redis to come back: then the hold runs out by itself.
+      while (!batches_.empty() && link_.connected()) read_answer();
+      if (!finished_ && link_.connected()) close();
+    } catch (const std::exception&) {
+    }
+  }
+
+  PushSession(const PushSession&) = delete;
+  PushSession& operator=(const PushSession&) = delete;
+
+  void push(std::string_view item) {
+    const std::lock_guard lock(mutex_);
+    check_usable();
+    next_.items.emplace_back(item);
+    next_.bytes += item.size();
+    if (next_.items.size() == kBatchItems || next_.bytes >= kBatchBytes) send_next();
+  }
+
+  void flush() {
+    const std::lock_guard lock(mutex_);
+    check_usable();
+    send_next();
+  }
+
+  PushReport finish() {
+    {
+      const std::lock_guard lock(mutex_);
+      check_usable();
+      send_next();
+      while (!batches_.empty()) take();
+      link_.run([this](Connection&) {
+        close();
+        return true;
+      });
+      finished_ = true;
+    }
+    toucher_.request_stop();
+    return report();
+  }
+
+  [[nodiscard]] PushReport report() const {
+    return {pushed_.load(), skipped_.load(), unknown_.load()};
+  }
+
+ private:
+  struct Batch {
+    std::vector<std::string> items;
+    std::size_t bytes = 0;
+    std::uint64_t number = 0;
+    bool resent = false;
+  };
+
+  void check(Connection& connection) {
+    const ServerReport server = check_server(connection, keys_);
+    if (server.evicts() && !options_.allow_eviction) {
+      throw RefusedError(fmt::format(
+          "ERR the server's maxmemory-policy is {}, so it may delete items when memory runs short; "
+          "set it to noeviction, or allow eviction if losing items is acceptable",
+          server.maxmemory_policy));
+    }
+  }
+
+  void check_usable() {
+    if (failure_) std::rethrow_exception(failure_);
+    if (finished_) throw std::logic_error("the producer has finished");
+  }
+
+  void open(bool unless_drained) {
+    session_ = random_id();
+    next_number_ = 1;
+    answered_ = 0;
+    Pipeline call;
+    begin_call(call, scripts::open, keys_, 1, 3);
+    call.word(keys_.replay(session_));
+    call.word(session_);
+    call.word(options_.hold.count());
+    call.word(unless_drained ? "1" : "0");
+    const Reply reply =
+        link_.run([&call](Connection& redis) { return run_script(redis, scripts::open, call); });
+    if (reply.value().text() == "drained") {
+      throw DrainedError(
+          fmt::format("queue '{}' is drained: its workers may be leaving", keys_.queue()));
+    }
+    last_sent_ = BootClock::now();
+  }
+
+  void close() {
+    Pipeline call;
+    begin_call(call, scripts::close, keys_, 1, 2);
+    call.word(keys_.replay(session_));
+    call.word(session_);
+    call.word("");
+    run_script(link_.connection(), scripts::close, call);
+  }
+
+  // Hands the next batch to Redis; waits only while enough are under way.
+  void send_next() {
+    if (next_.items.empty()) return;
+    while (batches_.size() >= kInFlight) take();
+    next_.number = next_number_++;
+    batches_.push_back(std::exchange(next_, {}));
+    attempt([this] { write(batches_.back()); });
+  }
+
+  void take() {
+    const std::size_t before = batches_.size();
+    while (batches_.size() == before) attempt([this] { read_answer(); });
+    link_.recovered();
+  }
+
+  // Does one step; when Redis is away or not ready, waits and sends all batches again instead.
+  template <typename Attempt>
+  void attempt(Attempt step) {
+    try {
+      step();
+    } catch (const ConnectionError& error) {
+      recover(error);
+    } catch (const ReplyError& error) {
+      if (!error.transient()) throw;
+      recover(error);
+    }
+  }
+
+  void recover(const Error& error) {
+    link_.failed(error);
+    for (Batch& batch : batches_) batch.resent = true;
+    link_.repeat([this](Connection&) {
+      for (const Batch& batch : batches_) write(batch);
+      return true;
+    });
+  }
+
+  void write(const Batch& batch) {
+    Connection& redis = link_.connection();
+    if (loaded_ != link_.generation()) {
+      load_scripts(redis, {&scripts::push});
+      loaded_ = link_.generation();
+    }
+    const std::size_t n = batch.items.size();
+    out_.clear();
+    begin_call(out_, scripts::push, keys_, 1, 6 + (options_.once ? 2 * n : n));
+    out_.word(keys_.replay(session_));
+    out_.word(session_);
+    out_.word(batch.number);
+    out_.word(answered_);
+    out_.word(options_.hold.count());
+    out_.word(queue_id_);
+    out_.word(options_.once ? "1" : "0");
+    for (const std::string& item : batch.items) out_.word(item);
+    if (options_.once) {
+      for (const std::string& item : batch.items) out_.word(raw(hash_item(item)));
+    }
+    redis.send(out_);
+    last_sent_ = BootClock::now();
+  }
+
+  // Reads the answer to the oldest batch and forgets the batch.
+  void read_answer() {
+    const Reply reply = link_.connection().receive();
+    reply.checked();
+    if (reply.value().is_text()) {
+      read_refusal(reply.value().text());
+      return;
+    }
+    const Batch& batch = batches_.front();
+    const auto added = static_cast<std::uint64_t>(reply.value().integer());
+    pushed_ += added;
+    skipped_ += batch.items.size() - added;
+    answered_ = batch.number;
+    batches_.pop_front();
+  }
+
+  void read_refusal(std::string_view why) {
+    if (why == "holdlost") {
+      throw DrainedError(fmt::format(
+          "our hold on queue '{}' ran out and the queue was drained: its workers may have left",
+          keys_.queue()));
+    }
+    if (why != "nosession") {
+      throw ProtocolError(fmt::format("a push was answered with '{}'", why));
+    }
+    begin_anew();
+  }
+
+  // Redis has forgotten the session, and what it is told under it is not carried out. What was sent
+  // once before that is in or not: nobody can tell. The rest is sent again in a new session.
+  void begin_anew() {
+    std::deque<Batch> again;
+    for (Batch& batch : batches_) {
+      if (batch.resent) {
+        unknown_ += batch.items.size();
+      } else {
+        again.push_back(std::move(batch));
+      }
+    }
+    batches_.clear();
+    link_.drop();  // with the answers that are still to come
+    open(false);
+    for (Batch& batch : again) {
+      batch.number = next_number_++;
+      batches_.push_back(std::move(batch));
+    }
+    for (const Batch& batch : batches_) write(batch);
+  }
+
+  // The body of the thread that holds the queue open while nothing is pushed.
+  void stay_alive(const std::stop_token& token) {
+    std::unique_lock lock(mutex_);
+    while (!token.stop_requested()) {
+      wake_.wait_for(lock, token, options_.hold / 3, [] { return false; });
+      if (token.stop_requested() || finished_ || failure_) return;
+      if (BootClock::now() - last_sent_ < options_.hold / 6) continue;
+      try {
+        while (!batches_.empty()) take();
+        touch();
+      } catch (const std::exception&) {
+        failure_ = std::current_exception();  // for the next call
+      }
+    }
+  }
+
+  void touch() {
+    Pipeline call;
+    begin_call(call, scripts::touch, keys_, 0, 2);
+    call.word(session_);
+    call.word(options_.hold.count());
+    const Reply reply =
+        link_.run([&call](Connection& redis) { return run_script(redis, scripts::touch, call); });
+    if (reply.value().text() == "holdlost") read_refusal("holdlost");
+    last_sent_ = BootClock::now();
+  }
+
+  const Keys keys_;
+  const ProducerOptions options_;
+  const std::string queue_id_ = random_id();  // for a queue that has none
+
+  std::mutex mutex_;  // guards all that follows but the counters
+  Link link_;
+  std::string session_;
+  std::uint64_t loaded_ = 0;  // the generation of the link that knows the script
+  Batch next_;
+  std::uint64_t next_number_ = 1;
+  std::uint64_t answered_ = 0;
+  std::deque<Batch> batches_;  // sent, not answered
+  TimePoint last_sent_;
+  Pipeline out_;
+  bool finished_ = false;
+  std::exception_ptr failure_;
+
+  std::atomic<std::uint64_t> pushed_{0};
+  std::atomic<std::uint64_t> skipped_{0};
+  std::atomic<std::uint64_t> unknown_{0};
+
+  std::condition_variable_any wake_;
+  std::jthread toucher_;
+};
+
+}  // namespace internal
+
+Producer::Producer(std::string queue, RedisOptions redis, ProducerOptions options,
+                   std::stop_token stop)
+    : session_(std::make_unique<internal::PushSession>(std::move(queue), std::move(redis), options,
+                                                       std::move(stop))) {}
+Producer::~Producer() = default;
+
+void Producer::push(std::string_view item) { session_->push(item); }
+void Producer::flush() { session_->flush(); }
+PushReport Producer::finish() { return session_->finish(); }
+PushReport Producer::report() const { return session_->report(); }
+
+}  // namespace wq

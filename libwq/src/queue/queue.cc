@@ -1,0 +1,141 @@
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <wq/queue.h>
+
+#include "pure/keys.h"
+#include "pure/random.h"
+#include "queue/lease_stream.h"
+#include "queue/operations.h"
+#include "queue/server_check.h"
+#include "redis/link.h"
+#include "script/script.h"
+
+namespace wq {
+namespace internal {
+
+/// What a `Queue` holds.
+class Session {
+ public:
+  Session(std::string name, RedisOptions options, std::stop_token stop)
+      : keys_(std::move(name)),
+        link_(std::move(options), std::move(stop),
+              [this](Connection& redis) { server_ = check_server(redis, keys_); }),
+        stream_(link_, keys_, id_) {}
+
+  [[nodiscard]] const Keys& keys() const noexcept { return keys_; }
+  [[nodiscard]] const std::string& id() const noexcept { return id_; }
+  [[nodiscard]] const ServerReport& server() const noexcept { return server_; }
+  [[nodiscard]] Link& link() noexcept { return link_; }
+
+  [[nodiscard]] LeaseStream& stream(std::chrono::milliseconds ttl, const RetryPolicy& policy) {
+    stream_.set_terms(ttl, policy);
+    return stream_;
+  }
+
+ private:
+  Keys keys_;
+  std::string id_ = random_id();
+  ServerReport server_;
+  Link link_;
+  LeaseStream stream_;
+};
+
+namespace {
+
+void check_batch(std::size_t n) {
+  if (n == 0 || n > Queue::kMaxBatch) {
+    throw std::invalid_argument(
+        fmt::format("a batch has 1 to {} items, not {}", Queue::kMaxBatch, n));
+  }
+}
+
+Result read_result(Value entry) {
+  Result result;
+  result.id = entry[0].text();
+  const Value fields = entry[1];
+  for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+    const std::string_view name = fields[i].text();
+    if (name == "item") result.item = fields[i + 1].text();
+    if (name == "result") result.result = fields[i + 1].text();
+    if (name == "fence") result.fence = static_cast<std::uint64_t>(fields[i + 1].integer());
+  }
+  return result;
+}
+
+}  // namespace
+}  // namespace internal
+
+using internal::Connection;
+using internal::Key;
+using internal::LeaseStream;
+using internal::Pipeline;
+
+Queue::Queue(std::string name, RedisOptions options, std::stop_token stop)
+    : session_(std::make_unique<internal::Session>(std::move(name), std::move(options),
+                                                   std::move(stop))) {}
+Queue::~Queue() = default;
+Queue::Queue(Queue&&) noexcept = default;
+Queue& Queue::operator=(Queue&&) noexcept = default;
+
+const std::string& Queue::name() const noexcept { return session_->keys().queue(); }
+const std::string& Queue::session() const noexcept { return session_->id(); }
+
+ServerReport Queue::server() {
+  return session_->link().run([this](Connection&) { return session_->server(); });
+}
+
+Counts Queue::counts() {
+  Pipeline call;
+  internal::append_counts(call, session_->keys());
+  return session_->link().run([&call](Connection& redis) {
+    return internal::read_counts(
+        internal::run_script(redis, internal::scripts::counts, call).value());
+  });
+}
+
+std::vector<Lease> Queue::lease(std::size_t n, std::chrono::milliseconds ttl) {
+  internal::check_batch(n);
+  LeaseStream& stream = session_->stream(ttl, {});
+  stream.post({}, n);
+  if (!stream.take().popped) return {};
+  stream.post({}, 0);
+  return stream.take().leased;
+}
+
+std::vector<Settled> Queue::settle(std::vector<Settlement> settlements, const RetryPolicy& policy) {
+  internal::check_batch(settlements.size());
+  LeaseStream& stream = session_->stream({}, policy);
+  stream.post(std::move(settlements), 0);
+  return stream.take().settled;
+}
+
+std::vector<bool> Queue::renew(std::span<const Lease> leases, std::chrono::milliseconds ttl) {
+  internal::check_batch(leases.size());
+  Pipeline call;
+  internal::append_renew(call, session_->keys(), session_->id(), internal::held(leases), ttl);
+  return session_->link().run([&](Connection& redis) {
+    std::vector<bool> ours(leases.size(), true);
+    const internal::Reply reply = internal::run_script(redis, internal::scripts::renew, call);
+    for (const std::size_t i : internal::read_lost(reply.value())) ours.at(i) = false;
+    return ours;
+  });
+}
+
+std::vector<Result> Queue::results(std::string_view after, std::size_t n) {
+  Pipeline call;
+  const std::string start = after.empty() ? "-" : fmt::format("({}", after);
+  call.command({"XRANGE", session_->keys()[Key::results], start, "+", "COUNT", std::to_string(n)});
+  return session_->link().run([&call](Connection& redis) {
+    std::vector<Result> results;
+    const internal::Reply reply = redis.call(call);
+    for (std::size_t i = 0; i < reply.value().size(); ++i) {
+      results.push_back(internal::read_result(reply.value()[i]));
+    }
+    return results;
+  });
+}
+
+}  // namespace wq

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string_view>
+
+#include <wq/queue.h>
+
+#include "pure/keys.h"
+#include "redis/connection.h"
+
+namespace wq::internal {
+
+/// Asks the server what it is. Throws `RefusedError` if it is older than 6.2, whose commands we
+/// need, or if it is a Redis Cluster and the queue's name has no hash tag. What a user may not
+/// ask stays empty in the report.
+[[nodiscard]] ServerReport check_server(Connection& redis, const Keys& keys);
+
+/// The same without asking, from the text of INFO.
+[[nodiscard]] ServerReport read_info(std::string_view info, const Keys& keys);
+
+}  // namespace wq::internal

@@ -1,0 +1,164 @@
+#include "redis/connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <hiredis/hiredis.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <wq/error.h>
+
+namespace wq::internal {
+namespace {
+
+// A peer that vanished without a word is noticed after about a minute without traffic.
+constexpr int kKeepaliveIdleSeconds = 30;
+constexpr int kKeepaliveIntervalSeconds = 10;
+constexpr int kKeepaliveProbes = 3;
+// The reader gives its buffer back when it is empty and larger than this; hiredis' default of
+// 16 KiB would allocate anew for every batch.
+constexpr std::size_t kReaderKeepsBytes = std::size_t{1} << 20U;
+
+timeval to_timeval(std::chrono::milliseconds time) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+  timeval result{};
+  result.tv_sec = seconds.count();
+  result.tv_usec = std::chrono::duration_cast<std::chrono::microseconds>(time - seconds).count();
+  return result;
+}
+
+void set_option(int socket, int level, int name, int value) {
+  // Best effort: none of these options is needed for correctness.
+  static_cast<void>(setsockopt(socket, level, name, &value, sizeof value));
+}
+
+// CLIENT SETNAME refuses spaces and control characters.
+std::string printable(std::string name) {
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return c <= ' ' || c > '~'; }, '-');
+  return name;
+}
+
+// The options were good once, so what is wrong now (a password file that is being replaced) may
+// pass.
+Endpoint endpoint_now(const RedisOptions& options) {
+  try {
+    return resolve_endpoint(options);
+  } catch (const std::invalid_argument& error) {
+    throw ConnectionError(error.what());
+  }
+}
+
+}  // namespace
+
+Connection::Connection(const RedisOptions& options) {
+  const Endpoint endpoint = endpoint_now(options);
+  server_ = endpoint.name();
+  const timeval timeout = to_timeval(options.connect_timeout);
+  context_.reset(endpoint.host.empty()
+                     ? redisConnectUnixWithTimeout(endpoint.socket_path.c_str(), timeout)
+                     : redisConnectWithTimeout(endpoint.host.c_str(), endpoint.port, timeout));
+  if (!context_) throw std::bad_alloc();
+  if (context_->err != 0) fail(context_->errstr);
+  configure_socket(options);
+  log_in(endpoint, options);
+}
+
+void Connection::configure_socket(const RedisOptions& options) {
+  const int socket = context_->fd;
+  // hiredis 0.14 has no way to open the socket with SOCK_CLOEXEC.
+  fcntl(socket, F_SETFD, FD_CLOEXEC);
+  set_timeout(options.command_timeout);
+  context_->reader->maxbuf = kReaderKeepsBytes;
+  if (context_->connection_type != REDIS_CONN_TCP) return;
+  set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalSeconds);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);
+  set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT,
+             static_cast<int>(options.command_timeout.count()));
+}
+
+void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
+  Pipeline hello;
+  if (!endpoint.password.empty()) {
+    if (endpoint.user.empty()) {
+      hello.command({"AUTH", endpoint.password});
+    } else {
+      hello.command({"AUTH", endpoint.user, endpoint.password});
+    }
+  }
+  if (endpoint.database != 0) hello.command({"SELECT", std::to_string(endpoint.database)});
+  hello.command({"PING"});
+  send(hello);
+  for (std::size_t i = 0; i < hello.size(); ++i) {
+    const Reply reply = receive();
+    if (!reply.value().is_error()) continue;
+    const ReplyError error{std::string(reply.value().text())};
+    if (error.transient()) throw error;
+    throw RefusedError(fmt::format("{}; check the user, the password and the database for {}",
+                                   error.what(), server_));
+  }
+  // Only for people who look at CLIENT LIST, so a user without the right to it may go on.
+  Pipeline name;
+  name.command({"CLIENT", "SETNAME", printable(options.client_name)});
+  send(name);
+  static_cast<void>(receive());
+}
+
+void Connection::send(const Pipeline& commands) {
+  std::string_view rest = commands.bytes();
+  while (!rest.empty()) {
+    if (context_->err != 0) fail("the connection is broken");
+    // Not through hiredis, whose write would raise SIGPIPE on a closed connection.
+    const ssize_t written = ::send(context_->fd, rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      fail(errno == EAGAIN ? "timed out while sending" : std::strerror(errno));
+    }
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+Reply Connection::receive() {
+  void* reply = nullptr;
+  while (true) {
+    if (context_->err != 0) fail("the connection is broken");
+    if (redisGetReplyFromReader(context_.get(), &reply) != REDIS_OK) fail(context_->errstr);
+    if (reply != nullptr) return Reply(static_cast<redisReply*>(reply));
+    if (redisBufferRead(context_.get()) != REDIS_OK) {
+      fail(context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK)
+               ? "timed out while waiting for an answer"
+               : context_->errstr);
+    }
+  }
+}
+
+Reply Connection::call(const Pipeline& commands) {
+  send(commands);
+  for (std::size_t i = 1; i < commands.size(); ++i) receive().checked();
+  Reply reply = receive();
+  reply.checked();
+  return reply;
+}
+
+void Connection::set_timeout(std::chrono::milliseconds timeout) {
+  redisSetTimeout(context_.get(), to_timeval(timeout));
+}
+
+void Connection::fail(std::string_view what) {
+  const std::string message = fmt::format("Redis at {}: {}", server_, what);
+  if (context_->err == 0) context_->err = REDIS_ERR_OTHER;
+  throw ConnectionError(message);
+}
+
+void Connection::Close::operator()(redisContext* context) const noexcept { redisFree(context); }
+
+}  // namespace wq::internal

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "redis/endpoint.h"
+#include "redis/pipeline.h"
+#include "redis/reply.h"
+
+struct redisContext;
+
+namespace wq::internal {
+
+/// One connection to Redis, logged in. After anything went wrong on it (a `ConnectionError` was
+/// thrown) it is broken for good: what still arrives on it could belong to another request. The
+/// socket is closed on exec and never raises SIGPIPE. Not thread-safe.
+class Connection {
+ public:
+  /// Connects, logs in, selects the database, names the connection. Throws `ConnectionError`,
+  /// `RefusedError` when the login or the database is refused, `ReplyError` when the server is not
+  /// ready.
+  explicit Connection(const RedisOptions& options);
+
+  /// Sends commands without waiting for their replies.
+  void send(const Pipeline& commands);
+
+  /// The next reply, in the order of the commands; an error of Redis is a reply as well. Throws
+  /// `ConnectionError` when it does not come within the command timeout.
+  [[nodiscard]] Reply receive();
+
+  /// Sends and waits for the reply to the last of `commands`, discarding those before it. Throws
+  /// `ReplyError` if any of them is an error.
+  Reply call(const Pipeline& commands);
+
+  /// From now on: how long one read or write may take.
+  void set_timeout(std::chrono::milliseconds timeout);
+
+ private:
+  struct Close {
+    void operator()(redisContext* context) const noexcept;
+  };
+
+  void configure_socket(const RedisOptions& options);
+  void log_in(const Endpoint& endpoint, const RedisOptions& options);
+  [[noreturn]] void fail(std::string_view what);
+
+  std::string server_;
+  std::unique_ptr<redisContext, Close> context_;
+};
+
+}  // namespace wq::internal

@@ -1,0 +1,51 @@
+#include "redis/endpoint.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "pure/url.h"
+
+namespace wq::internal {
+namespace {
+
+std::string read_password(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) {
+    throw std::invalid_argument(
+        fmt::format("the password file {} cannot be read: {}", path, std::strerror(errno)));
+  }
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+std::string Endpoint::name() const {
+  const std::string where = host.empty() ? socket_path : fmt::format("{}:{}", host, port);
+  return database == 0 ? where : fmt::format("{} database {}", where, database);
+}
+
+Endpoint resolve_endpoint(const RedisOptions& options) {
+  RedisUrl url = parse_url(options.url);
+  if (url.tls) {
+    throw std::invalid_argument(
+        "rediss:// asks for TLS, and this build of wq has none; use redis:// on a trusted network");
+  }
+  std::string password = std::move(url.password);
+  if (password.empty()) password = options.password;
+  if (password.empty() && !options.password_file.empty()) {
+    password = read_password(options.password_file);
+  }
+  return {std::move(url.host), url.port,    std::move(url.socket_path), std::move(url.user),
+          std::move(password), url.database};
+}
+
+}  // namespace wq::internal

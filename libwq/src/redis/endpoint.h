@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include <wq/redis_options.h>
+
+namespace wq::internal {
+
+/// Where to connect and as whom.
+struct Endpoint {
+  std::string host;  ///< empty: the unix socket at `socket_path`
+  int port = 0;
+  std::string socket_path;
+  std::string user;
+  std::string password;  ///< empty: no login
+  int database = 0;
+
+  /// For messages; holds no password.
+  [[nodiscard]] std::string name() const;
+};
+
+/// Says where the server is that should be talked to now. Called for every new connection and by
+/// nothing else: asking a Sentinel, or a Cluster for a slot's node, would stand here. Reads the
+/// password file, so that a rotated secret is picked up.
+///
+/// Throws `std::invalid_argument` for a URL that cannot be read or asks for TLS, which this build
+/// does not have, and for a password file that cannot be read.
+[[nodiscard]] Endpoint resolve_endpoint(const RedisOptions& options);
+
+}  // namespace wq::internal

@@ -1,0 +1,75 @@
+#include "redis/link.h"
+
+#include <algorithm>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "pure/backoff.h"
+#include "pure/random.h"
+#include "pure/wait.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Short enough that a restart of Redis costs little, long enough that thousands of workers that
+// lost it at once do not keep it from coming back.
+constexpr milliseconds kFirstWait{50};
+constexpr milliseconds kLongestWait{5'000};
+// A blocking pop waits a second in Redis; the socket must wait longer.
+constexpr milliseconds kShortestCommandTimeout{2'000};
+
+}  // namespace
+
+Link::Link(RedisOptions options, std::stop_token stop, std::function<void(Connection&)> prepare)
+    : options_(std::move(options)), stop_(std::move(stop)), prepare_(std::move(prepare)) {
+  options_.command_timeout = std::max(options_.command_timeout, kShortestCommandTimeout);
+  static_cast<void>(resolve_endpoint(options_));  // a wrong URL is known at once
+}
+
+Connection& Link::connection() {
+  if (!connection_) {
+    Connection fresh(options_);
+    prepare_(fresh);
+    connection_.emplace(std::move(fresh));
+    ++generation_;
+  }
+  return *connection_;
+}
+
+void Link::failed(const Error& error) {
+  drop();
+  const TimePoint now = BootClock::now();
+  if (failures_++ == 0) {
+    first_failure_ = now;
+    if (options_.log) {
+      options_.log(LogLevel::warning, fmt::format("{}; trying again", error.what()));
+    }
+  }
+  if (stop_.stop_requested()) {
+    throw ConnectionError(fmt::format("{}; stopped while waiting for it", error.what()));
+  }
+  const auto left = duration_cast<milliseconds>(first_failure_ + options_.patience - now);
+  if (left <= milliseconds::zero()) {
+    throw ConnectionError(fmt::format("{}; gave up after {}", error.what(),
+                                      duration_cast<seconds>(options_.patience)));
+  }
+  wait_for(std::min(left, backoff_delay(failures_, kFirstWait, kLongestWait, random_fraction())),
+           stop_);
+}
+
+void Link::recovered() {
+  if (failures_ == 0) return;
+  failures_ = 0;
+  if (options_.log) {
+    options_.log(LogLevel::info,
+                 fmt::format("Redis is back after {}",
+                             duration_cast<milliseconds>(BootClock::now() - first_failure_)));
+  }
+}
+
+}  // namespace wq::internal

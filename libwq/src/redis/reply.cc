@@ -1,0 +1,70 @@
+#include "redis/reply.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+
+#include <hiredis/hiredis.h>
+
+#include <wq/error.h>
+
+namespace wq::internal {
+namespace {
+
+constexpr std::array<std::string_view, 4> kFinal = {"NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE"};
+
+[[noreturn]] void unexpected(const char* wanted) {
+  throw ProtocolError(std::string("Redis answered with something other than ") + wanted);
+}
+
+}  // namespace
+
+bool Value::is_nil() const noexcept { return reply_->type == REDIS_REPLY_NIL; }
+bool Value::is_error() const noexcept { return reply_->type == REDIS_REPLY_ERROR; }
+bool Value::is_array() const noexcept { return reply_->type == REDIS_REPLY_ARRAY; }
+bool Value::is_text() const noexcept {
+  return reply_->type == REDIS_REPLY_STRING || reply_->type == REDIS_REPLY_STATUS;
+}
+
+std::string_view Value::text() const {
+  if (!is_text() && !is_error()) unexpected("a string");
+  return {reply_->str, static_cast<std::size_t>(reply_->len)};
+}
+
+std::int64_t Value::integer() const {
+  if (reply_->type == REDIS_REPLY_INTEGER) return reply_->integer;
+  const std::string_view digits = text();
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc{} || end != digits.data() + digits.size()) unexpected("an integer");
+  return number;
+}
+
+std::size_t Value::size() const {
+  if (is_nil()) return 0;
+  if (reply_->type != REDIS_REPLY_ARRAY) unexpected("an array");
+  return reply_->elements;
+}
+
+Value Value::operator[](std::size_t i) const {
+  if (i >= size()) unexpected("an array that long");
+  return Value(reply_->element[i]);
+}
+
+bool Reply::has_error(std::string_view code) const {
+  return value().is_error() && ReplyError(std::string(value().text())).code() == code;
+}
+
+const Reply& Reply::checked() const {
+  if (!value().is_error()) return *this;
+  const ReplyError error{std::string(value().text())};
+  if (std::find(kFinal.begin(), kFinal.end(), error.code()) != kFinal.end()) {
+    throw RefusedError(error.what());
+  }
+  throw error;
+}
+
+void Reply::Free::operator()(redisReply* reply) const noexcept { freeReplyObject(reply); }
+
+}  // namespace wq::internal

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+struct redisReply;
+
+namespace wq::internal {
+
+/// A view of one reply, or of one part of it. Valid as long as its `Reply`. The accessors throw
+/// `ProtocolError` when the reply is of another kind.
+class Value {
+ public:
+  explicit Value(const redisReply* reply) noexcept : reply_(reply) {}
+
+  [[nodiscard]] bool is_nil() const noexcept;
+  [[nodiscard]] bool is_error() const noexcept;
+  [[nodiscard]] bool is_array() const noexcept;
+  /// A bulk string or a status.
+  [[nodiscard]] bool is_text() const noexcept;
+  /// Of a bulk string, a status or an error.
+  [[nodiscard]] std::string_view text() const;
+  /// Of an integer, or of a text that is one.
+  [[nodiscard]] std::int64_t integer() const;
+  /// Of an array; nil counts as an empty one, as Redis answers a POP with a count on no list.
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] Value operator[](std::size_t i) const;
+
+ private:
+  const redisReply* reply_;
+};
+
+/// One reply of Redis. Owns it.
+class Reply {
+ public:
+  explicit Reply(redisReply* reply) noexcept : reply_(reply) {}
+
+  [[nodiscard]] Value value() const noexcept { return Value(reply_.get()); }
+  /// True if the reply is an error with this code (see `ReplyError::code`).
+  [[nodiscard]] bool has_error(std::string_view code) const;
+  /// Throws if the reply is an error: `RefusedError` when Redis will go on refusing, else
+  /// `ReplyError`.
+  const Reply& checked() const;
+
+ private:
+  struct Free {
+    void operator()(redisReply* reply) const noexcept;
+  };
+  std::unique_ptr<redisReply, Free> reply_;
+};
+
+}  // namespace wq::internal

@@ -1,0 +1,90 @@
+#include "roles/heartbeat.h"
+
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <wq/error.h>
+
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+// One command on `key`; at maxmemory the longer way.
+void append_write(Pipeline& out, const Keys& keys, bool past_oom, std::string_view name, Key key,
+                  std::initializer_list<std::string_view> words) {
+  if (past_oom) {
+    begin_call(out, scripts::past_oom, keys, 1, 1 + words.size());
+    out.word(keys[key]);
+    out.word(name);
+  } else {
+    out.begin(2 + words.size());
+    out.word(name);
+    out.word(keys[key]);
+  }
+  for (const std::string_view word : words) out.word(word);
+}
+
+}  // namespace
+
+Heartbeat::Heartbeat(Link& link, const Keys& keys, std::string session)
+    : link_(link), keys_(keys), session_(std::move(session)) {}
+
+bool Heartbeat::beat(const WorkerStatus& status) {
+  Pipeline ask;
+  ask.command({"TIME"});
+  const Reply time = link_.connection().call(ask);
+  server_ms_ = time.value()[0].integer() * 1'000 + time.value()[1].integer() / 1'000;
+  if (started_ms_ == 0) started_ms_ = server_ms_;
+  const std::string json = entry(status);
+  if (const auto elected = try_beat(json, false)) return *elected;
+  return try_beat(json, true).value_or(false);
+}
+
+std::optional<bool> Heartbeat::try_beat(const std::string& json, bool past_oom) {
+  Connection& redis = link_.connection();
+  if (past_oom) load_scripts(redis, {&scripts::past_oom});
+  Pipeline out;
+  append_write(out, keys_, past_oom, "HSET", Key::workers, {session_, json});
+  append_write(out, keys_, past_oom, "SET", Key::reclaimer,
+               {session_, "NX", "PX", std::to_string(kTenure.count())});
+  out.command({"PTTL", keys_[Key::reclaimer]});
+  redis.send(out);
+  const Reply written = redis.receive();
+  const Reply vote = redis.receive();
+  const Reply tenure = redis.receive();
+  if (written.has_error("OOM") || vote.has_error("OOM")) return std::nullopt;
+  written.checked();
+  const std::int64_t left_ms = tenure.checked().value().integer();
+  if (left_ms == -1 || left_ms > kTenure.count()) {
+    // The server's clock went back, or somebody took the expiry away.
+    Pipeline cut;
+    cut.command({"PEXPIRE", keys_[Key::reclaimer], std::to_string(kTenure.count())});
+    redis.call(cut);
+  }
+  return !vote.checked().value().is_nil();
+}
+
+void Heartbeat::leave() {
+  Pipeline out;
+  out.command({"HDEL", keys_[Key::workers], session_});
+  link_.connection().call(out);
+}
+
+std::string Heartbeat::entry(const WorkerStatus& status) const {
+  return nlohmann::json({{"label", status.label},
+                         {"host", status.host},
+                         {"pid", status.pid},
+                         {"slots", status.slots},
+                         {"holding", status.holding},
+                         {"completed", status.completed},
+                         {"failed", status.failed},
+                         {"started_ms", started_ms_},
+                         {"seen_ms", server_ms_}})
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "pure/keys.h"
+#include "redis/link.h"
+
+namespace wq::internal {
+
+/// What a worker tells people about itself.
+struct WorkerStatus {
+  std::string label;
+  std::string host;
+  int pid = 0;
+  unsigned slots = 0;
+  std::uint64_t holding = 0;
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+};
+
+/// A worker's sign of life in `Q:workers`, and its bid to be the reclaimer. Not thread-safe.
+class Heartbeat {
+ public:
+  /// How long the election of a reclaimer holds; renewed with every pass.
+  static constexpr std::chrono::milliseconds kTenure{6'000};
+  static constexpr std::chrono::milliseconds kInterval{2'000};
+
+  Heartbeat(Link& link, const Keys& keys, std::string session);
+
+  /// Writes the entry and bids. True if we are the reclaimer from now on; a reclaimer in office is
+  /// not elected again. One try; throws `ConnectionError` or `ReplyError`.
+  [[nodiscard]] bool beat(const WorkerStatus& status);
+
+  /// Removes the entry. One try.
+  void leave();
+
+ private:
+  // In one of two ways; nothing if Redis has no memory for it.
+  std::optional<bool> try_beat(const std::string& json, bool past_oom);
+  [[nodiscard]] std::string entry(const WorkerStatus& status) const;
+
+  Link& link_;
+  const Keys& keys_;
+  const std::string session_;
+  std::int64_t server_ms_ = 0;   // the server's clock at this beat
+  std::int64_t started_ms_ = 0;  // and at the first
+};
+
+}  // namespace wq::internal

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/lease.h>
+
+#include "pure/keys.h"
+#include "queue/operations.h"
+#include "redis/link.h"
+
+namespace wq::internal {
+
+/// Knows every lease this worker holds, renews each when a third of it has passed, and says which
+/// are lost: refused by Redis, or ended by our own clock because no renewal got through.
+///
+/// A renewal may cross a settlement of the same lease: it never sets a lease, so it cannot undo the
+/// settlement, and its answer is ignored once the lease is removed here.
+///
+/// `renew` is called by one thread; the rest is thread-safe.
+class LeaseKeeper {
+ public:
+  /// Told the fences that are lost; they are not kept any more. Called by whoever calls `renew`
+  /// or `expire`, without a lock of ours.
+  using OnLost = std::function<void(std::span<const std::uint64_t> fences)>;
+
+  LeaseKeeper(Link& link, const Keys& keys, std::string session, std::chrono::milliseconds ttl,
+              OnLost on_lost);
+
+  /// Keeps leases that were asked for at `asked_at`: each ends a ttl later unless it is renewed.
+  void add(std::span<const Lease> leases, TimePoint asked_at);
+  /// Before their settlement is sent. Those that were lost meanwhile are passed over.
+  void remove(std::span<const Settlement> settlements);
+  [[nodiscard]] std::size_t size() const;
+
+  /// The step of the keeper's thread: renews what is due. Throws `ConnectionError` or `ReplyError`
+  /// after one try; the next call tries again.
+  void renew(TimePoint now);
+  /// The step of the watch: gives up leases that have ended. Does not talk to Redis.
+  void expire(TimePoint now);
+
+ private:
+  struct Entry {
+    ItemHash hash;
+    TimePoint asked_at;
+  };
+
+  std::vector<Held> due(TimePoint now) const;
+  void confirm(std::span<const Held> renewed, TimePoint asked_at);
+  void lose(const std::vector<std::uint64_t>& fences);
+
+  Link& link_;
+  const Keys& keys_;
+  const std::string session_;
+  const std::chrono::milliseconds ttl_;
+  const OnLost on_lost_;
+
+  mutable std::mutex mutex_;
+  std::unordered_map<std::uint64_t, Entry> entries_;  // by fence
+};
+
+}  // namespace wq::internal

@@ -1,0 +1,271 @@
+#include "roles/reclaim_pass.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <wq/error.h>
+
+#include "queue/server_check.h"
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Processing is read in chunks of about this size, whatever an item weighs.
+constexpr std::size_t kChunkBytes = std::size_t{1} << 20U;
+constexpr std::size_t kFirstChunk = 8;
+constexpr std::size_t kLargestChunk = 1'000;
+// An item without a lease must be seen so in that many passes in a row.
+constexpr int kOrphanPasses = 3;
+// What is remembered from pass to pass is bounded; more than that waits for its turn.
+constexpr std::size_t kRemembered = 100'000;
+constexpr int kPromoteAtOnce = 100;
+constexpr milliseconds kDefaultHold{60'000};
+constexpr milliseconds kSilentSession = std::chrono::hours{24};
+// How long the entry of a worker that is gone is kept for people to see.
+constexpr milliseconds kDeadWorker = std::chrono::minutes{10};
+constexpr milliseconds kWorkersEvery = std::chrono::minutes{1};
+
+std::uint64_t count_of(Value value) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer()));
+}
+
+void append_lease_keys(Pipeline& out, const Keys& keys, const std::vector<std::string>& items) {
+  for (const std::string& item : items) out.word(keys.lease_prefix(), text(hash_item(item)));
+}
+
+}  // namespace
+
+ReclaimPass::ReclaimPass(std::string queue, RedisOptions redis, ReclaimerOptions options,
+                         std::stop_token stop)
+    : keys_(std::move(queue)),
+      options_(std::move(options)),
+      link_(std::move(redis), std::move(stop), [this](Connection& connection) {
+        static_cast<void>(check_server(connection, keys_));
+      }) {}
+
+ReclaimReport ReclaimPass::run(TimePoint now) {
+  return link_.run([this, now](Connection& redis) { return look(redis, now); });
+}
+
+milliseconds ReclaimPass::courtesy() const noexcept { return options_.lease / 3; }
+
+bool ReclaimPass::pending() const noexcept {
+  return overdue_ || !orphans_.empty() || !holds_.empty();
+}
+
+ReclaimReport ReclaimPass::look(Connection& redis, TimePoint now) {
+  notice_connection(now);
+  ReclaimReport report;
+  ++passes_;
+  overdue_ = false;
+  promote(redis, report);
+  scan_processing(redis, now, report);
+  std::erase_if(orphans_, [this](const auto& each) { return each.second.last_pass != passes_; });
+  sweep_producers(redis, now, report);
+  return report;
+}
+
+void ReclaimPass::notice_connection(TimePoint now) {
+  if (generation_ == link_.generation()) return;
+  generation_ = link_.generation();
+  connected_at_ = now;
+  orphans_.clear();
+  holds_.clear();
+  holds_to_drop_.clear();
+}
+
+void ReclaimPass::promote(Connection& redis, ReclaimReport& report) {
+  Pipeline call;
+  begin_call(call, scripts::promote, keys_, 0, 2);
+  call.word(kPromoteAtOnce);
+  call.word(kLongestDelay.count());
+  std::uint64_t moved = 0;
+  do {
+    const Reply reply = run_script(redis, scripts::promote, call);
+    moved = count_of(reply.value()[0]);
+    report.promoted += moved;
+  } while (moved == kPromoteAtOnce);
+}
+
+// From the right, where the oldest stand: positions counted from there stay right while items are
+// added on the left. Where items leave meanwhile some are passed over until the next pass.
+void ReclaimPass::scan_processing(Connection& redis, TimePoint now, ReclaimReport& report) {
+  std::size_t chunk = kFirstChunk;
+  for (std::size_t seen = 0;;) {
+    Pipeline read;
+    read.command({"LRANGE", keys_[Key::processing],
+                  std::to_string(-static_cast<std::int64_t>(seen + chunk)),
+                  std::to_string(-static_cast<std::int64_t>(seen) - 1)});
+    std::vector<std::string> items;
+    std::size_t bytes = 0;
+    {
+      const Reply reply = redis.call(read);
+      for (std::size_t i = 0; i < reply.value().size(); ++i) {
+        items.emplace_back(reply.value()[i].text());
+        bytes += items.back().size();
+      }
+    }
+    if (items.empty()) return;
+    look_at(redis, items, now, report);
+    if (items.size() < chunk) return;
+    seen += items.size();
+    const std::size_t average = bytes / items.size() + 1;
+    chunk = std::clamp(kChunkBytes / average, std::size_t{1}, kLargestChunk);
+  }
+}
+
+void ReclaimPass::look_at(Connection& redis, const std::vector<std::string>& items, TimePoint now,
+                          ReclaimReport& report) {
+  std::vector<std::string> hashes;
+  Pipeline ask;
+  for (const std::string& item : items) {
+    hashes.emplace_back(text(hash_item(item)));
+    ask.command({"PTTL", keys_.lease_prefix() + hashes.back()});
+  }
+  redis.send(ask);
+  std::vector<std::string> ran_out;
+  std::vector<std::string> orphans;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::int64_t left_ms = redis.receive().checked().value().integer();
+    if (left_ms == -2) {
+      if (is_orphan(hashes[i], now)) orphans.push_back(items[i]);
+    } else if (left_ms <= kLeaseTail.count() || left_ms > (kLongestLease + kLeaseTail).count()) {
+      ran_out.push_back(items[i]);
+    }
+  }
+  if (!ran_out.empty()) reclaim(redis, ran_out, now, report);
+  if (!orphans.empty()) requeue(redis, orphans, report);
+}
+
+// The script decides for itself which of the leases ran out; those of RedisWQ clients never seem
+// to be longer than the tail and are only counted.
+void ReclaimPass::reclaim(Connection& redis, const std::vector<std::string>& items, TimePoint now,
+                          ReclaimReport& report) {
+  // So soon after we came, living workers that lost Redis as well may not have renewed yet: with no
+  // tail, no lease has run out.
+  const bool early = now - connected_at_ < courtesy();
+  Pipeline call;
+  begin_call(call, scripts::reclaim, keys_, items.size(), 3 + items.size());
+  append_lease_keys(call, keys_, items);
+  call.word(early ? -1 : kLeaseTail.count());
+  call.word((kLongestLease + kLeaseTail).count());
+  call.word(options_.max_crashes);
+  for (const std::string& item : items) call.word(item);
+  const Reply reply = run_script(redis, scripts::reclaim, call);
+  report.reclaimed += count_of(reply.value()[0]);
+  report.died += count_of(reply.value()[1]);
+  const Value foreign = reply.value()[2];
+  overdue_ = overdue_ || (early && foreign.size() < items.size());
+  std::uint64_t fresh = 0;
+  for (std::size_t i = 0; i < foreign.size() && foreign_.size() < kRemembered; ++i) {
+    const auto position = static_cast<std::size_t>(foreign[i].integer()) - 1;
+    fresh += foreign_.emplace(text(hash_item(items.at(position)))).second ? 1 : 0;
+  }
+  if (fresh > 0) count_foreign(redis, fresh, report);
+}
+
+void ReclaimPass::count_foreign(Connection& redis, std::uint64_t fresh, ReclaimReport& report) {
+  report.foreign += fresh;
+  Pipeline count;
+  begin_call(count, scripts::past_oom, keys_, 1, 3);
+  count.word(keys_[Key::stats]);
+  count.word("HINCRBY");
+  count.word("foreign");
+  count.word(fresh);
+  run_script(redis, scripts::past_oom, count);
+}
+
+bool ReclaimPass::is_orphan(const std::string& hash, TimePoint now) {
+  auto found = orphans_.find(hash);
+  if (found == orphans_.end()) {
+    if (orphans_.size() >= kRemembered) return false;
+    found = orphans_.emplace(hash, Orphan{now, 0, 0}).first;
+  }
+  Orphan& orphan = found->second;
+  if (orphan.last_pass != passes_) {  // else an equal item in the same pass
+    orphan.last_pass = passes_;
+    ++orphan.passes;
+  }
+  return orphan.passes >= kOrphanPasses && now - orphan.first_seen >= kOrphanGrace;
+}
+
+void ReclaimPass::requeue(Connection& redis, const std::vector<std::string>& items,
+                          ReclaimReport& report) {
+  Pipeline call;
+  begin_call(call, scripts::requeue, keys_, items.size(), items.size());
+  append_lease_keys(call, keys_, items);
+  for (const std::string& item : items) call.word(item);
+  report.returned += count_of(run_script(redis, scripts::requeue, call).value());
+  for (const std::string& item : items) orphans_.erase(std::string(text(hash_item(item))));
+}
+
+void ReclaimPass::sweep_producers(Connection& redis, TimePoint now, ReclaimReport& report) {
+  Pipeline call;
+  begin_call(call, scripts::sweep, keys_, 0, 2 + holds_to_drop_.size());
+  call.word(kLongestHold.count());
+  call.word(kSilentSession.count());
+  for (const std::string& word : holds_to_drop_) call.word(word);
+  report.holds += holds_to_drop_.size() / 2;
+  holds_to_drop_.clear();
+  const Reply reply = run_script(redis, scripts::sweep, call);
+  const Value expired = reply.value()[1];
+  const Value silent = reply.value()[2];
+  for (auto& [session, hold] : holds_) hold.still_there = false;
+  for (std::size_t i = 0; i + 1 < expired.size(); i += 2) {
+    watch_hold(redis, std::string(expired[i].text()), std::string(expired[i + 1].text()), now);
+  }
+  std::erase_if(holds_, [](const auto& each) { return !each.second.still_there; });
+  for (std::size_t i = 0; i < silent.size(); ++i) {
+    Pipeline close;
+    begin_call(close, scripts::close, keys_, 1, 2);
+    close.word(keys_.replay(silent[i].text()));
+    close.word(silent[i].text());
+    close.word(reply.value()[0].integer() - kSilentSession.count());
+    run_script(redis, scripts::close, close);
+  }
+  sweep_workers(redis, reply.value()[0].integer());
+}
+
+// A hold that has expired counts until we have seen it expired for its whole length: Redis may have
+// been away for longer than that, and its producer with it.
+void ReclaimPass::watch_hold(Connection& redis, const std::string& session,
+                             const std::string& expiry, TimePoint now) {
+  ExpiredHold& hold = holds_[session];
+  if (hold.expiry != expiry) {
+    Pipeline ask;
+    ask.command({"HGET", keys_.replay(session), "hold_ms"});
+    const Reply length = redis.call(ask);
+    hold.expiry = expiry;
+    hold.first_seen = now;
+    hold.length = length.value().is_nil() ? kDefaultHold : milliseconds{length.value().integer()};
+  }
+  hold.still_there = true;
+  if (now - hold.first_seen >= hold.length) {
+    holds_to_drop_.push_back(session);
+    holds_to_drop_.push_back(expiry);
+  }
+}
+
+void ReclaimPass::sweep_workers(Connection& redis, std::int64_t server_ms) {
+  if (server_ms - workers_swept_ms_ < kWorkersEvery.count()) return;
+  workers_swept_ms_ = server_ms;
+  Pipeline ask;
+  ask.command({"HGETALL", keys_[Key::workers]});
+  const Reply entries = redis.call(ask);
+  Pipeline remove;
+  for (std::size_t i = 0; i + 1 < entries.value().size(); i += 2) {
+    const auto entry = nlohmann::json::parse(entries.value()[i + 1].text(), nullptr, false);
+    const bool alive = entry.is_object() && entry.contains("seen_ms") &&
+                       entry["seen_ms"].is_number_integer() &&
+                       server_ms - entry["seen_ms"].get<std::int64_t>() < kDeadWorker.count();
+    if (!alive) remove.command({"HDEL", keys_[Key::workers], entries.value()[i].text()});
+  }
+  if (remove.size() > 0) redis.call(remove);
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/reclaimer.h>
+
+#include "pure/keys.h"
+#include "queue/operations.h"
+#include "redis/link.h"
+
+namespace wq::internal {
+
+/// One look at everything a queue holds, and what is remembered from one look to the next. What it
+/// remembers is dropped when the connection was replaced: how long something has stood idle is
+/// counted on our own clock, and over one connection only, so that an outage of Redis is not
+/// taken for the death of a worker. Not thread-safe.
+class ReclaimPass {
+ public:
+  ReclaimPass(std::string queue, RedisOptions redis, ReclaimerOptions options,
+              std::stop_token stop);
+
+  /// See `Reclaimer::pass`.
+  ReclaimReport run(TimePoint now);
+
+  /// How long workers are left to renew their leases after we have connected.
+  [[nodiscard]] std::chrono::milliseconds courtesy() const noexcept;
+  /// True if something was seen that may have to be handed back in a later pass.
+  [[nodiscard]] bool pending() const noexcept;
+
+  [[nodiscard]] const Keys& keys() const noexcept { return keys_; }
+  [[nodiscard]] Link& link() noexcept { return link_; }
+
+ private:
+  // An item in processing that has no lease.
+  struct Orphan {
+    TimePoint first_seen;
+    int passes = 0;
+    std::uint64_t last_pass = 0;
+  };
+  // A hold that has expired.
+  struct ExpiredHold {
+    std::string expiry;  // as Redis writes it
+    TimePoint first_seen;
+    std::chrono::milliseconds length{0};
+    bool still_there = false;
+  };
+
+  ReclaimReport look(Connection& redis, TimePoint now);
+  void notice_connection(TimePoint now);
+  void promote(Connection& redis, ReclaimReport& report);
+  void scan_processing(Connection& redis, TimePoint now, ReclaimReport& report);
+  void look_at(Connection& redis, const std::vector<std::string>& items, TimePoint now,
+               ReclaimReport& report);
+  void reclaim(Connection& redis, const std::vector<std::string>& items, TimePoint now,
+               ReclaimReport& report);
+  void count_foreign(Connection& redis, std::uint64_t fresh, ReclaimReport& report);
+  bool is_orphan(const std::string& hash, TimePoint now);
+  void requeue(Connection& redis, const std::vector<std::string>& items, ReclaimReport& report);
+  void sweep_producers(Connection& redis, TimePoint now, ReclaimReport& report);
+  void watch_hold(Connection& redis, const std::string& session, const std::string& expiry,
+                  TimePoint now);
+  void sweep_workers(Connection& redis, std::int64_t server_ms);
+
+  const Keys keys_;
+  const ReclaimerOptions options_;
+  Link link_;
+
+  std::uint64_t generation_ = 0;  // of the link, when the following began
+  TimePoint connected_at_;
+  std::uint64_t passes_ = 0;
+  bool overdue_ = false;                      // a lease ran out, and it is too early to take it
+  std::map<std::string, Orphan> orphans_;     // by hash
+  std::map<std::string, ExpiredHold> holds_;  // by session
+  std::set<std::string> foreign_;             // hashes whose foreign lease was counted
+  std::vector<std::string> holds_to_drop_;    // session, expiry, ...
+  std::int64_t workers_swept_ms_ = 0;         // by the server's clock
+};
+
+}  // namespace wq::internal

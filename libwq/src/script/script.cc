@@ -1,0 +1,92 @@
+#include "script/script.h"
+
+#include <array>
+
+#include <wq/error.h>
+
+namespace wq::internal {
+namespace scripts {
+
+// All of them; the fence comes first because attach raises it.
+const Script attach{
+    embedded::k_attach,
+    {Key::fence, Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts, Key::crashes,
+     Key::failures, Key::results, Key::stats, Key::producers, Key::workers, Key::replays,
+     Key::reclaimer, Key::paused, Key::seen}};
+const Script claim{embedded::k_claim,
+                   {Key::processing, Key::fence, Key::stats, Key::attempts, Key::crashes}};
+const Script close{embedded::k_close, {Key::producers, Key::replays}};
+const Script counts{embedded::k_counts,
+                    {Key::ready, Key::processing, Key::delayed, Key::dead, Key::producers,
+                     Key::paused, Key::stats}};
+const Script open{
+    embedded::k_open,
+    {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers, Key::replays}};
+const Script past_oom{embedded::k_past_oom, {Key::fence}};
+const Script pop{embedded::k_pop,
+                 {Key::ready, Key::processing, Key::fence, Key::stats, Key::paused, Key::attempts,
+                  Key::crashes}};
+const Script promote{embedded::k_promote, {Key::delayed, Key::ready}};
+const Script push{embedded::k_push,
+                  {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers,
+                   Key::replays, Key::seen}};
+const Script reclaim{
+    embedded::k_reclaim,
+    {Key::processing, Key::ready, Key::dead, Key::crashes, Key::failures, Key::stats}};
+const Script renew{embedded::k_renew, {}};
+const Script requeue{embedded::k_requeue, {Key::processing, Key::ready, Key::stats}};
+const Script settle{embedded::k_settle,
+                    {Key::processing, Key::stats, Key::fence, Key::attempts, Key::crashes,
+                     Key::failures, Key::results, Key::ready, Key::delayed, Key::dead}};
+const Script sweep{embedded::k_sweep, {Key::producers, Key::replays}};
+const Script touch{
+    embedded::k_touch,
+    {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers, Key::replays}};
+
+}  // namespace scripts
+
+namespace {
+
+void append_load(Pipeline& out, const Script& script) {
+  out.command({"SCRIPT", "LOAD", script.source.text});
+}
+
+}  // namespace
+
+std::span<const Script* const> all_scripts() {
+  using namespace scripts;
+  static constexpr std::array kAll = {&attach,   &claim,   &close,   &counts, &open,
+                                      &past_oom, &pop,     &promote, &push,   &reclaim,
+                                      &renew,    &requeue, &settle,  &sweep,  &touch};
+  return kAll;
+}
+
+void begin_call(Pipeline& out, const Script& script, const Keys& keys, std::size_t more_keys,
+                std::size_t arguments) {
+  const std::size_t count = script.keys.size() + more_keys;
+  out.begin(3 + count + arguments);
+  out.word("EVALSHA");
+  out.word(script.source.sha1);
+  out.word(count);
+  for (const Key key : script.keys) out.word(keys[key]);
+}
+
+Reply run_script(Connection& connection, const Script& script, const Pipeline& call) {
+  connection.send(call);
+  Reply reply = connection.receive();
+  if (reply.has_error("NOSCRIPT")) {
+    load_scripts(connection, {&script});
+    connection.send(call);
+    reply = connection.receive();
+  }
+  reply.checked();
+  return reply;
+}
+
+void load_scripts(Connection& connection, std::initializer_list<const Script*> which) {
+  Pipeline load;
+  for (const Script* script : which) append_load(load, *script);
+  connection.call(load);
+}
+
+}  // namespace wq::internal

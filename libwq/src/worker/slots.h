@@ -1,0 +1,108 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/lease.h>
+#include <wq/worker.h>
+
+namespace wq::internal {
+
+/// The threads that run the handler, the items that wait for them, and what they made of them.
+/// Thread-safe.
+class Slots {
+ public:
+  /// `timeout` zero: a handler may take for ever.
+  Slots(unsigned count, std::size_t batch, std::chrono::milliseconds timeout, BatchHandler handler);
+  /// Waits for the handlers that run; `leave` should have been called.
+  ~Slots();
+  Slots(const Slots&) = delete;
+  Slots& operator=(const Slots&) = delete;
+
+  /// Items to run, in this order. An item that has crashed before is never run together with
+  /// others in one batch, so that it takes none with it.
+  void give(std::vector<Lease> leases, TimePoint now);
+
+  /// Up to `most` items that are finished, each with what is to be said of it.
+  [[nodiscard]] std::vector<Settlement> take_finished(std::size_t most);
+
+  /// Items that nobody began to run since `before`, to be released.
+  [[nodiscard]] std::vector<Settlement> take_back(TimePoint before);
+
+  /// Waits until something is finished, `poke` is called, or `until`.
+  void wait(TimePoint until);
+  void poke();
+
+  /// The leases with these fences are lost: those that wait are given up, handlers are told.
+  void lose(std::span<const std::uint64_t> fences);
+  /// Tells handlers that have been running for too long.
+  void enforce_timeout(TimePoint now);
+  /// Runs nothing more and tells the handlers that run.
+  void leave();
+
+  struct Load {
+    std::size_t waiting = 0;                           ///< items not begun
+    std::size_t running = 0;                           ///< items in handlers
+    std::size_t finished = 0;                          ///< items not taken
+    std::optional<std::chrono::nanoseconds> per_item;  ///< how long one takes, lately
+    std::size_t item_bytes = 0;                        ///< how large one is, lately
+  };
+  [[nodiscard]] Load load() const;
+
+  /// What a handler threw as `CannotRun`, if one did.
+  [[nodiscard]] std::exception_ptr cannot_run() const;
+
+ private:
+  enum class Reason { none, lost, timeout, leaving };
+
+  struct Waiting {
+    Lease lease;
+    TimePoint since;
+  };
+  struct Slot {
+    std::vector<Lease> leases;  // running now; not touched while they do
+    TimePoint since;
+    std::stop_source stop;
+    Reason reason = Reason::none;
+    std::thread thread;
+  };
+
+  class Told;
+
+  void work(unsigned number);
+  bool take_batch(Slot& slot);
+  std::vector<Outcome> run(const Batch& batch);
+  void finish(Slot& slot, std::vector<Outcome> outcomes);
+  Outcome judged(Outcome outcome, Reason reason) const;
+
+  const std::size_t batch_;
+  const std::chrono::milliseconds timeout_;
+  const BatchHandler handler_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;      // something waits, or we leave
+  std::condition_variable progress_;  // something is finished, or poked
+  std::deque<Waiting> waiting_;
+  std::vector<Settlement> finished_;
+  std::vector<Slot> slots_;
+  std::size_t running_ = 0;
+  bool leaving_ = false;
+  bool poked_ = false;
+  std::exception_ptr cannot_run_;
+  std::optional<double> per_item_ns_;
+  double item_bytes_ = 0;
+};
+
+}  // namespace wq::internal

@@ -1,0 +1,41 @@
+#include <utility>
+
+#include <wq/worker.h>
+
+#include "worker/worker_loop.h"
+
+namespace wq {
+namespace {
+
+BatchHandler one_by_one(Handler handler) {
+  return [handler = std::move(handler)](const Batch& batch) {
+    const Lease& lease = batch.leases.front();
+    std::vector<Outcome> outcomes;
+    outcomes.push_back(handler({lease, lease.item, batch.slot, batch.stop}));
+    return outcomes;
+  };
+}
+
+WorkerOptions without_batches(WorkerOptions options) {
+  options.batch = 1;
+  return options;
+}
+
+}  // namespace
+
+Worker::Worker(std::string queue, RedisOptions redis, WorkerOptions options, Handler handler)
+    : Worker(std::move(queue), std::move(redis), without_batches(std::move(options)),
+             one_by_one(std::move(handler))) {}
+
+Worker::Worker(std::string queue, RedisOptions redis, WorkerOptions options, BatchHandler handler)
+    : loop_(std::make_unique<internal::WorkerLoop>(std::move(queue), std::move(redis),
+                                                   std::move(options), std::move(handler))) {}
+
+Worker::~Worker() = default;
+
+WorkerReport Worker::run() { return loop_->run(); }
+void Worker::request_stop() noexcept { loop_->request_stop(loop_->grace()); }
+void Worker::request_stop_now() noexcept { loop_->request_stop({}); }
+const std::string& Worker::session() const noexcept { return loop_->session(); }
+
+}  // namespace wq

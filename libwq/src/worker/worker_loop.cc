@@ -1,0 +1,520 @@
+#include "worker/worker_loop.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <span>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <wq/error.h>
+
+#include "pure/printable.h"
+#include "pure/random.h"
+#include "pure/wait.h"
+#include "queue/server_check.h"
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+// How much work is taken ahead of the handlers: enough to hide a round trip, little enough that
+// another worker would not have begun it much earlier.
+constexpr milliseconds kAhead{20};
+constexpr std::size_t kMostAhead = 256;
+constexpr std::size_t kMostAheadBytes = std::size_t{16} << 20U;
+// An item that was taken ahead and not begun by then is given back.
+constexpr milliseconds kLongestWait{1'000};
+// How often ready is asked for more while we hold something; doubled while there is nothing.
+constexpr milliseconds kFirstDryWait{50};
+constexpr milliseconds kLongestDryWait{1'000};
+constexpr milliseconds kPausedWait{500};
+// How long everything may take to be settled after the handlers were told to stop.
+constexpr seconds kSettleTime{10};
+constexpr std::size_t kInFlight = 2;
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
+}
+
+void check_range(const char* what, milliseconds value, milliseconds lowest, milliseconds highest) {
+  if (value < lowest || value > highest) {
+    throw std::invalid_argument(
+        fmt::format("{} is {}; it must lie between {} and {}", what, value, lowest, highest));
+  }
+}
+
+WorkerOptions checked(WorkerOptions options) {
+  if (options.concurrency == 0) throw std::invalid_argument("the concurrency must be at least 1");
+  if (options.batch == 0 || options.batch > Queue::kMaxBatch) {
+    throw std::invalid_argument(fmt::format("the batch is {}; it must lie between 1 and {}",
+                                            options.batch, Queue::kMaxBatch));
+  }
+  const RetryPolicy& retry = options.retry;
+  check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
+  check_range("the longest backoff", retry.backoff_max, milliseconds{0}, kLongestDelay);
+  check_range("the first backoff", retry.backoff_base, milliseconds{0}, retry.backoff_max);
+  check_range("the release delay", retry.release_delay, milliseconds{0}, kLongestDelay);
+  if (retry.max_attempts == 0) throw std::invalid_argument("the attempts must be at least 1");
+  if (retry.max_crashes == 0) throw std::invalid_argument("the crashes must be at least 1");
+  if (options.label.empty()) options.label = host_name();
+  return options;
+}
+
+// The keeper's answers must come well before a lease ends.
+RedisOptions for_keeper(RedisOptions redis, milliseconds lease) {
+  redis.client_name += "-keeper";
+  redis.connect_timeout = std::min(redis.connect_timeout, std::max(lease / 4, milliseconds{500}));
+  redis.command_timeout = std::min(redis.command_timeout, lease / 4);
+  redis.log = nullptr;  // the main connection has said it
+  return redis;
+}
+
+// Often enough that nothing is late by more than a small part of a lease or timeout.
+milliseconds watch_tick(const WorkerOptions& options) {
+  milliseconds tick = options.lease / 20;
+  if (options.timeout > milliseconds::zero()) tick = std::min(tick, options.timeout / 10);
+  return std::clamp(tick, milliseconds{10}, milliseconds{500});
+}
+
+}  // namespace
+
+WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions options,
+                       BatchHandler handler)
+    : keys_(std::move(queue)),
+      options_(checked(std::move(options))),
+      redis_(std::move(redis)),
+      session_(random_id()),
+      link_(redis_, abandon_.get_token(),
+            [this, warned = false](Connection& connection) mutable {
+              const ServerReport server = check_server(connection, keys_);
+              if (server.evicts() && !std::exchange(warned, true)) {
+                log(LogLevel::warning,
+                    fmt::format("the server's maxmemory-policy is {}: when memory runs short it "
+                                "deletes items; set it to noeviction",
+                                server.maxmemory_policy));
+              }
+            }),
+      stream_(link_, keys_, session_),
+      slots_(options_.concurrency, options_.batch, options_.timeout, std::move(handler)),
+      keeper_link_(for_keeper(redis_, options_.lease), abandon_.get_token()),
+      keeper_(keeper_link_, keys_, session_, options_.lease,
+              [this](std::span<const std::uint64_t> fences) {
+                log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
+                slots_.lose(fences);
+              }) {
+  stream_.set_terms(options_.lease, options_.retry);
+}
+
+WorkerLoop::~WorkerLoop() { stop_threads(); }
+
+WorkerReport WorkerLoop::run() {
+  start_threads();
+  try {
+    report_.end = work();
+    settle_the_rest();
+  } catch (const ConnectionError&) {
+    redis_is_away_ = true;
+    give_up(std::current_exception());
+  } catch (const Error&) {
+    give_up(std::current_exception());
+  }
+  slots_.leave();
+  while (slots_.load().running > 0) slots_.wait(BootClock::now() + kLongestWait);
+  stop_threads();
+  report_.completed = completed_;
+  report_.failed = failed_;
+  const std::lock_guard lock(mutex_);
+  if (slots_.cannot_run()) std::rethrow_exception(slots_.cannot_run());
+  if (error_ && !(stopping_ && redis_is_away_)) std::rethrow_exception(error_);
+  if (error_) {
+    log(LogLevel::warning, "stopped while Redis was away; what was held returns by itself");
+    report_.end = WorkerEnd::stopped;
+  }
+  return report_;
+}
+
+void WorkerLoop::request_stop(milliseconds grace) noexcept {
+  stopping_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    const TimePoint at = BootClock::now() + grace;
+    if (!leave_at_ || at < *leave_at_) leave_at_ = at;
+  }
+  changed_.notify_all();
+  slots_.poke();
+}
+
+// ---- the main thread ----
+
+WorkerEnd WorkerLoop::work() {
+  started_at_ = idle_since_ = BootClock::now();
+  if (const auto end = look_at_queue()) return *end;
+  while (true) {
+    if (const auto end = reason_to_end()) return *end;
+    while (stream_.outstanding() < kInFlight && post_if_useful()) continue;
+    if (stream_.outstanding() > 0) {
+      absorb(stream_.take());
+    } else if (const auto end = wait_for_work()) {
+      return *end;
+    }
+  }
+}
+
+std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (error_) std::rethrow_exception(error_);
+  }
+  if (stopping_) return WorkerEnd::stopped;
+  if (slots_.cannot_run()) return WorkerEnd::halted;
+  if (options_.halt_after > 0 && failures_in_a_row_ >= options_.halt_after &&
+      !(options_.halt_only_at_start && succeeded_)) {
+    return WorkerEnd::halted;
+  }
+  if (options_.max_items > 0 && leased_ >= options_.max_items) return WorkerEnd::max_items;
+  return std::nullopt;
+}
+
+bool WorkerLoop::post_if_useful() {
+  std::vector<Settlement> settlements = slots_.take_finished(Queue::kMaxBatch);
+  const auto append = [&settlements](std::vector<Settlement> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(settlements));
+  };
+  append(std::exchange(to_release_, {}));
+  append(slots_.take_back(BootClock::now() - kLongestWait));
+  const std::size_t want = wanted();
+  if (settlements.empty() && stream_.popped() == 0 && want == 0) return false;
+  post(std::move(settlements), want);
+  return true;
+}
+
+void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
+  for (Settlement& each : settlements) {
+    Failure& failure = each.outcome.failure;
+    const bool failed =
+        each.outcome.kind == Outcome::Kind::fail || each.outcome.kind == Outcome::Kind::fatal;
+    if (failed && failure.worker.empty()) failure.worker = options_.label;
+  }
+  keeper_.remove(settlements);
+  wants_.push_back(want);
+  stream_.post(std::move(settlements), want);
+}
+
+void WorkerLoop::absorb(LeaseStream::Answer answer) {
+  const TimePoint now = BootClock::now();
+  const std::size_t want = std::exchange(wants_.front(), 0);
+  wants_.pop_front();
+  for (std::size_t i = 0; i < answer.settled.size(); ++i) {
+    count(answer.settlements[i], answer.settled[i]);
+  }
+  holding_ -= answer.settled.size();
+  if (!answer.settled.empty()) idle_since_ = now;
+  if (answer.popped) {
+    dry_wait_ = milliseconds::zero();
+    idle_since_ = now;
+  } else if (want > 0) {
+    dry_wait_ = std::clamp(2 * dry_wait_, kFirstDryWait, kLongestDryWait);
+    dry_until_ = now + dry_wait_;
+  }
+  if (!answer.leased.empty()) take_in(std::move(answer.leased), answer.leased_at);
+}
+
+// An item that has crashed before may take this process with it, and whatever it holds would be
+// charged for that as well. So nothing is held beside such items but what runs.
+void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
+  const TimePoint now = BootClock::now();
+  leased_ += leased.size();
+  holding_ += leased.size();
+  keeper_.add(leased, leased_at);
+  cautious_ = std::any_of(leased.begin(), leased.end(),
+                          [](const Lease& lease) { return lease.crashes > 0; });
+  if (cautious_) {
+    to_release_ = slots_.take_back(now);
+    const std::size_t running = slots_.load().running;
+    const std::size_t room =
+        options_.concurrency - std::min<std::size_t>(running, options_.concurrency);
+    while (leased.size() > room) {
+      to_release_.push_back({std::move(leased.back()), Outcome::release(milliseconds::zero())});
+      leased.pop_back();
+    }
+    leased_ -= to_release_.size();
+  }
+  slots_.give(std::move(leased), now);
+}
+
+void WorkerLoop::count(const Settlement& settlement, Settled settled) {
+  const Outcome& outcome = settlement.outcome;
+  if (settled == Settled::unknown) ++report_.unknown;
+  if (settled == Settled::lost) ++report_.lost;
+  if (settled != Settled::accepted) {
+    log(LogLevel::warning,
+        fmt::format("item {}: {}", printable(settlement.lease.item),
+                    settled == Settled::lost
+                        ? "its lease was lost before it was settled; another try counts"
+                        : "the answer to its settlement was lost; Redis knows what counts"));
+    return;
+  }
+  switch (outcome.kind) {
+    case Outcome::Kind::complete:
+      ++completed_;
+      succeeded_ = true;
+      failures_in_a_row_ = 0;
+      return;
+    case Outcome::Kind::release:
+      ++report_.released;
+      return;
+    case Outcome::Kind::fail:
+    case Outcome::Kind::fatal:
+      ++failed_;
+      ++failures_in_a_row_;
+      log(LogLevel::warning,
+          fmt::format("item {} failed, attempt {}: {}: {}", printable(settlement.lease.item),
+                      settlement.lease.attempt(), outcome.failure.kind, outcome.failure.message));
+      return;
+  }
+}
+
+std::size_t WorkerLoop::wanted() const {
+  if (BootClock::now() < dry_until_ || !to_release_.empty()) return 0;
+  const Slots::Load load = slots_.load();
+  std::size_t coming = stream_.popped();
+  for (const std::size_t want : wants_) coming += want;
+  const std::size_t have = load.waiting + load.running + coming;
+  const std::size_t slots = options_.concurrency;
+  const std::size_t target = cautious_ ? slots : slots * options_.batch + ahead(load);
+  std::size_t want = target - std::min(target, have);
+  if (options_.max_items > 0) {
+    const std::uint64_t left = options_.max_items - std::min(options_.max_items, leased_ + coming);
+    want = static_cast<std::size_t>(std::min<std::uint64_t>(want, left));
+  }
+  return std::min(want, Queue::kMaxBatch);
+}
+
+std::size_t WorkerLoop::ahead(const Slots::Load& load) const {
+  if (!load.per_item) return 0;
+  const nanoseconds per_item = std::max(*load.per_item, nanoseconds{1});
+  const auto by_time =
+      static_cast<std::size_t>(kAhead / per_item) * std::size_t{options_.concurrency};
+  const std::size_t by_memory = kMostAheadBytes / (load.item_bytes + 1);
+  const std::size_t most = std::max(kMostAhead, 2 * options_.concurrency * options_.batch);
+  return std::min({by_time, by_memory, most});
+}
+
+// Nothing is under way to Redis and nothing is to be said to it.
+std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
+  const TimePoint now = BootClock::now();
+  if (holding_ > 0) {
+    slots_.wait(now < dry_until_ ? dry_until_ : now + kLongestWait);
+    return std::nullopt;
+  }
+  if (const auto end = look_at_queue()) return end;
+  if (report_.counts.paused) {
+    slots_.wait(now + kPausedWait);
+  } else if (!stream_.wait_for_item(kLongestDryWait)) {
+    // Refused at maxmemory, it returns at once: then ask from time to time.
+    if (BootClock::now() - now < kPausedWait) slots_.wait(BootClock::now() + kPausedWait);
+  }
+  dry_until_ = stream_.popped() > 0 ? TimePoint{} : BootClock::now() + kFirstDryWait;
+  return std::nullopt;
+}
+
+std::optional<WorkerEnd> WorkerLoop::look_at_queue() {
+  Pipeline call;
+  append_counts(call, keys_);
+  report_.counts = link_.run([&call](Connection& redis) {
+    return read_counts(run_script(redis, scripts::counts, call).value());
+  });
+  check_id(report_.counts);
+  const TimePoint now = BootClock::now();
+  if (report_.counts.drained()) return WorkerEnd::drained;
+  if (queue_id_.empty() && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
+  if (options_.max_idle > milliseconds::zero() && now - idle_since_ >= options_.max_idle) {
+    return WorkerEnd::max_idle;
+  }
+  return std::nullopt;
+}
+
+void WorkerLoop::check_id(const Counts& counts) {
+  if (counts.id == queue_id_ && (!counts.id.empty() || leased_ == 0)) return;
+  if (queue_id_.empty() && !counts.id.empty()) {
+    queue_id_ = counts.id;
+    return;
+  }
+  throw ProtocolError(fmt::format(
+      "queue '{}' is not the one this worker began with: Redis lost its data, or it was purged",
+      keys_.queue()));
+}
+
+// No more leases. What waits goes back, unless we were asked to work on so many items; what runs
+// may finish.
+void WorkerLoop::settle_the_rest() {
+  const bool give_back = report_.end != WorkerEnd::max_items;
+  while (holding_ > 0 || stream_.popped() > 0 || stream_.outstanding() > 0) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (error_) std::rethrow_exception(error_);
+    }
+    std::vector<Settlement> settlements = slots_.take_finished(Queue::kMaxBatch);
+    std::vector<Settlement> back = std::exchange(to_release_, {});
+    if (give_back || stopping_) {
+      for (Settlement& each : slots_.take_back(BootClock::now())) back.push_back(std::move(each));
+    }
+    std::move(back.begin(), back.end(), std::back_inserter(settlements));
+    if (!settlements.empty() || stream_.popped() > 0) {
+      post(std::move(settlements), 0);
+    } else if (stream_.outstanding() == 0) {
+      slots_.wait(BootClock::now() + kLongestWait);
+    }
+    if (stream_.outstanding() > 0) absorb(stream_.take());
+  }
+  if (report_.end != WorkerEnd::drained) static_cast<void>(look_at_queue());
+}
+
+// ---- the other threads ----
+
+void WorkerLoop::start_threads() {
+  keeper_thread_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+  watch_thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+  reclaimer_thread_ = std::jthread([this](const std::stop_token& stop) { reclaim(stop); });
+}
+
+void WorkerLoop::stop_threads() noexcept {
+  for (std::jthread* thread : {&reclaimer_thread_, &keeper_thread_, &watch_thread_}) {
+    thread->request_stop();
+    changed_.notify_all();
+    if (thread->joinable()) thread->join();
+  }
+}
+
+void WorkerLoop::keep(const std::stop_token& stop) {
+  const milliseconds tick = std::clamp(options_.lease / 12, milliseconds{10}, Heartbeat::kInterval);
+  Heartbeat heartbeat(keeper_link_, keys_, session_);
+  TimePoint next_beat{};
+  while (!stop.stop_requested()) {
+    const TimePoint now = BootClock::now();
+    try {
+      keeper_.renew(now);
+      if (now >= next_beat) {
+        next_beat = now + Heartbeat::kInterval;
+        if (heartbeat.beat(status())) {
+          const std::lock_guard lock(mutex_);
+          elected_ = true;
+          changed_.notify_all();
+        }
+      }
+    } catch (const ConnectionError&) {
+      keeper_link_.drop();
+    } catch (const ReplyError& error) {
+      keeper_link_.drop();
+      if (!error.transient()) {
+        give_up(std::current_exception());
+        return;
+      }
+    }
+    wait_for(tick, stop);
+  }
+  try {
+    heartbeat.leave();
+  } catch (const Error&) {
+    // Then somebody removes the entry later.
+  }
+}
+
+void WorkerLoop::watch(const std::stop_token& stop) {
+  const milliseconds tick = watch_tick(options_);
+  std::unique_lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    const auto leave_at = leave_at_;
+    lock.unlock();
+    const TimePoint now = BootClock::now();
+    slots_.enforce_timeout(now);
+    keeper_.expire(now);
+    if (leave_at && now >= *leave_at) slots_.leave();
+    if (leave_at && (holding_ == 0 || now >= *leave_at + kSettleTime)) abandon_.request_stop();
+    lock.lock();
+    changed_.wait_for(lock, stop, tick, [&] { return leave_at_ != leave_at; });
+  }
+}
+
+void WorkerLoop::reclaim(const std::stop_token& stop) {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait(lock, stop, [this] { return elected_; })) return;
+      elected_ = false;
+    }
+    log(LogLevel::debug, "this worker is the reclaimer now");
+    try {
+      RedisOptions redis = redis_;
+      redis.client_name += "-reclaimer";
+      redis.log = nullptr;
+      ReclaimPass pass(keys_.queue(), std::move(redis),
+                       {options_.lease, options_.retry.max_crashes, {}}, stop);
+      tenure(pass, stop);
+    } catch (const Error& error) {
+      // Another worker, or this one again, is elected when the tenure has run out.
+      log(LogLevel::debug, fmt::format("the reclaimer ends: {}", error.what()));
+    }
+  }
+}
+
+void WorkerLoop::tenure(ReclaimPass& pass, const std::stop_token& stop) {
+  const auto extend = [&](milliseconds time) {
+    return pass.link().run([&](Connection& redis) {
+      Pipeline call;
+      begin_call(call, scripts::renew, keys_, 1, 2);
+      call.word(keys_[Key::reclaimer]);
+      call.word(time.count());
+      call.word(session_);
+      return read_lost(run_script(redis, scripts::renew, call).value()).empty();
+    });
+  };
+  const milliseconds shortest =
+      std::clamp(options_.lease / 4, milliseconds{50}, milliseconds{1'000});
+  while (!stop.stop_requested() && extend(Heartbeat::kTenure)) {
+    const TimePoint begin = BootClock::now();
+    const ReclaimReport report = pass.run(begin);
+    if (report.reclaimed + report.died + report.returned > 0) {
+      log(LogLevel::warning,
+          fmt::format("handed back {} items whose worker was gone: {} whose lease ran out, {} dead "
+                      "now, {} that had no lease",
+                      report.reclaimed + report.died + report.returned, report.reclaimed,
+                      report.died, report.returned));
+    }
+    // A pass over a long list costs Redis at most a fiftieth of its time.
+    const auto took = duration_cast<milliseconds>(BootClock::now() - begin);
+    wait_for(std::max(shortest, 50 * took), stop);
+  }
+  if (pass.link().connected()) extend(milliseconds{1});  // resign
+}
+
+WorkerStatus WorkerLoop::status() const {
+  return {options_.label, host_name(), getpid(), options_.concurrency,
+          keeper_.size(), completed_,  failed_};
+}
+
+void WorkerLoop::give_up(std::exception_ptr error) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::move(error);
+  }
+  slots_.poke();
+}
+
+void WorkerLoop::log(LogLevel level, std::string_view text) const {
+  if (options_.log) options_.log(level, text);
+}
+
+}  // namespace wq::internal

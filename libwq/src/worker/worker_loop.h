@@ -1,0 +1,118 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/worker.h>
+
+#include "pure/keys.h"
+#include "queue/lease_stream.h"
+#include "redis/link.h"
+#include "roles/heartbeat.h"
+#include "roles/lease_keeper.h"
+#include "roles/reclaim_pass.h"
+#include "worker/slots.h"
+
+namespace wq::internal {
+
+/// What a `Worker` holds: wires the roles together and owns their threads.
+///
+/// The thread that calls `run` has connection A: it leases and settles through a `LeaseStream` and
+/// blocks on Redis only while it holds nothing. The keeper's thread has connection B, for renewals
+/// and signs of life alone. The watch has none: it ends leases and handlers by our own clock, so
+/// that no connection can delay that. The reclaimer's thread has a third while this worker is
+/// elected.
+class WorkerLoop {
+ public:
+  WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions options, BatchHandler handler);
+  ~WorkerLoop();
+  WorkerLoop(const WorkerLoop&) = delete;
+  WorkerLoop& operator=(const WorkerLoop&) = delete;
+
+  WorkerReport run();
+  void request_stop(std::chrono::milliseconds grace) noexcept;
+
+  [[nodiscard]] std::chrono::milliseconds grace() const noexcept { return options_.grace; }
+  [[nodiscard]] const std::string& session() const noexcept { return session_; }
+
+ private:
+  // The main thread.
+  WorkerEnd work();
+  std::optional<WorkerEnd> reason_to_end();
+  bool post_if_useful();
+  void post(std::vector<Settlement> settlements, std::size_t want);
+  void absorb(LeaseStream::Answer answer);
+  void take_in(std::vector<Lease> leased, TimePoint leased_at);
+  void count(const Settlement& settlement, Settled settled);
+  std::size_t wanted() const;
+  std::size_t ahead(const Slots::Load& load) const;
+  [[nodiscard]] std::optional<WorkerEnd> wait_for_work();
+  std::optional<WorkerEnd> look_at_queue();
+  void check_id(const Counts& counts);
+  void settle_the_rest();
+
+  // The other threads, and what they share with it.
+  void start_threads();
+  void stop_threads() noexcept;
+  void keep(const std::stop_token& stop);
+  void watch(const std::stop_token& stop);
+  void reclaim(const std::stop_token& stop);
+  void tenure(ReclaimPass& pass, const std::stop_token& stop);
+  WorkerStatus status() const;
+  void give_up(std::exception_ptr error) noexcept;
+  void log(LogLevel level, std::string_view text) const;
+
+  const Keys keys_;
+  const WorkerOptions options_;
+  const RedisOptions redis_;
+  const std::string session_;
+  std::stop_source abandon_;  // ends every wait for Redis
+
+  // Of the main thread.
+  Link link_;
+  LeaseStream stream_;
+  std::string queue_id_;
+  WorkerReport report_;
+  std::uint64_t leased_ = 0;
+  std::uint64_t failures_in_a_row_ = 0;
+  bool succeeded_ = false;
+  bool cautious_ = false;          // some of the items last leased have crashed before
+  std::deque<std::size_t> wants_;  // of the requests that are not answered
+  std::vector<Settlement> to_release_;
+  TimePoint dry_until_;  // nothing was ready: no use in asking before
+  std::chrono::milliseconds dry_wait_{0};
+  TimePoint started_at_;
+  TimePoint idle_since_;
+
+  // Shared.
+  Slots slots_;
+  Link keeper_link_;
+  LeaseKeeper keeper_;
+  std::atomic<std::uint64_t> completed_{0};
+  std::atomic<std::uint64_t> failed_{0};
+  std::atomic<std::uint64_t> holding_{0};  // leased, and the settlement not answered
+  std::atomic<bool> stopping_{false};
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable_any changed_;
+  std::optional<TimePoint> leave_at_;  // when handlers are told to stop
+  bool elected_ = false;
+  std::exception_ptr error_;
+  bool redis_is_away_ = false;  // and error_ says so
+
+  std::jthread keeper_thread_;
+  std::jthread watch_thread_;
+  std::jthread reclaimer_thread_;
+};
+
+}  // namespace wq::internal
