@@ -1,0 +1,31 @@
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace wq::cli {
+
+/// How every program ends. What a Kubernetes Job should make of a code (`podFailurePolicy`) stands
+/// behind it.
+enum class ExitCode : int {
+  done = 0,            ///< all was done; for a worker: the queue is drained. Success.
+  failure = 1,         ///< something broke on our side. Counts towards backoffLimit.
+  usage = 2,           ///< usage, configuration, rights, or a command that cannot be executed:
+                       ///< trying again does not help. FailJob.
+  dead_or_halted = 3,  ///< drained but dead letters remain (`--fail-on-dead`), or halted
+                       ///< (`--halt`). FailJob.
+  no_redis = 4,        ///< Redis was away for longer than `--redis-patience`. Counts.
+  left_early = 5,      ///< as asked (`--max-items`, `--max-idle`). Ignored, replaced.
+  never_opened = 6,    ///< the queue did not begin within `--wait-open`. FailJob.
+  interrupted = 130,   ///< SIGINT. Ignored, replaced.
+  terminated = 143,    ///< SIGTERM. Ignored, replaced.
+};
+
+/// What a shell would show for a program that this signal ended: 128 + its number.
+[[nodiscard]] ExitCode exit_code_for_signal(int signal) noexcept;
+
+/// The section of `--help` that explains these codes, one a line.
+[[nodiscard]] std::string exit_code_help(std::initializer_list<ExitCode> codes);
+
+}  // namespace wq::cli

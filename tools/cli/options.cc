@@ -1,0 +1,266 @@
+#include "cli/options.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <sstream>
+
+#include <boost/make_shared.hpp>
+#include <boost/program_options.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <wq/version.h>
+
+#include "cli/nearest.h"
+#include "cli/output.h"
+
+namespace wq::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+// Fits the terminals and mails of today; the second is the part that is left to descriptions.
+constexpr unsigned kHelpWidth = 96;
+constexpr unsigned kDescriptionWidth = 62;
+
+/// Tells Boost how many words an option takes. What the words mean stays with `Setter`.
+class Words : public po::value_semantic {
+ public:
+  explicit Words(std::string argument) : argument_(std::move(argument)) {}
+  std::string name() const override { return argument_; }
+  unsigned min_tokens() const override { return argument_.empty() ? 0 : 1; }
+  unsigned max_tokens() const override { return min_tokens(); }
+  bool is_composing() const override { return true; }
+  bool is_required() const override { return false; }
+  void parse(boost::any&, const std::vector<std::string>&, bool) const override {}
+  bool apply_default(boost::any&) const override { return false; }
+  void notify(const boost::any&) const override {}
+
+ private:
+  std::string argument_;
+};
+
+void add_to(po::options_description& group, const std::string& name, char letter,
+            const std::string& argument, const std::string& help) {
+  const std::string names = letter == 0 ? name : name + "," + letter;
+  group.add(
+      boost::make_shared<po::option_description>(names.c_str(), new Words(argument), help.c_str()));
+}
+
+void set(const Setter& setter, const std::string& text, const std::string& origin) {
+  try {
+    setter(text);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(origin + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+Options::Options(ProgramText text) : text_(std::move(text)) {}
+
+void Options::group(std::string title) { group_ = std::move(title); }
+
+void Options::add(std::string name, std::string argument, std::string help, Setter setter,
+                  const std::string& default_text) {
+  Option option{group_,          std::move(name),  0, std::move(argument),
+                std::move(help), std::move(setter)};
+  if (const auto comma = option.name.find(','); comma != std::string::npos) {
+    option.letter = option.name.at(comma + 1);
+    option.name.resize(comma);
+  }
+  if (option.argument.empty()) {
+    option.set = [set = std::move(option.set)](const std::string& text) {
+      set(parse_switch(text) ? "true" : "false");
+    };
+  }
+  if (!default_text.empty()) option.help += " [default: " + default_text + "]";
+  options_.push_back(std::move(option));
+}
+
+void Options::add_switch(std::string name, bool& value, std::string help) {
+  add(std::move(name), "", std::move(help),
+      [&value](const std::string& text) { value = text == "true"; });
+}
+
+void Options::add_text(std::string name, std::string argument, std::string& value,
+                       std::string help) {
+  add(
+      std::move(name), std::move(argument), std::move(help),
+      [&value](const std::string& text) { value = text; }, value);
+}
+
+void Options::add_list(std::string name, std::string argument, std::vector<std::string>& values,
+                       std::string help) {
+  add(std::move(name), std::move(argument), std::move(help),
+      [&values](const std::string& text) { values.push_back(text); });
+}
+
+void Options::add_duration(std::string name, std::chrono::milliseconds& value, std::string help) {
+  add(
+      std::move(name), "TIME", std::move(help),
+      [&value](const std::string& text) { value = parse_duration(text); }, duration_text(value));
+}
+
+void Options::add_size(std::string name, std::uint64_t& value, std::string help,
+                       std::uint64_t max) {
+  add(
+      std::move(name), "SIZE", std::move(help),
+      [&value, max](const std::string& text) {
+        const std::uint64_t size = parse_size(text);
+        if (size > max) {
+          throw std::invalid_argument("'" + text + "' is too large: at most " + size_text(max));
+        }
+        value = size;
+      },
+      size_text(value));
+}
+
+bool Options::parse(int argc, const char* const* argv) {
+  read_command_line(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+  if (given_.contains("help")) {
+    write_out(help());
+    return false;
+  }
+  if (given_.contains("version")) {
+    write_out(fmt::format("{} {}\n", text_.name, kVersion));
+    return false;
+  }
+  read_environment();
+  warn_of_slips();
+  return true;
+}
+
+void Options::read_command_line(const std::vector<std::string>& words) {
+  // Cut at the `--` by ourselves, since a caller wants to know which arguments came after it.
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  po::options_description known;
+  for (const Option& option : options_) {
+    add_to(known, option.name, option.letter, option.argument, "");
+  }
+  add_to(known, "help", 'h', "", "");
+  add_to(known, "version", 0, "", "");
+
+  po::parsed_options parsed{&known};
+  try {
+    parsed =
+        po::command_line_parser(std::vector<std::string>(words.begin(), dashes))
+            .options(known)
+            .style(po::command_line_style::default_style & ~po::command_line_style::allow_guessing)
+            .run();
+  } catch (const po::unknown_option& error) {
+    const std::string name = error.get_option_name();
+    const std::string bare = name.substr(std::min(name.find_first_not_of('-'), name.size()));
+    const std::string hint = did_you_mean(bare, names(), "--");
+    throw UsageError("unknown option '" + name + "'" +
+                     (hint.empty() ? "; --help lists them" : hint));
+  } catch (const po::invalid_command_line_syntax& error) {
+    if (error.kind() != po::invalid_syntax::empty_adjacent_parameter)
+      throw UsageError(error.what());
+    throw UsageError(error.get_option_name() + ": nothing follows the equal sign");
+  } catch (const po::error& error) {
+    throw UsageError(error.what());
+  }
+
+  for (const auto& word : parsed.options) {
+    if (word.string_key.empty()) {
+      arguments_.insert(arguments_.end(), word.value.begin(), word.value.end());
+      continue;
+    }
+    given_[word.string_key] = true;
+    const Option* option = find(word.string_key);
+    if (option == nullptr) continue;  // --help or --version
+    set(option->set, word.value.empty() ? "true" : word.value.front(), "--" + option->name);
+  }
+  before_dashes_ = arguments_.size();
+  if (dashes != words.end()) arguments_.insert(arguments_.end(), dashes + 1, words.end());
+}
+
+void Options::read_environment() {
+  for (const Option& option : options_) {
+    if (given_.contains(option.name)) continue;
+    const std::string name = variable(option.name);
+    const char* text = std::getenv(name.c_str());
+    if (text != nullptr && *text != '\0') set(option.set, text, "$" + name);
+  }
+}
+
+void Options::warn_of_slips() {
+  std::vector<std::string> known;
+  for (const Option& option : options_) known.push_back(variable(option.name));
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string name{text.substr(0, text.find('='))};
+    if (!name.starts_with(text_.env_prefix)) continue;
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    // Compared without the prefix, which is alike in all and would make everything near.
+    std::vector<std::string> endings;
+    for (const std::string& full : known) endings.push_back(full.substr(text_.env_prefix.size()));
+    const std::string hint =
+        did_you_mean(name.substr(text_.env_prefix.size()), endings, "$" + text_.env_prefix);
+    if (!hint.empty()) warnings_.push_back("$" + name + " is no option of this program" + hint);
+  }
+}
+
+std::string Options::variable(std::string_view option) const {
+  std::string name = text_.env_prefix;
+  for (const char c : option) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+std::string Options::help() const {
+  std::ostringstream out;
+  out << "Usage: " << text_.usage << "\n\n" << text_.summary;
+  std::vector<std::string> titles;
+  for (const Option& option : options_) {
+    if (std::find(titles.begin(), titles.end(), option.group) == titles.end()) {
+      titles.push_back(option.group);
+    }
+  }
+  // One description around all groups, so that they share one column.
+  po::options_description all{kHelpWidth, kDescriptionWidth};
+  for (const std::string& title : titles) {
+    po::options_description group{title, kHelpWidth, kDescriptionWidth};
+    for (const Option& option : options_) {
+      if (option.group == title) {
+        add_to(group, option.name, option.letter, option.argument, option.help);
+      }
+    }
+    all.add(group);
+  }
+  po::options_description about{"About", kHelpWidth, kDescriptionWidth};
+  add_to(about, "help", 'h', "", "this text");
+  add_to(about, "version", 0, "", "the version");
+  all.add(about);
+  out << all;
+  if (!options_.empty()) {
+    out << fmt::format(
+        "\nEach option can be set in the environment too: --{} is ${}.\n"
+        "The command line wins, and an empty variable counts as not set. TIME is a whole number "
+        "with\n"
+        "ms, s, m, h or d (60s); SIZE is bytes, or with K, M, G, T for 1024, 1024 * 1024 and so "
+        "on.\n",
+        options_.front().name, variable(options_.front().name));
+  }
+  if (!text_.ending.empty()) out << "\n" << text_.ending;
+  return out.str();
+}
+
+const Options::Option* Options::find(std::string_view name) const {
+  for (const Option& option : options_) {
+    if (option.name == name) return &option;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> Options::names() const {
+  std::vector<std::string> all{"help", "version"};
+  for (const Option& option : options_) all.push_back(option.name);
+  return all;
+}
+
+}  // namespace wq::cli

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace wq::cli {
+
+/// Standard output cannot be written: closed by its reader, disk full.
+class OutputError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Writes to standard output, buffered. Throws `OutputError`. One thread at a time.
+void write_out(std::string_view text);
+
+/// Sends what is buffered on its way. Throws `OutputError`; a success means that the system took
+/// everything written so far.
+void flush_out();
+
+/// Gives the numbers 0, 1 and 2 to something that cannot be used, where the program was started
+/// with one of them closed. Otherwise a connection to Redis could get the number 1, and results
+/// would be written into it. Call it first.
+void occupy_standard_streams();
+
+/// The text with what would break or move a line (newlines, escape sequences, other control
+/// characters) written as `\n`, `\x1b`. Other bytes are left as they are.
+[[nodiscard]] std::string one_line(std::string_view text);
+
+/// Writes one line to standard error, prefixed with the program's name. Never throws for a closed
+/// stream.
+void print_error(std::string_view program, std::string_view message);
+
+}  // namespace wq::cli

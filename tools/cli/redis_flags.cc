@@ -1,0 +1,83 @@
+#include "cli/redis_flags.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cli/options.h"
+
+namespace wq::cli {
+
+namespace {
+
+/// Empty if the variable is not set.
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+std::string redis_url_from_environment() {
+  for (const char* name : {"WQ_REDIS", "REDIS_URL"}) {
+    if (std::string url = environment(name); !url.empty()) return url;
+  }
+  std::string host = environment("REDIS_SERVICE_HOST");
+  if (host.empty()) return RedisOptions{}.url;
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";  // IPv6
+  std::string port = environment("REDIS_SERVICE_PORT");
+  if (port.empty()) port = "6379";
+  try {
+    (void)parse_number(port, 1, 65'535);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(std::string("$REDIS_SERVICE_PORT: ") + error.what() +
+                     "; --redis URL or $WQ_REDIS says where Redis is");
+  }
+  return "redis://" + host + ":" + port + "/0";
+}
+
+void add_redis_options(Options& options, RedisOptions& redis) {
+  redis.password = environment("REDISCLI_AUTH");
+  redis.url.clear();
+  options.group("Redis");
+  options.add_text("redis", "URL", redis.url,
+                   "redis://[USER[:PASSWORD]@]HOST[:PORT][/DB] or unix://PATH[?db=N], with user "
+                   "and password percent-encoded [default: $WQ_REDIS, else $REDIS_URL, else the "
+                   "Kubernetes Service named redis, else " +
+                       RedisOptions{}.url + "]");
+  options.add_text("password-file", "FILE", redis.password_file,
+                   "read the password from here whenever a connection is made; without it "
+                   "$REDISCLI_AUTH is the password, if the URL has none");
+  options.add_duration("redis-patience", redis.patience,
+                       "how long to wait for a Redis that is away before giving up");
+}
+
+void check_redis_options(RedisOptions& redis) {
+  if (redis.url.empty()) redis.url = redis_url_from_environment();
+  if (redis.password_file.empty()) return;
+  redis.password.clear();
+  const int fd = open(redis.password_file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    throw UsageError("--password-file: cannot read '" + redis.password_file +
+                     "': " + std::strerror(errno));
+  }
+  close(fd);
+}
+
+std::string without_password(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return std::string(url);
+  const std::size_t begin = scheme + 3;
+  // Not only up to the next slash: a password whose slash somebody forgot to encode is one too.
+  // A path of a unix socket may have an @ of its own, so there the slash does end it.
+  const bool path_only = url.substr(begin).starts_with('/');
+  const std::size_t at = path_only ? std::string_view::npos : url.rfind('@');
+  if (at == std::string_view::npos || at < begin) return std::string(url);
+  return std::string(url.substr(0, begin)) + "***" + std::string(url.substr(at));
+}
+
+}  // namespace wq::cli

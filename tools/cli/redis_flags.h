@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <wq/redis_options.h>
+
+namespace wq::cli {
+
+class Options;
+
+/// Where Redis is when nothing on the command line says so: $WQ_REDIS, else $REDIS_URL, else the
+/// Service named redis of Kubernetes ($REDIS_SERVICE_HOST, $REDIS_SERVICE_PORT), else the library's
+/// default. ($REDIS_PORT is never read: Kubernetes sets it to something like tcp://10.0.0.1:6379.)
+/// Throws `UsageError` for a port that is not one.
+[[nodiscard]] std::string redis_url_from_environment();
+
+/// Declares --redis, --password-file and --redis-patience and sets `redis` to what the environment
+/// says ($REDISCLI_AUTH too). The patience shown and used is the one in `redis`.
+void add_redis_options(Options& options, RedisOptions& redis);
+
+/// To be called after `Options::parse`: a password file that was named wins over $REDISCLI_AUTH,
+/// and it must be readable now. Throws `UsageError`.
+void check_redis_options(RedisOptions& redis);
+
+/// The URL as it may be logged: user and password are replaced by `***`.
+[[nodiscard]] std::string without_password(std::string_view url);
+
+}  // namespace wq::cli

@@ -1,0 +1,74 @@
+#include "cli/signals.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace wq::cli {
+
+namespace {
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+/// The signal that is waiting, or 0.
+int take_signal(int signal_fd) {
+  signalfd_siginfo info{};
+  return read(signal_fd, &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+}
+
+}  // namespace
+
+SignalWatcher::SignalWatcher(Callback callback) {
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  stop_fd_ = eventfd(0, EFD_CLOEXEC);
+  if (signal_fd_ < 0 || stop_fd_ < 0) {
+    const int error = errno;
+    if (signal_fd_ >= 0) close(signal_fd_);
+    throw std::system_error(error, std::generic_category(), "cannot wait for signals");
+  }
+  thread_ = std::thread([this, call = std::move(callback)] { watch(signal_fd_, stop_fd_, call); });
+}
+
+SignalWatcher::~SignalWatcher() {
+  const std::uint64_t one = 1;
+  // Cannot fail: the counter is nowhere near its end.
+  [[maybe_unused]] const ssize_t written = write(stop_fd_, &one, sizeof one);
+  thread_.join();
+  while (take_signal(signal_fd_) != 0) {
+  }
+  close(signal_fd_);
+  close(stop_fd_);
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+void SignalWatcher::watch(int signal_fd, int stop_fd, const Callback& callback) {
+  std::array<pollfd, 2> wanted{{{signal_fd, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
+  for (int count = 1;;) {
+    if (poll(wanted.data(), wanted.size(), -1) < 0) continue;  // EINTR
+    if (wanted[1].revents != 0) return;
+    const int signal = take_signal(signal_fd);
+    if (signal == 0) continue;
+    int none = 0;
+    first_.compare_exchange_strong(none, signal);
+    callback(signal, count++);
+  }
+}
+
+}  // namespace wq::cli

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace wq::push {
+
+/// The texts that a text with ranges stands for, as WebDataset writes them:
+/// `shard-{000000..000999}.tar`. Both ends are digits; if either begins with a zero, numbers are
+/// padded to the longer one. A second end that is lower counts down. Several ranges multiply, the
+/// last one counting fastest. Anything else in braces stands for itself, so that JSON does.
+class BraceRange {
+ public:
+  /// Throws `std::invalid_argument` for a number of more than 18 digits.
+  explicit BraceRange(std::string_view text);
+
+  /// Sets `text` to the next one. A text without a range is the only one of its kind.
+  [[nodiscard]] bool next(std::string& text);
+
+  /// How many there are in all; a double, since ranges multiply.
+  [[nodiscard]] double count() const noexcept;
+
+ private:
+  struct Range {
+    std::string before;  // the literal text in front of it
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+    std::size_t width = 0;
+    std::int64_t now = 0;
+  };
+
+  static bool read_range(std::string_view braces, Range& range);
+
+  std::vector<Range> ranges_;
+  std::string after_;
+  bool done_ = false;
+};
+
+}  // namespace wq::push

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+namespace wq::push {
+
+/// Where items come from, one after the other and never all at once: what a source keeps in memory
+/// does not depend on how many items there are. One thread at a time.
+class ItemSource {
+ public:
+  ItemSource() = default;
+  virtual ~ItemSource() = default;
+  ItemSource(const ItemSource&) = delete;
+  ItemSource& operator=(const ItemSource&) = delete;
+
+  /// Sets `item` to the next one and returns true, or returns false when there is none left or a
+  /// stop was requested. Throws `InputError` for input that cannot be read, `ItemTooLarge`.
+  [[nodiscard]] virtual bool next(std::string& item) = 0;
+
+  /// Where the last item came from, for messages: "list.txt: line 17", "argument 3".
+  [[nodiscard]] virtual std::string position() const = 0;
+
+  /// The part of the input that was read, 0 to 1. None: not known.
+  [[nodiscard]] virtual std::optional<double> fraction() const { return std::nullopt; }
+};
+
+/// Input that cannot be read. The message says which and why.
+class InputError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// An item over `--max-item-bytes`. The message says where it stands.
+class ItemTooLarge : public std::invalid_argument {
+ public:
+  ItemTooLarge(const std::string& position, std::uint64_t max_bytes);
+};
+
+}  // namespace wq::push

@@ -1,0 +1,183 @@
+#include "wq-push/push.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <stop_token>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <wq/error.h>
+#include <wq/producer.h>
+
+#include "cli/log.h"
+#include "cli/output.h"
+#include "cli/progress_line.h"
+#include "cli/run_main.h"
+#include "cli/signals.h"
+#include "wq-push/reader.h"
+
+namespace wq::push {
+
+namespace {
+
+using cli::ExitCode;
+
+/// One push, from the first item to what is said at the end.
+class Push {
+ public:
+  explicit Push(const PushOptions& options)
+      : options_(options),
+        signals_([this](int signal, int count) { on_signal(signal, count); }),
+        wait_(stop_.get_token(), [this] { on_idle(); }),
+        source_(make_source(options.source, wait_)),
+        reader_(options_, *source_) {}
+
+  ExitCode run() {
+    if (source_is_typed()) {
+      cli::log(LogLevel::info, "items are what you type, one a line; Ctrl-D ends them");
+    }
+    try {
+      producer_ = std::make_unique<Producer>(options_.queue, options_.redis, options_.producer,
+                                             stop_.get_token());
+    } catch (const ConnectionError& error) {
+      return failed(error);
+    }
+    try {
+      feed();
+    } catch (const Error& error) {  // Redis: what is not answered by now will not be
+      return failed(error);
+    } catch (const std::exception& error) {  // the input: what was read from it is to get in
+      return finish(&error);
+    }
+    return finish(nullptr);
+  }
+
+ private:
+  [[nodiscard]] bool source_is_typed() const {
+    return options_.source.arguments.empty() && options_.source.files.empty() &&
+           isatty(STDIN_FILENO) == 1;
+  }
+
+  void feed() {
+    std::string item;
+    while (!stop_.stop_requested() && reader_.next(item)) {
+      producer_->push(item);
+      if (progress_.due()) progress_.update(reader_.given(), source_->fraction());
+    }
+  }
+
+  /// Waits for all answers. `error` is why the input ended too early.
+  ExitCode finish(const std::exception* error) {
+    PushReport report;
+    try {
+      report = producer_->finish();
+    } catch (const Error& redis_error) {
+      if (error != nullptr) (void)cli::report_failure("wq-push", *error);
+      return failed(redis_error);
+    }
+    if (error != nullptr) {
+      const ExitCode code = cli::report_failure("wq-push", *error);
+      cli::log(LogLevel::error, how_to_go_on(options_, report, reader_.given()));
+      return code;
+    }
+    if (stop_.stop_requested()) {
+      cli::log(LogLevel::warning,
+               "interrupted: " + how_to_go_on(options_, report, reader_.given()));
+      return cli::exit_code_for_signal(signals_.first());
+    }
+    return done(report);
+  }
+
+  ExitCode done(const PushReport& report) {
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin_;
+    std::string line = fmt::format(
+        "pushed {} items to {} in {:.2f} s ({:.0f}/s)", report.pushed, options_.queue, time.count(),
+        static_cast<double>(report.pushed) / std::max(time.count(), 1e-3));
+    if (options_.producer.once) line += fmt::format(", {} were known already", report.skipped);
+    cli::log(LogLevel::info, line);
+    if (report.unknown == 0) return ExitCode::done;
+    cli::log(LogLevel::error,
+             fmt::format("Redis lost its memory of {} items while they were on their way: each is "
+                         "in, or not",
+                         report.unknown));
+    return ExitCode::failure;
+  }
+
+  ExitCode failed(const Error& error) {
+    const PushReport report = producer_ ? producer_->report() : PushReport{};
+    const std::string advice = how_to_go_on(options_, report, reader_.given());
+    if (stop_.stop_requested()) {
+      cli::log(LogLevel::warning, "interrupted: " + advice);
+      return cli::exit_code_for_signal(signals_.first());
+    }
+    const ExitCode code = cli::report_failure("wq-push", error);
+    cli::log(LogLevel::error, advice);
+    return code;
+  }
+
+  void on_idle() {
+    if (producer_) producer_->flush();
+    progress_.update(reader_.given(), source_->fraction());
+  }
+
+  void on_signal(int signal, int count) {
+    stop_.request_stop();
+    if (count == 1) return;
+    cli::print_error("wq-push", "interrupted again: items on their way may be in or not");
+    _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
+  }
+
+  const PushOptions& options_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::stop_source stop_;
+  // Before anything that has threads.
+  cli::SignalWatcher signals_;
+  InputWait wait_;
+  const std::unique_ptr<ItemSource> source_;
+  Reader reader_;
+  cli::ProgressLine progress_{"read"};
+  std::unique_ptr<Producer> producer_;
+};
+
+}  // namespace
+
+ExitCode push(const PushOptions& options) { return Push(options).run(); }
+
+ExitCode dry_run(const PushOptions& options) {
+  InputWait wait({}, [] { cli::flush_out(); });
+  const auto source = make_source(options.source, wait);
+  Reader reader(options, *source);
+  const char* end = options.source.records == Records::null_ended ? "\0" : "\n";
+  for (std::string item; reader.next(item);) {
+    cli::write_out(item);
+    cli::write_out({end, 1});
+  }
+  cli::flush_out();
+  cli::log(LogLevel::info,
+           fmt::format("{} items would be pushed to {}", reader.given(), options.queue));
+  return ExitCode::done;
+}
+
+std::string how_to_go_on(const PushOptions& options, const PushReport& report,
+                         std::uint64_t given) {
+  if (given == 0) return fmt::format("nothing was pushed to {}", options.queue);
+  const std::uint64_t answered = report.pushed + report.skipped + report.unknown;
+  const std::uint64_t unanswered = given - std::min(answered, given);
+  const bool exact = report.unknown == 0 && unanswered == 0;
+  std::string text = exact ? fmt::format("exactly {} items are in {}", report.pushed, options.queue)
+                           : fmt::format("{} items are in {} for certain, and up to {} more may be",
+                                         report.pushed, options.queue, report.unknown + unanswered);
+  if (options.producer.once) {
+    return text + "; to go on, give the same command again: --once leaves out what is in";
+  }
+  text += fmt::format("; to go on, give the same command with --skip {}", options.skip + answered);
+  if (unanswered != 0) text += " (what is in after all will be in twice)";
+  if (report.unknown != 0) {
+    text += fmt::format(" (of what is skipped then, {} items are in or not)", report.unknown);
+  }
+  return text;
+}
+
+}  // namespace wq::push

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <wq/producer.h>
+#include <wq/redis_options.h>
+
+#include "cli/log.h"
+#include "wq-push/sources.h"
+
+namespace wq::push {
+
+struct PushOptions {
+  std::string queue;
+  SourceOptions source;
+  std::uint64_t skip = 0;
+  bool dry_run = false;
+  ProducerOptions producer;
+  RedisOptions redis;
+  cli::LogOptions log;
+};
+
+/// None if `--help` or `--version` was asked for and answered. Starts the log. Throws
+/// `std::invalid_argument` for what is wrong, the queue's name and the URL included.
+[[nodiscard]] std::optional<PushOptions> read_push_options(int argc, const char* const* argv);
+
+}  // namespace wq::push

@@ -1,0 +1,54 @@
+#include "wq-push/reader.h"
+
+#include <fmt/format.h>
+
+#include "cli/log.h"
+#include "cli/options.h"
+#include "cli/units.h"
+
+namespace wq::push {
+
+namespace {
+
+constexpr std::size_t kLargeItemBytes = 1024 * 1024;
+
+}  // namespace
+
+bool Reader::next(std::string& item) {
+  skip(item);
+  if (!source_.next(item)) return false;
+  if (item.size() > options_.source.max_item_bytes) {
+    throw ItemTooLarge(source_.position(), options_.source.max_item_bytes);
+  }
+  hint(item);
+  ++given_;
+  return true;
+}
+
+void Reader::skip(std::string& item) {
+  for (; skipped_ < options_.skip; ++skipped_) {
+    if (!source_.next(item)) {
+      throw cli::UsageError(
+          fmt::format("--skip {}: the input has only {} items", options_.skip, skipped_));
+    }
+  }
+}
+
+void Reader::hint(const std::string& item) {
+  if (!hinted_size_ && item.size() >= kLargeItemBytes) {
+    hinted_size_ = true;
+    cli::log(LogLevel::warning,
+             fmt::format("{}: an item of {} bytes; Redis keeps all items in memory, so let them "
+                         "name the data (a file, a URL) rather than be it",
+                         source_.position(), item.size()));
+  }
+  const bool lines = options_.source.records == Records::lines && !options_.source.each_file;
+  if (!hinted_cr_ && lines && item.ends_with('\r')) {
+    hinted_cr_ = true;
+    cli::log(LogLevel::warning,
+             fmt::format("{}: the item ends with a CR, as lines from Windows do; it is kept",
+                         source_.position()));
+  }
+}
+
+}  // namespace wq::push

@@ -1,0 +1,86 @@
+#include "wqctl/command.h"
+
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <wq/queue.h>
+#include <wq/version.h>
+
+#include "cli/log.h"
+#include "cli/nearest.h"
+#include "cli/output.h"
+#include "cli/redis_flags.h"
+
+namespace wq::ctl {
+
+namespace {
+
+std::string list_of_commands() {
+  std::string text =
+      "Usage: wqctl COMMAND QUEUE [OPTIONS]\n\nShows and tends a queue.\n\nCommands:\n";
+  for (const Command& command : commands()) {
+    text += fmt::format("  {:<10}{}\n", command.name, command.summary);
+  }
+  return text + "\nwqctl COMMAND --help says more about one of them.\n";
+}
+
+}  // namespace
+
+cli::ExitCode run_command(int argc, const char* const* argv) {
+  const std::string_view word = argc > 1 ? argv[1] : "";
+  if (word == "--help" || word == "-h") {
+    cli::write_out(list_of_commands());
+    return cli::ExitCode::done;
+  }
+  if (word == "--version") {
+    cli::write_out(fmt::format("wqctl {}\n", kVersion));
+    return cli::ExitCode::done;
+  }
+  if (word.empty() || word.starts_with('-')) {
+    throw cli::UsageError("the command comes first: wqctl COMMAND QUEUE; --help lists them");
+  }
+  std::vector<std::string> names;
+  for (const Command& command : commands()) {
+    if (word == command.name) return command.run(argc - 1, argv + 1);
+    names.emplace_back(command.name);
+  }
+  const std::string hint = cli::did_you_mean(word, names);
+  throw cli::UsageError(
+      fmt::format("there is no command '{}'{}", word, hint.empty() ? "; --help lists them" : hint));
+}
+
+bool read_target(cli::Options& options, int argc, const char* const* argv, Target& target) {
+  cli::LogOptions log;
+  target.redis.client_name = "wqctl";
+  cli::add_redis_options(options, target.redis);
+  cli::add_log_options(options, log);
+  if (!options.parse(argc, argv)) return false;
+  cli::start_log("wqctl", log, cli::LogStyle::tool);
+  for (const std::string& warning : options.warnings()) cli::log(LogLevel::warning, warning);
+
+  const auto& arguments = options.arguments();
+  if (arguments.empty()) {
+    throw cli::UsageError(fmt::format("which queue? wqctl {} QUEUE; --help says more", argv[0]));
+  }
+  if (arguments.size() > 1) {
+    throw cli::UsageError(fmt::format("unexpected argument '{}'; the form is: wqctl {} QUEUE",
+                                      arguments[1], argv[0]));
+  }
+  target.queue = arguments.front();
+  cli::check_redis_options(target.redis);
+  target.redis.log = cli::log;
+  (void)Queue{target.queue, target.redis};  // looks at the name and the URL and does not connect
+  return true;
+}
+
+cli::ProgramText command_text(const std::string& name, const std::string& summary,
+                              const std::string& examples) {
+  return {"wqctl " + name, "WQCTL_", "wqctl " + name + " QUEUE [OPTIONS]", summary,
+          cli::exit_code_help({cli::ExitCode::done, cli::ExitCode::failure, cli::ExitCode::usage,
+                               cli::ExitCode::no_redis}) +
+              "\n" + examples};
+}
+
+}  // namespace wq::ctl

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include <wq/redis_options.h>
+
+#include "cli/exit_code.h"
+#include "cli/options.h"
+
+namespace wq::ctl {
+
+/// One of the things that wqctl does.
+struct Command {
+  const char* name;
+  const char* summary;  ///< one line for the list in `wqctl --help`
+  /// Reads its own command line (without "wqctl" and with its name first) and does it.
+  cli::ExitCode (*run)(int argc, const char* const* argv);
+};
+
+/// All of them. A new one is a file of its own and a row here.
+[[nodiscard]] std::span<const Command> commands();
+
+/// Finds the command that the first argument names and runs it. Throws `UsageError`.
+[[nodiscard]] cli::ExitCode run_command(int argc, const char* const* argv);
+
+/// What the command line of every command has: QUEUE, where Redis is, the log.
+struct Target {
+  std::string queue;
+  RedisOptions redis;
+};
+
+/// Adds these options to those that the command declared, reads the command line and starts the
+/// log. Returns false if `--help` or `--version` was asked for and answered. Throws
+/// `std::invalid_argument` for what is wrong, the queue's name and the URL included.
+[[nodiscard]] bool read_target(cli::Options& options, int argc, const char* const* argv,
+                               Target& target);
+
+/// The texts of a command for `cli::Options`.
+[[nodiscard]] cli::ProgramText command_text(const std::string& name, const std::string& summary,
+                                            const std::string& examples);
+
+}  // namespace wq::ctl

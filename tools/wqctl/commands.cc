@@ -1,0 +1,21 @@
+#include "wqctl/commands.h"
+
+#include <array>
+
+#include "wqctl/command.h"
+
+namespace wq::ctl {
+
+namespace {
+
+constexpr std::array kCommands{
+    Command{"status", "how many items are where, in one line or as JSON", run_status},
+    Command{"results", "the results kept so far, as JSON lines", run_results},
+    Command{"gc", "hand back what dead workers and producers left", run_gc},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+}  // namespace wq::ctl

@@ -1,0 +1,63 @@
+#include <stop_token>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <wq/error.h>
+#include <wq/reclaimer.h>
+
+#include "cli/log.h"
+#include "cli/output.h"
+#include "cli/signals.h"
+#include "wqctl/command.h"
+#include "wqctl/commands.h"
+
+namespace wq::ctl {
+
+namespace {
+
+std::string report_line(const ReclaimReport& report) {
+  return fmt::format(
+      "handed back {} (leases that ran out {}, never leased {}), dead {}, promoted {}, holds ended "
+      "{}\n",
+      report.reclaimed + report.returned, report.reclaimed, report.returned, report.died,
+      report.promoted, report.holds);
+}
+
+}  // namespace
+
+cli::ExitCode run_gc(int argc, const char* const* argv) {
+  cli::Options options{command_text(
+      "gc",
+      "Hands back what dead workers left and ends the holds of dead producers, until nothing is\n"
+      "left to do; that takes as long as the waiting periods do. Workers do the same among\n"
+      "themselves: this is for queues on which none of them runs.\n",
+      "Examples:\n"
+      "  wqctl gc shards\n"
+      "  wqctl gc shards --lease 10m\n")};
+  ReclaimerOptions reclaimer;
+  options.group("Reclaiming");
+  options.add_duration("lease", reclaimer.lease,
+                       "the --lease of the workers; a third of it is left to them to be heard of");
+  options.add_number("max-crashes", reclaimer.max_crashes,
+                     "leases that ran out that make an item a dead letter", 1);
+  Target target;
+  if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  reclaimer.log = cli::log;
+
+  std::stop_source stop;
+  const cli::SignalWatcher signals{[&stop](int signal, int count) {
+    stop.request_stop();
+    if (count > 1) _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
+  }};
+  try {
+    const ReclaimReport report =
+        Reclaimer{target.queue, target.redis, reclaimer, stop.get_token()}.run();
+    cli::write_out(report_line(report));
+  } catch (const ConnectionError&) {
+    if (signals.first() == 0) throw;
+  }
+  return signals.first() == 0 ? cli::ExitCode::done : cli::exit_code_for_signal(signals.first());
+}
+
+}  // namespace wq::ctl

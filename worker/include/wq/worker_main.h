@@ -1,0 +1,81 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <wq/worker.h>
+
+namespace wq {
+
+/// The whole program around a handler:
+///
+///     int main(int argc, char** argv) {
+///       return wq::worker_main(argc, argv, [](const wq::Job& job) {
+///         return wq::Outcome::complete(digest_of(job.item));
+///       });
+///     }
+///
+/// It reads the command line (`--help` lists all options) and the environment (`--lease` is
+/// `$WQ_WORKER_LEASE`), writes a log to standard error, runs a `Worker`, and returns what `main`
+/// should return:
+///
+///   0         the queue is drained
+///   1         something failed on our side
+///   2         usage, configuration or rights; or the handler threw `CannotRun`
+///   3         drained, but dead letters remain (`--fail-on-dead`); or halted (`--halt`)
+///   4         Redis was not reachable for longer than `--redis-patience`
+///   5         left early as asked (`--max-items`, `--max-idle`)
+///   6         the queue was never opened within `--wait-open`
+///   130, 143  SIGINT, SIGTERM
+///
+/// A first SIGINT or SIGTERM stops leasing and gives handlers `--grace` to finish; a second one
+/// does not wait for that; ten seconds later, or at a third, the process ends even if a handler
+/// does not return. An item that was held then comes back when its lease ends.
+///
+/// Call it from `main`, before there is any other thread: SIGINT and SIGTERM are blocked for all
+/// threads while it runs (a handler that starts processes must lift that in them), and SIGPIPE is
+/// ignored. It throws nothing.
+int worker_main(int argc, char** argv, Handler handler);
+
+/// The same for a handler that takes several items at once; adds `--batch`.
+int worker_main(int argc, char** argv, BatchHandler handler);
+
+/// An option that only one program has.
+struct WorkerOption {
+  std::string name;      ///< "model", or "model,m" for one that is also `-m`
+  std::string argument;  ///< what `--help` calls its value; empty: a switch
+  std::string help;
+  /// Called with the value (a switch: "true" or "false") if the option, or its variable, was
+  /// given. `std::invalid_argument` makes it a usage error, to which the option's name is added.
+  std::function<void(const std::string&)> set;
+};
+
+/// What a handler may want to know before the first item.
+struct WorkerContext {
+  std::string queue;
+  std::string session;  ///< of the worker, see `Worker::session`
+  WorkerOptions options;
+  std::vector<std::string> arguments;  ///< from the command line, besides options
+};
+
+/// A worker program that has arguments and options of its own.
+struct WorkerProgram {
+  std::string summary;  ///< what it does, for `--help`
+  /// How its arguments are shown, such as "DIR". Empty: it takes none. If it begins with "-- ",
+  /// they must stand behind `--`, so that those which begin with a dash are not taken for ours.
+  std::string arguments;
+  std::vector<WorkerOption> options;
+  std::string examples;  ///< the end of `--help`
+
+  // One of the two is set. It is called once, after all options were read and before Redis is
+  // contacted, with SIGINT and SIGTERM blocked already, so it may start threads. A signal that
+  // comes while it runs ends the process at once. It throws `std::invalid_argument` for what is
+  // wrong with the options or arguments (exit code 2).
+  std::function<Handler(const WorkerContext&)> make;
+  std::function<BatchHandler(const WorkerContext&)> make_batch;
+};
+
+int worker_main(int argc, char** argv, const WorkerProgram& program);
+
+}  // namespace wq

@@ -1,0 +1,232 @@
+#include "exec_handler.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "spawn.h"
+
+namespace wq::internal {
+namespace {
+
+constexpr int kReleaseCode = 99;
+
+// What a child has from us, or must not have.
+constexpr std::array<std::string_view, 9> kOurVariables{
+    "WQ_ITEM",    "WQ_ITEM_SHA224", "WQ_QUEUE",         "WQ_ATTEMPT",   "WQ_FENCE",
+    "WQ_SESSION", "WQ_SLOT",        "WQ_LEASE_SECONDS", "REDISCLI_AUTH"};
+
+/// The longest argument or "NAME=value", its final zero byte included (MAX_ARG_STRLEN).
+std::size_t max_string_bytes() {
+  static const auto bytes = static_cast<std::size_t>(32 * ::sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+bool has_zero_byte(std::string_view item) { return item.find('\0') != std::string_view::npos; }
+
+bool is_kept(std::string_view variable) {
+  const std::string_view name = variable.substr(0, variable.find('='));
+  return !name.starts_with("WQ_WORKER_") &&
+         std::find(kOurVariables.begin(), kOurVariables.end(), name) == kOurVariables.end();
+}
+
+std::string in_seconds(std::chrono::milliseconds duration) {
+  std::string text = std::to_string(duration.count() / 1000);
+  if (const auto rest = duration.count() % 1000; rest != 0) {
+    std::string decimals = std::to_string(1000 + rest).substr(1);
+    decimals.erase(decimals.find_last_not_of('0') + 1);
+    text += '.' + decimals;
+  }
+  return text;
+}
+
+/// True if it is the program that cannot be executed, now or later; false if only the system has
+/// no room just now, or the program is being written.
+bool is_programs_fault(int error) {
+  switch (error) {
+    case EACCES:
+    case EINVAL:
+    case EISDIR:
+    case ELIBBAD:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case ENOENT:
+    case ENOEXEC:
+    case ENOTDIR:
+    case EPERM:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string reason_for(int error, const std::vector<std::string>& paths) {
+  if (error == E2BIG) return "the command and the environment are too long for the system";
+  if (error == ENOEXEC) {
+    return "neither a program for this machine nor a script that begins with a line such as "
+           "#!/bin/sh";
+  }
+  if (error == ENOENT && std::any_of(paths.begin(), paths.end(), [](const std::string& path) {
+        return ::access(path.c_str(), F_OK) == 0;
+      })) {
+    return "the file is there, but the interpreter that it names is not";
+  }
+  return std::generic_category().message(error);
+}
+
+std::string describe_signal(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return "killed by signal " + std::to_string(signal) +
+         (name != nullptr ? " (SIG" + std::string(name) + ")" : "");
+}
+
+/// The kernel counts from before the program was executed, when the child shared our memory: a
+/// value that does not exceed our own says nothing of the child.
+std::optional<std::uint64_t> known_rss(std::uint64_t max_rss_bytes) {
+  rusage own{};
+  ::getrusage(RUSAGE_SELF, &own);
+  if (max_rss_bytes <= static_cast<std::uint64_t>(own.ru_maxrss) * 1024) return std::nullopt;
+  return max_rss_bytes;
+}
+
+Outcome unpassable(std::string message) {
+  Failure failure;
+  failure.kind = "unpassable";
+  failure.message = std::move(message);
+  return Outcome::fatal(std::move(failure));
+}
+
+}  // namespace
+
+ExecHandler::ExecHandler(ExecOptions options, OrphanReaper& reaper)
+    : options_(std::move(options)), command_(options_.command, options_.marker), reaper_(reaper) {
+  for (const int code : options_.fatal_exit_codes) {
+    if (code < 1 || code > 255 || code == kReleaseCode) {
+      throw std::invalid_argument("fatal exit code " + std::to_string(code) +
+                                  ": must be from 1 to 255 and not 99, which releases the item");
+    }
+  }
+  if (!command_.item_chooses_program()) paths_ = executable_paths(command_.program());
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (is_kept(*variable)) shared_environment_.emplace_back(*variable);
+  }
+  shared_environment_.push_back("WQ_QUEUE=" + options_.queue);
+  shared_environment_.push_back("WQ_LEASE_SECONDS=" + in_seconds(options_.lease));
+}
+
+Outcome ExecHandler::operator()(const Job& job) const {
+  if (job.stop.stop_requested()) return Outcome::release();
+
+  ChildSpec spec;
+  if (command_.takes_item()) {
+    if (has_zero_byte(job.item)) {
+      return unpassable("the item holds a zero byte, which no argument can; without " +
+                        command_.marker() + " in the command it comes on stdin");
+    }
+    // Looked at before the words are made, since it may be huge.
+    if (job.item.size() < max_string_bytes()) spec.arguments = command_.fill(job.item);
+    if (spec.arguments.empty() ||
+        std::any_of(spec.arguments.begin(), spec.arguments.end(),
+                    [](const std::string& word) { return word.size() >= max_string_bytes(); })) {
+      return not_executed(spec, E2BIG);
+    }
+  } else {
+    spec.arguments = command_.fill({});
+    spec.input = job.item;
+  }
+  spec.paths = command_.item_chooses_program() ? executable_paths(spec.arguments.front()) : paths_;
+  spec.shared_environment = shared_environment_;
+  spec.environment = environment(job);
+  if (options_.results) spec.stdout_limit_bytes = options_.results_max_bytes;
+  spec.kill_delay = options_.kill_delay;
+
+  try {
+    ChildResult result = run_child(spec, reaper_, job.stop);
+    if (result.exec_error == E2BIG && spec.environment.back().starts_with("WQ_ITEM=")) {
+      spec.environment.pop_back();  // all arguments and variables together are too long
+      result = run_child(spec, reaper_, job.stop);
+    }
+    if (result.exec_error != 0) return not_executed(spec, result.exec_error);
+    return outcome(std::move(result));
+  } catch (const std::system_error& error) {
+    return release_for(error.what());
+  }
+}
+
+std::vector<std::string> ExecHandler::environment(const Job& job) const {
+  std::vector<std::string> variables{
+      "WQ_ITEM_SHA224=" + std::string(text(job.lease.hash)),
+      "WQ_ATTEMPT=" + std::to_string(job.lease.attempt()),
+      "WQ_FENCE=" + std::to_string(job.lease.fence),
+      "WQ_SESSION=" + session_,
+      "WQ_SLOT=" + std::to_string(job.slot),
+  };
+  // The last one, so that it can be taken away.
+  constexpr std::string_view kName = "WQ_ITEM=";
+  if (kName.size() + job.item.size() < max_string_bytes() && !has_zero_byte(job.item)) {
+    variables.push_back(std::string(kName).append(job.item));
+  }
+  return variables;
+}
+
+Outcome ExecHandler::outcome(ChildResult result) const {
+  if (result.exit_code == kReleaseCode) return Outcome::release();
+
+  Failure failure;
+  if (result.exit_code == 0) {
+    if (!options_.results) return Outcome::complete();
+    if (!result.output_too_long) return Outcome::complete(std::move(result.output));
+    failure.message = "wrote more than the " + std::to_string(options_.results_max_bytes) +
+                      " bytes to stdout that a result may have (--results-max-bytes)";
+  } else if (result.exit_code) {
+    failure.kind = "exit";
+    failure.message = "exited with code " + std::to_string(*result.exit_code);
+    failure.exit_code = result.exit_code;
+  } else {
+    failure.kind = "signal";
+    failure.message = describe_signal(*result.signal);
+    failure.signal = result.signal;
+  }
+  failure.max_rss_bytes = known_rss(result.max_rss_bytes);
+  failure.stderr_tail = std::move(result.stderr_tail);
+
+  const auto& fatal = options_.fatal_exit_codes;
+  const bool is_fatal =
+      failure.exit_code && std::find(fatal.begin(), fatal.end(), *failure.exit_code) != fatal.end();
+  return is_fatal ? Outcome::fatal(std::move(failure)) : Outcome::fail(std::move(failure));
+}
+
+Outcome ExecHandler::not_executed(const ChildSpec& spec, int error) const {
+  if (error == E2BIG && command_.takes_item()) {
+    return unpassable("the item is too long for an argument; without " + command_.marker() +
+                      " in the command it comes on stdin");
+  }
+  const std::string reason = reason_for(error, spec.paths);
+  if (error != E2BIG && !is_programs_fault(error)) {
+    return release_for("cannot run '" + command_.program() + "' now: " + reason);
+  }
+  // The name itself may hold any bytes then, and the failure is kept together with its item.
+  if (command_.item_chooses_program()) {
+    return Outcome::fail("cannot run the program that the item names: " + reason);
+  }
+  throw CannotRun("cannot run '" + command_.program() + "': " + reason);
+}
+
+Outcome ExecHandler::release_for(std::string_view reason) const {
+  if (options_.log) {
+    options_.log(LogLevel::warning, std::string(reason) + "; the item is released for later");
+  }
+  return Outcome::release();
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <wq/lease.h>
+#include <wq/worker.h>
+
+#include "child_process.h"
+#include "command_template.h"
+#include "orphan_reaper.h"
+
+namespace wq::internal {
+
+struct ExecOptions {
+  std::vector<std::string> command;   ///< the program, then its arguments
+  std::string marker = "{}";          ///< where the item goes; empty: always on stdin
+  std::vector<int> fatal_exit_codes;  ///< 1 to 255 without 99: no use in trying such an item again
+  bool results = false;               ///< stdout is the item's result
+  std::size_t results_max_bytes = std::size_t{1} << 20;  ///< a longer one fails the item
+  std::chrono::milliseconds kill_delay{5'000};           ///< from SIGTERM to SIGKILL
+  std::string queue;                                     ///< for the child's environment
+  std::chrono::milliseconds lease{60'000};               ///< for the child's environment
+  Log log;                                               ///< may be empty
+};
+
+/// Runs one process for each item, as `run_child` describes.
+///
+/// The child's environment is ours as it was when the handler was made, and WQ_ITEM (left out when
+/// the item holds a zero byte or is too long), WQ_ITEM_SHA224, WQ_QUEUE, WQ_ATTEMPT, WQ_FENCE,
+/// WQ_SESSION, WQ_SLOT, WQ_LEASE_SECONDS. It is not given REDISCLI_AUTH, the options of
+/// this program in WQ_WORKER_*, nor any of the former names from a worker that started us. Where
+/// Redis is (WQ_REDIS, REDIS_URL) stays, since a child may want to push items.
+///
+/// Thread-safe, except for `set_session`.
+class ExecHandler {
+ public:
+  /// `reaper` must outlive the handler. Throws `std::invalid_argument` for a bad option, with one
+  /// line for the user.
+  ExecHandler(ExecOptions options, OrphanReaper& reaper);
+
+  /// What WQ_SESSION says, if the worker is made only after its handler. Before the first item.
+  void set_session(std::string session) { session_ = std::move(session); }
+
+  /// What the process did:
+  /// - exit code 0: complete, with its stdout as the result if results are on; if that is too
+  ///   long, a failure of the kind `error`;
+  /// - 99: release;
+  /// - another exit code: a failure of the kind `exit`, fatal if it is one of those;
+  /// - a signal, also one of ours after `job.stop` was requested: a failure of the kind `signal`;
+  /// - an item that cannot be an argument: fatal, of the kind `unpassable`;
+  /// - a program whose name comes from the item and that cannot be executed: a failure of the kind
+  ///   `error`;
+  /// - the system has no room for a process, or the program is being written: release, logged;
+  /// - `job.stop` was requested before the start: release.
+  ///
+  /// Throws `CannotRun` if the program cannot be executed at all.
+  [[nodiscard]] Outcome operator()(const Job& job) const;
+
+ private:
+  [[nodiscard]] std::vector<std::string> environment(const Job& job) const;
+  [[nodiscard]] Outcome outcome(ChildResult result) const;
+  [[nodiscard]] Outcome not_executed(const ChildSpec& spec, int error) const;
+  [[nodiscard]] Outcome release_for(std::string_view reason) const;
+
+  ExecOptions options_;
+  CommandTemplate command_;
+  OrphanReaper& reaper_;
+  std::string session_;
+  std::vector<std::string> paths_;  // of the program, if it is the same for every item
+  std::vector<std::string> shared_environment_;
+};
+
+}  // namespace wq::internal

@@ -1,0 +1,185 @@
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <wq/error.h>
+#include <wq/version.h>
+#include <wq/worker_main.h>
+
+#include "cli/exit_code.h"
+#include "cli/log.h"
+#include "cli/redis_flags.h"
+#include "cli/run_main.h"
+#include "cli/signals.h"
+#include "cli/units.h"
+#include "worker_options.h"
+
+namespace wq {
+
+namespace {
+
+using cli::ExitCode;
+
+// Longer than a handler's child is given between SIGTERM and SIGKILL.
+constexpr std::chrono::seconds kStuckAfter{10};
+
+/// Brings SIGINT and SIGTERM to the worker, and ends the process when that does not help.
+class Interruption {
+ public:
+  Interruption() : signals_([this](int signal, int count) { on_signal(signal, count); }) {}
+
+  /// From here on signals go to this worker, which must outlive this object; until then they end
+  /// the process.
+  void tell(Worker& worker) { worker_ = &worker; }
+
+  [[nodiscard]] int first() const noexcept { return signals_.first(); }
+
+ private:
+  void on_signal(int signal, int count) {
+    const std::string_view name = signal == SIGINT ? "SIGINT" : "SIGTERM";
+    Worker* worker = worker_.load();
+    if (worker == nullptr || count > 2) {
+      leave(fmt::format("{}: leaving at once", name));
+    } else if (count == 1) {
+      cli::log(LogLevel::info, fmt::format("{}: finishing what is in work", name));
+      worker->request_stop();
+    } else {
+      cli::log(LogLevel::info, fmt::format("{} again: stopping what is in work", name));
+      worker->request_stop_now();
+      watchdog_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+    }
+  }
+
+  void watch(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stop, kStuckAfter, [] { return false; });
+    if (stop.stop_requested()) return;
+    leave(
+        fmt::format("a handler did not return within {} s; leaving without it: its item comes "
+                    "back when the lease ends",
+                    kStuckAfter.count()));
+  }
+
+  [[noreturn]] void leave(const std::string& why) {
+    cli::log(LogLevel::warning, why);
+    _exit(static_cast<int>(cli::exit_code_for_signal(signals_.first())));
+  }
+
+  std::atomic<Worker*> worker_{nullptr};
+  std::jthread watchdog_;
+  cli::SignalWatcher signals_;
+};
+
+std::string_view name_of(WorkerEnd end) {
+  switch (end) {
+    case WorkerEnd::drained:
+      return "drained";
+    case WorkerEnd::stopped:
+      return "stopped";
+    case WorkerEnd::halted:
+      return "halted";
+    case WorkerEnd::max_items:
+      return "max-items";
+    case WorkerEnd::max_idle:
+      return "max-idle";
+    case WorkerEnd::never_opened:
+      return "never-opened";
+  }
+  return "";
+}
+
+ExitCode code_for(const WorkerReport& report, bool fail_on_dead, int signal) {
+  switch (report.end) {
+    case WorkerEnd::drained:
+      return fail_on_dead && report.counts.dead > 0 ? ExitCode::dead_or_halted : ExitCode::done;
+    case WorkerEnd::stopped:
+      return signal == 0 ? ExitCode::failure : cli::exit_code_for_signal(signal);
+    case WorkerEnd::halted:
+      return ExitCode::dead_or_halted;
+    case WorkerEnd::max_items:
+    case WorkerEnd::max_idle:
+      return ExitCode::left_early;
+    case WorkerEnd::never_opened:
+      return ExitCode::never_opened;
+  }
+  return ExitCode::failure;
+}
+
+void log_start(const internal::WorkerCommandLine& line, const Worker& worker) {
+  cli::log(
+      LogLevel::info,
+      fmt::format("start: version={} session={} queue={} redis={} concurrency={} lease={}",
+                  kVersion, worker.session(), line.queue, cli::without_password(line.redis.url),
+                  line.worker.concurrency, cli::duration_text(line.worker.lease)));
+}
+
+void log_end(const WorkerReport& report) {
+  cli::log(LogLevel::info,
+           fmt::format("end: {} completed={} failed={} released={} lost={} unknown={}; the queue: "
+                       "ready={} processing={} delayed={} dead={}",
+                       name_of(report.end), report.completed, report.failed, report.released,
+                       report.lost, report.unknown, report.counts.ready, report.counts.processing,
+                       report.counts.delayed, report.counts.dead));
+}
+
+/// The worker, with a handler that is made only after it, since the handler may ask for its name.
+template <typename AnyHandler, typename Argument, typename Make>
+ExitCode run_worker(const internal::WorkerCommandLine& line, const Make& make) {
+  AnyHandler handler;
+  // Outlives the interruption that speaks to it, but is made after it: with signals blocked.
+  std::unique_ptr<Worker> worker;
+  Interruption interruption;
+  worker = std::make_unique<Worker>(
+      line.queue, line.redis, line.worker,
+      AnyHandler{[&handler](const Argument& argument) { return handler(argument); }});
+  handler = make(WorkerContext{line.queue, worker->session(), line.worker, line.arguments});
+  log_start(line, *worker);
+  interruption.tell(*worker);
+  try {
+    const WorkerReport report = worker->run();
+    log_end(report);
+    return code_for(report, line.fail_on_dead, interruption.first());
+  } catch (const ConnectionError& error) {
+    // Told to leave while Redis was away: there was nobody to give the items back to.
+    if (interruption.first() == 0) throw;
+    cli::log(LogLevel::warning, error.what());
+    return cli::exit_code_for_signal(interruption.first());
+  }
+}
+
+}  // namespace
+
+int worker_main(int argc, char** argv, const WorkerProgram& program) {
+  const std::string name = cli::program_name(argc > 0 ? argv[0] : "wq-worker");
+  return cli::run_main(name, [&] {
+    internal::WorkerCommandLine line;
+    if (!internal::read_worker_command_line(argc, argv, program, line)) return ExitCode::done;
+    if (program.make_batch) return run_worker<BatchHandler, Batch>(line, program.make_batch);
+    return run_worker<Handler, Job>(line, program.make);
+  });
+}
+
+int worker_main(int argc, char** argv, Handler handler) {
+  WorkerProgram program;
+  program.make = [&handler](const WorkerContext&) { return std::move(handler); };
+  return worker_main(argc, argv, program);
+}
+
+int worker_main(int argc, char** argv, BatchHandler handler) {
+  WorkerProgram program;
+  program.make_batch = [&handler](const WorkerContext&) { return std::move(handler); };
+  return worker_main(argc, argv, program);
+}
+
+}  // namespace wq
