@@ -68,9 +68,13 @@ std::optional<bool> Heartbeat::try_beat(const std::string& json, bool past_oom) 
   return !vote.checked().value().is_nil();
 }
 
-void Heartbeat::leave() {
+void Heartbeat::leave(bool drained) {
   Pipeline out;
-  out.command({"HDEL", keys_[Key::workers], session_});
+  if (drained) {
+    out.command({"DEL", keys_[Key::workers]});
+  } else {
+    out.command({"HDEL", keys_[Key::workers], session_});
+  }
   link_.connection().call(out);
 }
 

@@ -24,8 +24,8 @@ struct WorkerStatus {
 /// A worker's sign of life in `Q:workers`, and its bid to be the reclaimer. Not thread-safe.
 class Heartbeat {
  public:
-  /// How long the election of a reclaimer holds; renewed with every pass.
-  static constexpr std::chrono::milliseconds kTenure{6'000};
+  /// How long the election of a reclaimer holds; it keeps it up every second.
+  static constexpr std::chrono::milliseconds kTenure{4'000};
   static constexpr std::chrono::milliseconds kInterval{2'000};
 
   Heartbeat(Link& link, const Keys& keys, std::string session);
@@ -34,8 +34,9 @@ class Heartbeat {
   /// not elected again. One try; throws `ConnectionError` or `ReplyError`.
   [[nodiscard]] bool beat(const WorkerStatus& status);
 
-  /// Removes the entry. One try.
-  void leave();
+  /// Removes the entry; of a drained queue all of them, since the other workers leave as well and
+  /// those that died cannot. One try.
+  void leave(bool drained);
 
  private:
   // In one of two ways; nothing if Redis has no memory for it.

@@ -22,7 +22,6 @@
 namespace wq::internal {
 namespace {
 
-using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
@@ -41,6 +40,8 @@ constexpr milliseconds kPausedWait{500};
 // How long everything may take to be settled after the handlers were told to stop.
 constexpr seconds kSettleTime{10};
 constexpr std::size_t kInFlight = 2;
+// The reclaimer's office is kept up between passes as well.
+constexpr milliseconds kExtendEvery{1'000};
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -124,6 +125,7 @@ WorkerReport WorkerLoop::run() {
   try {
     report_.end = work();
     settle_the_rest();
+    drained_ = report_.end == WorkerEnd::drained;
   } catch (const ConnectionError&) {
     redis_is_away_ = true;
     give_up(std::current_exception());
@@ -426,7 +428,7 @@ void WorkerLoop::keep(const std::stop_token& stop) {
     wait_for(tick, stop);
   }
   try {
-    heartbeat.leave();
+    heartbeat.leave(drained_);
   } catch (const Error&) {
     // Then somebody removes the entry later.
   }
@@ -483,21 +485,28 @@ void WorkerLoop::tenure(ReclaimPass& pass, const std::stop_token& stop) {
   };
   const milliseconds shortest =
       std::clamp(options_.lease / 4, milliseconds{50}, milliseconds{1'000});
+  TimePoint next_pass{};
   while (!stop.stop_requested() && extend(Heartbeat::kTenure)) {
     const TimePoint begin = BootClock::now();
-    const ReclaimReport report = pass.run(begin);
-    if (report.reclaimed + report.died + report.returned > 0) {
-      log(LogLevel::warning,
-          fmt::format("handed back {} items whose worker was gone: {} whose lease ran out, {} dead "
-                      "now, {} that had no lease",
-                      report.reclaimed + report.died + report.returned, report.reclaimed,
-                      report.died, report.returned));
+    if (begin >= next_pass) {
+      report_reclaimed(pass.run(begin));
+      // A pass over a long list costs Redis at most a fiftieth of its time.
+      const TimePoint end = BootClock::now();
+      next_pass = end + std::max<nanoseconds>(shortest, 50 * (end - begin));
     }
-    // A pass over a long list costs Redis at most a fiftieth of its time.
-    const auto took = duration_cast<milliseconds>(BootClock::now() - begin);
-    wait_for(std::max(shortest, 50 * took), stop);
+    wait_for(std::min(kExtendEvery, shortest), stop);
   }
   if (pass.link().connected()) extend(milliseconds{1});  // resign
+}
+
+void WorkerLoop::report_reclaimed(const ReclaimReport& report) const {
+  const std::uint64_t back = report.reclaimed + report.died + report.returned;
+  if (back == 0) return;
+  log(LogLevel::warning,
+      fmt::format(
+          "handed back {} items whose worker was gone: {} whose lease ran out, {} dead now, "
+          "{} that had no lease",
+          back, report.reclaimed, report.died, report.returned));
 }
 
 WorkerStatus WorkerLoop::status() const {

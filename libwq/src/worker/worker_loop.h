@@ -69,6 +69,7 @@ class WorkerLoop {
   void watch(const std::stop_token& stop);
   void reclaim(const std::stop_token& stop);
   void tenure(ReclaimPass& pass, const std::stop_token& stop);
+  void report_reclaimed(const ReclaimReport& report) const;
   WorkerStatus status() const;
   void give_up(std::exception_ptr error) noexcept;
   void log(LogLevel level, std::string_view text) const;
@@ -103,6 +104,7 @@ class WorkerLoop {
   std::atomic<std::uint64_t> failed_{0};
   std::atomic<std::uint64_t> holding_{0};  // leased, and the settlement not answered
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> drained_{false};
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
   std::optional<TimePoint> leave_at_;  // when handlers are told to stop
