@@ -11,6 +11,7 @@ if redis.call('EXISTS', KEYS[5]) == 1 then
 end
 -- A key of another type in the way must stop us here, in front of the first write.
 redis.call('LLEN', KEYS[2])
+redis.call('GET', KEYS[3])
 local begun = redis.call('HEXISTS', KEYS[4], 'id') == 1
 
 -- Redis allows RPOP at maxmemory, and after it the rest of the script.

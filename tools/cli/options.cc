@@ -151,7 +151,8 @@ void Options::read_command_line(const std::vector<std::string>& words) {
             .style(po::command_line_style::default_style & ~po::command_line_style::allow_guessing)
             .run();
   } catch (const po::unknown_option& error) {
-    const std::string name = error.get_option_name();
+    std::string name = error.get_option_name();
+    name.resize(std::min(name.find('='), name.size()));
     const std::string bare = name.substr(std::min(name.find_first_not_of('-'), name.size()));
     const std::string hint = did_you_mean(bare, names(), "--");
     throw UsageError("unknown option '" + name + "'" +

@@ -47,6 +47,17 @@ bool matches(std::string_view pattern, std::string_view path) noexcept {
   return match(pattern, path, true);
 }
 
+bool leads_to_match(std::string_view pattern, std::string_view folder) noexcept {
+  // Compared with as many names of the pattern as the folder's path has.
+  std::size_t end = pattern.find('/');
+  for (const char c : folder) {
+    if (c == '/' && end != std::string_view::npos) end = pattern.find('/', end + 1);
+  }
+  const std::string_view names = pattern.substr(0, end);
+  if (names.find("**") != std::string_view::npos) return true;
+  return end != std::string_view::npos && matches(names, folder);
+}
+
 FolderPattern::FolderPattern(std::string pattern) : pattern_(std::move(pattern)) {
   const std::size_t slash = pattern_.substr(0, pattern_.find('*')).rfind('/');
   const std::size_t fixed = slash == std::string::npos ? 0 : slash + 1;
@@ -83,7 +94,8 @@ bool FolderPattern::visit(std::string& path) {
 
   std::error_code ignored;  // an entry that vanished is neither a folder nor a file
   if (!place_->is_symlink(ignored) && place_->is_directory(ignored)) {
-    if (left_out || !wanted_folder(below)) place_.disable_recursion_pending();
+    // A folder in which nothing can match is not even opened: it may be large, or closed to us.
+    if (left_out || !leads_to_match(wild_, below)) place_.disable_recursion_pending();
     return false;
   }
   return !left_out && matches(wild_, below) && place_->is_regular_file(ignored);
@@ -94,18 +106,6 @@ void FolderPattern::advance() {
   std::error_code error;
   place_.increment(error);
   if (error) throw InputError(unreadable(here, error));
-}
-
-bool FolderPattern::wanted_folder(std::string_view path) const {
-  // Compared with as many names of the pattern as the path has: a folder in which nothing can
-  // match is not even opened, since it may be large, or closed to us.
-  std::size_t end = wild_.find('/');
-  for (const char c : path) {
-    if (c == '/' && end != std::string::npos) end = wild_.find('/', end + 1);
-  }
-  const std::string_view names = std::string_view(wild_).substr(0, end);
-  if (names.find("**") != std::string_view::npos) return true;
-  return end != std::string::npos && matches(names, path);
 }
 
 }  // namespace wq::push

@@ -13,6 +13,9 @@ namespace wq::push {
 /// run of characters, slashes included; `**/` may also be nothing, so `dir/**/a` matches `dir/a`.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view path) noexcept;
 
+/// True if a file that the pattern stands for may lie somewhere below the folder.
+[[nodiscard]] bool leads_to_match(std::string_view pattern, std::string_view folder) noexcept;
+
 /// The regular files that a pattern such as `dir/**.tar` stands for, one after the other in the
 /// order in which the folders list them; no listing is held in memory. Links to files count, links
 /// to folders are not followed below the fixed part of the pattern. Names with a leading dot are
@@ -27,7 +30,6 @@ class FolderPattern {
   [[nodiscard]] bool next(std::string& path);
 
  private:
-  [[nodiscard]] bool wanted_folder(std::string_view path) const;
   [[nodiscard]] bool visit(std::string& path);
   void advance();
 

@@ -16,6 +16,7 @@
 #include "cli/progress_line.h"
 #include "cli/run_main.h"
 #include "cli/signals.h"
+#include "wq-push/go_on.h"
 #include "wq-push/reader.h"
 
 namespace wq::push {
@@ -158,26 +159,6 @@ ExitCode dry_run(const PushOptions& options) {
   cli::log(LogLevel::info,
            fmt::format("{} items would be pushed to {}", reader.given(), options.queue));
   return ExitCode::done;
-}
-
-std::string how_to_go_on(const PushOptions& options, const PushReport& report,
-                         std::uint64_t given) {
-  if (given == 0) return fmt::format("nothing was pushed to {}", options.queue);
-  const std::uint64_t answered = report.pushed + report.skipped + report.unknown;
-  const std::uint64_t unanswered = given - std::min(answered, given);
-  const bool exact = report.unknown == 0 && unanswered == 0;
-  std::string text = exact ? fmt::format("exactly {} items are in {}", report.pushed, options.queue)
-                           : fmt::format("{} items are in {} for certain, and up to {} more may be",
-                                         report.pushed, options.queue, report.unknown + unanswered);
-  if (options.producer.once) {
-    return text + "; to go on, give the same command again: --once leaves out what is in";
-  }
-  text += fmt::format("; to go on, give the same command with --skip {}", options.skip + answered);
-  if (unanswered != 0) text += " (what is in after all will be in twice)";
-  if (report.unknown != 0) {
-    text += fmt::format(" (of what is skipped then, {} items are in or not)", report.unknown);
-  }
-  return text;
 }
 
 }  // namespace wq::push

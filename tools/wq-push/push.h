@@ -13,9 +13,4 @@ namespace wq::push {
 /// Prints the items instead.
 [[nodiscard]] cli::ExitCode dry_run(const PushOptions& options);
 
-/// What to say after an end that came too early, `given` items after the first of them was handed
-/// to the producer.
-[[nodiscard]] std::string how_to_go_on(const PushOptions& options, const PushReport& report,
-                                       std::uint64_t given);
-
 }  // namespace wq::push

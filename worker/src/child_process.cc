@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -25,7 +25,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kStderrTailBytes = 4096;
-constexpr std::size_t kReadBytes = 64 * 1024;  // what a pipe holds
+constexpr std::size_t kReadBytes = 65'536;  // what a pipe holds
 constexpr std::chrono::milliseconds kFirstGroupCheck{1};
 constexpr std::chrono::milliseconds kSlowestGroupCheck{50};
 
@@ -256,7 +256,7 @@ class Run {
 
   /// Returns how much. Closes a pipe that has no other side any more.
   std::size_t read_some(UniqueFd& pipe) {
-    std::array<char, kReadBytes> buffer;
+    std::array<char, kReadBytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled
     const ssize_t size = ::read(pipe.get(), buffer.data(), buffer.size());
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
     if (size <= 0) {

@@ -54,7 +54,8 @@ struct ChildResult {
 /// open.
 ///
 /// Throws `std::system_error` if the system has no room for a process, pipe or file; nothing was
-/// run then. Thread-safe; the calling thread must not end before this returns.
+/// run then. (Also if somebody else has collected the child, against the rules of `OrphanReaper`.)
+/// Thread-safe; the calling thread must not end before this returns.
 [[nodiscard]] ChildResult run_child(const ChildSpec& spec, OrphanReaper& reaper,
                                     const std::stop_token& stop);
 

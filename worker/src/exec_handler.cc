@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -10,7 +11,6 @@
 #include <system_error>
 #include <utility>
 
-#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 

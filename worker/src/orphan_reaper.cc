@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
 
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -26,7 +26,7 @@ std::vector<pid_t> children() {
   for (std::filesystem::directory_iterator task("/proc/self/task", ignored), end; task != end;
        task.increment(ignored)) {
     std::ifstream list(task->path() / "children");
-    for (pid_t pid; list >> pid;) found.push_back(pid);
+    for (pid_t pid = 0; list >> pid;) found.push_back(pid);
   }
   return found;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -10,7 +11,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ namespace {
 
 using KernelSignalSet = std::uint64_t;
 constexpr int kLastSignal = 64;
-constexpr std::size_t kChildStackBytes = 32 * 1024;
+constexpr std::size_t kChildStackBytes = 32'768;
 
 struct ChildArguments {
   const SpawnRequest* request;
@@ -110,6 +110,7 @@ WQ_IN_CHILD int child_main(void* pointer) {
 
 int spawn(const SpawnRequest& request, DirectChild& child, UniqueFd& pidfd) {
   ChildArguments arguments{.request = &request, .worker = ::getpid(), .error = 0};
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): nothing on it is read before it is written
   alignas(std::max_align_t) std::array<std::byte, kChildStackBytes> stack;
 
   // No handler may run in the child before it has reset them, not even those of the C library,

@@ -52,6 +52,13 @@ void check_batch(std::size_t n) {
   }
 }
 
+void check_ttl(std::chrono::milliseconds ttl) {
+  if (ttl <= std::chrono::milliseconds::zero() || ttl > kLongestLease) {
+    throw std::invalid_argument(
+        fmt::format("a lease lasts from 1 ms to 24 h, not {} ms", ttl.count()));
+  }
+}
+
 Result read_result(Value entry) {
   Result result;
   result.id = entry[0].text();
@@ -98,6 +105,7 @@ Counts Queue::counts() {
 
 std::vector<Lease> Queue::lease(std::size_t n, std::chrono::milliseconds ttl) {
   internal::check_batch(n);
+  internal::check_ttl(ttl);
   LeaseStream& stream = session_->stream(ttl, {});
   stream.post({}, n);
   if (!stream.take().popped) return {};
@@ -114,6 +122,7 @@ std::vector<Settled> Queue::settle(std::vector<Settlement> settlements, const Re
 
 std::vector<bool> Queue::renew(std::span<const Lease> leases, std::chrono::milliseconds ttl) {
   internal::check_batch(leases.size());
+  internal::check_ttl(ttl);
   Pipeline call;
   internal::append_renew(call, session_->keys(), session_->id(), internal::held(leases), ttl);
   return session_->link().run([&](Connection& redis) {
