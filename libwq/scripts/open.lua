@@ -1,5 +1,5 @@
--- open: begins a replay session of a producer and takes its hold on the queue. Repeating it before
--- the first push changes nothing.
+-- open: begins a replay session of a producer and takes its hold on the queue. Repeating it changes
+-- nothing but the hold, also when the repetition arrives after the first pushes.
 --
 -- KEYS: ready processing delayed stats producers replays replay
 -- ARGV: session, hold in ms, 1 to refuse on a drained queue
@@ -19,8 +19,9 @@ if ARGV[3] == '1' and begun and waiting == 0 and others == 0 then
 end
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
-redis.call('DEL', KEYS[7]) -- first, since it is allowed at maxmemory
-redis.call('HSET', KEYS[7], 'floor', 0, 'hold_ms', hold_ms)
+redis.call('PERSIST', KEYS[7]) -- first, since it is allowed at maxmemory
+redis.call('HSETNX', KEYS[7], 'floor', 0)
+redis.call('HSET', KEYS[7], 'hold_ms', hold_ms)
 redis.call('ZADD', KEYS[6], now, session)
 redis.call('ZADD', KEYS[5], now + hold_ms, session)
 return 'ok'

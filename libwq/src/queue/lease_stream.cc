@@ -37,6 +37,9 @@ void LeaseStream::set_terms(std::chrono::milliseconds ttl, const RetryPolicy& po
 std::size_t LeaseStream::popped() const noexcept {
   std::size_t n = 0;
   for (const Pop& pop : pops_) n += pop.popped.items.size();
+  for (const Request& request : requests_) {
+    for (const Pop& pop : request.pops) n += pop.popped.items.size();
+  }
   return n;
 }
 

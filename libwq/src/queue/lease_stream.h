@@ -55,8 +55,10 @@ class LeaseStream {
   /// Requests posted and not taken; at most two are worth it.
   [[nodiscard]] std::size_t outstanding() const noexcept { return requests_.size(); }
 
-  /// Items popped whose leases the next request will take.
+  /// Items that were popped and not reported as leased yet.
   [[nodiscard]] std::size_t popped() const noexcept;
+  /// True if there are some whose leases were not asked for: the next request does.
+  [[nodiscard]] bool has_unasked() const noexcept { return !pops_.empty(); }
 
   /// Waits up to `longest` (at most a second) for an item to come and pops it; the next request
   /// leases it. False if none came, also when the connection broke. Only with nothing outstanding.

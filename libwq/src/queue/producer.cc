@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <stdexcept>
+#include <stop_token>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -52,7 +53,8 @@ class PushSession {
   PushSession(std::string queue, RedisOptions redis, ProducerOptions options, std::stop_token stop)
       : keys_(std::move(queue)),
         options_(options),
-        link_(std::move(redis), std::move(stop),
+        stopped_(std::move(stop), Abandon{abandon_}),
+        link_(std::move(redis), abandon_.get_token(),
               [this](Connection& connection) { check(connection); }) {
     if (options_.hold < std::chrono::seconds{1} || options_.hold > kLongestHold) {
       throw std::invalid_argument("the hold of a producer lasts from 1 s to 1 h");
@@ -62,12 +64,13 @@ class PushSession {
   }
 
   ~PushSession() {
+    abandon_.request_stop();
     toucher_.request_stop();
     toucher_.join();
     try {
       // Without waiting for Redis to come back: then the hold runs out by itself.
       while (!batches_.empty() && link_.connected()) read_answer();
-      if (!finished_ && link_.connected()) close();
+      if (!finished_ && link_.connected()) close(session_);
     } catch (const std::exception&) {
     }
   }
@@ -77,27 +80,25 @@ class PushSession {
 
   void push(std::string_view item) {
     const std::lock_guard lock(mutex_);
-    check_usable();
-    next_.items.emplace_back(item);
-    next_.bytes += item.size();
-    if (next_.items.size() == kBatchItems || next_.bytes >= kBatchBytes) send_next();
+    guarded([&] {
+      next_.items.emplace_back(item);
+      next_.bytes += item.size();
+      if (next_.items.size() == kBatchItems || next_.bytes >= kBatchBytes) send_next();
+    });
   }
 
   void flush() {
     const std::lock_guard lock(mutex_);
-    check_usable();
-    send_next();
+    guarded([this] { send_next(); });
   }
 
   PushReport finish() {
     {
       const std::lock_guard lock(mutex_);
-      check_usable();
-      send_next();
-      while (!batches_.empty()) take();
-      link_.run([this](Connection&) {
-        close();
-        return true;
+      guarded([this] {
+        send_next();
+        while (!batches_.empty()) take();
+        close_for_sure(session_);
       });
       finished_ = true;
     }
@@ -114,6 +115,7 @@ class PushSession {
     std::vector<std::string> items;
     std::size_t bytes = 0;
     std::uint64_t number = 0;
+    bool sent = false;
     bool resent = false;
   };
 
@@ -127,9 +129,18 @@ class PushSession {
     }
   }
 
-  void check_usable() {
+  // After an exception nothing can be said of the answers that are still to come, so it is the end.
+  template <typename Step>
+  void guarded(Step step) {
     if (failure_) std::rethrow_exception(failure_);
     if (finished_) throw std::logic_error("the producer has finished");
+    try {
+      step();
+    } catch (...) {
+      failure_ = std::current_exception();
+      link_.drop();
+      throw;
+    }
   }
 
   void open(bool unless_drained) {
@@ -151,13 +162,21 @@ class PushSession {
     last_sent_ = BootClock::now();
   }
 
-  void close() {
+  // One try.
+  void close(const std::string& session) {
     Pipeline call;
     begin_call(call, scripts::close, keys_, 1, 2);
-    call.word(keys_.replay(session_));
-    call.word(session_);
+    call.word(keys_.replay(session));
+    call.word(session);
     call.word("");
     run_script(link_.connection(), scripts::close, call);
+  }
+
+  void close_for_sure(const std::string& session) {
+    link_.run([&](Connection&) {
+      close(session);
+      return true;
+    });
   }
 
   // Hands the next batch to Redis; waits only while enough are under way.
@@ -190,14 +209,14 @@ class PushSession {
 
   void recover(const Error& error) {
     link_.failed(error);
-    for (Batch& batch : batches_) batch.resent = true;
+    for (Batch& batch : batches_) batch.resent = batch.sent;
     link_.repeat([this](Connection&) {
-      for (const Batch& batch : batches_) write(batch);
+      for (Batch& batch : batches_) write(batch);
       return true;
     });
   }
 
-  void write(const Batch& batch) {
+  void write(Batch& batch) {
     Connection& redis = link_.connection();
     if (loaded_ != link_.generation()) {
       load_scripts(redis, {&scripts::push});
@@ -217,6 +236,7 @@ class PushSession {
     if (options_.once) {
       for (const std::string& item : batch.items) out_.word(raw(hash_item(item)));
     }
+    batch.sent = true;
     redis.send(out_);
     last_sent_ = BootClock::now();
   }
@@ -257,17 +277,20 @@ class PushSession {
       if (batch.resent) {
         unknown_ += batch.items.size();
       } else {
+        batch.sent = false;
         again.push_back(std::move(batch));
       }
     }
     batches_.clear();
     link_.drop();  // with the answers that are still to come
+    const std::string forgotten = session_;
     open(false);
+    close_for_sure(forgotten);  // a sign of life may have taken its hold again
     for (Batch& batch : again) {
       batch.number = next_number_++;
       batches_.push_back(std::move(batch));
     }
-    for (const Batch& batch : batches_) write(batch);
+    for (Batch& batch : batches_) write(batch);
   }
 
   // The body of the thread that holds the queue open while nothing is pushed.
@@ -297,8 +320,15 @@ class PushSession {
     last_sent_ = BootClock::now();
   }
 
+  struct Abandon {
+    std::stop_source source;
+    void operator()() { source.request_stop(); }
+  };
+
   const Keys keys_;
   const ProducerOptions options_;
+  std::stop_source abandon_;  // ends every wait for Redis
+  std::stop_callback<Abandon> stopped_;
   const std::string queue_id_ = random_id();  // for a queue that has none
 
   std::mutex mutex_;  // guards all that follows but the counters

@@ -93,7 +93,8 @@ void ReclaimPass::promote(Connection& redis, ReclaimReport& report) {
 }
 
 // From the right, where the oldest stand: positions counted from there stay right while items are
-// added on the left. Where items leave meanwhile some are passed over until the next pass.
+// added on the left. Where others take items away meanwhile, some are passed over until the next
+// pass.
 void ReclaimPass::scan_processing(Connection& redis, TimePoint now, ReclaimReport& report) {
   std::size_t chunk = kFirstChunk;
   for (std::size_t seen = 0;;) {
@@ -111,9 +112,11 @@ void ReclaimPass::scan_processing(Connection& redis, TimePoint now, ReclaimRepor
       }
     }
     if (items.empty()) return;
+    const std::uint64_t before = report.reclaimed + report.died + report.returned;
     look_at(redis, items, now, report);
     if (items.size() < chunk) return;
-    seen += items.size();
+    // What was handed back does not stand there any more.
+    seen += items.size() - (report.reclaimed + report.died + report.returned - before);
     const std::size_t average = bytes / items.size() + 1;
     chunk = std::clamp(kChunkBytes / average, std::size_t{1}, kLargestChunk);
   }

@@ -133,7 +133,10 @@ WorkerReport WorkerLoop::run() {
     give_up(std::current_exception());
   }
   slots_.leave();
-  while (slots_.load().running > 0) slots_.wait(BootClock::now() + kLongestWait);
+  while (slots_.load().running > 0) {
+    static_cast<void>(slots_.take_finished(Queue::kMaxBatch));
+    slots_.wait(BootClock::now() + kLongestWait);
+  }
   stop_threads();
   report_.completed = completed_;
   report_.failed = failed_;
@@ -197,7 +200,7 @@ bool WorkerLoop::post_if_useful() {
   append(std::exchange(to_release_, {}));
   append(slots_.take_back(BootClock::now() - kLongestWait));
   const std::size_t want = wanted();
-  if (settlements.empty() && stream_.popped() == 0 && want == 0) return false;
+  if (settlements.empty() && !stream_.has_unasked() && want == 0) return false;
   post(std::move(settlements), want);
   return true;
 }
@@ -242,17 +245,19 @@ void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
   keeper_.add(leased, leased_at);
   cautious_ = std::any_of(leased.begin(), leased.end(),
                           [](const Lease& lease) { return lease.crashes > 0; });
+  const std::size_t released_before = to_release_.size();
+  std::size_t room = leased.size();
   if (cautious_) {
-    to_release_ = slots_.take_back(now);
+    for (Settlement& each : slots_.take_back(now)) to_release_.push_back(std::move(each));
     const std::size_t running = slots_.load().running;
-    const std::size_t room =
-        options_.concurrency - std::min<std::size_t>(running, options_.concurrency);
-    while (leased.size() > room) {
-      to_release_.push_back({std::move(leased.back()), Outcome::release(milliseconds::zero())});
-      leased.pop_back();
-    }
-    leased_ -= to_release_.size();
+    room = options_.concurrency - std::min<std::size_t>(running, options_.concurrency);
   }
+  if (giving_back_) room = 0;
+  while (leased.size() > room) {
+    to_release_.push_back({std::move(leased.back()), Outcome::release(milliseconds::zero())});
+    leased.pop_back();
+  }
+  leased_ -= to_release_.size() - released_before;
   slots_.give(std::move(leased), now);
 }
 
@@ -322,13 +327,17 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
     return std::nullopt;
   }
   if (const auto end = look_at_queue()) return end;
+  dry_until_ = TimePoint{};
   if (report_.counts.paused) {
     slots_.wait(now + kPausedWait);
   } else if (!stream_.wait_for_item(kLongestDryWait)) {
-    // Refused at maxmemory, it returns at once: then ask from time to time.
-    if (BootClock::now() - now < kPausedWait) slots_.wait(BootClock::now() + kPausedWait);
+    if (BootClock::now() - now < kPausedWait) {
+      // It is refused at maxmemory and returns at once: then a pop is tried from time to time.
+      slots_.wait(BootClock::now() + kPausedWait);
+    } else {
+      dry_until_ = BootClock::now() + kFirstDryWait;
+    }
   }
-  dry_until_ = stream_.popped() > 0 ? TimePoint{} : BootClock::now() + kFirstDryWait;
   return std::nullopt;
 }
 
@@ -362,19 +371,19 @@ void WorkerLoop::check_id(const Counts& counts) {
 // No more leases. What waits goes back, unless we were asked to work on so many items; what runs
 // may finish.
 void WorkerLoop::settle_the_rest() {
-  const bool give_back = report_.end != WorkerEnd::max_items;
-  while (holding_ > 0 || stream_.popped() > 0 || stream_.outstanding() > 0) {
+  while (holding_ > 0 || stream_.has_unasked() || stream_.outstanding() > 0) {
     {
       const std::lock_guard lock(mutex_);
       if (error_) std::rethrow_exception(error_);
     }
     std::vector<Settlement> settlements = slots_.take_finished(Queue::kMaxBatch);
     std::vector<Settlement> back = std::exchange(to_release_, {});
-    if (give_back || stopping_) {
+    giving_back_ = report_.end != WorkerEnd::max_items || stopping_;
+    if (giving_back_) {
       for (Settlement& each : slots_.take_back(BootClock::now())) back.push_back(std::move(each));
     }
     std::move(back.begin(), back.end(), std::back_inserter(settlements));
-    if (!settlements.empty() || stream_.popped() > 0) {
+    if (!settlements.empty() || stream_.has_unasked()) {
       post(std::move(settlements), 0);
     } else if (stream_.outstanding() == 0) {
       slots_.wait(BootClock::now() + kLongestWait);

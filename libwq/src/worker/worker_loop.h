@@ -88,6 +88,7 @@ class WorkerLoop {
   std::uint64_t leased_ = 0;
   std::uint64_t failures_in_a_row_ = 0;
   bool succeeded_ = false;
+  bool giving_back_ = false;       // what is leased from now on is released unrun
   bool cautious_ = false;          // some of the items last leased have crashed before
   std::deque<std::size_t> wants_;  // of the requests that are not answered
   std::vector<Settlement> to_release_;

@@ -1,0 +1,196 @@
+#include "support/fault_proxy.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace wq::test {
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+sockaddr_un address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  return address;
+}
+
+int new_socket() {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("cannot make a socket");
+  return fd;
+}
+
+}  // namespace
+
+class FaultProxy::Socket {
+ public:
+  explicit Socket(int fd) noexcept : fd_(fd) {}
+  ~Socket() { ::close(fd_); }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+
+  // Empty at the end of the stream.
+  [[nodiscard]] std::string read() const {
+    std::string bytes(std::size_t{1} << 16U, '\0');
+    const ssize_t n = ::read(fd_, bytes.data(), bytes.size());
+    bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+    return bytes;
+  }
+
+  // False if the other side is gone.
+  [[nodiscard]] bool write(std::string_view bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (n < 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool connect(const std::string& path) const {
+    const sockaddr_un address = address_of(path);
+    return ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+
+ private:
+  const int fd_;
+};
+
+struct FaultProxy::Pair {
+  std::unique_ptr<Socket> client;
+  std::unique_ptr<Socket> server;
+  std::string last;  // the end of what the client has sent, where `what_` may have begun
+  bool lose_answer = false;
+  bool done = false;
+};
+
+FaultProxy::FaultProxy(const RedisServer& server) : server_path_(server.socket_path()) {
+  listener_ = std::make_unique<Socket>(new_socket());
+  const sockaddr_un address = address_of(folder_.path() / "p");
+  if (::bind(listener_->fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener_->fd(), SOMAXCONN) != 0) {
+    fail("cannot listen");
+  }
+  std::array<int, 2> wake{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, wake.data()) != 0) fail("socketpair");
+  wake_read_ = std::make_unique<Socket>(wake[0]);
+  wake_write_ = std::make_unique<Socket>(wake[1]);
+  thread_ = std::thread([this] { run(); });
+}
+
+FaultProxy::~FaultProxy() {
+  ::shutdown(wake_write_->fd(), SHUT_RDWR);
+  thread_.join();
+}
+
+RedisOptions FaultProxy::options() const {
+  RedisOptions options;
+  options.url = "unix://" + (folder_.path() / "p").string();
+  return options;
+}
+
+void FaultProxy::deliver() {
+  std::unique_ptr<Socket> server;
+  std::string bytes;
+  {
+    const std::lock_guard lock(mutex_);
+    server = std::exchange(delayed_server_, nullptr);
+    bytes = std::exchange(delayed_bytes_, {});
+  }
+  if (!server) throw std::logic_error("nothing was delayed");
+  if (!server->write(bytes) || server->read().empty()) {
+    throw std::runtime_error("the server did not take what was delayed");
+  }
+}
+
+void FaultProxy::order(Fault fault, std::string_view what) {
+  const std::lock_guard lock(mutex_);
+  fault_ = fault;
+  what_ = what;
+}
+
+void FaultProxy::run() {
+  while (true) {
+    std::vector<pollfd> ready{{wake_read_->fd(), POLLIN, 0}, {listener_->fd(), POLLIN, 0}};
+    for (const auto& pair : pairs_) {
+      ready.push_back({pair->client->fd(), POLLIN, 0});
+      ready.push_back({pair->server->fd(), POLLIN, 0});
+    }
+    if (::poll(ready.data(), ready.size(), -1) < 0) continue;
+    if (ready[0].revents != 0) return;
+    for (std::size_t i = 0; i < pairs_.size(); ++i) {
+      Pair& pair = *pairs_[i];
+      if (ready[2 + 2 * i].revents != 0) from_client(pair);
+      if (!pair.done && ready[3 + 2 * i].revents != 0) from_server(pair);
+    }
+    std::erase_if(pairs_, [](const auto& pair) { return pair->done; });
+    if (ready[1].revents != 0) accept_client();
+  }
+}
+
+void FaultProxy::accept_client() {
+  const int fd = ::accept4(listener_->fd(), nullptr, nullptr, SOCK_CLOEXEC);
+  if (fd < 0) return;
+  auto pair = std::make_unique<Pair>();
+  pair->client = std::make_unique<Socket>(fd);
+  pair->server = std::make_unique<Socket>(new_socket());
+  // A server that is not there: the client sees its connection end.
+  if (pair->server->connect(server_path_)) pairs_.push_back(std::move(pair));
+}
+
+FaultProxy::Fault FaultProxy::fault_of(Pair& pair, std::string_view bytes) {
+  const std::lock_guard lock(mutex_);
+  if (fault_ == Fault::none) return Fault::none;
+  pair.last += bytes;
+  if (pair.last.find(what_) != std::string::npos) {
+    ++faults_;
+    return std::exchange(fault_, Fault::none);
+  }
+  pair.last.erase(0, pair.last.size() - std::min(pair.last.size(), what_.size()));
+  return Fault::none;
+}
+
+void FaultProxy::from_client(Pair& pair) {
+  std::string bytes = pair.client->read();
+  const Fault fault = bytes.empty() ? Fault::none : fault_of(pair, bytes);
+  switch (fault) {
+    case Fault::request:
+      pair.done = true;
+      return;
+    case Fault::delay: {
+      const std::lock_guard lock(mutex_);
+      delayed_server_ = std::move(pair.server);
+      delayed_bytes_ = std::move(bytes);
+      pair.server = std::make_unique<Socket>(new_socket());
+      pair.done = true;
+      return;
+    }
+    case Fault::answer:
+      pair.lose_answer = true;
+      [[fallthrough]];
+    case Fault::none:
+      if (bytes.empty() || !pair.server->write(bytes)) pair.done = true;
+      return;
+  }
+}
+
+void FaultProxy::from_server(Pair& pair) {
+  const std::string bytes = pair.server->read();
+  if (bytes.empty() || pair.lose_answer || !pair.client->write(bytes)) pair.done = true;
+}
+
+}  // namespace wq::test

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <wq/redis_options.h>
+
+#include "support/redis_server.h"
+#include "support/temporary_folder.h"
+
+namespace wq::test {
+
+/// Stands between clients and a server, passes everything on, and loses what it is told to lose.
+/// What is lost is named by bytes that the client sends: a command, the SHA of a script. Each
+/// order counts for the next time these bytes are seen, once; a new one replaces it. Thread-safe.
+class FaultProxy {
+ public:
+  explicit FaultProxy(const RedisServer& server);
+  ~FaultProxy();
+  FaultProxy(const FaultProxy&) = delete;
+  FaultProxy& operator=(const FaultProxy&) = delete;
+
+  /// `server`'s, by way of the proxy.
+  [[nodiscard]] RedisOptions options() const;
+
+  /// The server carries it out; the answer is lost with the connection.
+  void lose_answer_to(std::string_view what) { order(Fault::answer, what); }
+  /// It never reaches the server; the connection is lost.
+  void lose_request(std::string_view what) { order(Fault::request, what); }
+  /// The connection is lost, and the server gets the request when `deliver` is called.
+  void delay_request(std::string_view what) { order(Fault::delay, what); }
+
+  /// Gives the server what was delayed and waits for its answer, which nobody gets.
+  void deliver();
+
+  /// How many orders were carried out.
+  [[nodiscard]] unsigned faults() const noexcept { return faults_; }
+
+ private:
+  enum class Fault { none, answer, request, delay };
+  class Socket;
+  struct Pair;
+
+  void order(Fault fault, std::string_view what);
+  void run();
+  void accept_client();
+  void from_client(Pair& pair);
+  void from_server(Pair& pair);
+  [[nodiscard]] Fault fault_of(Pair& pair, std::string_view bytes);
+
+  const std::string server_path_;
+  TemporaryFolder folder_;
+  std::unique_ptr<Socket> listener_;
+  std::unique_ptr<Socket> wake_read_;
+  std::unique_ptr<Socket> wake_write_;
+  std::vector<std::unique_ptr<Pair>> pairs_;  // of the thread
+  std::atomic<unsigned> faults_{0};
+
+  std::mutex mutex_;  // guards what follows
+  Fault fault_ = Fault::none;
+  std::string what_;
+  std::unique_ptr<Socket> delayed_server_;
+  std::string delayed_bytes_;
+
+  std::thread thread_;
+};
+
+}  // namespace wq::test

@@ -1,0 +1,105 @@
+#include "support/redis_server.h"
+
+#include <cerrno>
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <wq/error.h>
+
+#include "redis/connection.h"
+#include "support/eventually.h"
+
+namespace wq::test {
+namespace {
+
+// In the forked process: only what is safe there.
+[[noreturn]] void become_redis(pid_t parent, const char* config) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
+  ::execl(WQ_TEST_REDIS_SERVER, WQ_TEST_REDIS_SERVER, config, nullptr);
+  ::_exit(127);
+}
+
+}  // namespace
+
+RedisServer::RedisServer(const std::vector<std::string>& config) {
+  std::string text = "port 0\nsave \"\"\ndaemonize no\nlogfile redis.log\nunixsocket " +
+                     socket_path() + "\ndir " + folder_.path().string() + "\n";
+  for (const std::string& line : config) text += line + "\n";
+  folder_.file("redis.conf", text);
+  start();
+}
+
+RedisServer::~RedisServer() { kill(); }
+
+void RedisServer::start() {
+  const std::string config = folder_.path() / "redis.conf";
+  const pid_t self = ::getpid();
+  pid_ = ::fork();
+  if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "cannot fork");
+  if (pid_ == 0) become_redis(self, config.c_str());
+  wait_until_it_answers();
+}
+
+void RedisServer::kill() { end(SIGKILL); }
+void RedisServer::stop() { end(SIGTERM); }
+
+void RedisServer::freeze() {
+  if (::kill(pid_, SIGSTOP) != 0) throw std::runtime_error("cannot stop redis-server");
+  int status = 0;
+  ::waitpid(pid_, &status, WUNTRACED);
+}
+
+void RedisServer::thaw() {
+  if (::kill(pid_, SIGCONT) != 0) throw std::runtime_error("cannot continue redis-server");
+}
+
+RedisOptions RedisServer::options() const {
+  RedisOptions options;
+  options.url = url();
+  return options;
+}
+
+std::string RedisServer::log() const {
+  std::ifstream file(folder_.path() / "redis.log");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void RedisServer::end(int signal) {
+  if (pid_ <= 0) return;
+  ::kill(pid_, signal);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
+  pid_ = -1;
+}
+
+void RedisServer::wait_until_it_answers() {
+  const bool answers = eventually([this] {
+    if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
+      pid_ = -1;
+      throw std::runtime_error("redis-server ended at once: " + log());
+    }
+    try {
+      internal::Connection connection(options());
+    } catch (const RefusedError&) {  // it wants a password: an answer
+    } catch (const Error&) {
+      return false;
+    }
+    return true;
+  });
+  if (!answers) throw std::runtime_error("redis-server does not answer: " + log());
+}
+
+}  // namespace wq::test

@@ -1,0 +1,502 @@
+// wq::Worker in this process, on a real Redis.
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <wq/error.h>
+#include <wq/reclaimer.h>
+#include <wq/worker.h>
+
+#include "support/eventually.h"
+#include "support/queue_test.h"
+
+namespace wq::test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Eq;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
+
+// Backoffs that no test has to wait for.
+WorkerOptions quick() {
+  WorkerOptions options;
+  options.retry.backoff_base = 1ms;
+  options.retry.backoff_max = 1ms;
+  options.retry.release_delay = 1ms;
+  options.lease = 400ms;
+  return options;
+}
+
+// Waits until it is told to stop.
+void wait_for_stop(std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait(lock, std::move(stop), [] { return false; });
+}
+
+class WorkerTest : public QueueTest {
+ protected:
+  explicit WorkerTest(const std::vector<std::string>& config = {}) : QueueTest(config) {}
+
+  WorkerReport work(WorkerOptions options, const Handler& handler) {
+    return Worker(keys_.queue(), this->options(), std::move(options), handler).run();
+  }
+  std::vector<std::string> results() {
+    std::vector<std::string> items;
+    for (const Result& result : open_queue().results("", 100'000)) items.push_back(result.item);
+    return items;
+  }
+};
+
+// A worker that runs beside the test; stopped and joined when it goes.
+class Background {
+ public:
+  Background(std::string queue, RedisOptions redis, WorkerOptions options, Handler handler)
+      : worker_(std::move(queue), std::move(redis), std::move(options), std::move(handler)),
+        thread_([this] { report_ = worker_.run(); }) {}
+  ~Background() {
+    worker_.request_stop_now();
+    if (thread_.joinable()) thread_.join();
+  }
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+  Worker& worker() { return worker_; }
+  WorkerReport join() {
+    thread_.join();
+    return report_;
+  }
+
+ private:
+  Worker worker_;
+  WorkerReport report_;
+  std::thread thread_;
+};
+
+TEST_F(WorkerTest, TwoOfThemDrainTenThousandItemsAndCommitEachOnce) {
+  const std::vector<std::string> items = numbered("item", 10'000);
+  push(items);
+  WorkerOptions options;
+  options.concurrency = 2;
+  const Handler handler = [](const Job& job) { return Outcome::complete(std::string(job.item)); };
+  Background other(keys_.queue(), this->options(), options, handler);
+  EXPECT_EQ(work(options, handler).end, WorkerEnd::drained);
+  EXPECT_EQ(other.join().end, WorkerEnd::drained);
+  EXPECT_THAT(results(), ::testing::UnorderedElementsAreArray(items));
+  EXPECT_EQ(counts().completed, items.size());
+}
+
+TEST_F(WorkerTest, ABatchHandlerGetsSeveralItemsAndEachIsSettledOnItsOwn) {
+  push(numbered("item", 1'000));
+  WorkerOptions options = quick();
+  options.batch = 50;
+  options.retry.max_attempts = 1;
+  std::atomic<std::size_t> largest{0};
+  Worker worker(keys_.queue(), this->options(), options, [&largest](const Batch& batch) {
+    largest = std::max(largest.load(), batch.leases.size());
+    std::vector<Outcome> outcomes(batch.leases.size());
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      if (batch.leases[i].item.ends_with("7")) outcomes[i] = Outcome::fail("ends with 7");
+    }
+    return outcomes;
+  });
+  EXPECT_EQ(worker.run().end, WorkerEnd::drained);
+  EXPECT_EQ(largest, 50U);
+  EXPECT_EQ(counts().completed, 900U);
+  EXPECT_EQ(counts().dead, 100U);
+}
+
+TEST_F(WorkerTest, AnExceptionOfTheHandlerIsAFailureWithItsMessage) {
+  push({"a"});
+  WorkerOptions options = quick();
+  options.retry.max_attempts = 2;
+  options.label = "box 1";
+  const WorkerReport report =
+      work(options, [](const Job&) -> Outcome { throw std::runtime_error("no such page"); });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(report.failed, 2U);
+  EXPECT_THAT(all(Key::dead), ElementsAre("a"));
+  const std::string failure = redis_.text({"HGET", key(Key::failures), hash_of("a")}).value_or("");
+  EXPECT_THAT(failure, ::testing::HasSubstr("no such page"));
+  EXPECT_THAT(failure, ::testing::HasSubstr("box 1"));
+}
+
+TEST_F(WorkerTest, AFailedItemIsTriedAgainAndKnowsItsAttempt) {
+  push({"a"});
+  std::vector<std::uint32_t> attempts;
+  const WorkerReport report = work(quick(), [&attempts](const Job& job) {
+    attempts.push_back(job.lease.attempt());
+    return job.lease.attempt() < 3 ? Outcome::fail("not yet") : Outcome::complete();
+  });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_THAT(attempts, ElementsAre(1U, 2U, 3U));
+  EXPECT_FALSE(redis_.exists(key(Key::attempts)));
+}
+
+TEST_F(WorkerTest, AFatalOutcomeKillsTheItemAtOnce) {
+  push({"a", "b"});
+  const WorkerReport report = work(quick(), [](const Job& job) {
+    return job.item == "a" ? Outcome::fatal("broken") : Outcome::complete();
+  });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_THAT(all(Key::dead), ElementsAre("a"));
+  EXPECT_EQ(report.counts.dead, 1U);
+}
+
+TEST_F(WorkerTest, AReleasedItemComesBackUncharged) {
+  push({"a"});
+  int calls = 0;
+  const WorkerReport report = work(quick(), [&calls](const Job& job) {
+    EXPECT_EQ(job.lease.attempt(), 1U);
+    return ++calls < 3 ? Outcome::release() : Outcome::complete();
+  });
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(report.released, 2U);
+}
+
+TEST_F(WorkerTest, FollowUpsAreWorkedOnBeforeTheQueueIsDrained) {
+  push({"3"});
+  std::vector<std::string> seen;
+  const WorkerReport report = work(quick(), [&seen](const Job& job) {
+    seen.emplace_back(job.item);
+    Outcome outcome = Outcome::complete();
+    const int n = std::stoi(std::string(job.item));
+    if (n > 0) outcome.follow_ups = {std::to_string(n - 1)};
+    return outcome;
+  });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_THAT(seen, ElementsAre("3", "2", "1", "0"));
+  EXPECT_EQ(counts().pushed, 4U);
+}
+
+TEST_F(WorkerTest, AnItemThatTakesLongerThanTheLeaseIsRunOnce) {
+  push({"a"});
+  std::atomic<int> calls{0};
+  const WorkerReport report = work(quick(), [&](const Job& job) {
+    ++calls;
+    const TimePoint begin = BootClock::now();
+    // Three leases long.
+    EXPECT_TRUE(eventually([&] { return BootClock::now() - begin > 1200ms; }));
+    EXPECT_FALSE(job.stop.stop_requested());
+    return Outcome::complete();
+  });
+  EXPECT_EQ(report.completed, 1U);
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(counts().crashed, 0U);
+}
+
+TEST_F(WorkerTest, AHandlerWhoseLeaseIsLostIsToldAndItsCompletionIsRefused) {
+  push({"a"});
+  std::atomic<bool> first{true};
+  const WorkerReport report = work(quick(), [&](const Job& job) {
+    if (first.exchange(false)) {
+      redis_.call({"SET", lease_key("a"), "somebody#1", "PX", "3600100"});
+      wait_for_stop(job.stop);
+      redis_.call({"DEL", lease_key("a")});
+    }
+    return Outcome::complete("by " + std::to_string(job.lease.fence));
+  });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(report.lost, 1U);
+  EXPECT_EQ(report.completed, 1U);
+  EXPECT_THAT(results(), ElementsAre("a"));
+}
+
+TEST_F(WorkerTest, AHandlerIsToldBeforeItsLeaseEndsWhenRedisDoesNotAnswer) {
+  push({"a"});
+  std::atomic<bool> running{false};
+  std::atomic<bool> told{false};
+  Background background(keys_.queue(), this->options(), quick(), [&](const Job& job) {
+    if (running.exchange(true)) return Outcome::complete();
+    wait_for_stop(job.stop);
+    told = true;
+    return Outcome::fail("was told to stop");
+  });
+  ASSERT_TRUE(eventually([&] { return running.load(); }));
+  server_.freeze();
+  const TimePoint frozen_at = BootClock::now();
+  EXPECT_TRUE(eventually([&] { return told.load(); }));
+  // The lease ends 400 ms after its last renewal; some more is for a busy machine.
+  EXPECT_LT(BootClock::now() - frozen_at, 2s);
+  server_.thaw();
+  EXPECT_EQ(background.join().end, WorkerEnd::drained);
+  EXPECT_EQ(counts().failed, 0U);
+}
+
+TEST_F(WorkerTest, AHandlerThatTakesTooLongIsToldAndFailsAsTimeout) {
+  push({"a"});
+  WorkerOptions options = quick();
+  options.timeout = 50ms;
+  options.retry.max_attempts = 1;
+  const WorkerReport report = work(options, [](const Job& job) {
+    wait_for_stop(job.stop);
+    return Outcome::fail("stopped");
+  });
+  EXPECT_EQ(report.failed, 1U);
+  EXPECT_THAT(redis_.text({"HGET", key(Key::failures), hash_of("a")}).value_or(""),
+              ::testing::HasSubstr("timeout"));
+}
+
+TEST_F(WorkerTest, StoppedItLetsHandlersFinishWithinTheGraceTime) {
+  push({"a", "b"});
+  std::atomic<bool> running{false};
+  std::atomic<bool> finish{false};
+  Background background(keys_.queue(), this->options(), quick(), [&](const Job&) {
+    running = true;
+    EXPECT_TRUE(eventually([&] { return finish.load(); }));
+    return Outcome::complete();
+  });
+  ASSERT_TRUE(eventually([&] { return running.load(); }));
+  background.worker().request_stop();
+  finish = true;
+  const WorkerReport report = background.join();
+  EXPECT_EQ(report.end, WorkerEnd::stopped);
+  EXPECT_EQ(report.completed, 1U);
+  EXPECT_EQ(counts().ready, 1U);
+  EXPECT_EQ(counts().processing, 0U);
+}
+
+TEST_F(WorkerTest, StoppedAtOnceItTellsHandlersAndReleasesTheirItemsUncharged) {
+  push({"a"});
+  std::atomic<bool> running{false};
+  Background background(keys_.queue(), this->options(), quick(), [&](const Job& job) {
+    running = true;
+    wait_for_stop(job.stop);
+    return Outcome::fail("interrupted");
+  });
+  ASSERT_TRUE(eventually([&] { return running.load(); }));
+  background.worker().request_stop_now();
+  EXPECT_EQ(background.join().end, WorkerEnd::stopped);
+  EXPECT_THAT(all(Key::ready), ElementsAre("a"));
+  EXPECT_EQ(counts().failed, 0U);
+  EXPECT_EQ(counts().crashed, 0U);
+  EXPECT_FALSE(redis_.exists(lease_key("a")));
+}
+
+TEST_F(WorkerTest, StoppedWhileRedisIsAwayItLeavesWithoutWaitingForIt) {
+  WorkerOptions options = quick();
+  Background background(keys_.queue(), this->options(), options,
+                        [](const Job&) { return Outcome::complete(); });
+  ASSERT_TRUE(eventually([this] { return redis_.exists(key(Key::workers)); }));
+  server_.kill();
+  background.worker().request_stop();
+  EXPECT_EQ(background.join().end, WorkerEnd::stopped);
+  conserves_ = false;
+  server_.start();
+}
+
+TEST_F(WorkerTest, AHandlerThatCannotRunEndsItAndKillsNothing) {
+  push({"a", "b", "c"});
+  EXPECT_THROW(work(quick(), [](const Job&) -> Outcome { throw CannotRun("no such program"); }),
+               CannotRun);
+  EXPECT_EQ(counts().ready, 3U);
+  EXPECT_EQ(counts().processing, 0U);
+  EXPECT_FALSE(redis_.exists(key(Key::attempts)));
+}
+
+TEST_F(WorkerTest, ItHaltsAfterFailuresInARowBeforeTheFirstSuccess) {
+  push(numbered("item", 100));
+  WorkerOptions options = quick();
+  options.halt_after = 5;
+  const WorkerReport report = work(options, [](const Job&) { return Outcome::fail("no"); });
+  EXPECT_EQ(report.end, WorkerEnd::halted);
+  EXPECT_GE(report.failed, 5U);
+  EXPECT_EQ(counts().processing, 0U);
+}
+
+TEST_F(WorkerTest, AfterASuccessFailuresInARowDoNotHaltItUnlessAsked) {
+  push(numbered("item", 30));
+  WorkerOptions options = quick();
+  options.halt_after = 5;
+  options.retry.max_attempts = 1;
+  std::atomic<int> calls{0};
+  const WorkerReport report = work(options, [&calls](const Job&) {
+    // The first success must be settled before the failures are counted.
+    return ++calls <= 1 ? Outcome::complete() : Outcome::fail("no");
+  });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(counts().dead, 29U);
+}
+
+TEST_F(WorkerTest, ItLeavesAfterAsManyItemsAsAsked) {
+  push(numbered("item", 20));
+  WorkerOptions options = quick();
+  options.max_items = 7;
+  options.concurrency = 3;
+  const WorkerReport report = work(options, [](const Job&) { return Outcome::complete(); });
+  EXPECT_EQ(report.end, WorkerEnd::max_items);
+  EXPECT_EQ(report.completed, 7U);
+  EXPECT_EQ(counts().ready, 13U);
+  EXPECT_EQ(counts().processing, 0U);
+}
+
+TEST_F(WorkerTest, ItLeavesWhenThereWasNothingToDoForTooLong) {
+  push({"a"});
+  Queue other = open_queue();
+  Lease held = lease_one(other);
+  WorkerOptions options = quick();
+  options.max_idle = 100ms;
+  EXPECT_EQ(work(options, [](const Job&) { return Outcome::complete(); }).end, WorkerEnd::max_idle);
+  EXPECT_THAT(other.settle({completed(std::move(held))}), ElementsAre(Settled::accepted));
+}
+
+TEST_F(WorkerTest, ItLeavesWhenTheQueueDoesNotBegin) {
+  WorkerOptions options = quick();
+  options.wait_open = 100ms;
+  EXPECT_EQ(work(options, [](const Job&) { return Outcome::complete(); }).end,
+            WorkerEnd::never_opened);
+}
+
+TEST_F(WorkerTest, ItWaitsForAQueueThatBeginsLater) {
+  Background background(keys_.queue(), this->options(), quick(),
+                        [](const Job&) { return Outcome::complete(); });
+  ASSERT_TRUE(eventually([this] { return redis_.exists(key(Key::workers)); }));
+  push({"a"});
+  EXPECT_EQ(background.join().end, WorkerEnd::drained);
+  EXPECT_EQ(counts().completed, 1U);
+}
+
+TEST_F(WorkerTest, ItStaysWhileAProducerHoldsTheQueueOpen) {
+  Producer producer(keys_.queue(), this->options());
+  producer.push("a");
+  producer.flush();
+  Background background(keys_.queue(), this->options(), quick(),
+                        [](const Job&) { return Outcome::complete(); });
+  ASSERT_TRUE(eventually([this] { return counts().completed == 1; }));
+  producer.push("b");
+  producer.finish();
+  EXPECT_EQ(background.join().end, WorkerEnd::drained);
+  EXPECT_EQ(counts().completed, 2U);
+}
+
+TEST_F(WorkerTest, APausedQueueIsLeftAloneUntilItIsResumed) {
+  push({"a"});
+  redis_.call({"SET", key(Key::paused), "1"});
+  std::atomic<int> calls{0};
+  Background background(keys_.queue(), this->options(), quick(), [&calls](const Job&) {
+    ++calls;
+    return Outcome::complete();
+  });
+  ASSERT_TRUE(eventually([this] { return redis_.exists(key(Key::workers)); }));
+  EXPECT_EQ(calls, 0);
+  redis_.call({"DEL", key(Key::paused)});
+  EXPECT_EQ(background.join().end, WorkerEnd::drained);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(WorkerTest, AQueueWhoseDataVanishesIsAnErrorAndNotASuccess) {
+  conserves_ = false;
+  push({"a"});
+  std::atomic<bool> running{false};
+  EXPECT_THROW(work(quick(),
+                    [this](const Job&) {
+                      redis_.call({"FLUSHALL"});
+                      return Outcome::complete();
+                    }),
+               ProtocolError);
+}
+
+TEST_F(WorkerTest, AWrongNumberOfOutcomesFailsTheWholeBatch) {
+  push(numbered("item", 3));
+  WorkerOptions options = quick();
+  options.batch = 3;
+  options.retry.max_attempts = 1;
+  Worker worker(keys_.queue(), this->options(), options,
+                [](const Batch&) { return std::vector<Outcome>{}; });
+  EXPECT_EQ(worker.run().end, WorkerEnd::drained);
+  EXPECT_EQ(counts().dead, 3U);
+}
+
+TEST_F(WorkerTest, AnItemThatHasCrashedIsNeverRunTogetherWithOthers) {
+  push(numbered("item", 20));
+  Queue dead_worker = open_queue();
+  const std::vector<Lease> held = dead_worker.lease(10, 1min);
+  ASSERT_THAT(held, SizeIs(10));
+  for (const Lease& lease : held) end_lease(lease.item);
+  Reclaimer reclaimer(keys_.queue(), this->options(), {.lease = 1ms, .max_crashes = 3, .log = {}});
+  ASSERT_EQ(reclaimer.pass().reclaimed, 10U);
+
+  WorkerOptions options = quick();
+  options.batch = 8;
+  std::vector<std::size_t> sizes;
+  Worker worker(keys_.queue(), this->options(), options, [&sizes](const Batch& batch) {
+    if (std::any_of(batch.leases.begin(), batch.leases.end(),
+                    [](const Lease& lease) { return lease.crashes > 0; })) {
+      sizes.push_back(batch.leases.size());
+    }
+    return std::vector<Outcome>(batch.leases.size());
+  });
+  EXPECT_EQ(worker.run().end, WorkerEnd::drained);
+  EXPECT_THAT(sizes, SizeIs(10));
+  EXPECT_THAT(sizes, Each(Eq(1U)));
+}
+
+TEST_F(WorkerTest, ItemsOfAWorkerThatVanishedAreTakenOver) {
+  push({"a", "b"});
+  {
+    Queue dead_worker = open_queue();
+    static_cast<void>(lease_one(dead_worker, 100ms));
+  }
+  const WorkerReport report = work(quick(), [](const Job&) { return Outcome::complete(); });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(report.completed, 2U);
+  EXPECT_EQ(counts().crashed, 1U);
+}
+
+TEST_F(WorkerTest, WhenTheQueueIsDrainedNothingIsLeftButCountersAndFence) {
+  push(numbered("item", 50));
+  EXPECT_EQ(work(quick(), [](const Job&) { return Outcome::complete(); }).end, WorkerEnd::drained);
+  // The reclaimer's office ends a moment later.
+  EXPECT_TRUE(eventually([this] { return !redis_.exists(key(Key::reclaimer)); }));
+  EXPECT_THAT(redis_.list({"KEYS", "*"}), UnorderedElementsAre(key(Key::stats), key(Key::fence)));
+}
+
+class WorkerOnDurableRedis : public WorkerTest {
+ protected:
+  WorkerOnDurableRedis() : WorkerTest({"appendonly yes", "appendfsync always"}) {}
+};
+
+TEST_F(WorkerOnDurableRedis, ARestartOfRedisInTheMiddleLosesAndRepeatsNothing) {
+  const std::vector<std::string> items = numbered("item", 500);
+  push(items);
+  std::atomic<unsigned> calls{0};
+  WorkerOptions options;  // with a lease that outlives the restart
+  Background background(keys_.queue(), this->options(), options, [&calls](const Job& job) {
+    ++calls;
+    return Outcome::complete(std::string(job.item));
+  });
+  ASSERT_TRUE(eventually([&] { return calls > 10; }));
+  server_.restart();
+  EXPECT_EQ(background.join().end, WorkerEnd::drained);
+  redis_ = RedisClient(this->options());
+  EXPECT_THAT(results(), ::testing::UnorderedElementsAreArray(items));
+  EXPECT_EQ(counts().crashed, 0U);
+}
+
+class WorkerOnFullRedis : public WorkerTest {};
+
+TEST_F(WorkerOnFullRedis, AQueueDrainsThoughRedisHasNoMemoryLeft) {
+  push(numbered("item", 300));
+  redis_.call({"CONFIG", "SET", "maxmemory", "1"});
+  const WorkerReport report = work({}, [](const Job&) { return Outcome::complete(); });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(counts().completed, 300U);
+  EXPECT_EQ(counts().crashed, 0U);
+}
+
+}  // namespace
+}  // namespace wq::test
