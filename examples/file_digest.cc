@@ -23,7 +23,7 @@ example::Totals read_file(const std::string& path) {
     throw std::system_error(errno, std::generic_category(), path);
   }
   example::FileReader file(path);
-  std::array<char, 65'536> buffer;
+  std::array<char, 65'536> buffer{};
   while (in.read(buffer.data(), buffer.size()), in.gcount() > 0) {
     file.add(std::string_view(buffer.data(), static_cast<std::size_t>(in.gcount())));
   }

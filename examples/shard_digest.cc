@@ -38,7 +38,7 @@ void check(archive* shard, la_ssize_t result, const std::string& path) {
 
 example::Totals read_file(archive* shard, const char* name, const std::string& path) {
   example::FileReader file(name);
-  std::array<char, 65'536> buffer;
+  std::array<char, 65'536> buffer{};
   for (;;) {
     const la_ssize_t length = archive_read_data(shard, buffer.data(), buffer.size());
     check(shard, length, path);

@@ -7,6 +7,7 @@
 redis.call('LLEN', KEYS[2])
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('PERSIST', KEYS[1]) -- first, since it is allowed at maxmemory
 local moved = 0
 for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])) do
   if redis.call('ZREM', KEYS[1], item) == 1 then

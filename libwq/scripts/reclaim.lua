@@ -19,18 +19,19 @@ redis.call('HEXISTS', stats, 'id')
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
 
+-- MGET passes over a key of another type, so that one of those keeps no other item waiting.
+local holders = redis.call('MGET', unpack(KEYS, FIXED + 1))
 local back, buried, merged, foreign = 0, 0, 0, {}
-for i = 1, #KEYS - FIXED do
+for i, holder in ipairs(holders) do
   local lease, item = KEYS[FIXED + i], ARGV[ITEMS + i]
-  local holder = redis.call('GET', lease)
   if holder and not string.find(holder, '#', 1, true) then
     foreign[#foreign + 1] = i
   elseif holder then
     local left = redis.call('PTTL', lease)
-    if left < 0 or left > longest then
+    if left == -1 or left > longest then
       -- The clock went back, or somebody took the expiry away: it must run out some day.
       redis.call('PEXPIRE', lease, longest)
-    elseif left <= tail then
+    elseif left >= 0 and left <= tail then
       local removed = redis.call('LREM', processing, -1, item)
       redis.call('DEL', lease)
       if removed == 1 then

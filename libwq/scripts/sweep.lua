@@ -4,15 +4,18 @@
 -- KEYS: producers replays
 -- ARGV: the longest possible hold in ms, the silence in ms that ends a session,
 --       then of holds to drop: session, expiry as it was returned
--- RETURNS: {now in ms, {session, expiry, ...} of expired holds, {session, ...} of silent sessions}
+-- RETURNS: {now in ms, holds dropped, {session, expiry, ...} of expired holds,
+--          {session, ...} of silent sessions}
 
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
 redis.call('ZCARD', KEYS[2])
+redis.call('PERSIST', KEYS[1]) -- first, since it is allowed at maxmemory
+local dropped = 0
 for a = 3, #ARGV, 2 do
   -- Only if nothing was heard in between.
   if redis.call('ZSCORE', KEYS[1], ARGV[a]) == ARGV[a + 1] then
-    redis.call('ZREM', KEYS[1], ARGV[a])
+    dropped = dropped + redis.call('ZREM', KEYS[1], ARGV[a])
   end
 end
 local longest = now + ARGV[1]
@@ -21,6 +24,7 @@ for _, session in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. longest, '+
 end
 return {
   now,
+  dropped,
   redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES'),
   redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[2]),
 }

@@ -24,10 +24,19 @@ sigset_t stop_signals() {
   return signals;
 }
 
+// One request to stop may come as two signals: timeout(1), and a terminal whose foreground program
+// passes signals on, send them to a process and to its group. What comes so soon is the same one.
+constexpr int kSameRequestMs = 20;
+
 /// The signal that is waiting, or 0.
 int take_signal(int signal_fd) {
   signalfd_siginfo info{};
   return read(signal_fd, &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+}
+
+void drop_signals(int signal_fd) {
+  while (take_signal(signal_fd) != 0) {
+  }
 }
 
 }  // namespace
@@ -50,8 +59,7 @@ SignalWatcher::~SignalWatcher() {
   // Cannot fail: the counter is nowhere near its end.
   [[maybe_unused]] const ssize_t written = write(stop_fd_, &one, sizeof one);
   thread_.join();
-  while (take_signal(signal_fd_) != 0) {
-  }
+  drop_signals(signal_fd_);
   close(signal_fd_);
   close(stop_fd_);
   const sigset_t signals = stop_signals();
@@ -67,6 +75,8 @@ void SignalWatcher::watch(int signal_fd, int stop_fd, const Callback& callback) 
     if (signal == 0) continue;
     int none = 0;
     first_.compare_exchange_strong(none, signal);
+    poll(&wanted[1], 1, kSameRequestMs);
+    drop_signals(signal_fd);
     callback(signal, count++);
   }
 }

@@ -27,15 +27,17 @@ int new_eventfd() {
 }  // namespace
 
 InputWait::InputWait(std::stop_token stop, std::function<void()> idle)
-    : stop_(stop),
-      idle_(std::move(idle)),
-      wake_fd_(new_eventfd()),
-      on_stop_(std::move(stop), [this] {
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
-      }) {}
+    : stop_(std::move(stop)), idle_(std::move(idle)), wake_fd_(new_eventfd()) {
+  on_stop_.emplace(stop_, [this] {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+  });
+}
 
-InputWait::~InputWait() { close(wake_fd_); }
+InputWait::~InputWait() {
+  on_stop_.reset();
+  close(wake_fd_);
+}
 
 bool InputWait::until_readable(int fd) {
   std::array<pollfd, 2> wanted{{{fd, POLLIN, 0}, {wake_fd_, POLLIN, 0}}};

@@ -31,8 +31,8 @@ class InputWait {
   std::stop_token stop_;
   std::function<void()> idle_;
   int wake_fd_;
-  // Declared last: it may write to wake_fd_ from its construction to its destruction.
-  std::stop_callback<std::function<void()>> on_stop_;
+  // Writes to wake_fd_, perhaps from another thread, so it goes before that is closed.
+  std::optional<std::stop_callback<std::function<void()>>> on_stop_;
 };
 
 /// A file that is read from its beginning to its end; "-" is standard input. Closes what it opened.

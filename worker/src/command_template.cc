@@ -69,13 +69,14 @@ void CommandTemplate::refuse_scripts() const {
 }
 
 std::vector<std::string> CommandTemplate::fill(std::string_view item) const {
+  if (!takes_item_) return command_;
   std::vector<std::string> words;
   words.reserve(command_.size());
   for (const std::string& word : command_) {
     std::string& filled = words.emplace_back();
     std::size_t begin = 0;
-    while (has_marker(std::string_view(word).substr(begin))) {
-      const std::size_t at = word.find(marker_, begin);
+    std::size_t at = 0;
+    while ((at = word.find(marker_, begin)) != std::string::npos) {
       filled.append(word, begin, at - begin).append(item);
       begin = at + marker_.size();
     }

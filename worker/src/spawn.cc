@@ -110,7 +110,7 @@ WQ_IN_CHILD int child_main(void* pointer) {
 
 int spawn(const SpawnRequest& request, DirectChild& child, UniqueFd& pidfd) {
   ChildArguments arguments{.request = &request, .worker = ::getpid(), .error = 0};
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): nothing on it is read before it is written
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): written before it is read
   alignas(std::max_align_t) std::array<std::byte, kChildStackBytes> stack;
 
   // No handler may run in the child before it has reset them, not even those of the C library,

@@ -73,6 +73,10 @@ void take_query(std::string_view& rest, RedisUrl& url) {
 }
 
 void take_host(std::string_view rest, RedisUrl& url) {
+  // What is behind the '/' of a password must not be shown as a wrong port or database.
+  if (rest.find('@') != std::string_view::npos) {
+    refuse("an '@' stands behind a '/'; a '/' in the user or the password is written as %2F");
+  }
   const std::size_t slash = rest.find('/');
   if (slash != std::string_view::npos) {
     const std::string_view path = rest.substr(slash + 1);

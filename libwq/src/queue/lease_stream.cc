@@ -4,6 +4,8 @@
 #include <span>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <wq/error.h>
 
 #include "pure/random.h"
@@ -14,13 +16,18 @@ namespace {
 
 // One settle call carries at most this much, so that large results do not make one huge command.
 constexpr std::size_t kSettleBytes = std::size_t{8} << 20U;
+// What a follow-up costs besides its own bytes. It is four words of a command, of which Redis 6.2
+// takes no more than 2^20.
+constexpr std::size_t kFollowUpBytes = 64;
 // How long leases are taken the longer way after Redis was found to be full.
 constexpr std::chrono::seconds kPastOom{10};
 
 std::size_t bytes_of(const Settlement& settlement) {
   std::size_t bytes = settlement.lease.item.size() + settlement.outcome.failure.stderr_tail.size();
   if (settlement.outcome.result) bytes += settlement.outcome.result->size();
-  for (const std::string& item : settlement.outcome.follow_ups) bytes += item.size();
+  for (const std::string& item : settlement.outcome.follow_ups) {
+    bytes += item.size() + kFollowUpBytes;
+  }
   return bytes;
 }
 
@@ -79,10 +86,10 @@ LeaseStream::Answer LeaseStream::take() {
 
 bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
   // Redis counts in seconds and takes fractions; zero would wait for ever.
-  const auto milliseconds = std::clamp<std::int64_t>(longest.count(), 1, 1'000);
+  const auto wait_ms = std::clamp<std::int64_t>(longest.count(), 1, 1'000);
   Pipeline wait;
   wait.command({"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
-                std::to_string(static_cast<double>(milliseconds) / 1'000.0)});
+                fmt::format("{:.3f}", static_cast<double>(wait_ms) / 1'000.0)});
   try {
     const TimePoint sent_at = now_();
     Connection& redis = connection();

@@ -103,12 +103,16 @@ void append_attach(Pipeline& out, const Keys& keys) {
   }
 }
 
+RefusedError key_in_the_way(std::string_view key, std::string_view type, std::string_view needed) {
+  return RefusedError(fmt::format(
+      "WRONGTYPE the key '{}' is in the way: it is a {} and the queue needs a {} there; "
+      "choose another queue name or remove the key",
+      key, type, needed));
+}
+
 void read_attach(Value answer) {
   if (answer.is_array()) {
-    throw RefusedError(
-        fmt::format("WRONGTYPE the key '{}' is in the way: it is a {} and the queue needs a {} "
-                    "there; choose another queue name or remove the key",
-                    answer[0].text(), answer[1].text(), answer[2].text()));
+    throw key_in_the_way(answer[0].text(), answer[1].text(), answer[2].text());
   }
 }
 

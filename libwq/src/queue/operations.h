@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <wq/error.h>
 #include <wq/lease.h>
 #include <wq/queue.h>
 
@@ -37,6 +38,8 @@ inline constexpr std::chrono::milliseconds kLongestHold = std::chrono::hours{1};
 /// `RefusedError` that names the key in the way.
 void append_attach(Pipeline& out, const Keys& keys);
 void read_attach(Value answer);
+[[nodiscard]] RefusedError key_in_the_way(std::string_view key, std::string_view type,
+                                          std::string_view needed);
 
 /// Pops up to `n` items; `queue_id` names the queue's run if it has no name yet. The leases of
 /// what was popped are not set yet.

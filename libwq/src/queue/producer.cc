@@ -117,6 +117,7 @@ class PushSession {
     std::uint64_t number = 0;
     bool sent = false;
     bool resent = false;
+    TimePoint sent_at;
   };
 
   void check(Connection& connection) {
@@ -153,13 +154,14 @@ class PushSession {
     call.word(session_);
     call.word(options_.hold.count());
     call.word(unless_drained ? "1" : "0");
-    const Reply reply =
-        link_.run([&call](Connection& redis) { return run_script(redis, scripts::open, call); });
+    const Reply reply = link_.run([&](Connection& redis) {
+      alive_at_ = BootClock::now();
+      return run_script(redis, scripts::open, call);
+    });
     if (reply.value().text() == "drained") {
       throw DrainedError(
           fmt::format("queue '{}' is drained: its workers may be leaving", keys_.queue()));
     }
-    last_sent_ = BootClock::now();
   }
 
   // One try.
@@ -209,8 +211,9 @@ class PushSession {
 
   void recover(const Error& error) {
     link_.failed(error);
-    for (Batch& batch : batches_) batch.resent = batch.sent;
-    link_.repeat([this](Connection&) {
+    link_.repeat([this](Connection& redis) {
+      // What is refused (for want of memory) is no sign of life, and that may last.
+      if (is_touch_due()) static_cast<void>(touch(redis));
       for (Batch& batch : batches_) write(batch);
       return true;
     });
@@ -236,9 +239,9 @@ class PushSession {
     if (options_.once) {
       for (const std::string& item : batch.items) out_.word(raw(hash_item(item)));
     }
-    batch.sent = true;
+    batch.resent = std::exchange(batch.sent, true);
+    batch.sent_at = BootClock::now();
     redis.send(out_);
-    last_sent_ = BootClock::now();
   }
 
   // Reads the answer to the oldest batch and forgets the batch.
@@ -254,6 +257,7 @@ class PushSession {
     pushed_ += added;
     skipped_ += batch.items.size() - added;
     answered_ = batch.number;
+    alive_at_ = batch.sent_at;
     batches_.pop_front();
   }
 
@@ -299,25 +303,33 @@ class PushSession {
     while (!token.stop_requested()) {
       wake_.wait_for(lock, token, options_.hold / 3, [] { return false; });
       if (token.stop_requested() || finished_ || failure_) return;
-      if (BootClock::now() - last_sent_ < options_.hold / 6) continue;
+      if (!is_touch_due()) continue;
       try {
-        while (!batches_.empty()) take();
-        touch();
+        guarded([this] {
+          while (!batches_.empty()) take();
+          const bool held = link_.run([this](Connection& redis) { return touch(redis); });
+          if (!held) read_refusal("holdlost");
+        });
       } catch (const std::exception&) {
-        failure_ = std::current_exception();  // for the next call
+        return;  // the next call is told
       }
     }
   }
 
-  void touch() {
+  [[nodiscard]] bool is_touch_due() const {
+    return BootClock::now() - alive_at_ >= options_.hold / 6;
+  }
+
+  // One try. False if our hold is lost.
+  bool touch(Connection& redis) {
     Pipeline call;
     begin_call(call, scripts::touch, keys_, 0, 2);
     call.word(session_);
     call.word(options_.hold.count());
-    const Reply reply =
-        link_.run([&call](Connection& redis) { return run_script(redis, scripts::touch, call); });
-    if (reply.value().text() == "holdlost") read_refusal("holdlost");
-    last_sent_ = BootClock::now();
+    const TimePoint now = BootClock::now();
+    if (run_script(redis, scripts::touch, call).value().text() == "holdlost") return false;
+    alive_at_ = now;
+    return true;
   }
 
   struct Abandon {
@@ -339,7 +351,7 @@ class PushSession {
   std::uint64_t next_number_ = 1;
   std::uint64_t answered_ = 0;
   std::deque<Batch> batches_;  // sent, not answered
-  TimePoint last_sent_;
+  TimePoint alive_at_;         // of our last sign of life that Redis took
   Pipeline out_;
   bool finished_ = false;
   std::exception_ptr failure_;

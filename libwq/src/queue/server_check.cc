@@ -7,6 +7,7 @@
 
 #include <wq/error.h>
 
+#include "queue/operations.h"
 #include "redis/pipeline.h"
 
 namespace wq::internal {
@@ -34,6 +35,21 @@ bool too_old(std::string_view version) {
   return major < kOldestMajor || (major == kOldestMajor && minor < kOldestMinor);
 }
 
+// A script would say no more than WRONGTYPE.
+void check_types(Connection& redis, const Keys& keys) {
+  Pipeline ask;
+  for (std::size_t i = 0; i < kKeyCount; ++i) ask.command({"TYPE", keys[static_cast<Key>(i)]});
+  redis.send(ask);
+  for (std::size_t i = 0; i < kKeyCount; ++i) {
+    const Reply reply = redis.receive();
+    if (reply.has_error("NOPERM")) continue;
+    const std::string_view type = reply.checked().value().text();
+    if (type != "none" && type != kKeyKinds[i].type) {
+      throw key_in_the_way(keys[static_cast<Key>(i)], type, kKeyKinds[i].type);
+    }
+  }
+}
+
 }  // namespace
 
 ServerReport check_server(Connection& redis, const Keys& keys) {
@@ -52,7 +68,9 @@ ServerReport check_server(Connection& redis, const Keys& keys) {
     const ReplyError error{std::string(reply.value().text())};
     if (error.code() != "NOPERM") reply.checked();
   }
-  return read_info(info, keys);
+  ServerReport report = read_info(info, keys);
+  check_types(redis, keys);
+  return report;
 }
 
 ServerReport read_info(std::string_view info, const Keys& keys) {

@@ -10,8 +10,8 @@
 namespace wq::internal {
 
 /// Asks the server what it is. Throws `RefusedError` if it is older than 6.2, whose commands we
-/// need, or if it is a Redis Cluster and the queue's name has no hash tag. What a user may not
-/// ask stays empty in the report.
+/// need, if it is a Redis Cluster and the queue's name has no hash tag, or if a key of another
+/// type is in the queue's way. What a user may not ask stays empty in the report.
 [[nodiscard]] ServerReport check_server(Connection& redis, const Keys& keys);
 
 /// The same without asking, from the text of INFO.

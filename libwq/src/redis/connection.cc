@@ -88,12 +88,10 @@ void Connection::configure_socket(const RedisOptions& options) {
 
 void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
   Pipeline hello;
-  if (!endpoint.password.empty()) {
-    if (endpoint.user.empty()) {
-      hello.command({"AUTH", endpoint.password});
-    } else {
-      hello.command({"AUTH", endpoint.user, endpoint.password});
-    }
+  if (!endpoint.user.empty()) {
+    hello.command({"AUTH", endpoint.user, endpoint.password});
+  } else if (!endpoint.password.empty()) {
+    hello.command({"AUTH", endpoint.password});
   }
   if (endpoint.database != 0) hello.command({"SELECT", std::to_string(endpoint.database)});
   hello.command({"PING"});

@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,12 +16,11 @@ namespace {
 
 std::string read_password(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) {
+  std::string text;
+  if (!std::getline(file, text) && !file.eof()) {
     throw std::invalid_argument(
         fmt::format("the password file {} cannot be read: {}", path, std::strerror(errno)));
   }
-  if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   return text;
 }

@@ -12,7 +12,7 @@ struct Endpoint {
   int port = 0;
   std::string socket_path;
   std::string user;
-  std::string password;  ///< empty: no login
+  std::string password;  ///< empty, and no user: no login
   int database = 0;
 
   /// For messages; holds no password.

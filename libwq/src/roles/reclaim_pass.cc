@@ -213,11 +213,11 @@ void ReclaimPass::sweep_producers(Connection& redis, TimePoint now, ReclaimRepor
   call.word(kLongestHold.count());
   call.word(kSilentSession.count());
   for (const std::string& word : holds_to_drop_) call.word(word);
-  report.holds += holds_to_drop_.size() / 2;
   holds_to_drop_.clear();
   const Reply reply = run_script(redis, scripts::sweep, call);
-  const Value expired = reply.value()[1];
-  const Value silent = reply.value()[2];
+  report.holds += count_of(reply.value()[1]);
+  const Value expired = reply.value()[2];
+  const Value silent = reply.value()[3];
   for (auto& [session, hold] : holds_) hold.still_there = false;
   for (std::size_t i = 0; i + 1 < expired.size(); i += 2) {
     watch_hold(redis, std::string(expired[i].text()), std::string(expired[i + 1].text()), now);

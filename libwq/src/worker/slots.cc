@@ -50,14 +50,23 @@ class Slots::Told {
 
 Slots::Slots(unsigned count, std::size_t batch, milliseconds timeout, BatchHandler handler)
     : batch_(batch), timeout_(timeout), handler_(std::move(handler)), slots_(count) {
-  for (unsigned number = 0; number < count; ++number) {
-    slots_[number].thread = std::thread([this, number] { work(number); });
+  try {
+    for (unsigned number = 0; number < count; ++number) {
+      slots_[number].thread = std::thread([this, number] { work(number); });
+    }
+  } catch (...) {  // the system has no more threads
+    end();
+    throw;
   }
 }
 
-Slots::~Slots() {
+Slots::~Slots() { end(); }
+
+void Slots::end() {
   leave();
-  for (Slot& slot : slots_) slot.thread.join();
+  for (Slot& slot : slots_) {
+    if (slot.thread.joinable()) slot.thread.join();
+  }
 }
 
 void Slots::give(std::vector<Lease> leases, TimePoint now) {

@@ -81,6 +81,7 @@ class Slots {
 
   class Told;
 
+  void end();
   void work(unsigned number);
   bool take_batch(Slot& slot);
   std::vector<Outcome> run(const Batch& batch);

@@ -40,6 +40,8 @@ constexpr milliseconds kPausedWait{500};
 // How long everything may take to be settled after the handlers were told to stop.
 constexpr seconds kSettleTime{10};
 constexpr std::size_t kInFlight = 2;
+// Each handler has a thread; more than that is a slip of the keyboard.
+constexpr unsigned kMostConcurrency = 10'000;
 // The reclaimer's office is kept up between passes as well.
 constexpr milliseconds kExtendEvery{1'000};
 
@@ -56,14 +58,27 @@ void check_range(const char* what, milliseconds value, milliseconds lowest, mill
   }
 }
 
+void check_not_negative(const char* what, milliseconds value) {
+  if (value < milliseconds::zero()) {
+    throw std::invalid_argument(fmt::format("{} is {}; it must not be negative", what, value));
+  }
+}
+
 WorkerOptions checked(WorkerOptions options) {
-  if (options.concurrency == 0) throw std::invalid_argument("the concurrency must be at least 1");
+  if (options.concurrency == 0 || options.concurrency > kMostConcurrency) {
+    throw std::invalid_argument(fmt::format("the concurrency is {}; it must lie between 1 and {}",
+                                            options.concurrency, kMostConcurrency));
+  }
   if (options.batch == 0 || options.batch > Queue::kMaxBatch) {
     throw std::invalid_argument(fmt::format("the batch is {}; it must lie between 1 and {}",
                                             options.batch, Queue::kMaxBatch));
   }
   const RetryPolicy& retry = options.retry;
   check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
+  check_not_negative("the timeout", options.timeout);
+  check_not_negative("the grace time", options.grace);
+  check_not_negative("the longest idle time", options.max_idle);
+  check_not_negative("the wait for the queue to open", options.wait_open);
   check_range("the longest backoff", retry.backoff_max, milliseconds{0}, kLongestDelay);
   check_range("the first backoff", retry.backoff_base, milliseconds{0}, retry.backoff_max);
   check_range("the release delay", retry.release_delay, milliseconds{0}, kLongestDelay);
@@ -198,7 +213,9 @@ bool WorkerLoop::post_if_useful() {
     std::move(more.begin(), more.end(), std::back_inserter(settlements));
   };
   append(std::exchange(to_release_, {}));
-  append(slots_.take_back(BootClock::now() - kLongestWait));
+  std::vector<Settlement> back = slots_.take_back(BootClock::now() - kLongestWait);
+  leased_ -= back.size();
+  append(std::move(back));
   const std::size_t want = wanted();
   if (settlements.empty() && !stream_.has_unasked() && want == 0) return false;
   post(std::move(settlements), want);

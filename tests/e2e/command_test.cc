@@ -1,0 +1,253 @@
+#include <filesystem>
+#include <sstream>
+
+#include "e2e/programs.h"
+
+// What a user gives as the command, and what the processes get.
+namespace wq::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
+
+class Command : public ProgramTest {
+ protected:
+  // The worker refuses before it touches anything, with one line that says why.
+  void expect_refused(const Words& options, const Words& command, const std::string& why) {
+    push({"a", "b", "c"});
+    Process refused = worker(options, command);
+    EXPECT_EQ(refused.wait(), 2) << refused.err();
+    EXPECT_THAT(refused.err(), HasSubstr(why));
+    expect_untouched();
+  }
+
+  void expect_untouched() {
+    EXPECT_THAT(all(Key::ready), UnorderedElementsAre("a", "b", "c"));
+    EXPECT_EQ(counts().processing, 0U);
+    EXPECT_EQ(counts().failed, 0U);
+    EXPECT_EQ(counts().crashed, 0U);
+    EXPECT_FALSE(redis_.exists(key(Key::attempts)));
+    EXPECT_THAT(redis_.list({"KEYS", "q:leased_by_session:*"}), IsEmpty());
+  }
+
+  // What the command makes of one item.
+  [[nodiscard]] std::string result_of(const std::string& item, const Words& options,
+                                      const Words& command, ProcessOptions process = {}) {
+    push({item});
+    Process worker = this->worker(Words{"--results"} + options, command, std::move(process));
+    EXPECT_EQ(worker.wait(), 0) << worker.err();
+    const std::vector<Result> found = open_queue().results("", 10);
+    return found.size() == 1 ? found.front().result
+                             : "not one result but " + std::to_string(found.size());
+  }
+};
+
+TEST_F(Command, WithATypoInItsNameKillsNoQueue) {
+  expect_refused({}, {"no-such-program", "{}"}, "cannot run 'no-such-program'");
+}
+
+TEST_F(Command, WithATypoKillsNoQueueAlsoWithSeveralSlots) {
+  expect_refused({"--concurrency", "3"}, {"/no/such/program"}, "cannot run '/no/such/program'");
+}
+
+TEST_F(Command, ThatMayNotBeExecutedKillsNoQueue) {
+  const std::string plain = file("plain.sh", "#!/bin/sh\nexit 0\n");
+  expect_refused({}, {plain}, "Permission denied");
+}
+
+TEST_F(Command, WithoutAnInterpreterKillsNoQueue) {
+  const std::string script = file("script", "#!/no/such/interpreter\n");
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  expect_refused({}, {script}, "interpreter");
+}
+
+TEST_F(Command, WithTheMarkerInAScriptIsRefusedWithTheRightForm) {
+  expect_refused({}, {"sh", "-c", "echo {}"}, R"(sh -c '... "$1"' _ {})");
+}
+
+TEST_F(Command, WithItsOwnMarkerInAScriptIsRefusedToo) {
+  expect_refused({"-I", "ITEM"}, {"timeout", "5", "bash", "-ec", "echo ITEM"},
+                 R"(bash -c '... "$1"' _ ITEM)");
+}
+
+TEST_F(Command, MustStandBehindTheDashes) {
+  push({"a", "b", "c"});
+  Process refused = start({WQ_TEST_WORKER, "--queue", "q", "true", "{}"});
+  EXPECT_EQ(refused.wait(), 2);
+  EXPECT_THAT(refused.err(), HasSubstr("-- COMMAND"));
+  expect_untouched();
+}
+
+TEST_F(Command, IsNeeded) {
+  push({"a", "b", "c"});
+  Process refused = start({WQ_TEST_WORKER, "--queue", "q"});
+  EXPECT_EQ(refused.wait(), 2);
+  EXPECT_THAT(refused.err(), HasSubstr("-- COMMAND"));
+  expect_untouched();
+}
+
+TEST_F(Command, LineWithAnUnknownOptionNamesTheNearest) {
+  const auto refusal = [this](const Words& command) {
+    Process refused = start(command);
+    EXPECT_EQ(refused.wait(), 2);
+    EXPECT_EQ(lines(refused.err()).size(), 1U) << refused.err();
+    EXPECT_EQ(refused.out(), "");
+    return refused.err();
+  };
+  EXPECT_THAT(refusal({WQ_TEST_WORKER, "--queue", "q", "--concurency", "2", "--", "true"}),
+              AllOf(HasSubstr("'--concurency'"), HasSubstr("did you mean '--concurrency'?")));
+  EXPECT_THAT(refusal({WQ_TEST_PUSH, "--onec", "q", "a"}), HasSubstr("did you mean '--once'?"));
+  EXPECT_THAT(refusal({WQ_TEST_CTL, "status", "q", "--jsn"}), HasSubstr("did you mean '--json'?"));
+  EXPECT_THAT(refusal({WQ_TEST_CTL, "statsu", "q"}), HasSubstr("did you mean 'status'?"));
+}
+
+TEST_F(Command, LineTakesEachOptionFromTheEnvironmentToo) {
+  push({"a"});
+  Process worker = this->worker({}, {"false"},
+                                {.environment = {{"WQ_WORKER_MAX_ATTEMPTS", "1"},
+                                                 {"WQ_WORKER_FAIL_ON_DEAD", "1"},
+                                                 {"WQ_WORKER_CONCURENCY", "2"}}});
+  EXPECT_EQ(worker.wait(), 3) << worker.err();
+  EXPECT_THAT(worker.err(), HasSubstr("did you mean '$WQ_WORKER_CONCURRENCY'?"));
+}
+
+TEST_F(Command, LineWithABadValueSaysWhichAndWhy) {
+  Process refused = worker({"--lease", "60"}, {"true"});
+  EXPECT_EQ(refused.wait(), 2);
+  EXPECT_THAT(refused.err(), AllOf(HasSubstr("--lease"), HasSubstr("'60'")));
+}
+
+TEST_F(Command, LogsAsJsonWhereItIsAskedTo) {
+  push({"a"});
+  Process worker = this->worker({"--log-format", "json", "--log-level", "debug"}, {"true"});
+  EXPECT_EQ(worker.wait(), 0);
+  const Words log = lines(worker.err());
+  ASSERT_FALSE(log.empty());
+  for (const std::string& line : log) {
+    EXPECT_EQ(nlohmann::json::parse(line).at("program"), "wq-worker") << line;
+  }
+}
+
+TEST_F(Command, GetsTheItemInEveryPlaceOfTheMarkerAlsoTwiceInOneArgument) {
+  EXPECT_EQ(result_of("x y", {}, {"printf", "%s|", "{}", "a{}b{}", "{", "}", "--{}={}"}),
+            "x y|ax ybx y|{|}|--x y=x y|");
+}
+
+TEST_F(Command, GetsAnItemThatHoldsTheMarkerAsItIs) {
+  EXPECT_EQ(result_of("a{}b", {}, {"printf", "%s|", "{}", "<{}{}>"}), "a{}b|<a{}ba{}b>|");
+}
+
+TEST_F(Command, TakesAnotherMarker) {
+  EXPECT_EQ(result_of("x", {"-I", "@"}, {"printf", "%s|", "@", "{}", "@@"}), "x|{}|xx|");
+}
+
+TEST_F(Command, TakesNoMarkerAtAll) {
+  EXPECT_EQ(result_of("x", {"-I", ""}, {"sh", "-c", R"(printf '%s|' "$1"; cat)", "_", "{}"}),
+            "{}|x");
+}
+
+TEST_F(Command, HasNothingOnStdinWhenTheItemIsAnArgument) {
+  push({"x"});
+  Process worker = this->worker({"--results"}, {"sh", "-c", "printf '[%s]' \"$(cat)\"", "{}"},
+                                {.input = "not for the child"});
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_EQ(results(), exactly_once({"x"}, [](const std::string&) { return "[]"; }));
+}
+
+TEST_F(Command, IsNoShell) {
+  EXPECT_EQ(result_of("$(id); `id` | id > x", {}, {"printf", "%s", "{}"}), "$(id); `id` | id > x");
+}
+
+TEST_F(Command, FindsItsTermsInTheEnvironment) {
+  const Words variables = lines(result_of("an item", {"--lease", "1500ms"}, {"env"},
+                                          {.environment = {{"WQ_WORKER_MAX_ITEMS", "9"},
+                                                           {"WQ_FENCE", "from elsewhere"},
+                                                           {"REDISCLI_AUTH", ""},
+                                                           {"MINE", "stays"}}}));
+  std::map<std::string, std::string> found;
+  for (const std::string& variable : variables) {
+    const std::size_t equals = variable.find('=');
+    found[variable.substr(0, equals)] = variable.substr(equals + 1);
+  }
+  EXPECT_EQ(found["WQ_ITEM"], "an item");
+  EXPECT_EQ(found["WQ_ITEM_SHA224"], hash_of("an item"));
+  EXPECT_EQ(found["WQ_QUEUE"], "q");
+  EXPECT_EQ(found["WQ_ATTEMPT"], "1");
+  EXPECT_EQ(found["WQ_FENCE"], redis_.text({"GET", key(Key::fence)}));
+  EXPECT_EQ(found["WQ_SESSION"].size(), 16U);
+  EXPECT_EQ(found["WQ_SLOT"], "0");
+  EXPECT_EQ(found["WQ_LEASE_SECONDS"], "1.5");
+  EXPECT_EQ(found["MINE"], "stays");
+  EXPECT_EQ(found["WQ_REDIS"], server_.url());
+  EXPECT_FALSE(found.contains("WQ_WORKER_MAX_ITEMS"));
+  EXPECT_FALSE(found.contains("REDISCLI_AUTH"));
+}
+
+TEST_F(Command, NeverSharesASlotWithAnother) {
+  push(numbered("", 3));
+  // Each waits until all three run.
+  const Words command{"sh", "-c",
+                      R"(mkdir ")" + path("") + R"(slot$WQ_SLOT" && until [ -e )" + path("slot0") +
+                          " ] && [ -e " + path("slot1") + " ] && [ -e " + path("slot2") +
+                          R"( ]; do sleep 0.02; done)"};
+  EXPECT_EQ(work({"--concurrency", "3", "--max-attempts", "1", "--fail-on-dead"}, command), 0);
+}
+
+TEST_F(Command, InheritsItsThreeStreamsAndNoOtherDescriptor) {
+  push({"/proc/self/fd/"});
+  // The worker itself gets a few that it knows nothing of.
+  Process worker = start({"sh", "-c", R"(exec 7</dev/null 8>/dev/null 9</dev/null; exec "$@")", "_",
+                          WQ_TEST_WORKER, "--queue", "q", "--results", "--", "ls", "-l", "{}"});
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  const std::string listing = results().at("/proc/self/fd/").front();
+  Words targets;
+  for (const std::string& line : lines(listing)) {
+    const std::size_t arrow = line.find(" -> ");
+    if (arrow != std::string::npos) targets.push_back(line.substr(arrow + 4));
+  }
+  // The last one is the folder that ls reads.
+  EXPECT_THAT(targets, ElementsAre("/dev/null", StartsWith("pipe:"), StartsWith("pipe:"),
+                                   StartsWith("/proc/")))
+      << listing;
+}
+
+TEST_F(Command, StartsWithNoSignalBlockedOrIgnored) {
+  push({"a"});
+  // The worker itself is started with some ignored.
+  Process worker =
+      start({"sh", "-c", R"(trap "" HUP INT QUIT USR1; exec "$@")", "_", WQ_TEST_WORKER, "--queue",
+             "q", "--results", "--", "grep", "^Sig", "/proc/self/status"});
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  const std::string mask = results().at("a").front();
+  EXPECT_THAT(mask, HasSubstr("SigBlk:\t0000000000000000"));
+  EXPECT_THAT(mask, HasSubstr("SigIgn:\t0000000000000000"));
+}
+
+TEST_F(Command, LeadsAProcessGroupOfItsOwn) {
+  const std::string ids = result_of("a", {}, {"sh", "-c", "ps -o pid=,pgid= -p $$"});
+  pid_t pid = 0;
+  pid_t group = 0;
+  std::istringstream(ids) >> pid >> group;
+  EXPECT_GT(pid, 0) << ids;
+  EXPECT_EQ(pid, group);
+}
+
+TEST_F(Command, TakesWhatItStartedInItsGroupAlongWhenItEnds) {
+  const std::string background = result_of("a", {}, {"sh", "-c", "sleep 1000 & echo $!"});
+  EXPECT_FALSE(is_alive(static_cast<pid_t>(std::stol(background))));
+}
+
+TEST_F(Command, OutputGoesToTheWorkersStreamsWithoutResults) {
+  push({"a"});
+  Process worker = this->worker({}, {"sh", "-c", "echo to stdout; echo to stderr >&2"});
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_EQ(worker.out(), "to stdout\n");
+  EXPECT_THAT(worker.err(), HasSubstr("\nto stderr\n"));
+}
+
+}  // namespace
+}  // namespace wq::test

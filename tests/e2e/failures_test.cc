@@ -1,0 +1,149 @@
+#include <csignal>
+
+#include "e2e/programs.h"
+
+// What becomes of items whose command does not succeed.
+namespace wq::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+const Words kFast{"--backoff", "1ms..10ms", "--release-delay", "1ms"};
+
+class Failing : public ProgramTest {
+ protected:
+  // Ends with the given code the first `times` times, and well afterwards.
+  [[nodiscard]] Words fail_at_first(int times, int code) const {
+    return {"sh", "-c",
+            "echo x >> " + path("tries") + "; [ $(wc -l < " + path("tries") + ") -gt " +
+                std::to_string(times) + " ] || exit " + std::to_string(code) +
+                "; printf 'attempt %s' \"$WQ_ATTEMPT\""};
+  }
+
+  [[nodiscard]] std::size_t tries() const { return lines(content_of(path("tries"))).size(); }
+};
+
+TEST_F(Failing, With99ReleasesTheItemForLaterAtNoCost) {
+  push({"a"});
+  EXPECT_EQ(work(Words{"--results", "--max-attempts", "1"} + kFast, fail_at_first(3, 99)), 0);
+  EXPECT_EQ(results(), exactly_once({"a"}, [](const std::string&) { return "attempt 1"; }));
+  EXPECT_EQ(counts().released, 3U);
+  EXPECT_EQ(counts().failed, 0U);
+}
+
+TEST_F(Failing, With99WaitsForTheReleaseDelay) {
+  push({"a"});
+  Process worker = this->worker({"--release-delay", "1h"}, {"sh", "-c", "exit 99"});
+  ASSERT_TRUE(eventually([this] { return counts().delayed == 1; }));
+  const std::int64_t due_ms = redis_.integer({"ZSCORE", key(Key::delayed), "a"});
+  EXPECT_NEAR(static_cast<double>(due_ms - redis_.time_ms()), 3'600'000, 60'000);
+  EXPECT_FALSE(worker.ended());
+}
+
+TEST_F(Failing, WithAFatalExitCodeMakesADeadLetterAtOnce) {
+  push({"a"});
+  EXPECT_EQ(work({"--fatal-exit-codes", "2,65"}, {"sh", "-c", "echo no such bucket >&2; exit 65"}),
+            0);
+  EXPECT_EQ(all(Key::dead), Words{"a"});
+  EXPECT_EQ(counts().leased, 1U);
+  const nlohmann::json failure = failure_of("a");
+  EXPECT_EQ(failure.at("kind"), "exit");
+  EXPECT_EQ(failure.at("exit_code"), 65);
+  EXPECT_EQ(failure.at("stderr_tail"), "no such bucket\n");
+}
+
+TEST_F(Failing, WithAnotherCodeIsTriedAgainUntilItSucceeds) {
+  push({"a"});
+  EXPECT_EQ(work(Words{"--results", "--fatal-exit-codes", "65"} + kFast, fail_at_first(2, 7)), 0);
+  EXPECT_EQ(results(), exactly_once({"a"}, [](const std::string&) { return "attempt 3"; }));
+  EXPECT_EQ(counts().failed, 2U);
+  EXPECT_FALSE(redis_.exists(key(Key::attempts)));
+  EXPECT_FALSE(redis_.exists(key(Key::failures)));
+}
+
+TEST_F(Failing, EndsAfterTheMostAttempts) {
+  push({"a"});
+  Process worker =
+      this->worker(Words{"--max-attempts", "2", "--label", "box 7"} + kFast, fail_at_first(9, 7));
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  EXPECT_EQ(tries(), 2U);
+  EXPECT_EQ(all(Key::dead), Words{"a"});
+  EXPECT_EQ(counts().failed, 2U);
+  EXPECT_EQ(counts().died, 1U);
+  EXPECT_EQ(failure_of("a").at("exit_code"), 7);
+  EXPECT_EQ(failure_of("a").at("worker"), "box 7");
+  EXPECT_THAT(worker.err(), HasSubstr("attempt 2: exit: exited with code 7"));
+}
+
+TEST_F(Failing, WaitsForTheBackoffWhichDoubles) {
+  push({"a"});
+  Process worker = this->worker({"--backoff", "100ms..1h", "--max-attempts", "20"}, {"false"});
+  // 100, 200, 400, ...: after six the next one is due in 3.2 s, of which at least a half are left.
+  ASSERT_TRUE(eventually([this] { return counts().failed == 6; }));
+  const std::int64_t due_ms = redis_.integer({"ZSCORE", key(Key::delayed), "a"});
+  EXPECT_GT(due_ms - redis_.time_ms(), 1'000);
+  EXPECT_LE(due_ms - redis_.time_ms(), 3'200);
+}
+
+TEST_F(Failing, OfASignalIsRecorded) {
+  push({"a"});
+  EXPECT_EQ(work({"--max-attempts", "1"}, {"sh", "-c", "kill -SEGV $$"}), 0);
+  EXPECT_EQ(failure_of("a").at("kind"), "signal");
+  EXPECT_EQ(failure_of("a").at("signal"), SIGSEGV);
+}
+
+TEST_F(Failing, OfTheTimeoutEndsTheWholeGroup) {
+  push({"a"});
+  Process worker = this->worker(
+      {"--timeout", "300ms", "--max-attempts", "1"},
+      {"sh", "-c", R"(sleep 1000 & echo "background: $! ." >&2; echo "child: $$ ." >&2; wait)"});
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  EXPECT_FALSE(is_alive(pid_after(worker.err(), "background: ")));
+  EXPECT_FALSE(is_alive(pid_after(worker.err(), "child: ")));
+  EXPECT_EQ(failure_of("a").at("kind"), "timeout");
+  EXPECT_LT(worker.run_time(), std::chrono::seconds{5});
+}
+
+TEST_F(Failing, OfTheTimeoutKillsWhatIgnoresSIGTERM) {
+  push({"a"});
+  Process worker = this->worker(
+      {"--timeout", "100ms", "--max-attempts", "1"},
+      {"sh", "-c", R"(trap "" TERM; echo "child: $$ ." >&2; while :; do sleep 0.05; done)"});
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  EXPECT_FALSE(is_alive(pid_after(worker.err(), "child: ")));
+  EXPECT_EQ(failure_of("a").at("kind"), "timeout");
+}
+
+TEST_F(Failing, OfAResultThatIsTooLong) {
+  push({"short", "too long"});
+  EXPECT_EQ(work({"--results", "--results-max-bytes", "6", "--max-attempts", "1"},
+                 {"printf", "%s.", "{}"}),
+            0);
+  EXPECT_EQ(results(), exactly_once({"short"}, [](const std::string&) { return "short."; }));
+  EXPECT_EQ(all(Key::dead), Words{"too long"});
+  EXPECT_THAT(failure_of("too long").at("message"), HasSubstr("--results-max-bytes"));
+}
+
+TEST_F(Failing, OfAnItemDoesNotKeepTheOthersFromBeingDone) {
+  const Words items = numbered("", 50);
+  push(items);
+  EXPECT_EQ(work(Words{"--concurrency", "4", "--max-attempts", "2"} + kFast,
+                 {"sh", "-c", R"(case $1 in *7) exit 1;; esac)", "_", "{}"}),
+            0);
+  EXPECT_EQ(counts().completed, 45U);
+  EXPECT_EQ(counts().dead, 5U);
+  EXPECT_EQ(counts().failed, 10U);
+}
+
+TEST_F(Failing, KeepsWhatTheDeadProcessSaidLast) {
+  push({"a"});
+  EXPECT_EQ(
+      work({"--max-attempts", "1"}, {"sh", "-c", "seq 100000 >&2; echo the reason >&2; exit 1"}),
+      0);
+  const std::string tail = failure_of("a").at("stderr_tail");
+  EXPECT_TRUE(tail.ends_with("\n100000\nthe reason\n")) << tail;
+  EXPECT_LE(tail.size(), 4096U);
+}
+
+}  // namespace
+}  // namespace wq::test

@@ -1,0 +1,318 @@
+// pop, claim and lease.
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <wq/error.h>
+#include <wq/queue.h>
+#include <wq/reclaimer.h>
+
+#include "queue/lease_stream.h"
+#include "queue/operations.h"
+#include "support/queue_test.h"
+
+namespace wq::test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
+
+class Pop : public QueueTest {
+ protected:
+  Reply pop(int n, const std::string& id = "newid") {
+    return script(internal::scripts::pop, {}, {std::to_string(n), id});
+  }
+  Reply raw_pop(int n) {
+    return raw_script(internal::scripts::pop, {}, {std::to_string(n), "newid"});
+  }
+};
+
+TEST_F(Pop, AnswersNothingWhenNothingIsReadyAndWritesNothing) {
+  EXPECT_EQ(pop(5).value().size(), 0U);
+  EXPECT_THAT(everything(), IsEmpty());
+}
+
+TEST_F(Pop, AnswersNothingWhilePausedAndLeavesTheItems) {
+  push({"a"});
+  redis_.call({"SET", key(Key::paused), ""});
+  const auto before = everything();
+  EXPECT_EQ(pop(5).value().size(), 0U);
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(Pop, TakesTheItemsThatWerePushedFirst) {
+  push({"a", "b", "c"});
+  EXPECT_THAT(
+      internal::read_pop(pop(2).value()).items,
+      ElementsAre(::testing::Field(&Lease::item, "a"), ::testing::Field(&Lease::item, "b")));
+  EXPECT_THAT(all(Key::ready), ElementsAre("c"));
+  EXPECT_THAT(all(Key::processing), ElementsAre("b", "a"));
+}
+
+TEST_F(Pop, TakesWhatThereIs) {
+  push({"a", "b"});
+  EXPECT_THAT(internal::read_pop(pop(1'000).value()).items, SizeIs(2));
+  EXPECT_THAT(all(Key::ready), IsEmpty());
+}
+
+TEST_F(Pop, DrawsAFenceForEachItemInOrder) {
+  push({"a", "b", "c"});
+  redis_.call({"SET", key(Key::fence), "41"});
+  const auto popped = internal::read_pop(pop(3).value());
+  ASSERT_THAT(popped.items, SizeIs(3));
+  EXPECT_EQ(popped.items[0].fence, 42U);
+  EXPECT_EQ(popped.items[1].fence, 43U);
+  EXPECT_EQ(popped.items[2].fence, 44U);
+  EXPECT_EQ(redis_.text({"GET", key(Key::fence)}), "44");
+}
+
+TEST_F(Pop, NamesAQueueThatWasFilledPastUs) {
+  push_past_us({"a", "b"});
+  pop(1, "first");
+  pop(1, "second");
+  EXPECT_EQ(counts().id, "first");
+  EXPECT_EQ(counts().leased, 2U);
+}
+
+TEST_F(Pop, TellsWhetherSomethingFailedBefore) {
+  push({"a", "b", "c"});
+  EXPECT_FALSE(internal::read_pop(pop(1).value()).troubled);
+  redis_.call({"HSET", key(Key::attempts), "x", "1"});
+  EXPECT_TRUE(internal::read_pop(pop(1).value()).troubled);
+  redis_.call({"DEL", key(Key::attempts)});
+  redis_.call({"HSET", key(Key::crashes), "x", "1"});
+  EXPECT_TRUE(internal::read_pop(pop(1).value()).troubled);
+}
+
+TEST_F(Pop, LeavesReadyAloneWhenAKeyOfAnotherTypeIsInTheWay) {
+  conserves_ = false;
+  for (const Key in_the_way : {Key::processing, Key::stats, Key::fence, Key::ready}) {
+    redis_.call({"FLUSHALL"});
+    redis_.call({"LPUSH", key(Key::ready), "a", "b"});
+    redis_.call({"DEL", key(in_the_way)});
+    redis_.call({in_the_way == Key::fence ? "LPUSH" : "SET", key(in_the_way), "x"});
+    const auto before = everything();
+    EXPECT_TRUE(raw_pop(1).has_error("WRONGTYPE")) << key(in_the_way);
+    EXPECT_EQ(everything(), before) << key(in_the_way);
+  }
+}
+
+class Claim : public QueueTest {
+ protected:
+  Claim() { push_past_us({"a"}); }
+  void move() { redis_.call({"RPOPLPUSH", key(Key::ready), key(Key::processing)}); }
+};
+
+TEST_F(Claim, DrawsAFenceCountsAndNamesTheQueueOnce) {
+  move();
+  redis_.call({"SET", key(Key::fence), "7"});
+  const Reply first = script(internal::scripts::claim, {}, {"first"});
+  const Reply second = script(internal::scripts::claim, {}, {"second"});
+  EXPECT_EQ(first.value()[0].integer(), 8);
+  EXPECT_EQ(second.value()[0].integer(), 9);
+  EXPECT_EQ(first.value()[1].integer(), 0);
+  EXPECT_EQ(counts().id, "first");
+  EXPECT_EQ(counts().leased, 2U);
+}
+
+TEST_F(Claim, TellsWhetherSomethingFailedBefore) {
+  redis_.call({"HSET", key(Key::crashes), "x", "1"});
+  EXPECT_EQ(script(internal::scripts::claim, {}, {"id"}).value()[1].integer(), 1);
+}
+
+TEST_F(Claim, DrawsNoFenceWhenAKeyOfAnotherTypeIsInTheWay) {
+  conserves_ = false;
+  redis_.call({"SET", key(Key::stats), "x"});
+  EXPECT_TRUE(raw_script(internal::scripts::claim, {}, {"id"}).has_error("WRONGTYPE"));
+  EXPECT_FALSE(redis_.exists(key(Key::fence)));
+}
+
+using Leasing = QueueTest;
+
+TEST_F(Leasing, SetsAKeyThatOutlivesTheLeaseByAnHour) {
+  push({"a"});
+  Queue queue = open_queue();
+  const Lease lease = lease_one(queue, 30s);
+  EXPECT_EQ(redis_.text({"GET", lease_key("a")}),
+            queue.session() + "#" + std::to_string(lease.fence));
+  const std::int64_t left_ms = redis_.integer({"PTTL", lease_key("a")});
+  EXPECT_GT(left_ms, 3'600'000 + 20'000);
+  EXPECT_LE(left_ms, 3'600'000 + 30'000);
+}
+
+TEST_F(Leasing, IsEmptyForAnEmptyAndForAPausedQueue) {
+  Queue queue = open_queue();
+  EXPECT_THAT(queue.lease(1, 1min), IsEmpty());
+  push({"a"});
+  redis_.call({"SET", key(Key::paused), ""});
+  EXPECT_THAT(queue.lease(1, 1min), IsEmpty());
+  redis_.call({"DEL", key(Key::paused)});
+  EXPECT_THAT(queue.lease(1, 1min), SizeIs(1));
+}
+
+TEST_F(Leasing, RefusesAnImpossibleNumberOfItems) {
+  Queue queue = open_queue();
+  EXPECT_THROW(static_cast<void>(queue.lease(0, 1min)), std::invalid_argument);
+  EXPECT_THROW(static_cast<void>(queue.lease(Queue::kMaxBatch + 1, 1min)), std::invalid_argument);
+}
+
+TEST_F(Leasing, RefusesAnImpossibleTime) {
+  push({"a"});
+  Queue queue = open_queue();
+  EXPECT_THROW(static_cast<void>(queue.lease(1, 0ms)), std::invalid_argument);
+  EXPECT_THROW(static_cast<void>(queue.lease(1, -2h)), std::invalid_argument);
+  EXPECT_THROW(static_cast<void>(queue.lease(1, 25h)), std::invalid_argument);
+  EXPECT_EQ(counts().ready, 1U);
+}
+
+TEST_F(Leasing, TakesTheGreatestBatchAtOnce) {
+  push(numbered("i", Queue::kMaxBatch + 1));
+  Queue queue = open_queue();
+  EXPECT_EQ(items_of(queue.lease(Queue::kMaxBatch, 1min)), numbered("i", Queue::kMaxBatch));
+}
+
+TEST_F(Leasing, TellsHowOftenAnItemWasTriedBefore) {
+  push({"a", "b"});
+  redis_.call({"HSET", key(Key::attempts), hash_of("b"), "2"});
+  redis_.call({"HSET", key(Key::crashes), hash_of("b"), "1"});
+  Queue queue = open_queue();
+  const auto leases = queue.lease(2, 1min);
+  ASSERT_THAT(leases, SizeIs(2));
+  EXPECT_EQ(leases[0].attempt(), 1U);
+  EXPECT_EQ(leases[1].failures, 2U);
+  EXPECT_EQ(leases[1].crashes, 1U);
+  EXPECT_EQ(leases[1].attempt(), 4U);
+}
+
+TEST_F(Leasing, DropsACopyOfAnItemThatIsHeldUntilTheReclaimerReturnsIt) {
+  push({"same", "same"});
+  Queue first = open_queue();
+  Queue second = open_queue();
+  Lease held = lease_one(first);
+  EXPECT_THAT(second.lease(1, 1min), IsEmpty());
+  EXPECT_THAT(all(Key::processing), ElementsAre("same", "same"));
+  EXPECT_THAT(first.settle({completed(std::move(held))}), ElementsAre(Settled::accepted));
+
+  Reclaimer reclaimer(keys_.queue(), options());
+  const TimePoint begin = BootClock::now();
+  reclaimer.pass(begin);
+  reclaimer.pass(begin + 3s);
+  EXPECT_EQ(reclaimer.pass(begin + 6s).returned, 1U);
+  Lease again = lease_one(second);
+  EXPECT_EQ(again.crashes, 0U);
+  EXPECT_THAT(second.settle({completed(std::move(again))}), ElementsAre(Settled::accepted));
+  EXPECT_TRUE(counts().drained());
+}
+
+TEST_F(Leasing, TakesOneOfTwoEqualItemsInABatch) {
+  push({"same", "other", "same"});
+  Queue queue = open_queue();
+  EXPECT_THAT(items_of(queue.lease(3, 1min)), UnorderedElementsAre("same", "other"));
+  EXPECT_EQ(counts().processing, 3U);
+}
+
+TEST_F(Leasing, LeavesTheLeaseOfARedisWqClientAlone) {
+  push({"a"});
+  redis_.call({"SET", lease_key("a"), "some-uuid", "EX", "60"});
+  Queue queue = open_queue();
+  EXPECT_THAT(queue.lease(1, 1min), IsEmpty());
+  EXPECT_EQ(redis_.text({"GET", lease_key("a")}), "some-uuid");
+}
+
+// A stream with a clock that the test moves.
+class Stream : public QueueTest {
+ protected:
+  Stream() { clock_ = TimePoint{1h}; }
+  static TimePoint now() { return clock_.load(); }
+  static inline std::atomic<TimePoint> clock_{TimePoint{}};
+
+  internal::Link link_{options(), {}};
+  internal::LeaseStream stream_{link_, keys_, "session", &now};
+};
+
+TEST_F(Stream, LeasesWhatTheRequestBeforeHasPopped) {
+  push({"a"});
+  stream_.post({}, 1);
+  auto answer = stream_.take();
+  EXPECT_TRUE(answer.popped);
+  EXPECT_THAT(answer.leased, IsEmpty());
+  EXPECT_EQ(stream_.popped(), 1U);
+  stream_.post({}, 0);
+  answer = stream_.take();
+  EXPECT_FALSE(answer.popped);
+  EXPECT_THAT(items_of(answer.leased), ElementsAre("a"));
+  EXPECT_EQ(answer.leased_at, clock_.load());
+  EXPECT_EQ(stream_.popped(), 0U);
+}
+
+TEST_F(Stream, TakesAnswersInTheOrderOfTheRequests) {
+  push(numbered("i", 30));
+  stream_.post({}, 10);
+  stream_.post({}, 10);
+  EXPECT_EQ(stream_.outstanding(), 2U);
+  static_cast<void>(stream_.take());
+  stream_.post({}, 10);
+  static_cast<void>(stream_.take());
+  EXPECT_EQ(items_of(stream_.take().leased), numbered("i", 10));
+  EXPECT_EQ(stream_.popped(), 20U);
+}
+
+TEST_F(Stream, LeasesAnItemUpToHalfTheGracePeriodAfterThePop) {
+  push({"a"});
+  stream_.post({}, 1);
+  static_cast<void>(stream_.take());
+  clock_ = now() + internal::kOrphanGrace / 2;
+  stream_.post({}, 0);
+  EXPECT_THAT(items_of(stream_.take().leased), ElementsAre("a"));
+}
+
+TEST_F(Stream, DoesNotLeaseAnItemThatWasPoppedTooLongAgo) {
+  push({"a"});
+  stream_.post({}, 1);
+  static_cast<void>(stream_.take());
+  clock_ = now() + internal::kOrphanGrace / 2 + 1ms;
+  stream_.post({}, 0);
+  EXPECT_THAT(stream_.take().leased, IsEmpty());
+  EXPECT_FALSE(redis_.exists(lease_key("a")));
+  EXPECT_THAT(all(Key::processing), ElementsAre("a"));
+}
+
+TEST_F(Stream, WaitsForAnItemAndLeasesItWithTheNextRequest) {
+  push({"a", "b"});
+  ASSERT_TRUE(stream_.wait_for_item(1s));
+  stream_.post({}, 0);
+  const auto answer = stream_.take();
+  ASSERT_THAT(items_of(answer.leased), ElementsAre("a"));
+  const auto next = [this] {
+    stream_.post({}, 1);
+    static_cast<void>(stream_.take());
+    stream_.post({}, 0);
+    return stream_.take().leased;
+  }();
+  ASSERT_THAT(items_of(next), ElementsAre("b"));
+  EXPECT_GT(next[0].fence, answer.leased[0].fence);
+}
+
+TEST_F(Stream, WaitsForAnItemNoLongerThanItIsTold) {
+  EXPECT_FALSE(stream_.wait_for_item(1ms));
+  EXPECT_THAT(all(Key::processing), IsEmpty());
+}
+
+TEST_F(Stream, TellsHowOftenAnItemItWaitedForWasTriedBefore) {
+  push({"a"});
+  redis_.call({"HSET", key(Key::crashes), hash_of("a"), "2"});
+  ASSERT_TRUE(stream_.wait_for_item(1s));
+  stream_.post({}, 0);
+  const auto leased = stream_.take().leased;
+  ASSERT_THAT(leased, SizeIs(1));
+  EXPECT_EQ(leased[0].crashes, 2U);
+}
+
+}  // namespace
+}  // namespace wq::test

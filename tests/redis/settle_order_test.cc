@@ -1,0 +1,137 @@
+// settle: items leave processing from wherever they stand in it, in any order, and nothing else
+// does.
+#include <algorithm>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <wq/queue.h>
+
+#include "support/queue_test.h"
+
+namespace wq::test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAreArray;
+
+class SettleOrder : public QueueTest {
+ protected:
+  // The leases of i0, i1, ... in the order in which they were taken.
+  std::vector<Lease> leased(std::size_t n) {
+    push(numbered("i", n));
+    return queue_.lease(n, 1min);
+  }
+
+  Queue queue_ = open_queue();
+  std::mt19937 random_{20'260'801};
+};
+
+TEST_F(SettleOrder, TheOldestLeaveInOnePiece) {
+  auto leases = leased(6);
+  EXPECT_THAT(queue_.settle(all_completed({leases[0], leases[1], leases[2]})),
+              Each(Settled::accepted));
+  EXPECT_THAT(all(Key::processing), ElementsAre("i5", "i4", "i3"));
+}
+
+TEST_F(SettleOrder, TheNewestLeave) {
+  auto leases = leased(6);
+  EXPECT_THAT(queue_.settle(all_completed({leases[4], leases[5]})), Each(Settled::accepted));
+  EXPECT_THAT(all(Key::processing), ElementsAre("i3", "i2", "i1", "i0"));
+}
+
+TEST_F(SettleOrder, WhatWasTakenOffTheEndButIsNotMeantIsPutBackInPlace) {
+  auto leases = leased(6);
+  EXPECT_THAT(queue_.settle(all_completed({leases[0], leases[3], leases[5]})),
+              Each(Settled::accepted));
+  EXPECT_THAT(all(Key::processing), ElementsAre("i4", "i2", "i1"));
+}
+
+TEST_F(SettleOrder, AnItemOfSomebodyElseAtTheOldEndStays) {
+  push({"other"});
+  Queue other = open_queue();
+  Lease held = lease_one(other);
+  auto leases = leased(4);
+  EXPECT_THAT(queue_.settle(all_completed(leases)), Each(Settled::accepted));
+  EXPECT_THAT(all(Key::processing), ElementsAre("other"));
+  EXPECT_THAT(other.settle({completed(std::move(held))}), ElementsAre(Settled::accepted));
+}
+
+TEST_F(SettleOrder, ALostLeaseInTheMiddleKeepsItsItemInPlace) {
+  auto leases = leased(5);
+  redis_.call({"DEL", lease_key("i2")});
+  EXPECT_THAT(queue_.settle(all_completed(leases)),
+              ElementsAre(Settled::accepted, Settled::accepted, Settled::lost, Settled::accepted,
+                          Settled::accepted));
+  EXPECT_THAT(all(Key::processing), ElementsAre("i2"));
+}
+
+TEST_F(SettleOrder, TheSameLeaseTwiceAtTheOldEndTakesOneItem) {
+  auto leases = leased(3);
+  redis_.call({"RPUSH", key(Key::processing), "i0"});  // an equal item, popped before
+  redis_.call({"HINCRBY", key(Key::stats), "pushed", "1"});
+  const auto answers = queue_.settle(all_completed({leases[0], leases[0], leases[1]}));
+  EXPECT_EQ(std::count(answers.begin(), answers.end(), Settled::accepted), 2);
+  EXPECT_THAT(all(Key::processing), UnorderedElementsAreArray({"i0", "i2"}));
+}
+
+TEST_F(SettleOrder, MoreSettlementsThanItemsInProcessing) {
+  auto leases = leased(4);
+  redis_.call({"LREM", key(Key::processing), "0", "i2"});
+  redis_.call({"LPUSH", key(Key::ready), "i2"});
+  EXPECT_THAT(queue_.settle(all_completed(leases)),
+              ElementsAre(Settled::accepted, Settled::accepted, Settled::lost, Settled::accepted));
+  EXPECT_THAT(all(Key::processing), IsEmpty());
+}
+
+TEST_F(SettleOrder, AnyOrderAndAnyMixtureOfOutcomes) {
+  std::vector<Lease> open = leased(300);
+  std::size_t accepted = 0;
+  while (!open.empty()) {
+    std::shuffle(open.begin(), open.end(), random_);
+    const std::size_t n = std::min<std::size_t>(open.size(), 1 + random_() % 40);
+    std::vector<Lease> some(open.end() - static_cast<std::ptrdiff_t>(n), open.end());
+    open.resize(open.size() - n);
+    if (random_() % 3 == 0) {  // sometimes in the order in which they were leased
+      std::sort(some.begin(), some.end(),
+                [](const Lease& a, const Lease& b) { return a.fence < b.fence; });
+    }
+    std::vector<Settlement> batch;
+    const bool plain = random_() % 2 == 0;
+    for (Lease& lease : some) {
+      Outcome outcome = Outcome::complete();
+      if (!plain && random_() % 2 == 0) outcome = Outcome::complete("r");
+      if (!plain && random_() % 4 == 0) outcome = Outcome::fatal("no");
+      batch.push_back({std::move(lease), std::move(outcome)});
+    }
+    const auto answers = queue_.settle(std::move(batch));
+    EXPECT_THAT(answers, Each(Settled::accepted));
+    accepted += answers.size();
+    const auto left = all(Key::processing);
+    EXPECT_THAT(left, UnorderedElementsAreArray(items_of(open)));
+    EXPECT_EQ(left.size(), 300 - accepted);
+  }
+  const Counts end = counts();
+  EXPECT_EQ(end.completed + end.dead, 300U);
+  EXPECT_TRUE(end.drained());
+  EXPECT_THAT(redis_.list({"KEYS", "q:leased_by_session:*"}), IsEmpty());
+}
+
+TEST_F(SettleOrder, EqualItemsAreSettledOnceForEachLease) {
+  push({"same", "x", "same", "y", "same"});
+  auto leases = queue_.lease(5, 1min);
+  ASSERT_THAT(leases, SizeIs(3));
+  EXPECT_THAT(queue_.settle(all_completed(std::move(leases))), Each(Settled::accepted));
+  EXPECT_THAT(all(Key::processing), ElementsAre("same", "same"));
+}
+
+}  // namespace
+}  // namespace wq::test

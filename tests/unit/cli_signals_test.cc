@@ -1,0 +1,86 @@
+#include <atomic>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "cli/signals.h"
+#include "support/eventually.h"
+
+namespace wq::cli {
+namespace {
+
+using test::eventually;
+
+bool blocked(int signal) {
+  sigset_t now;
+  pthread_sigmask(SIG_BLOCK, nullptr, &now);
+  return sigismember(&now, signal) == 1;
+}
+
+TEST(SignalWatcher, CallsBackWithTheSignalAndItsNumberInTheRow) {
+  std::atomic<int> calls{0};
+  std::atomic<int> last{0};
+  const SignalWatcher watcher{[&](int signal, int count) {
+    last = signal;
+    calls = count;
+  }};
+  EXPECT_EQ(watcher.first(), 0);
+  kill(getpid(), SIGTERM);
+  ASSERT_TRUE(eventually([&] { return calls == 1; }));
+  EXPECT_EQ(last, SIGTERM);
+  kill(getpid(), SIGINT);
+  ASSERT_TRUE(eventually([&] { return calls == 2; }));
+  EXPECT_EQ(last, SIGINT);
+  EXPECT_EQ(watcher.first(), SIGTERM);
+}
+
+TEST(SignalWatcher, KnowsTheFirstSignalWhenItCallsBack) {
+  std::atomic<const SignalWatcher*> self{nullptr};
+  std::atomic<int> seen{-1};
+  const SignalWatcher watcher{[&](int, int) { seen = self.load()->first(); }};
+  self = &watcher;
+  kill(getpid(), SIGINT);
+  ASSERT_TRUE(eventually([&] { return seen != -1; }));
+  EXPECT_EQ(seen, SIGINT);
+}
+
+TEST(SignalWatcher, TakesSignalsThatComeTogetherForOne) {
+  std::atomic<int> calls{0};
+  const SignalWatcher watcher{[&](int, int count) { calls = count; }};
+  kill(getpid(), SIGTERM);
+  kill(getpid(), SIGINT);
+  ASSERT_TRUE(eventually([&] { return calls != 0; }));
+  kill(getpid(), SIGINT);
+  ASSERT_TRUE(eventually([&] { return calls != 1; }));
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(SignalWatcher, BlocksTheSignalsInThreadsThatAreStartedLater) {
+  const SignalWatcher watcher{[](int, int) {}};
+  bool both = false;
+  std::thread{[&] { both = blocked(SIGINT) && blocked(SIGTERM); }}.join();
+  EXPECT_TRUE(both);
+}
+
+TEST(SignalWatcher, LiftsTheBlockAtItsEndAndDropsWhatCameUnseen) {
+  {
+    std::atomic<int> calls{0};
+    std::atomic<bool> go_on{false};
+    const SignalWatcher watcher{[&](int, int count) {
+      calls = count;
+      while (!go_on) std::this_thread::yield();
+    }};
+    kill(getpid(), SIGTERM);
+    ASSERT_TRUE(eventually([&] { return calls == 1; }));
+    kill(getpid(), SIGTERM);  // waits behind the call
+    go_on = true;
+  }
+  EXPECT_FALSE(blocked(SIGTERM));
+  EXPECT_FALSE(blocked(SIGINT));
+}
+
+}  // namespace
+}  // namespace wq::cli

@@ -1,0 +1,62 @@
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <wq/error.h>
+
+namespace wq {
+namespace {
+
+TEST(ReplyErrors, HaveTheFirstWordAsTheirCode) {
+  EXPECT_EQ(ReplyError("WRONGTYPE Operation against a key").code(), "WRONGTYPE");
+  EXPECT_EQ(ReplyError("ERR unknown command").code(), "ERR");
+  EXPECT_EQ(ReplyError("OOM").code(), "OOM");
+  EXPECT_EQ(ReplyError("").code(), "");
+}
+
+TEST(ReplyErrors, FindTheCodeThatAnOlderRedisWraps) {
+  const std::string wrapped = "ERR Error running script (call to f_0123abc): @user_script:3: ";
+  EXPECT_EQ(ReplyError(wrapped + "-OOM command not allowed when used memory > 'maxmemory'.").code(),
+            "OOM");
+  EXPECT_EQ(ReplyError(wrapped + "@user_script: 3: -READONLY You can't write").code(), "READONLY");
+  EXPECT_EQ(ReplyError(wrapped + "WRONGTYPE Operation against a key holding").code(), "WRONGTYPE");
+  EXPECT_EQ(ReplyError(wrapped + "attempt to index a nil value").code(), "ERR");
+}
+
+TEST(ReplyErrors, DoNotTakeWordsOfAMessageForACode) {
+  EXPECT_EQ(ReplyError("ERR something: OOM is mentioned").code(), "ERR");
+}
+
+TEST(ReplyErrors, AreTransientWhenRedisMayRecoverByItself) {
+  for (const char* code : {"LOADING", "BUSY", "READONLY", "UNBLOCKED", "MASTERDOWN", "NOREPLICAS",
+                           "MISCONF", "CLUSTERDOWN", "TRYAGAIN", "OOM", "NOSCRIPT"}) {
+    EXPECT_TRUE(ReplyError(std::string(code) + " words").transient()) << code;
+    EXPECT_TRUE(ReplyError("ERR Error running script (call to f_0): @user_script:1: -" +
+                           std::string(code) + " words")
+                    .transient())
+        << code;
+  }
+  EXPECT_TRUE(ReplyError("ERR max number of clients reached").transient());
+}
+
+TEST(ReplyErrors, AreNotTransientOtherwise) {
+  for (const char* message : {"ERR unknown command", "WRONGTYPE x", "NOAUTH x", "WRONGPASS x",
+                              "NOPERM x", "ERR Protocol error", "oom", ""}) {
+    EXPECT_FALSE(ReplyError(message).transient()) << message;
+  }
+}
+
+TEST(ReplyErrors, KeepRedisWords) {
+  EXPECT_STREQ(ReplyError("ERR these words").what(), "ERR these words");
+}
+
+TEST(Errors, AreAllOfOneFamily) {
+  EXPECT_THROW(throw ConnectionError("x"), Error);
+  EXPECT_THROW(throw ReplyError("x"), Error);
+  EXPECT_THROW(throw RefusedError("x"), ReplyError);
+  EXPECT_THROW(throw ProtocolError("x"), Error);
+  EXPECT_THROW(throw DrainedError("x"), Error);
+}
+
+}  // namespace
+}  // namespace wq

@@ -1,0 +1,442 @@
+#include "exec_handler.h"
+
+#include <atomic>
+#include <csignal>
+#include <future>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "unit/child_testing.h"
+#include "unit/cli_environment.h"
+
+namespace wq::internal {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Kind = Outcome::Kind;
+
+/// The longest argument there is: 128 KiB on most machines, with the zero byte at its end.
+std::size_t longest_argument() {
+  return static_cast<std::size_t>(32 * ::sysconf(_SC_PAGESIZE)) - 1;
+}
+
+class ExecHandlerTest : public ::testing::Test {
+ protected:
+  Outcome run(const ExecOptions& options, std::string item = "item") {
+    Lease lease;
+    lease.hash = hash_item(item);
+    lease.item = std::move(item);
+    lease.fence = 77;
+    lease.failures = 2;
+    ExecHandler handler(options, reaper_);
+    handler.set_session("5e551011");
+    return handler(Job{lease, lease.item, 3, {}});
+  }
+
+  /// With results on.
+  static ExecOptions command(std::vector<std::string> words) {
+    ExecOptions options;
+    options.command = std::move(words);
+    options.results = true;
+    options.queue = "jobs";
+    return options;
+  }
+
+  static ExecOptions shell(std::string script) { return command({"sh", "-c", std::move(script)}); }
+
+  /// What the user is told if the options are refused.
+  std::string refusal(const ExecOptions& options) {
+    try {
+      const ExecHandler handler(options, reaper_);
+      return "";
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+  }
+
+  /// What the worker ends with.
+  std::string cannot_run(const ExecOptions& options) {
+    try {
+      run(options);
+      return "";
+    } catch (const CannotRun& error) {
+      return error.what();
+    }
+  }
+
+  OrphanReaper reaper_;
+  test::Environment environment_;
+};
+
+// What the exit of the process means
+
+TEST_F(ExecHandlerTest, CompletesWithStdoutAsTheResult) {
+  const Outcome outcome = run(shell("printf 'a\\0b\\n'"));
+  EXPECT_EQ(outcome.kind, Kind::complete);
+  EXPECT_EQ(outcome.result, std::string("a\0b\n", 4));
+}
+
+TEST_F(ExecHandlerTest, CompletesWithAnEmptyResult) {
+  EXPECT_EQ(run(command({"true"})).result, "");
+}
+
+TEST_F(ExecHandlerTest, LeavesStdoutAloneWithResultsOff) {
+  ExecOptions options = command({"echo", "hello"});
+  options.results = false;
+  ::testing::internal::CaptureStdout();
+  const Outcome outcome = run(options);
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "hello\n");
+  EXPECT_EQ(outcome.kind, Kind::complete);
+  EXPECT_FALSE(outcome.result.has_value());
+}
+
+TEST_F(ExecHandlerTest, FailsAnItemWhoseResultIsTooLong) {
+  ExecOptions options = shell("echo 12345678; echo note >&2");
+  options.results_max_bytes = 8;
+  ::testing::internal::CaptureStderr();
+  const Outcome outcome = run(options);
+  ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(outcome.kind, Kind::fail);
+  EXPECT_EQ(outcome.failure.kind, "error");
+  EXPECT_EQ(outcome.failure.message,
+            "wrote more than the 8 bytes to stdout that a result may have (--results-max-bytes)");
+  EXPECT_EQ(outcome.failure.stderr_tail, "note\n");
+  EXPECT_FALSE(outcome.result.has_value());
+}
+
+TEST_F(ExecHandlerTest, ReleasesOn99) {
+  const Outcome outcome = run(shell("echo partial; exit 99"));
+  EXPECT_EQ(outcome.kind, Kind::release);
+  EXPECT_FALSE(outcome.result.has_value());
+}
+
+TEST_F(ExecHandlerTest, FailsOnAnotherExitCode) {
+  ::testing::internal::CaptureStderr();
+  const Outcome outcome = run(shell("echo partial; echo why >&2; exit 3"));
+  ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(outcome.kind, Kind::fail);
+  EXPECT_EQ(outcome.failure.kind, "exit");
+  EXPECT_EQ(outcome.failure.message, "exited with code 3");
+  EXPECT_EQ(outcome.failure.exit_code, 3);
+  EXPECT_FALSE(outcome.failure.signal.has_value());
+  EXPECT_EQ(outcome.failure.stderr_tail, "why\n");
+  EXPECT_FALSE(outcome.result.has_value());
+}
+
+TEST_F(ExecHandlerTest, IsFatalOnTheGivenExitCodes) {
+  ExecOptions options = shell("exit 65");
+  options.fatal_exit_codes = {64, 65};
+  const Outcome outcome = run(options);
+  EXPECT_EQ(outcome.kind, Kind::fatal);
+  EXPECT_EQ(outcome.failure.kind, "exit");
+  EXPECT_EQ(outcome.failure.exit_code, 65);
+  options.fatal_exit_codes = {64};
+  EXPECT_EQ(run(options).kind, Kind::fail);
+}
+
+TEST_F(ExecHandlerTest, FailsOnASignalAndNamesIt) {
+  const Outcome outcome = run(shell("kill -KILL $$"));
+  EXPECT_EQ(outcome.kind, Kind::fail);
+  EXPECT_EQ(outcome.failure.kind, "signal");
+  EXPECT_EQ(outcome.failure.message, "killed by signal 9 (SIGKILL)");
+  EXPECT_EQ(outcome.failure.signal, SIGKILL);
+  EXPECT_FALSE(outcome.failure.exit_code.has_value());
+  EXPECT_EQ(run(shell("kill -40 $$")).failure.message, "killed by signal 40");
+}
+
+TEST_F(ExecHandlerTest, SaysHowMuchMemoryAFailedProcessTook) {
+  // dd fills a buffer of that size.
+  const Outcome outcome =
+      run(shell("dd if=/dev/zero of=/dev/null bs=600M count=1 2>/dev/null; exit 3"));
+  ASSERT_TRUE(outcome.failure.max_rss_bytes.has_value());
+  EXPECT_GT(*outcome.failure.max_rss_bytes, 600'000'000U);
+  EXPECT_LT(*outcome.failure.max_rss_bytes, 800'000'000U);
+}
+
+TEST_F(ExecHandlerTest, DoesNotTakeItsOwnMemoryForThatOfASmallProcess) {
+  const std::string big(100'000'000, 'x');
+  EXPECT_FALSE(run(shell("exit 3")).failure.max_rss_bytes.has_value());
+}
+
+// How the item is handed over
+
+TEST_F(ExecHandlerTest, GivesTheItemOnStdinWithoutAMarker) {
+  const std::string item("\xff\xfe line\nand\0zero\n", 17);
+  EXPECT_EQ(run(command({"cat"}), item).result, item);
+  EXPECT_EQ(run(command({"cat"}), "").result, "");
+}
+
+TEST_F(ExecHandlerTest, GivesTenMegabytesOnStdinIntact) {
+  const std::string item = binary_bytes(10'000'000);
+  EXPECT_EQ(run(shell("sha224sum | cut -c 1-56; echo \"$WQ_ITEM_SHA224\""), item).result,
+            std::string(text(hash_item(item))) + "\n" + std::string(text(hash_item(item))) + "\n");
+}
+
+TEST_F(ExecHandlerTest, GivesTheItemAsAnArgumentWithAMarkerAndNothingOnStdin) {
+  const ExecOptions options =
+      command({"sh", "-c", "printf '%s|' \"$@\"; wc -c", "_", "{}", "<{}>"});
+  for (const std::string item :
+       {"plain", "", "two\nlines\n", "\xff\xfe", "$(id) '\"*", "-n", "{}"}) {
+    EXPECT_EQ(run(options, item).result,
+              std::string(item).append("|<").append(item).append(">|0\n"));
+  }
+}
+
+TEST_F(ExecHandlerTest, GivesTheItemOnStdinIfTheMarkerIsTurnedOff) {
+  ExecOptions options = command({"sh", "-c", "cat; echo \"$1\"", "_", "{}"});
+  options.marker = "";
+  EXPECT_EQ(run(options, "item").result, "item{}\n");
+}
+
+TEST_F(ExecHandlerTest, PassesTheLongestArgumentThereIs) {
+  const std::string item(longest_argument(), 'x');
+  EXPECT_EQ(run(command({"sh", "-c", "printf %s \"$1\" | wc -c", "_", "{}"}), item).result,
+            std::to_string(item.size()) + "\n");
+}
+
+TEST_F(ExecHandlerTest, CallsALongerItemUnpassable) {
+  const Outcome outcome = run(command({"true", "{}"}), std::string(longest_argument() + 1, 'x'));
+  EXPECT_EQ(outcome.kind, Kind::fatal);
+  EXPECT_EQ(outcome.failure.kind, "unpassable");
+  EXPECT_EQ(outcome.failure.message,
+            "the item is too long for an argument; without {} in the command it comes on stdin");
+  // One byte too long only together with what stands around it.
+  EXPECT_EQ(run(command({"true", "<{}"}), std::string(longest_argument(), 'x')).failure.kind,
+            "unpassable");
+  EXPECT_EQ(run(command({"true", "{}"}), std::string(10'000'000, 'x')).failure.kind, "unpassable");
+}
+
+TEST_F(ExecHandlerTest, CallsAnItemWithAZeroByteUnpassable) {
+  const Outcome outcome = run(command({"true", "{}"}), std::string("a\0b", 3));
+  EXPECT_EQ(outcome.kind, Kind::fatal);
+  EXPECT_EQ(outcome.failure.kind, "unpassable");
+  EXPECT_EQ(outcome.failure.message,
+            "the item holds a zero byte, which no argument can; without {} in the command it comes "
+            "on stdin");
+}
+
+/// Commands near the limit of all strings together, which is a quarter of the stack's.
+class LongCommands : public ExecHandlerTest {
+ public:
+  LongCommands() {
+    ::getrlimit(RLIMIT_STACK, &before_);
+    rlimit small = before_;
+    small.rlim_cur = rlim_t{8} << 20;
+    ::setrlimit(RLIMIT_STACK, &small);
+  }
+  ~LongCommands() override { ::setrlimit(RLIMIT_STACK, &before_); }
+  LongCommands(const LongCommands&) = delete;
+  LongCommands& operator=(const LongCommands&) = delete;
+
+ protected:
+  static ExecOptions with_copies(std::size_t copies) {
+    std::vector<std::string> words{"sh", "-c", "echo ${WQ_ITEM-none} $#", "_"};
+    words.insert(words.end(), copies, "{}");
+    return command(std::move(words));
+  }
+
+  std::string item_ = std::string(100'000, 'x');
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(LongCommands, AreUnpassableIfAllArgumentsTogetherAreTooLong) {
+  const Outcome outcome = run(with_copies(30), item_);
+  EXPECT_EQ(outcome.kind, Kind::fatal);
+  EXPECT_EQ(outcome.failure.kind, "unpassable");
+}
+
+TEST_F(LongCommands, DoWithoutWqItemIfTheyFitOnlyThen) {
+  EXPECT_EQ(run(with_copies(19), item_).result, item_ + " 19\n");
+  EXPECT_EQ(run(with_copies(20), item_).result, "none 20\n");
+}
+
+TEST_F(LongCommands, EndTheWorkerIfTheItemHasNoPartInIt) {
+  ExecOptions options = command({"true"});
+  options.command.insert(options.command.end(), 30, item_);
+  EXPECT_EQ(cannot_run(options),
+            "cannot run 'true': the command and the environment are too long for the system");
+}
+
+// The environment
+
+TEST_F(ExecHandlerTest, TellsTheChildWhatItWorksOn) {
+  ExecOptions options = shell("env | grep ^WQ_ | LC_ALL=C sort");
+  options.lease = 90s;
+  const std::string hash(text(hash_item("an item")));
+  EXPECT_EQ(run(options, "an item").result,
+            "WQ_ATTEMPT=3\nWQ_FENCE=77\nWQ_ITEM=an item\nWQ_ITEM_SHA224=" + hash +
+                "\nWQ_LEASE_SECONDS=90\nWQ_QUEUE=jobs\nWQ_SESSION=5e551011\nWQ_SLOT=3\n");
+}
+
+TEST_F(ExecHandlerTest, WritesAFractionOfASecondWithoutUselessZeros) {
+  ExecOptions options = shell("printf %s \"$WQ_LEASE_SECONDS\"");
+  for (const auto& [lease, expected] :
+       {std::pair{100ms, "0.1"}, {1'050ms, "1.05"}, {2'005ms, "2.005"}, {3'000ms, "3"}}) {
+    options.lease = lease;
+    EXPECT_EQ(run(options).result, expected);
+  }
+}
+
+TEST_F(ExecHandlerTest, LeavesWqItemOutIfItDoesNotFit) {
+  environment_.set("WQ_ITEM", "of another worker");
+  const ExecOptions options = shell("echo ${WQ_ITEM-none} | wc -c");
+  const std::size_t longest = longest_argument() - std::string("WQ_ITEM=").size();
+  EXPECT_EQ(run(options, std::string(longest, 'x')).result, std::to_string(longest + 1) + "\n");
+  EXPECT_EQ(run(options, std::string(longest + 1, 'x')).result, "5\n");
+  EXPECT_EQ(run(options, std::string("a\0b", 3)).result, "5\n");
+}
+
+TEST_F(ExecHandlerTest, HandsDownTheEnvironmentButNotSecretsNorItsOwnOptions) {
+  environment_.set("REDISCLI_AUTH", "secret");
+  environment_.set("WQ_WORKER_QUEUE", "outer");
+  environment_.set("WQ_SESSION", "outer");
+  environment_.set("REDIS_URL", "redis://example/1");
+  environment_.set("WQ_REDIS", "redis://example/2");
+  environment_.set("WQ_ITEMS", "not ours");
+  const std::string variables = *run(shell("env")).result;
+  EXPECT_THAT(variables, Not(HasSubstr("REDISCLI_AUTH")));
+  EXPECT_THAT(variables, Not(HasSubstr("WQ_WORKER_")));
+  EXPECT_THAT(variables, Not(HasSubstr("outer")));
+  EXPECT_THAT(variables, HasSubstr("\nREDIS_URL=redis://example/1\n"));
+  EXPECT_THAT(variables, HasSubstr("\nWQ_REDIS=redis://example/2\n"));
+  EXPECT_THAT(variables, HasSubstr("\nWQ_ITEMS=not ours\n"));
+}
+
+// What cannot be run
+
+TEST_F(ExecHandlerTest, EndsTheWorkerIfTheProgramCannotBeExecuted) {
+  const test::TemporaryFolder folder;
+  EXPECT_EQ(cannot_run(command({"wq-no-such-program"})),
+            "cannot run 'wq-no-such-program': No such file or directory");
+  const std::string plain = program_file(folder, "plain", "#!/bin/sh\n", false);
+  EXPECT_EQ(cannot_run(command({plain, "{}"})), "cannot run '" + plain + "': Permission denied");
+  const std::string garbage = program_file(folder, "garbage", "\x01\x02\x03");
+  EXPECT_EQ(cannot_run(command({garbage})),
+            "cannot run '" + garbage +
+                "': neither a program for this machine nor a script that begins with a line such "
+                "as #!/bin/sh");
+  const std::string script = program_file(folder, "script", "#!/nowhere/sh\n");
+  EXPECT_EQ(
+      cannot_run(command({script})),
+      "cannot run '" + script + "': the file is there, but the interpreter that it names is not");
+}
+
+TEST_F(ExecHandlerTest, BlamesTheItemIfTheItemNamesTheProgram) {
+  const Outcome outcome = run(command({"{}"}), "wq-no-such\nprogram");
+  EXPECT_EQ(outcome.kind, Kind::fail);
+  EXPECT_EQ(outcome.failure.kind, "error");
+  EXPECT_EQ(outcome.failure.message,
+            "cannot run the program that the item names: No such file or directory");
+  EXPECT_EQ(run(command({"{}"}), "").kind, Kind::fail);
+  EXPECT_EQ(run(command({"/bin/{}", "x"}), "echo").result, "x\n");
+}
+
+TEST_F(ExecHandlerTest, ReleasesTheItemAndSaysSoWhenTheSystemHasNoRoom) {
+  ExecOptions options = command({"true"});
+  std::vector<std::string> logged;
+  options.log = [&](LogLevel level, std::string_view line) {
+    EXPECT_EQ(level, LogLevel::warning);
+    logged.emplace_back(line);
+  };
+  {
+    const NoRoomForFiles no_room;
+    EXPECT_EQ(run(options).kind, Kind::release);
+  }
+  EXPECT_THAT(logged, ElementsAre("cannot write the item to a file in memory: File too large; the "
+                                  "item is released for later"));
+  EXPECT_EQ(run(options).kind, Kind::complete);
+}
+
+TEST_F(ExecHandlerTest, ReleasesTheItemWhileTheProgramIsBeingWritten) {
+  const test::TemporaryFolder folder;
+  const std::string program = program_file(folder, "tool", "#!/bin/sh\n");
+  const UniqueFd writer(::open(program.c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(writer);
+  // Linux 6.11 and 6.12 do not mind.
+  ChildSpec probe;
+  probe.paths = probe.arguments = {program};
+  const bool refused = run_child(probe, reaper_, {}).exec_error == ETXTBSY;
+  EXPECT_EQ(run(command({program})).kind, refused ? Kind::release : Kind::complete);
+}
+
+TEST_F(ExecHandlerTest, RefusesExitCodesThatCannotBeFatal) {
+  ExecOptions options = command({"true"});
+  for (const int code : {0, 99, 256, -1}) {
+    options.fatal_exit_codes = {1, code};
+    EXPECT_EQ(refusal(options), "fatal exit code " + std::to_string(code) +
+                                    ": must be from 1 to 255 and not 99, which releases the item");
+  }
+}
+
+TEST_F(ExecHandlerTest, RefusesACommandThatItsTemplateRefuses) {
+  EXPECT_THAT(refusal(command({"sh", "-c", "rm {}"})), HasSubstr("sh -c '... \"$1\"' _ {}"));
+}
+
+// Stopping
+
+TEST_F(ExecHandlerTest, StartsNothingIfStopIsRequestedAlready) {
+  const ExecHandler handler(command({"wq-no-such-program"}), reaper_);
+  const Lease lease;
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(handler(Job{lease, lease.item, 0, stop.get_token()}).kind, Kind::release);
+}
+
+TEST_F(ExecHandlerTest, EndsTheChildWhenStopIsRequested) {
+  const Channel ready;
+  ExecOptions options = command({"sh", "-c", "trap '' TERM; echo > \"$1\"; exec sleep 1000", "_"});
+  options.command.push_back(ready.path());
+  options.kill_delay = 10ms;
+  const ExecHandler handler(options, reaper_);
+  const Lease lease;
+  std::stop_source stop;
+  auto running = std::async(std::launch::async, [&] {
+    return handler(Job{lease, lease.item, 0, stop.get_token()});
+  });
+  EXPECT_THAT(ready.line(), IsEmpty());
+  stop.request_stop();
+  EXPECT_EQ(running.get().failure.signal, SIGKILL);
+}
+
+// Many at once
+
+TEST_F(ExecHandlerTest, KeepsTheItemsOfManySlotsApart) {
+  constexpr unsigned kSlots = 50;
+  constexpr unsigned kItems = 20;
+  const ExecHandler handler(command({"sh", "-c", "cat; echo \" $WQ_SLOT $WQ_ITEM\""}), reaper_);
+  reaper_.start();
+  std::atomic<unsigned> right = 0;
+  {
+    std::vector<std::jthread> slots;
+    for (unsigned slot = 0; slot < kSlots; ++slot) {
+      slots.emplace_back([&, slot] {
+        for (unsigned i = 0; i < kItems; ++i) {
+          Lease lease;
+          lease.item = std::to_string(slot) + "/" + std::to_string(i);
+          const Outcome outcome = handler(Job{lease, lease.item, slot, {}});
+          if (outcome.result == lease.item + " " + std::to_string(slot) + " " + lease.item + "\n") {
+            ++right;
+          }
+        }
+      });
+    }
+  }
+  EXPECT_EQ(right, kSlots * kItems);
+}
+
+}  // namespace
+}  // namespace wq::internal

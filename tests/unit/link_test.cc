@@ -1,0 +1,128 @@
+// Link without a server: what it does when there is none. With one: tests/redis.
+#include "redis/link.h"
+
+#include <atomic>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <wq/error.h>
+
+namespace wq::internal {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+RedisOptions nowhere(std::chrono::milliseconds patience = 0ms) {
+  RedisOptions options;
+  options.url = "unix:///nowhere/at/all";
+  options.patience = patience;
+  return options;
+}
+
+TEST(LinkWithoutServer, DoesNotConnectBeforeItsFirstUse) {
+  const Link link(nowhere(), {});
+  EXPECT_FALSE(link.connected());
+}
+
+TEST(LinkWithoutServer, KnowsAWrongUrlAtOnce) {
+  RedisOptions options;
+  options.url = "nonsense";
+  EXPECT_THROW(Link(options, {}), std::invalid_argument);
+}
+
+TEST(LinkWithoutServer, ThrowsPastThePatienceAndNamesTheServerAndTheTime) {
+  Link link(nowhere(), {});
+  try {
+    link.run([](Connection&) { return 1; });
+    ADD_FAILURE() << "it did not";
+  } catch (const ConnectionError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("/nowhere/at/all"), HasSubstr("gave up after 0s")));
+  }
+}
+
+TEST(LinkWithoutServer, OneTryDoesNotWait) {
+  Link link(nowhere(1h), {});
+  EXPECT_THROW(static_cast<void>(link.connection()), ConnectionError);
+}
+
+TEST(LinkWithoutServer, TriesAgainWithinThePatienceAndSaysSoOnce) {
+  std::vector<std::string> lines;
+  RedisOptions options = nowhere(200ms);
+  options.log = [&lines](LogLevel level, std::string_view line) {
+    EXPECT_EQ(level, LogLevel::warning);
+    lines.emplace_back(line);
+  };
+  Link link(options, {});
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THROW(link.run([](Connection&) { return 1; }), ConnectionError);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 150ms);
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("trying again")));
+}
+
+TEST(LinkWithoutServer, AStopEndsTheWaiting) {
+  std::stop_source stop;
+  RedisOptions options = nowhere(1h);
+  options.log = [&stop](LogLevel, std::string_view) { stop.request_stop(); };
+  Link link(options, stop.get_token());
+  try {
+    link.run([](Connection&) { return 1; });
+    ADD_FAILURE() << "it did not";
+  } catch (const ConnectionError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("stopped"));
+  }
+}
+
+TEST(LinkWithoutServer, AStopWakesTheOneThatWaits) {
+  std::stop_source stop;
+  std::atomic<bool> waiting{false};
+  RedisOptions options = nowhere(1h);
+  options.log = [&waiting](LogLevel, std::string_view) {
+    waiting = true;
+    waiting.notify_all();
+  };
+  Link link(options, stop.get_token());
+  std::thread caller(
+      [&link] { EXPECT_THROW(link.run([](Connection&) { return 1; }), ConnectionError); });
+  waiting.wait(false);
+  stop.request_stop();
+  caller.join();
+  EXPECT_FALSE(link.connected());
+}
+
+TEST(LinkWithoutServer, CountsThePatienceFromTheFirstFailureInARow) {
+  std::vector<std::string> lines;
+  RedisOptions options = nowhere(1h);
+  options.log = [&lines](LogLevel, std::string_view line) { lines.emplace_back(line); };
+  Link link(options, {});
+  link.failed(ConnectionError("away"));
+  link.failed(ConnectionError("still away"));
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("away; trying again")));
+  link.recovered();
+  EXPECT_THAT(lines, SizeIs(2));
+  EXPECT_THAT(lines.back(), HasSubstr("Redis is back after"));
+  link.recovered();
+  EXPECT_THAT(lines, SizeIs(2));
+  link.failed(ConnectionError("away again"));
+  EXPECT_THAT(lines, SizeIs(3));
+}
+
+TEST(LinkWithoutServer, NeverWaitsForAnAnswerForLessThanABlockingPopTakes) {
+  RedisOptions options = nowhere();
+  options.command_timeout = 1ms;
+  EXPECT_EQ(Link(options, {}).options().command_timeout, 2s);
+  options.command_timeout = 3s;
+  EXPECT_EQ(Link(options, {}).options().command_timeout, 3s);
+}
+
+}  // namespace
+}  // namespace wq::internal

@@ -1,0 +1,98 @@
+#include <stdexcept>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/push_source_testing.h"
+#include "wq-push/argument_source.h"
+#include "wq-push/brace_range.h"
+
+namespace wq::push {
+namespace {
+
+using testing::ElementsAre;
+
+std::vector<std::string> texts(std::string_view text) {
+  BraceRange range{text};
+  return all_of(range);
+}
+
+TEST(BraceRange, CountsAndKeepsLeadingZeros) {
+  EXPECT_THAT(texts("shard-{008..011}.tar"),
+              ElementsAre("shard-008.tar", "shard-009.tar", "shard-010.tar", "shard-011.tar"));
+}
+
+TEST(BraceRange, CountsWithoutZerosWhereThereAreNone) {
+  EXPECT_THAT(texts("{8..11}"), ElementsAre("8", "9", "10", "11"));
+}
+
+TEST(BraceRange, PadsToTheLongerOfTwoNumbers) {
+  EXPECT_THAT(texts("{08..011}"), ElementsAre("008", "009", "010", "011"));
+  EXPECT_THAT(texts("{0..02}"), ElementsAre("00", "01", "02"));
+}
+
+TEST(BraceRange, CountsDownIfTheSecondNumberIsLower) {
+  EXPECT_THAT(texts("{2..0}"), ElementsAre("2", "1", "0"));
+}
+
+TEST(BraceRange, MayBeOfOneNumber) { EXPECT_THAT(texts("a{7..7}"), ElementsAre("a7")); }
+
+TEST(BraceRange, MultipliesWithTheLastCountingFastest) {
+  EXPECT_THAT(texts("{a}{0..1}-{8..9}"), ElementsAre("{a}0-8", "{a}0-9", "{a}1-8", "{a}1-9"));
+  EXPECT_THAT(texts("{0..1}{2..3}"), ElementsAre("02", "03", "12", "13"));
+}
+
+TEST(BraceRange, KnowsHowManyThereAre) {
+  EXPECT_EQ(BraceRange{"x"}.count(), 1);
+  EXPECT_EQ(BraceRange{"{000000..000999}"}.count(), 1'000);
+  EXPECT_EQ(BraceRange{"{9..0}{0..99}"}.count(), 1'000);
+}
+
+TEST(BraceRange, LeavesOtherBracesAsTheyAre) {
+  for (const char* text :
+       {"", "plain", R"({"a":1,"b":[2..3]})", "{a..c}", "{1..}", "{..2}", "{}", "{1...2}", "{1..2",
+        "1..2}", "{-1..2}", "{1..2..3}", "{ 1..2}", "{a,b}", "{{}}"}) {
+    EXPECT_THAT(texts(text), ElementsAre(text));
+  }
+}
+
+TEST(BraceRange, FindsARangeWithinOtherBraces) {
+  EXPECT_THAT(texts(R"({"id":{1..2}})"), ElementsAre(R"({"id":1})", R"({"id":2})"));
+}
+
+TEST(BraceRange, ReadsNumbersOfEighteenDigitsAndRefusesLongerOnes) {
+  EXPECT_THAT(texts("{999999999999999998..999999999999999999}"),
+              ElementsAre("999999999999999998", "999999999999999999"));
+  EXPECT_THROW(BraceRange{"{0..1000000000000000000}"}, std::invalid_argument);
+}
+
+TEST(Arguments, AreItemsOrRangesOfThem) {
+  ArgumentSource source({"a", "s-{1..2}", ""}, false);
+  EXPECT_THAT(all_of(source), ElementsAre("a", "s-1", "s-2", ""));
+}
+
+TEST(Arguments, AreAllItemsIfTheyAreLiteral) {
+  ArgumentSource source({"s-{1..2}", "*", "{0..1000000000000000000}"}, true);
+  EXPECT_THAT(all_of(source), ElementsAre("s-{1..2}", "*", "{0..1000000000000000000}"));
+}
+
+TEST(Arguments, AreLookedAtBeforeTheFirstItemIsGiven) {
+  EXPECT_THROW((ArgumentSource{{"a", "{0..1000000000000000000}"}, false}), std::invalid_argument);
+}
+
+TEST(Arguments, KnowTheirPlaceAndTheFractionThatIsDone) {
+  ArgumentSource source({"a", "s-{1..4}"}, false);
+  std::string item;
+  EXPECT_EQ(source.fraction(), std::nullopt);
+  ASSERT_TRUE(source.next(item));
+  EXPECT_EQ(source.position(), "argument 1");
+  EXPECT_EQ(source.fraction(), 0.5);
+  ASSERT_TRUE(source.next(item));
+  ASSERT_TRUE(source.next(item));
+  EXPECT_EQ(source.position(), "argument 2");
+  EXPECT_EQ(source.fraction(), 0.75);
+}
+
+}  // namespace
+}  // namespace wq::push

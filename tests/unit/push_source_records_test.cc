@@ -1,0 +1,199 @@
+#include <array>
+#include <atomic>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/options.h"
+#include "support/eventually.h"
+#include "support/temporary_folder.h"
+#include "unit/push_source_testing.h"
+#include "wq-push/record_source.h"
+
+namespace wq::push {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::uint64_t kMax = 16 * 1024 * 1024;
+
+class RecordsTest : public testing::Test {
+ protected:
+  std::vector<std::string> lines(std::string_view text) { return read(text, Records::lines); }
+  std::vector<std::string> records(std::string_view text) {
+    return read(text, Records::null_ended);
+  }
+  std::vector<std::string> read(std::string_view text, Records records) {
+    RecordSource source(folder_.file("list", text), records, kMax, wait_);
+    return all_of(source);
+  }
+
+  test::TemporaryFolder folder_;
+  InputWait wait_;
+};
+
+TEST_F(RecordsTest, ALineIsAnItem) { EXPECT_THAT(lines("a\nb c\n"), ElementsAre("a", "b c")); }
+
+TEST_F(RecordsTest, ALastLineNeedsNoLineEnd) { EXPECT_THAT(lines("a\nb"), ElementsAre("a", "b")); }
+
+TEST_F(RecordsTest, EmptyLinesAreNoItemsWhereverTheyStand) {
+  EXPECT_THAT(lines("\n\na\n\n\nb\n\n"), ElementsAre("a", "b"));
+  EXPECT_THAT(lines("\n"), IsEmpty());
+  EXPECT_THAT(lines(""), IsEmpty());
+}
+
+TEST_F(RecordsTest, SpacesAndTheCarriageReturnOfWindowsArePartsOfAnItem) {
+  EXPECT_THAT(lines(" a \r\n\r\n \n"), ElementsAre(" a \r", "\r", " "));
+}
+
+TEST_F(RecordsTest, ALineMayHoldAnyOtherByte) {
+  EXPECT_THAT(lines(std::string_view("a\0b\xff\n", 5)), ElementsAre(std::string("a\0b\xff", 4)));
+}
+
+TEST_F(RecordsTest, NulEndsItemsExactlySoThatOneMayBeEmptyOrHaveLines) {
+  EXPECT_THAT(records(std::string_view("a\nb\0\0c\0", 7)), ElementsAre("a\nb", "", "c"));
+}
+
+TEST_F(RecordsTest, ALastItemNeedsNoNul) {
+  EXPECT_THAT(records(std::string_view("a\0b", 3)), ElementsAre("a", "b"));
+  EXPECT_THAT(records("a"), ElementsAre("a"));
+}
+
+TEST_F(RecordsTest, ItemsLongerThanTheBufferComeWhole) {
+  const std::string large(300'000, 'x');
+  EXPECT_THAT(lines("a\n" + large + "\n" + large), ElementsAre("a", large, large));
+}
+
+TEST_F(RecordsTest, ThePlaceCountsEmptyLinesToo) {
+  RecordSource source(folder_.file("list", "a\n\nb"), Records::lines, kMax, wait_);
+  std::string item;
+  ASSERT_TRUE(source.next(item));
+  EXPECT_EQ(source.position(), folder_.path() / "list: line 1");
+  ASSERT_TRUE(source.next(item));
+  EXPECT_EQ(source.position(), folder_.path() / "list: line 3");
+}
+
+TEST_F(RecordsTest, AnItemOverTheLimitIsRefusedWithItsPlace) {
+  const std::string path = folder_.file("list", "12345\n123456\n");
+  RecordSource source(path, Records::lines, 5, wait_);
+  std::string item;
+  ASSERT_TRUE(source.next(item));
+  try {
+    (void)source.next(item);
+    FAIL() << "accepted";
+  } catch (const ItemTooLarge& error) {
+    EXPECT_THAT(error.what(), HasSubstr(path + ": line 2: the item is larger than"));
+  }
+}
+
+TEST_F(RecordsTest, AFileWithoutAnyLineEndIsRefusedBeforeItFillsTheMemory) {
+  RecordSource source("/dev/zero", Records::lines, 1'000'000, wait_);
+  std::string item;
+  EXPECT_THROW((void)source.next(item), ItemTooLarge);
+  EXPECT_LE(item.size(), 1'000'000U);
+}
+
+TEST_F(RecordsTest, AFileThatCannotBeOpenedIsNamed) {
+  try {
+    RecordSource source("/nonexistent/list", Records::lines, kMax, wait_);
+    FAIL() << "accepted";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(), "cannot open '/nonexistent/list': No such file or directory");
+  }
+}
+
+TEST_F(RecordsTest, AReadThatFailsIsNamedWithTheLine) {
+  RecordSource source(folder_.path(), Records::lines, kMax, wait_);
+  std::string item;
+  try {
+    (void)source.next(item);
+    FAIL() << "accepted";
+  } catch (const InputError& error) {
+    EXPECT_EQ(error.what(), "cannot read " + folder_.path().string() + ": line 1: Is a directory");
+  }
+}
+
+TEST_F(RecordsTest, TheFractionOfAFileThatWasReadIsKnown) {
+  RecordSource source(folder_.file("list", "a\nb\n"), Records::lines, kMax, wait_);
+  EXPECT_EQ(source.fraction(), 0.0);
+  EXPECT_THAT(all_of(source), SizeIs(2));
+  EXPECT_EQ(source.fraction(), 1.0);
+}
+
+/// A named pipe, and its end for writing.
+class PausingInput : public RecordsTest {
+ protected:
+  PausingInput() : path_(folder_.path() / "pipe") {
+    EXPECT_EQ(mkfifo(path_.c_str(), 0600), 0);
+    // For reading and writing, so that neither side waits for the other to open it.
+    writer_ = open(path_.c_str(), O_RDWR | O_CLOEXEC);
+    EXPECT_GE(writer_, 0);
+  }
+  ~PausingInput() override { close(writer_); }
+
+  void type(std::string_view text) const {
+    EXPECT_EQ(write(writer_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+
+  const std::string path_;
+  int writer_ = -1;
+};
+
+TEST_F(PausingInput, IsReportedOnceBeforeTheWait) {
+  std::atomic<int> pauses{0};
+  InputWait wait({}, [&] { ++pauses; });
+  RecordSource source(path_, Records::lines, kMax, wait);
+  type("a\nb\n");
+  std::string item;
+  ASSERT_TRUE(source.next(item));
+  ASSERT_TRUE(source.next(item));
+  EXPECT_EQ(pauses, 0);
+  std::thread later{[&] {
+    EXPECT_TRUE(test::eventually([&] { return pauses == 1; }));
+    type("c\n");
+  }};
+  EXPECT_TRUE(source.next(item));
+  later.join();
+  EXPECT_EQ(item, "c");
+  EXPECT_EQ(pauses, 1);
+}
+
+TEST_F(PausingInput, IsLeftWhenAStopIsRequestedAndHalfALineIsNoItem) {
+  std::stop_source stop;
+  std::atomic<int> pauses{0};
+  InputWait wait(stop.get_token(), [&] { ++pauses; });
+  RecordSource source(path_, Records::lines, kMax, wait);
+  type("half a li");
+  std::thread later{[&] {
+    EXPECT_TRUE(test::eventually([&] { return pauses == 1; }));
+    stop.request_stop();
+  }};
+  std::string item;
+  EXPECT_FALSE(source.next(item));
+  later.join();
+}
+
+TEST_F(PausingInput, HasNoKnownFraction) {
+  RecordSource source(path_, Records::lines, kMax, wait_);
+  EXPECT_EQ(source.fraction(), std::nullopt);
+}
+
+TEST_F(RecordsTest, NothingIsReadAfterAStop) {
+  std::stop_source stop;
+  stop.request_stop();
+  InputWait wait(stop.get_token());
+  RecordSource source(folder_.file("list", "a\n"), Records::lines, kMax, wait);
+  EXPECT_THAT(all_of(source), IsEmpty());
+}
+
+}  // namespace
+}  // namespace wq::push

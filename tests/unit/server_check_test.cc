@@ -1,0 +1,71 @@
+#include "queue/server_check.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <wq/error.h>
+
+namespace wq::internal {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string info(const std::string& version, const std::string& policy = "noeviction",
+                 const std::string& cluster = "0") {
+  return "# Server\r\nredis_version:" + version +
+         "\r\nredis_mode:standalone\r\n# Memory\r\nmaxmemory_policy:" + policy +
+         "\r\n# Cluster\r\ncluster_enabled:" + cluster + "\r\n";
+}
+
+std::string refusal_of(const std::string& text, const std::string& queue = "q") {
+  try {
+    static_cast<void>(read_info(text, Keys(queue)));
+  } catch (const RefusedError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(ServerCheck, ReadsTheVersionAndThePolicy) {
+  const ServerReport report = read_info(info("7.0.15"), Keys("q"));
+  EXPECT_EQ(report.version, "7.0.15");
+  EXPECT_EQ(report.maxmemory_policy, "noeviction");
+  EXPECT_FALSE(report.evicts());
+}
+
+TEST(ServerCheck, KnowsPoliciesThatDeleteKeys) {
+  for (const char* policy : {"allkeys-lru", "allkeys-random", "volatile-lru", "volatile-ttl"}) {
+    EXPECT_TRUE(read_info(info("7.0.15", policy), Keys("q")).evicts()) << policy;
+  }
+}
+
+TEST(ServerCheck, RefusesAServerThatIsTooOld) {
+  for (const char* version : {"6.0.16", "5.0.7", "2.8", "6.1.999", "3"}) {
+    EXPECT_THAT(refusal_of(info(version)), AllOf(HasSubstr(version), HasSubstr("6.2"))) << version;
+  }
+}
+
+TEST(ServerCheck, AcceptsAServerThatIsNewEnough) {
+  for (const char* version : {"6.2.0", "6.2", "6.10.1", "7.0.15", "8.0.2", "10.0"}) {
+    EXPECT_EQ(refusal_of(info(version)), "") << version;
+  }
+}
+
+TEST(ServerCheck, AcceptsAVersionThatItCannotJudge) {
+  EXPECT_EQ(refusal_of(info("unstable")), "");
+  EXPECT_EQ(refusal_of(""), "");
+  EXPECT_EQ(read_info("", Keys("q")).version, "");
+  EXPECT_FALSE(read_info("", Keys("q")).evicts());
+}
+
+TEST(ServerCheck, WantsAHashTagOnACluster) {
+  EXPECT_THAT(refusal_of(info("7.0.15", "noeviction", "1"), "jobs"),
+              AllOf(HasSubstr("Cluster"), HasSubstr("'{jobs}'")));
+  EXPECT_EQ(refusal_of(info("7.0.15", "noeviction", "1"), "{jobs}"), "");
+}
+
+}  // namespace
+}  // namespace wq::internal

@@ -1,0 +1,153 @@
+#include "pure/url.h"
+
+#include <stdexcept>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "redis/endpoint.h"
+
+namespace wq::internal {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string refusal_of(const std::string& url) {
+  try {
+    static_cast<void>(parse_url(url));
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(RedisUrls, OfAHost) {
+  const RedisUrl url = parse_url("redis://cache.example");
+  EXPECT_FALSE(url.tls);
+  EXPECT_EQ(url.host, "cache.example");
+  EXPECT_EQ(url.port, 6'379);
+  EXPECT_EQ(url.database, 0);
+  EXPECT_EQ(url.user, "");
+  EXPECT_EQ(url.password, "");
+  EXPECT_EQ(url.socket_path, "");
+}
+
+TEST(RedisUrls, WithEverything) {
+  const RedisUrl url = parse_url("rediss://user:pass@host:7000/12");
+  EXPECT_TRUE(url.tls);
+  EXPECT_EQ(url.host, "host");
+  EXPECT_EQ(url.port, 7'000);
+  EXPECT_EQ(url.database, 12);
+  EXPECT_EQ(url.user, "user");
+  EXPECT_EQ(url.password, "pass");
+}
+
+TEST(RedisUrls, MayHaveAnEmptyPath) {
+  EXPECT_EQ(parse_url("redis://host/").database, 0);
+  EXPECT_EQ(parse_url("redis://host:1/").port, 1);
+}
+
+TEST(RedisUrls, WithoutAHostMeanThisMachine) {
+  EXPECT_EQ(parse_url("redis://").host, "localhost");
+  EXPECT_EQ(parse_url("redis://:pass@:7000/1").host, "localhost");
+}
+
+TEST(RedisUrls, OfAnIpv6Address) {
+  EXPECT_EQ(parse_url("redis://[::1]").host, "::1");
+  const RedisUrl url = parse_url("redis://u:p@[fe80::1]:7000/3");
+  EXPECT_EQ(url.host, "fe80::1");
+  EXPECT_EQ(url.port, 7'000);
+  EXPECT_EQ(url.database, 3);
+}
+
+TEST(RedisUrls, OfASocket) {
+  const RedisUrl url = parse_url("unix:///run/redis/s?db=4");
+  EXPECT_EQ(url.host, "");
+  EXPECT_EQ(url.socket_path, "/run/redis/s");
+  EXPECT_EQ(url.database, 4);
+  EXPECT_EQ(parse_url("unix://u:p@/s").user, "u");
+  EXPECT_EQ(parse_url("unix://u:p@/s").password, "p");
+  EXPECT_EQ(parse_url("unix:///a%20b").socket_path, "/a b");
+  EXPECT_EQ(parse_url("unix:///home/me@work/s").socket_path, "/home/me@work/s");
+}
+
+TEST(RedisUrls, WithAnEncodedLogin) {
+  const RedisUrl url = parse_url("redis://us%3Aer:p%40ss%2f%25@host");
+  EXPECT_EQ(url.user, "us:er");
+  EXPECT_EQ(url.password, "p@ss/%");
+  EXPECT_EQ(parse_url("redis://:%00@host").password, std::string("\0", 1));
+}
+
+TEST(RedisUrls, WithAUserOrAPasswordOnly) {
+  EXPECT_EQ(parse_url("redis://user@host").user, "user");
+  EXPECT_EQ(parse_url("redis://user@host").password, "");
+  EXPECT_EQ(parse_url("redis://:pass@host").user, "");
+  EXPECT_EQ(parse_url("redis://:pass@host").password, "pass");
+}
+
+TEST(RedisUrls, WithSignsInThePasswordThatAreUnmistakable) {
+  EXPECT_EQ(parse_url("redis://:a@b:c?d@host").password, "a@b:c?d");
+  EXPECT_EQ(parse_url("redis://:a@b:c?d@host").host, "host");
+}
+
+TEST(RedisUrls, ThatCannotBeReadSayWhy) {
+  EXPECT_THAT(refusal_of(""), HasSubstr("redis://"));
+  EXPECT_THAT(refusal_of("localhost:6379"), HasSubstr("begins with none of"));
+  EXPECT_THAT(refusal_of("http://host"), HasSubstr("begins with none of"));
+  EXPECT_THAT(refusal_of("REDIS://host"), HasSubstr("begins with none of"));
+  for (const char* url : {"redis://host:x", "redis://host:0", "redis://host:65536",
+                          "redis://host:-1", "redis://host:12x", "redis://host:"}) {
+    EXPECT_THAT(refusal_of(url), HasSubstr("port")) << url;
+  }
+  for (const char* url : {"redis://host/x", "redis://host/-1", "redis://host/1/2", "unix:///s?db=x",
+                          "redis://host/99999999999"}) {
+    EXPECT_THAT(refusal_of(url), HasSubstr("database")) << url;
+  }
+  EXPECT_THAT(refusal_of("redis://[::1"), HasSubstr("IPv6"));
+  EXPECT_THAT(refusal_of("redis://[::1]x"), HasSubstr("]"));
+  EXPECT_THAT(refusal_of("redis://a%4@host"), HasSubstr("%"));
+  EXPECT_THAT(refusal_of("redis://a%zz@host"), HasSubstr("%"));
+  EXPECT_THAT(refusal_of("unix://s"), HasSubstr("'/'"));
+  EXPECT_THAT(refusal_of("unix:///s?x=1"), HasSubstr("db=N"));
+}
+
+TEST(RedisUrls, ThatCannotBeReadDoNotShowTheirPassword) {
+  for (const char* url :
+       {"redis://:se/cret@host", "redis://user:12/cret@host:1", "redis://user:se/cret@host/0",
+        "redis://:se%zcret@host", "http://:secret@host", "redis://:secret@host:port",
+        "redis://u:12/3/cret@host", "redis://u:se?cret@host:x"}) {
+    EXPECT_THAT(refusal_of(url),
+                AllOf(Not(""), Not(HasSubstr("cret")), Not(HasSubstr("'se")), Not(HasSubstr("12"))))
+        << url;
+  }
+}
+
+TEST(RedisUrls, WithASlashInThePasswordSayThatItMustBeEncoded) {
+  EXPECT_THAT(refusal_of("redis://:se/cret@host"), HasSubstr("%2F"));
+  EXPECT_THAT(refusal_of("redis://user:12/cret@host:1"), HasSubstr("%2F"));
+}
+
+TEST(Endpoints, AreNamedWithoutThePassword) {
+  RedisOptions options;
+  options.url = "redis://user:secret@host:7000/2";
+  EXPECT_EQ(resolve_endpoint(options).name(), "host:7000 database 2");
+  options.url = "unix://user:secret@/run/s";
+  EXPECT_EQ(resolve_endpoint(options).name(), "/run/s");
+}
+
+TEST(Endpoints, WithTlsAreRefusedWithTheReason) {
+  RedisOptions options;
+  options.url = "rediss://host";
+  try {
+    static_cast<void>(resolve_endpoint(options));
+    ADD_FAILURE() << "it was not";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), HasSubstr("TLS"));
+  }
+}
+
+}  // namespace
+}  // namespace wq::internal
