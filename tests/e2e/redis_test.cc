@@ -1,4 +1,5 @@
 #include <csignal>
+#include <cstdint>
 
 #include "e2e/programs.h"
 
@@ -171,7 +172,7 @@ TEST_F(OnRedis, WithTheRightsOfAQueueAUserCanDrainIt) {
 TEST_F(OnRedis, OverTcpFoundAsTheServiceOfKubernetes) {
   // Nobody can reserve a port for a process that is started later: try until one is free.
   const bool started = eventually([this] {
-    const int port = 20'000 + static_cast<int>(::getpid() + redis_.time_ms()) % 40'000;
+    const std::int64_t port = 20'000 + (::getpid() + redis_.time_ms()) % 40'000;
     if (redis_.raw({"CONFIG", "SET", "port", std::to_string(port)}).value().is_error())
       return false;
     return true;
