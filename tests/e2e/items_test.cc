@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <ostream>
 
 #include "e2e/programs.h"
 
@@ -37,15 +38,31 @@ class Items : public ProgramTest {
   }
 };
 
+// Made only where it is used: each test is a process that lists all of them first.
 struct Kind {
   std::string name;
-  std::string item;
+  std::string (*item)();
 };
+
+void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
+
+std::string name_of(const ::testing::TestParamInfo<Kind>& kind) { return kind.param.name; }
+
+const Kind kText{"Text", [] { return std::string("caf\xc3\xa9 au lait"); }};
+const Kind kEmpty{"Empty", [] { return std::string(); }};
+const Kind kNotUtf8{"NotUtf8", [] { return std::string("\xff\xfe\x80 caf\xe9"); }};
+const Kind kWithNewlines{"WithNewlines", [] { return std::string("\none\r\ntwo\n\n"); }};
+const Kind kWithZeroBytes{"WithZeroBytes", [] { return std::string("\0a\0\0b\0", 6); }};
+const Kind kOneMegabyte{"OneMegabyte", [] { return bytes(1 << 20); }};
+const Kind kTenMegabytes{"TenMegabytes", [] { return bytes(10 << 20); }};
+const Kind kLikeAnOption{"LikeAnOption", [] { return std::string("--help"); }};
+const Kind kOfQuotes{"OfQuotes", [] { return std::string(R"('"$(x)`\'*)"); }};
+const Kind kLong{"Long", [] { return std::string(100'000, 'x'); }};
 
 class AnyItem : public Items, public ::testing::WithParamInterface<Kind> {};
 
 TEST_P(AnyItem, ComesIntactOnStdin) {
-  const std::string& item = GetParam().item;
+  const std::string item = GetParam().item();
   push_file(item);
   // Whole, and with the digest that the worker says it has.
   EXPECT_EQ(work({"--results", "--results-max-bytes", "16M"}, {"cat"}), 0);
@@ -56,38 +73,34 @@ TEST_P(AnyItem, ComesIntactOnStdin) {
 }
 
 TEST_P(AnyItem, HasTheDigestThatItsEnvironmentSays) {
-  push_file(GetParam().item);
+  push_file(GetParam().item());
   EXPECT_EQ(work({"--results", "--max-attempts", "1", "--fail-on-dead"},
                  {"sh", "-c", R"sh(test "$(sha224sum)" = "$WQ_ITEM_SHA224  -")sh"}),
             0);
 }
 
 TEST_P(AnyItem, IsListedByWqctlAsItIs) {
-  push_file(GetParam().item);
+  const std::string item = GetParam().item();
+  push_file(item);
   EXPECT_EQ(work({"--results"}, {"wc", "-c"}), 0);
   const auto json = nlohmann::json::parse(ctl({"results", "q"}));
-  EXPECT_EQ(json.at("result"), std::to_string(GetParam().item.size()) + "\n");
+  EXPECT_EQ(json.at("result"), std::to_string(item.size()) + "\n");
   if (json.contains("item")) {
-    EXPECT_TRUE(json.at("item") == GetParam().item);
+    EXPECT_TRUE(json.at("item") == item);
   } else {
-    EXPECT_EQ(json.at("item_base64").get<std::string>().size(),
-              (GetParam().item.size() + 2) / 3 * 4);
+    EXPECT_EQ(json.at("item_base64").get<std::string>().size(), (item.size() + 2) / 3 * 4);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, AnyItem,
-                         ::testing::Values(Kind{"Text", "caf\xc3\xa9 au lait"}, Kind{"Empty", ""},
-                                           Kind{"NotUtf8", "\xff\xfe\x80 caf\xe9"},
-                                           Kind{"WithNewlines", "\none\r\ntwo\n\n"},
-                                           Kind{"WithZeroBytes", std::string("\0a\0\0b\0", 6)},
-                                           Kind{"OneMegabyte", bytes(1 << 20)},
-                                           Kind{"TenMegabytes", bytes(10 << 20)}),
-                         [](const auto& each) { return each.param.name; });
+                         ::testing::Values(kText, kEmpty, kNotUtf8, kWithNewlines, kWithZeroBytes,
+                                           kOneMegabyte, kTenMegabytes),
+                         name_of);
 
 class AnyArgument : public Items, public ::testing::WithParamInterface<Kind> {};
 
 TEST_P(AnyArgument, ComesIntactAsAnArgumentAndInTheEnvironment) {
-  const std::string& item = GetParam().item;
+  const std::string item = GetParam().item();
   push_file(item);
   Process worker = this->worker({"--results", "--max-attempts", "1"},
                                 {"sh", "-c", R"(printf %s "$1"; printf %s "$WQ_ITEM")", "_", "{}"});
@@ -98,13 +111,9 @@ TEST_P(AnyArgument, ComesIntactAsAnArgumentAndInTheEnvironment) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, AnyArgument,
-                         ::testing::Values(Kind{"Text", "caf\xc3\xa9 au lait"}, Kind{"Empty", ""},
-                                           Kind{"NotUtf8", "\xff\xfe\x80 caf\xe9"},
-                                           Kind{"WithNewlines", "\none\r\ntwo\n\n"},
-                                           Kind{"LikeAnOption", "--help"},
-                                           Kind{"OfQuotes", R"('"$(x)`\'*)"},
-                                           Kind{"Long", std::string(100'000, 'x')}),
-                         [](const auto& each) { return each.param.name; });
+                         ::testing::Values(kText, kEmpty, kNotUtf8, kWithNewlines, kLikeAnOption,
+                                           kOfQuotes, kLong),
+                         name_of);
 
 TEST_F(Items, ThatHoldAZeroByteAreDeadAtOnceWhereTheyMustBeArguments) {
   const std::string item("a\0b", 3);

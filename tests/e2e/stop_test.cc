@@ -196,11 +196,10 @@ TEST_F(Stop, IsQuickWhenRedisWentAwayFromAnIdleWorker) {
 
 TEST_F(Stop, LeavesNoEntryAmongTheWorkers) {
   push({"a"});
-  Process worker = this->worker({}, for_ever());
-  ASSERT_TRUE(eventually([this] { return redis_.exists(key(Key::workers)); }));
+  Process worker = this->worker({"--grace", "0"}, for_ever());
   worker.wait_for_err("running: ");
+  ASSERT_TRUE(eventually([this] { return redis_.exists(key(Key::workers)); }));
   worker.signal(SIGTERM);
-  worker.signal(SIGINT);
   worker.wait();
   EXPECT_FALSE(redis_.exists(key(Key::workers)));
 }

@@ -146,11 +146,18 @@ TEST_F(ChildProcess, MayWriteAsMuchToStdoutAsTheLimitSays) {
 
 TEST_F(ChildProcess, IsNotHeldUpWhenItWritesMore) {
   ChildSpec spec = shell("head -c 1000000 /dev/zero && exit 7");
-  spec.stdout_limit_bytes = 8;
+  spec.stdout_limit_bytes = 100'000;
   const ChildResult result = run(spec);
   EXPECT_TRUE(result.output_too_long);
   EXPECT_THAT(result.output, IsEmpty());
   EXPECT_EQ(result.exit_code, 7);
+}
+
+TEST_F(ChildProcess, IsReadToTheEndHoweverMuchItsPipesHoldWhenItEnds) {
+  // 1031 is F_SETPIPE_SZ; each write fills the pipe at once, however slowly we read.
+  const ChildResult result = run(command(
+      {"perl", "-e", "$x = 'x' x 1_000_000; fcntl(STDOUT, 1031, 1 << 20); syswrite(STDOUT, $x);"}));
+  EXPECT_THAT(result.output, SizeIs(1'000'000));
 }
 
 TEST_F(ChildProcess, WritesToOurStdoutWithoutALimit) {
@@ -250,8 +257,9 @@ TEST(ChildProcessOnAnOldKernel, InheritsNoDescriptorEither) {
 TEST_F(ChildProcess, InheritsNoSignalMaskAndNoDisposition) {
   sigset_t blocked;
   sigset_t before;
-  ::sigfillset(&blocked);
-  ::pthread_sigmask(SIG_BLOCK, &blocked, &before);
+  ::sigemptyset(&blocked);
+  for (const int signal : {SIGCHLD, SIGINT, SIGTERM, SIGUSR1}) ::sigaddset(&blocked, signal);
+  ::pthread_sigmask(SIG_SETMASK, &blocked, &before);
   const auto pipe_before = ::signal(SIGPIPE, SIG_IGN);
   const auto hangup_before = ::signal(SIGHUP, [](int) {});
 
@@ -265,6 +273,7 @@ TEST_F(ChildProcess, InheritsNoSignalMaskAndNoDisposition) {
     EXPECT_THAT(result.output, HasSubstr(set + std::string(":\t0000000000000000\n")));
   }
   EXPECT_EQ(::sigismember(&after, SIGUSR1), 1) << "our own mask must be as it was";
+  EXPECT_EQ(::sigismember(&after, SIGUSR2), 0);
   EXPECT_EQ(pipe_after, SIG_IGN) << "and our own dispositions";
 }
 

@@ -112,8 +112,8 @@ class Queue {
   [[nodiscard]] Counts counts();
 
   /// Pops up to `n` items (1 to `kMaxBatch`) and takes their leases for `ttl` (1 ms to 24 h). Does
-  /// not wait for items: nothing ready, and a queue that is paused, is an empty result. If the reply
-  /// to the pop is lost, its items return to the queue by themselves after the grace period.
+  /// not wait for items: nothing ready, and a queue that is paused, is an empty result. If the
+  /// reply to the pop is lost, its items return to the queue by themselves after the grace period.
   [[nodiscard]] std::vector<Lease> lease(std::size_t n, std::chrono::milliseconds ttl);
 
   /// Settles up to `kMaxBatch` items, each on its own: answers[i] belongs to settlements[i].
