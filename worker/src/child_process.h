@@ -26,7 +26,7 @@ struct ChildSpec {
   /// Keep what it writes to stdout, up to so many bytes. Without: it has our stdout.
   std::optional<std::size_t> stdout_limit_bytes;
   /// How long its process group may go on after it was asked to end with SIGTERM.
-  std::chrono::milliseconds kill_delay{5'000};
+  std::chrono::milliseconds kill_delay{3'000};
 };
 
 /// How it ended.

@@ -21,7 +21,7 @@ struct ExecOptions {
   std::vector<int> fatal_exit_codes;  ///< 1 to 255 without 99: no use in trying such an item again
   bool results = false;               ///< stdout is the item's result
   std::size_t results_max_bytes = std::size_t{1} << 20;  ///< a longer one fails the item
-  std::chrono::milliseconds kill_delay{5'000};           ///< from SIGTERM to SIGKILL
+  std::chrono::milliseconds kill_delay{3'000};           ///< from SIGTERM to SIGKILL
   std::string queue;                                     ///< for the child's environment
   std::chrono::milliseconds lease{60'000};               ///< for the child's environment
   Log log;                                               ///< may be empty

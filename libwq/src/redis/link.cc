@@ -14,7 +14,6 @@ namespace {
 
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 // Short enough that a restart of Redis costs little, long enough that thousands of workers that
 // lost it at once do not keep it from coming back.
@@ -55,8 +54,8 @@ void Link::failed(const Error& error) {
   }
   const auto left = duration_cast<milliseconds>(first_failure_ + options_.patience - now);
   if (left <= milliseconds::zero()) {
-    throw ConnectionError(fmt::format("{}; gave up after {}", error.what(),
-                                      duration_cast<seconds>(options_.patience)));
+    throw ConnectionError(fmt::format("{}; gave up after {} s", error.what(),
+                                      std::chrono::duration<double>(options_.patience).count()));
   }
   wait_for(std::min(left, backoff_delay(failures_, kFirstWait, kLongestWait, random_fraction())),
            stop_);
