@@ -64,7 +64,6 @@ class AnyItem : public Items, public ::testing::WithParamInterface<Kind> {};
 TEST_P(AnyItem, ComesIntactOnStdin) {
   const std::string item = GetParam().item();
   push_file(item);
-  // Whole, and with the digest that the worker says it has.
   EXPECT_EQ(work({"--results", "--results-max-bytes", "16M"}, {"cat"}), 0);
   const std::vector<Result> found = open_queue().results("", 10);
   ASSERT_EQ(found.size(), 1U);

@@ -1,9 +1,14 @@
 #include "child_process.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <stop_token>
 #include <string>
 #include <system_error>
@@ -154,9 +159,12 @@ TEST_F(ChildProcess, IsNotHeldUpWhenItWritesMore) {
 }
 
 TEST_F(ChildProcess, IsReadToTheEndHoweverMuchItsPipesHoldWhenItEnds) {
-  // 1031 is F_SETPIPE_SZ; each write fills the pipe at once, however slowly we read.
-  const ChildResult result = run(command(
-      {"perl", "-e", "$x = 'x' x 1_000_000; fcntl(STDOUT, 1031, 1 << 20); syswrite(STDOUT, $x);"}));
+  // 1031 is F_SETPIPE_SZ; each write fills its pipe at once, however slowly we read.
+  ::testing::internal::CaptureStderr();
+  const ChildResult result = run(command({"perl", "-e",
+                                          "$x = 'x' x 1_000_000; for (STDOUT, STDERR) { fcntl($_, "
+                                          "1031, 1 << 20); syswrite($_, $x); }"}));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), SizeIs(1'000'000));
   EXPECT_THAT(result.output, SizeIs(1'000'000));
 }
 
@@ -485,7 +493,7 @@ TEST_F(ChildProcess, IsLookedForInAllFoldersOfThePath) {
   const test::TemporaryFolder denied;
   const test::TemporaryFolder allowed;
   ChildSpec spec = command({"tool"});
-  spec.paths = {"/nowhere/tool", program_file(denied, "tool", "", false)};
+  spec.paths = {program_file(denied, "tool", "", false), "/nowhere/tool"};
   EXPECT_EQ(run(spec).exec_error, EACCES) << "better than 'no such file'";
   spec.paths.push_back(program_file(allowed, "tool", "#!/bin/sh\nexit 6\n"));
   EXPECT_EQ(run(spec).exit_code, 6);

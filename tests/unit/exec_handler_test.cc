@@ -1,7 +1,10 @@
 #include "exec_handler.h"
 
 #include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <future>
 #include <stdexcept>
 #include <stop_token>

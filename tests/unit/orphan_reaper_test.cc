@@ -1,5 +1,6 @@
 #include "orphan_reaper.h"
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <string>
