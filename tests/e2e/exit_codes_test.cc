@@ -30,9 +30,11 @@ TEST_F(ExitCode, IsZeroForAWorkerAlsoWhenDeadLettersRemain) {
 TEST_F(ExitCode, IsOneForAWorkerWhoseQueueWasLost) {
   conserves_ = false;
   push({"a"});
-  Process worker = this->worker({}, {"sh", "-c", "echo running >&2; sleep 0.2"});
+  Process worker = this->worker(
+      {}, {"sh", "-c", "echo running >&2; until [ -e " + path("go") + " ]; do sleep 0.02; done"});
   worker.wait_for_err("running");
   redis_.call({"FLUSHALL"});
+  file("go", "");
   EXPECT_EQ(worker.wait(), 1) << worker.err();
   EXPECT_THAT(worker.err(), HasSubstr("lost its data"));
 }

@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 // Far less than the patience, which is a quarter of an hour.
-constexpr std::chrono::seconds kAtOnce{5};
+constexpr std::chrono::seconds kAtOnce{20};
 
 const Words kPrint{"printf", "%s", "{}"};
 
@@ -61,17 +61,6 @@ TEST_F(OnRedis, ThatIsFullAQueueDrains) {
   EXPECT_EQ(work({"--concurrency", "4"}, {"true"}), 0);
   EXPECT_EQ(counts().completed, 500U);
   EXPECT_EQ(counts().crashed, 0U);
-}
-
-TEST_F(OnRedis, ThatHangsForAWhileNothingIsLost) {
-  push(numbered("", 20));
-  Process worker = this->worker({"--results", "--lease", "1m"}, kPrint);
-  ASSERT_TRUE(eventually([this] { return counts().completed > 0; }));
-  server_.freeze();
-  EXPECT_FALSE(eventually([&] { return worker.ended(); }, std::chrono::milliseconds{300}));
-  server_.thaw();
-  EXPECT_EQ(worker.wait(), 0) << worker.err();
-  EXPECT_EQ(results(), exactly_once(numbered("", 20), same));
 }
 
 TEST_F(OnRedis, ThatHangsForLongerThanALeaseTheItemIsStoppedAndTriedAgain) {

@@ -9,7 +9,7 @@ namespace {
 constexpr int kInterrupted = 130;
 constexpr int kTerminated = 143;
 // Far less than anything that a worker might wait for by mistake.
-constexpr std::chrono::seconds kQuick{4};
+constexpr std::chrono::seconds kQuick{8};
 
 class Stop : public ProgramTest {
  protected:

@@ -18,6 +18,6 @@ struct RedisUrl {
 
 /// Reads `redis://`, `rediss://` and `unix://` URLs as `RedisOptions::url` describes them. Throws
 /// `std::invalid_argument` with the reason; the message never shows a password.
-[[nodiscard]] RedisUrl parse_url(std::string_view url);
+[[nodiscard]] RedisUrl parse_url(std::string_view text);
 
 }  // namespace wq::internal
