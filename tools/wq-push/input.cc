@@ -54,7 +54,7 @@ bool InputWait::until_readable(int fd) {
 }
 
 Input::Input(std::string path, InputWait& wait)
-    : name_(path == "-" ? "standard input" : std::move(path)), wait_(wait) {
+    : name_(path == "-" ? "standard input" : path), wait_(wait) {
   const bool standard_input = path == "-";
   fd_ = standard_input ? STDIN_FILENO : open(name_.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd_ < 0) throw InputError("cannot open '" + name_ + "': " + std::strerror(errno));
