@@ -186,7 +186,10 @@ TEST_F(Drain, GoesOnWithItsStreamsClosed) {
 
 TEST_F(Drain, DoesNotWaitForAProcessThatHasLeftItsGroup) {
   push({"a"});
-  Process worker = this->worker({"--results"}, {"sh", "-c", "setsid sleep 1000 & echo $!"});
+  // It has left, with the pipe of the results in its hands, before the command ends.
+  Process worker = this->worker(
+      {"--results"},
+      {"sh", "-c", "exec 3>&1; echo $(setsid sh -c 'echo $$; exec sleep 1000 >&3 3>&-' &)"});
   EXPECT_EQ(worker.wait(), 0) << worker.err();
   const auto left = static_cast<pid_t>(std::stol(results().at("a").front()));
   EXPECT_EQ(::kill(left, SIGKILL), 0);

@@ -93,21 +93,21 @@ TEST_F(ExitCode, IsThreeForDeadLettersWithFailOnDead) {
 }
 
 TEST_F(ExitCode, IsThreeForAWorkerThatWasHalted) {
-  push(numbered("", 10));
+  push(numbered("", 100));
   Process worker = this->worker({"--halt", "3"}, {"false"});
   EXPECT_EQ(worker.wait(), 3) << worker.err();
   EXPECT_THAT(worker.err(), HasSubstr("halted"));
-  // One more may have been running.
+  // A few more may have ended before the third was known.
   EXPECT_GE(counts().failed, 3U);
-  EXPECT_LE(counts().failed, 4U);
+  EXPECT_LT(counts().failed, 50U);
   EXPECT_EQ(counts().processing, 0U);
 }
 
 TEST_F(ExitCode, IsThreeAfterTwentyFailuresWithoutASuccess) {
-  push(numbered("", 30));
+  push(numbered("", 100));
   EXPECT_EQ(work({"--max-attempts", "1"}, {"false"}), 3);
   EXPECT_GE(counts().failed, 20U);
-  EXPECT_LT(counts().failed, 30U);
+  EXPECT_LT(counts().failed, 100U);
 }
 
 TEST_F(ExitCode, IsFourWhenRedisIsNotThere) {

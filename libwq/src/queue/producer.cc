@@ -334,7 +334,7 @@ class PushSession {
 
   struct Abandon {
     std::stop_source source;
-    void operator()() { source.request_stop(); }
+    void operator()() const { source.request_stop(); }
   };
 
   const Keys keys_;
