@@ -1,5 +1,4 @@
 #include <cstdint>
-#include <ostream>
 
 #include "e2e/programs.h"
 
@@ -43,8 +42,6 @@ struct Kind {
   std::string name;
   std::string (*item)();
 };
-
-void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
 
 std::string name_of(const ::testing::TestParamInfo<Kind>& kind) { return kind.param.name; }
 

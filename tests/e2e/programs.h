@@ -42,7 +42,7 @@ class ProgramTest : public QueueTest {
 
   void TearDown() override {
     if (!HasFailure()) QueueTest::TearDown();  // else Redis may be away
-    EXPECT_TRUE(eventually([this] { return strays().empty(); }, std::chrono::seconds{10}))
+    EXPECT_TRUE(eventually([] { return strays().empty(); }, std::chrono::seconds{10}))
         << "processes were left behind";
     for (const pid_t stray : strays()) ::kill(stray, SIGKILL);
   }

@@ -7,7 +7,6 @@
 namespace wq::test {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -162,9 +161,7 @@ TEST_F(OnRedis, OverTcpFoundAsTheServiceOfKubernetes) {
   // Nobody can reserve a port for a process that is started later: try until one is free.
   const bool started = eventually([this] {
     const std::int64_t port = 20'000 + (::getpid() + redis_.time_ms()) % 40'000;
-    if (redis_.raw({"CONFIG", "SET", "port", std::to_string(port)}).value().is_error())
-      return false;
-    return true;
+    return !redis_.raw({"CONFIG", "SET", "port", std::to_string(port)}).value().is_error();
   });
   ASSERT_TRUE(started);
   const std::string port = redis_.list({"CONFIG", "GET", "port"}).at(1);

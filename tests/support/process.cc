@@ -258,7 +258,7 @@ std::vector<pid_t> children_of(pid_t parent) {
   const std::string tasks = "/proc/" + std::to_string(parent) + "/task";
   for (const auto& task : std::filesystem::directory_iterator(tasks, ignored)) {
     std::ifstream list(task.path() / "children");
-    for (pid_t pid; list >> pid;) found.push_back(pid);
+    for (pid_t pid = 0; list >> pid;) found.push_back(pid);
   }
   return found;
 }

@@ -53,7 +53,7 @@ class QueueTest : public ::testing::Test {
                    const std::vector<std::string>& arguments);
 
   /// All of a list, from the left, or of a sorted set, from the lowest.
-  [[nodiscard]] std::vector<std::string> all(Key key);
+  [[nodiscard]] std::vector<std::string> all(Key which);
   [[nodiscard]] std::string lease_key(std::string_view item) const;
   [[nodiscard]] std::string hash_of(std::string_view item) const;
   [[nodiscard]] const std::string& key(Key which) const { return keys_[which]; }

@@ -57,13 +57,13 @@ void RedisServer::start() {
 void RedisServer::kill() { end(SIGKILL); }
 void RedisServer::stop() { end(SIGTERM); }
 
-void RedisServer::freeze() {
+void RedisServer::freeze() const {
   if (::kill(pid_, SIGSTOP) != 0) throw std::runtime_error("cannot stop redis-server");
   int status = 0;
   ::waitpid(pid_, &status, WUNTRACED);
 }
 
-void RedisServer::thaw() {
+void RedisServer::thaw() const {
   if (::kill(pid_, SIGCONT) != 0) throw std::runtime_error("cannot continue redis-server");
 }
 

@@ -31,8 +31,8 @@ class RedisServer {
     kill();
     start();
   }
-  void freeze();  ///< SIGSTOP: it keeps its connections and answers nothing
-  void thaw();
+  void freeze() const;  ///< SIGSTOP: it keeps its connections and answers nothing
+  void thaw() const;
 
   [[nodiscard]] std::string socket_path() const { return (folder_.path() / "s").string(); }
   /// `unix://` and the socket.

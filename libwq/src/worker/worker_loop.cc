@@ -1,13 +1,10 @@
 #include "worker/worker_loop.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <span>
-#include <stdexcept>
 #include <utility>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -18,6 +15,7 @@
 #include "pure/wait.h"
 #include "queue/server_check.h"
 #include "script/script.h"
+#include "worker/check_options.h"
 
 namespace wq::internal {
 namespace {
@@ -40,53 +38,6 @@ constexpr milliseconds kPausedWait{500};
 // How long everything may take to be settled after the handlers were told to stop.
 constexpr seconds kSettleTime{10};
 constexpr std::size_t kInFlight = 2;
-// Each handler has a thread; more than that is a slip of the keyboard.
-constexpr unsigned kMostConcurrency = 10'000;
-// The reclaimer's office is kept up between passes as well.
-constexpr milliseconds kExtendEvery{1'000};
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
-  return name.data();
-}
-
-void check_range(const char* what, milliseconds value, milliseconds lowest, milliseconds highest) {
-  if (value < lowest || value > highest) {
-    throw std::invalid_argument(
-        fmt::format("{} is {}; it must lie between {} and {}", what, value, lowest, highest));
-  }
-}
-
-void check_not_negative(const char* what, milliseconds value) {
-  if (value < milliseconds::zero()) {
-    throw std::invalid_argument(fmt::format("{} is {}; it must not be negative", what, value));
-  }
-}
-
-WorkerOptions checked(WorkerOptions options) {
-  if (options.concurrency == 0 || options.concurrency > kMostConcurrency) {
-    throw std::invalid_argument(fmt::format("the concurrency is {}; it must lie between 1 and {}",
-                                            options.concurrency, kMostConcurrency));
-  }
-  if (options.batch == 0 || options.batch > Queue::kMaxBatch) {
-    throw std::invalid_argument(fmt::format("the batch is {}; it must lie between 1 and {}",
-                                            options.batch, Queue::kMaxBatch));
-  }
-  const RetryPolicy& retry = options.retry;
-  check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
-  check_not_negative("the timeout", options.timeout);
-  check_not_negative("the grace time", options.grace);
-  check_not_negative("the longest idle time", options.max_idle);
-  check_not_negative("the wait for the queue to open", options.wait_open);
-  check_range("the longest backoff", retry.backoff_max, milliseconds{0}, kLongestDelay);
-  check_range("the first backoff", retry.backoff_base, milliseconds{0}, retry.backoff_max);
-  check_range("the release delay", retry.release_delay, milliseconds{0}, kLongestDelay);
-  if (retry.max_attempts == 0) throw std::invalid_argument("the attempts must be at least 1");
-  if (retry.max_crashes == 0) throw std::invalid_argument("the crashes must be at least 1");
-  if (options.label.empty()) options.label = host_name();
-  return options;
-}
 
 // The keeper's answers must come well before a lease ends.
 RedisOptions for_keeper(RedisOptions redis, milliseconds lease) {
@@ -129,7 +80,9 @@ WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions opti
               [this](std::span<const std::uint64_t> fences) {
                 log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
                 slots_.lose(fences);
-              }) {
+              }),
+      reclaimer_(keys_, redis_, {options_.lease, options_.retry.max_crashes, {}}, session_,
+                 options_.log) {
   stream_.set_terms(options_.lease, options_.retry);
 }
 
@@ -415,7 +368,7 @@ void WorkerLoop::settle_the_rest() {
 void WorkerLoop::start_threads() {
   keeper_thread_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
   watch_thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
-  reclaimer_thread_ = std::jthread([this](const std::stop_token& stop) { reclaim(stop); });
+  reclaimer_thread_ = std::jthread([this](const std::stop_token& stop) { reclaimer_.run(stop); });
 }
 
 void WorkerLoop::stop_threads() noexcept {
@@ -436,11 +389,7 @@ void WorkerLoop::keep(const std::stop_token& stop) {
       keeper_.renew(now);
       if (now >= next_beat) {
         next_beat = now + Heartbeat::kInterval;
-        if (heartbeat.beat(status())) {
-          const std::lock_guard lock(mutex_);
-          elected_ = true;
-          changed_.notify_all();
-        }
+        if (heartbeat.beat(status())) reclaimer_.elect();
       }
     } catch (const ConnectionError&) {
       keeper_link_.drop();
@@ -474,65 +423,6 @@ void WorkerLoop::watch(const std::stop_token& stop) {
     lock.lock();
     changed_.wait_for(lock, stop, tick, [&] { return leave_at_ != leave_at; });
   }
-}
-
-void WorkerLoop::reclaim(const std::stop_token& stop) {
-  while (true) {
-    {
-      std::unique_lock lock(mutex_);
-      if (!changed_.wait(lock, stop, [this] { return elected_; })) return;
-      elected_ = false;
-    }
-    log(LogLevel::debug, "this worker is the reclaimer now");
-    try {
-      RedisOptions redis = redis_;
-      redis.client_name += "-reclaimer";
-      redis.log = nullptr;
-      ReclaimPass pass(keys_.queue(), std::move(redis),
-                       {options_.lease, options_.retry.max_crashes, {}}, stop);
-      tenure(pass, stop);
-    } catch (const Error& error) {
-      // Another worker, or this one again, is elected when the tenure has run out.
-      log(LogLevel::debug, fmt::format("the reclaimer ends: {}", error.what()));
-    }
-  }
-}
-
-void WorkerLoop::tenure(ReclaimPass& pass, const std::stop_token& stop) {
-  const auto extend = [&](milliseconds time) {
-    return pass.link().run([&](Connection& redis) {
-      Pipeline call;
-      begin_call(call, scripts::renew, keys_, 1, 2);
-      call.word(keys_[Key::reclaimer]);
-      call.word(time.count());
-      call.word(session_);
-      return read_lost(run_script(redis, scripts::renew, call).value()).empty();
-    });
-  };
-  const milliseconds shortest =
-      std::clamp(options_.lease / 4, milliseconds{50}, milliseconds{1'000});
-  TimePoint next_pass{};
-  while (!stop.stop_requested() && extend(Heartbeat::kTenure)) {
-    const TimePoint begin = BootClock::now();
-    if (begin >= next_pass) {
-      report_reclaimed(pass.run(begin));
-      // A pass over a long list costs Redis at most a fiftieth of its time.
-      const TimePoint end = BootClock::now();
-      next_pass = end + std::max<nanoseconds>(shortest, 50 * (end - begin));
-    }
-    wait_for(std::min(kExtendEvery, shortest), stop);
-  }
-  if (pass.link().connected()) extend(milliseconds{1});  // resign
-}
-
-void WorkerLoop::report_reclaimed(const ReclaimReport& report) const {
-  const std::uint64_t back = report.reclaimed + report.died + report.returned;
-  if (back == 0) return;
-  log(LogLevel::warning,
-      fmt::format(
-          "handed back {} items whose worker was gone: {} whose lease ran out, {} dead now, "
-          "{} that had no lease",
-          back, report.reclaimed, report.died, report.returned));
 }
 
 WorkerStatus WorkerLoop::status() const {

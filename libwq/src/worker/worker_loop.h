@@ -19,9 +19,9 @@
 #include "pure/keys.h"
 #include "queue/lease_stream.h"
 #include "redis/link.h"
+#include "roles/elected_reclaimer.h"
 #include "roles/heartbeat.h"
 #include "roles/lease_keeper.h"
-#include "roles/reclaim_pass.h"
 #include "worker/slots.h"
 
 namespace wq::internal {
@@ -67,9 +67,6 @@ class WorkerLoop {
   void stop_threads() noexcept;
   void keep(const std::stop_token& stop);
   void watch(const std::stop_token& stop);
-  void reclaim(const std::stop_token& stop);
-  void tenure(ReclaimPass& pass, const std::stop_token& stop);
-  void report_reclaimed(const ReclaimReport& report) const;
   WorkerStatus status() const;
   void give_up(std::exception_ptr error) noexcept;
   void log(LogLevel level, std::string_view text) const;
@@ -101,6 +98,7 @@ class WorkerLoop {
   Slots slots_;
   Link keeper_link_;
   LeaseKeeper keeper_;
+  ElectedReclaimer reclaimer_;
   std::atomic<std::uint64_t> completed_{0};
   std::atomic<std::uint64_t> failed_{0};
   std::atomic<std::uint64_t> holding_{0};  // leased, and the settlement not answered
@@ -109,7 +107,6 @@ class WorkerLoop {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
   std::optional<TimePoint> leave_at_;  // when handlers are told to stop
-  bool elected_ = false;
   std::exception_ptr error_;
   bool redis_is_away_ = false;  // and error_ says so
 

@@ -1,0 +1,100 @@
+#include "roles/elected_reclaimer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <wq/clock.h>
+#include <wq/error.h>
+
+#include "pure/wait.h"
+#include "queue/operations.h"
+#include "roles/heartbeat.h"
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+constexpr milliseconds kExtendEvery{1'000};
+constexpr milliseconds kShortestPause{50};
+
+RedisOptions for_reclaimer(RedisOptions redis) {
+  redis.client_name += "-reclaimer";
+  redis.log = nullptr;  // the worker's main connection says it
+  return redis;
+}
+
+}  // namespace
+
+ElectedReclaimer::ElectedReclaimer(const Keys& keys, RedisOptions redis, ReclaimerOptions options,
+                                   std::string session, Log log)
+    : keys_(keys),
+      redis_(for_reclaimer(std::move(redis))),
+      options_(std::move(options)),
+      session_(std::move(session)),
+      log_(std::move(log)) {}
+
+void ElectedReclaimer::elect() {
+  const std::lock_guard lock(mutex_);
+  elected_ = true;
+  changed_.notify_all();
+}
+
+void ElectedReclaimer::run(const std::stop_token& stop) {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait(lock, stop, [this] { return elected_; })) return;
+      elected_ = false;
+    }
+    if (log_) log_(LogLevel::debug, "this worker is the reclaimer now");
+    try {
+      serve(stop);
+    } catch (const Error& error) {
+      if (log_) log_(LogLevel::debug, fmt::format("the reclaimer ends: {}", error.what()));
+    }
+  }
+}
+
+void ElectedReclaimer::serve(const std::stop_token& stop) {
+  ReclaimPass pass(keys_.queue(), redis_, options_, stop);
+  const milliseconds pause = std::clamp(options_.lease / 4, kShortestPause, kExtendEvery);
+  TimePoint next_pass{};
+  while (!stop.stop_requested() && extend(pass.link(), Heartbeat::kTenure)) {
+    const TimePoint begin = BootClock::now();
+    if (begin >= next_pass) {
+      tell(pass.run(begin));
+      // A pass over a long list costs Redis at most a fiftieth of its time.
+      const TimePoint end = BootClock::now();
+      next_pass = end + std::max<nanoseconds>(pause, 50 * (end - begin));
+    }
+    wait_for(pause, stop);
+  }
+  if (pass.link().connected()) extend(pass.link(), milliseconds{1});  // resign
+}
+
+bool ElectedReclaimer::extend(Link& link, milliseconds time) const {
+  return link.run([&](Connection& redis) {
+    Pipeline call;
+    begin_call(call, scripts::renew, keys_, 1, 2);
+    call.word(keys_[Key::reclaimer]);
+    call.word(time.count());
+    call.word(session_);
+    return read_lost(run_script(redis, scripts::renew, call).value()).empty();
+  });
+}
+
+void ElectedReclaimer::tell(const ReclaimReport& report) const {
+  const std::uint64_t back = report.reclaimed + report.died + report.returned;
+  if (back == 0 || !log_) return;
+  log_(LogLevel::warning,
+       fmt::format("handed back {} items whose worker was gone: {} whose lease ran out, {} dead "
+                   "now, {} that had no lease",
+                   back, report.reclaimed, report.died, report.returned));
+}
+
+}  // namespace wq::internal

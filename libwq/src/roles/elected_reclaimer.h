@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <string>
+
+#include <wq/log.h>
+#include <wq/reclaimer.h>
+
+#include "pure/keys.h"
+#include "roles/reclaim_pass.h"
+
+namespace wq::internal {
+
+/// The reclaimer that a worker becomes when its `Heartbeat` is elected, with a connection of its
+/// own while it is in office.
+class ElectedReclaimer {
+ public:
+  ElectedReclaimer(const Keys& keys, RedisOptions redis, ReclaimerOptions options,
+                   std::string session, Log log);
+
+  /// Begins a tenure, in the thread that is in `run`. Thread-safe.
+  void elect();
+
+  /// Waits to be elected and reclaims while it is in office, until `stop`. What goes wrong with
+  /// Redis ends a tenure and is not told: somebody else is elected, or this worker again.
+  void run(const std::stop_token& stop);
+
+ private:
+  void serve(const std::stop_token& stop);
+  // Makes the tenure last `time` from now. False if it is not ours.
+  bool extend(Link& link, std::chrono::milliseconds time) const;
+  void tell(const ReclaimReport& report) const;
+
+  const Keys& keys_;
+  const RedisOptions redis_;
+  const ReclaimerOptions options_;
+  const std::string session_;
+  const Log log_;
+  std::mutex mutex_;  // guards elected_
+  std::condition_variable_any changed_;
+  bool elected_ = false;
+};
+
+}  // namespace wq::internal

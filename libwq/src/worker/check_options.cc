@@ -1,0 +1,68 @@
+#include "worker/check_options.h"
+
+#include <array>
+#include <chrono>
+#include <stdexcept>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <wq/queue.h>
+
+#include "queue/operations.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Each handler has a thread; more than that is a slip of the keyboard.
+constexpr unsigned kMostConcurrency = 10'000;
+
+void check_range(const char* what, milliseconds value, milliseconds lowest, milliseconds highest) {
+  if (value < lowest || value > highest) {
+    throw std::invalid_argument(
+        fmt::format("{} is {}; it must lie between {} and {}", what, value, lowest, highest));
+  }
+}
+
+void check_not_negative(const char* what, milliseconds value) {
+  if (value < milliseconds::zero()) {
+    throw std::invalid_argument(fmt::format("{} is {}; it must not be negative", what, value));
+  }
+}
+
+}  // namespace
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
+}
+
+WorkerOptions checked(WorkerOptions options) {
+  if (options.concurrency == 0 || options.concurrency > kMostConcurrency) {
+    throw std::invalid_argument(fmt::format("the concurrency is {}; it must lie between 1 and {}",
+                                            options.concurrency, kMostConcurrency));
+  }
+  if (options.batch == 0 || options.batch > Queue::kMaxBatch) {
+    throw std::invalid_argument(fmt::format("the batch is {}; it must lie between 1 and {}",
+                                            options.batch, Queue::kMaxBatch));
+  }
+  const RetryPolicy& retry = options.retry;
+  check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
+  check_not_negative("the timeout", options.timeout);
+  check_not_negative("the grace time", options.grace);
+  check_not_negative("the longest idle time", options.max_idle);
+  check_not_negative("the wait for the queue to open", options.wait_open);
+  check_range("the longest backoff", retry.backoff_max, milliseconds{0}, kLongestDelay);
+  check_range("the first backoff", retry.backoff_base, milliseconds{0}, retry.backoff_max);
+  check_range("the release delay", retry.release_delay, milliseconds{0}, kLongestDelay);
+  if (retry.max_attempts == 0) throw std::invalid_argument("the attempts must be at least 1");
+  if (retry.max_crashes == 0) throw std::invalid_argument("the crashes must be at least 1");
+  if (options.label.empty()) options.label = host_name();
+  return options;
+}
+
+}  // namespace wq::internal
