@@ -311,7 +311,7 @@ TEST_F(ExecHandlerTest, HandsDownTheEnvironmentButNotSecretsNorItsOwnOptions) {
   environment_.set("REDIS_URL", "redis://example/1");
   environment_.set("WQ_REDIS", "redis://example/2");
   environment_.set("WQ_ITEMS", "not ours");
-  const std::string variables = *run(shell("env")).result;
+  const std::string variables = "\n" + *run(shell("env")).result;
   EXPECT_THAT(variables, Not(HasSubstr("REDISCLI_AUTH")));
   EXPECT_THAT(variables, Not(HasSubstr("WQ_WORKER_")));
   EXPECT_THAT(variables, Not(HasSubstr("outer")));
