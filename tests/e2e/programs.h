@@ -15,7 +15,6 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "support/eventually.h"
 #include "support/process.h"
@@ -42,9 +41,9 @@ class ProgramTest : public QueueTest {
 
   void TearDown() override {
     if (!HasFailure()) QueueTest::TearDown();  // else Redis may be away
-    EXPECT_TRUE(eventually([] { return strays().empty(); }, std::chrono::seconds{10}))
+    EXPECT_TRUE(eventually([] { return stray_children().empty(); }, std::chrono::seconds{10}))
         << "processes were left behind";
-    for (const pid_t stray : strays()) ::kill(stray, SIGKILL);
+    for (const pid_t stray : stray_children()) ::kill(stray, SIGKILL);
   }
 
   /// wq-worker on q: `options`, then `--` and the command.
@@ -145,19 +144,6 @@ class ProgramTest : public QueueTest {
   }
 
  private:
-  // Children besides the server. Collects the dead ones.
-  [[nodiscard]] static std::vector<pid_t> strays() {
-    std::vector<pid_t> found;
-    for (const pid_t child : children_of(::getpid())) {
-      if (::waitpid(child, nullptr, WNOHANG) == child) continue;
-      std::ifstream comm("/proc/" + std::to_string(child) + "/comm");
-      std::string name;
-      std::getline(comm, name);
-      if (name != "redis-server" && name != "valkey-server") found.push_back(child);
-    }
-    return found;
-  }
-
   TemporaryFolder folder_;
 };
 

@@ -263,6 +263,18 @@ std::vector<pid_t> children_of(pid_t parent) {
   return found;
 }
 
+std::vector<pid_t> stray_children() {
+  std::vector<pid_t> found;
+  for (const pid_t child : children_of(::getpid())) {
+    if (::waitpid(child, nullptr, WNOHANG) == child) continue;
+    std::ifstream comm("/proc/" + std::to_string(child) + "/comm");
+    std::string name;
+    std::getline(comm, name);
+    if (name != "redis-server" && name != "valkey-server") found.push_back(child);
+  }
+  return found;
+}
+
 bool is_alive(pid_t pid) {
   std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
   std::string text;

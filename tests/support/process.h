@@ -96,6 +96,9 @@ class Process {
 /// The processes, living or dead and uncollected, whose parent is the given one.
 [[nodiscard]] std::vector<pid_t> children_of(pid_t parent);
 
+/// Our children besides a redis-server. Collects the dead ones, so nobody may be waiting for one.
+[[nodiscard]] std::vector<pid_t> stray_children();
+
 /// True if the process exists and has not ended.
 [[nodiscard]] bool is_alive(pid_t pid);
 

@@ -1,0 +1,94 @@
+// The short campaign, and that it would not overlook what it looks for.
+#include <chrono>
+#include <csignal>
+#include <random>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+
+#include "fault/plan.h"
+#include "fault/round.h"
+#include "pure/keys.h"
+
+namespace wq::fault {
+namespace {
+
+using internal::Key;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const internal::Keys kKeys("q");
+
+class Faults : public ::testing::Test {
+ protected:
+  Faults() {
+    ::signal(SIGPIPE, SIG_IGN);
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  }
+
+  // A plan in which nothing goes wrong by itself.
+  static Plan calm() {
+    Plan plan;
+    plan.seed = 1;
+    for (int i = 0; i < 400; ++i) plan.items.push_back(std::to_string(i));
+    plan.workers = {Plan::Worker::batches};
+    return plan;
+  }
+
+  static std::vector<std::string> violations_after(const Sabotage& sabotage) {
+    return run_round(calm(), sabotage).violations;
+  }
+};
+
+TEST_F(Faults, AreNotNeededForAGoodRound) { EXPECT_THAT(run_round(calm()).violations, IsEmpty()); }
+
+TEST_F(Faults, ThatLoseAnItemAreFound) {
+  EXPECT_THAT(violations_after([](test::RedisClient& redis) {
+                return redis.text({"RPOP", kKeys[Key::ready]}).has_value();
+              }),
+              Contains(HasSubstr("1 items without a result")));
+}
+
+TEST_F(Faults, ThatCommitAnItemTwiceAreFound) {
+  EXPECT_THAT(violations_after([](test::RedisClient& redis) {
+                redis.call({"XADD", kKeys[Key::results], "*", "item", "0", "result", "done 0",
+                            "fence", "1"});
+                return true;
+              }),
+              Contains(HasSubstr("1 items with several results")));
+}
+
+TEST_F(Faults, ThatLeaveAKeyAreFound) {
+  EXPECT_THAT(violations_after([](test::RedisClient& redis) {
+                redis.call({"SET", "q:left", "behind"});
+                return true;
+              }),
+              Contains(HasSubstr("keys were left: q:left")));
+}
+
+// The campaign: every round is a new one. scripts/soak goes on for longer.
+class Campaign : public Faults, public ::testing::WithParamInterface<int> {};
+
+TEST_P(Campaign, LosesNothingAndRepeatsNothing) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{25};
+  std::uint64_t seed = std::random_device()();
+  std::uint64_t faults = 0;
+  do {
+    const Plan plan = Plan::from_seed(seed++);
+    const RoundReport report = run_round(plan);
+    faults += report.tally.total();
+    ASSERT_THAT(report.violations, IsEmpty())
+        << plan.text() << "\nagain: wq-faults --seed " << plan.seed << '\n'
+        << report.history;
+  } while (std::chrono::steady_clock::now() < end);
+  EXPECT_GT(faults, 0U);
+  RecordProperty("faults", static_cast<int>(faults));
+}
+
+INSTANTIATE_TEST_SUITE_P(OfManyRounds, Campaign, ::testing::Range(0, 4));
+
+}  // namespace
+}  // namespace wq::fault

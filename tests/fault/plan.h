@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace wq::fault {
+
+/// What a run is made of. The same seed makes the same plan, and the same decisions of the
+/// injector; when exactly they fall is up to the machine.
+struct Plan {
+  /// How a worker handles items.
+  enum class Worker {
+    processes,  ///< wq-worker, a process per item
+    batches,    ///< a C++ worker with batches of 20
+  };
+
+  std::uint64_t seed = 0;
+  std::vector<std::string> items;
+  std::vector<Worker> workers;
+  std::chrono::milliseconds lease{400};
+  std::chrono::milliseconds faults_apart{20};
+  unsigned faults = 0;
+  bool producer_dies = false;  ///< it may be killed; what follows it pushes with *once*
+  bool full_redis = false;     ///< maxmemory is reached before the workers begin
+  bool python = false;         ///< RedisWQ clients work on the queue as well
+
+  [[nodiscard]] static Plan from_seed(std::uint64_t seed);
+  [[nodiscard]] std::string text() const;
+};
+
+/// What an item tells its handler to do the first time, by the end of its name.
+inline constexpr const char* kKillHandler = ":kill-handler";
+inline constexpr const char* kKillWorker = ":kill-worker";
+inline constexpr const char* kFail = ":fail";
+inline constexpr const char* kOutlastLease = ":outlast-lease";
+
+}  // namespace wq::fault

@@ -1,0 +1,121 @@
+#include "fault/verdict.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <wq/queue.h>
+
+#include "pure/keys.h"
+#include "queue/operations.h"
+#include "script/script.h"
+
+namespace wq::fault {
+namespace {
+
+using internal::Key;
+
+constexpr std::size_t kMostShown = 5;
+
+Counts counts_of(test::RedisClient& redis) {
+  const internal::Keys keys(kQueue);
+  internal::Pipeline call;
+  internal::append_counts(call, keys);
+  return internal::read_counts(
+      internal::run_script(redis.connection(), internal::scripts::counts, call).value());
+}
+
+std::map<std::string, std::vector<std::string>> results_in(test::RedisClient& redis) {
+  const internal::Keys keys(kQueue);
+  std::map<std::string, std::vector<std::string>> found;
+  const internal::Reply reply = redis.call({"XRANGE", keys[Key::results], "-", "+"});
+  const internal::Value entries = reply.value();
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const internal::Value fields = entries[i][1];
+    found[std::string(fields[1].text())].emplace_back(fields[3].text());
+  }
+  return found;
+}
+
+void tell(std::vector<std::string>& violations, const std::string& what,
+          const std::vector<std::string>& items) {
+  if (items.empty()) return;
+  std::string text = fmt::format("{} items {}:", items.size(), what);
+  for (std::size_t i = 0; i < std::min(items.size(), kMostShown); ++i) text += " " + items[i];
+  violations.push_back(text);
+}
+
+void judge_results(test::RedisClient& redis, const Plan& plan,
+                   const std::map<std::string, int>& by_python,
+                   std::vector<std::string>& violations) {
+  auto results = results_in(redis);
+  std::vector<std::string> lost;
+  std::vector<std::string> twice;
+  std::vector<std::string> wrong;
+  std::vector<std::string> strange;
+  for (const std::string& item : plan.items) {
+    const auto found = results.extract(item);
+    if (found.empty()) {
+      if (!by_python.contains(item)) lost.push_back(item);
+      continue;
+    }
+    // In a mix, what a RedisWQ client held may be done again by somebody else.
+    if (found.mapped().size() > 1 && !plan.python) twice.push_back(item);
+    if (found.mapped().front() != "done " + item) wrong.push_back(item);
+  }
+  for (const auto& [item, texts] : results) strange.push_back(item);
+  tell(violations, "without a result", lost);
+  tell(violations, "with several results", twice);
+  tell(violations, "with a wrong result", wrong);
+  tell(violations, "that nobody pushed have results", strange);
+}
+
+void judge_counts(test::RedisClient& redis, const Plan& plan,
+                  std::vector<std::string>& violations) {
+  const Counts counts = counts_of(redis);
+  if (!counts.drained()) violations.emplace_back("the queue is not drained");
+  if (counts.dead != 0) violations.push_back(fmt::format("{} items are dead", counts.dead));
+  if (plan.python) return;
+  if (counts.completed != plan.items.size() || counts.pushed != plan.items.size()) {
+    violations.push_back(fmt::format("{} items: {} counted as pushed, {} as completed",
+                                     plan.items.size(), counts.pushed, counts.completed));
+  }
+}
+
+void judge_keys(test::RedisClient& redis, const Plan& plan, bool producer_died,
+                std::vector<std::string>& violations) {
+  const internal::Keys keys(kQueue);
+  // The reclaimer's office ends by itself after seconds when its holder is killed.
+  std::set<std::string> expected{keys[Key::stats], keys[Key::fence], keys[Key::results],
+                                 keys[Key::seen], keys[Key::reclaimer]};
+  // A RedisWQ client that completes an item knows nothing of what others wrote about it.
+  if (plan.python) expected.insert({keys[Key::attempts], keys[Key::crashes], keys[Key::failures]});
+  std::vector<std::string> left;
+  for (const std::string& key : redis.list({"KEYS", "*"})) {
+    // What a dead producer might have asked for again is kept for a day.
+    const bool of_producer = producer_died && key.starts_with(std::string(kQueue) + ":replay");
+    // The lease that it sets stays when it dies, for as long as it was set.
+    const bool of_python = plan.python && key.starts_with(keys.lease_prefix());
+    if (!expected.contains(key) && !of_producer && !of_python) left.push_back(key);
+  }
+  if (left.empty()) return;
+  std::string text = fmt::format("{} keys were left:", left.size());
+  for (std::size_t i = 0; i < std::min(left.size(), kMostShown); ++i) text += " " + left[i];
+  violations.push_back(text);
+}
+
+}  // namespace
+
+std::vector<std::string> judge_queue(test::RedisClient& redis, const Plan& plan, bool producer_died,
+                                     const std::map<std::string, int>& by_python) {
+  std::vector<std::string> violations;
+  judge_results(redis, plan, by_python, violations);
+  judge_counts(redis, plan, violations);
+  judge_keys(redis, plan, producer_died, violations);
+  return violations;
+}
+
+bool is_drained(test::RedisClient& redis) { return counts_of(redis).drained(); }
+
+}  // namespace wq::fault

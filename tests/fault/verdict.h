@@ -1,0 +1,24 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fault/plan.h"
+#include "support/redis_client.h"
+
+namespace wq::fault {
+
+/// The queue of every round.
+inline constexpr const char* kQueue = "q";
+
+/// What is wrong with what Redis holds after all workers left, one line each. `by_python`: what
+/// RedisWQ clients said they had done, with how often.
+[[nodiscard]] std::vector<std::string> judge_queue(test::RedisClient& redis, const Plan& plan,
+                                                   bool producer_died,
+                                                   const std::map<std::string, int>& by_python);
+
+/// True if the queue is drained now.
+[[nodiscard]] bool is_drained(test::RedisClient& redis);
+
+}  // namespace wq::fault
