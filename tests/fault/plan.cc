@@ -39,7 +39,7 @@ Plan Plan::from_seed(std::uint64_t seed) {
   plan.seed = seed;
   plan.full_redis = dice.percent(10);
   plan.python = !plan.full_redis && dice.percent(10);
-  plan.producer_dies = !plan.full_redis && dice.percent(50);
+  plan.producer_dies = !plan.full_redis && dice.percent(30);
   plan.lease = milliseconds{dice.between(300, 600)};
   plan.faults_apart = milliseconds{dice.between(5, 40)};
   plan.faults = static_cast<unsigned>(dice.between(40, 160));

@@ -34,7 +34,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kSigtermExit = 143;
 constexpr std::size_t kProducer = 0;
-constexpr milliseconds kHold{3'000};
+// Redis may be away for some seconds when faults come one upon another on a slow machine.
+constexpr milliseconds kHold{10'000};
 constexpr milliseconds kLongestRound{120'000};
 constexpr std::size_t kLastWords = 1'500;
 constexpr unsigned kChunks = 12;

@@ -26,7 +26,6 @@ using namespace std::chrono_literals;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::Eq;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
@@ -401,7 +400,6 @@ TEST_F(WorkerTest, APausedQueueIsLeftAloneUntilItIsResumed) {
 TEST_F(WorkerTest, AQueueWhoseDataVanishesIsAnErrorAndNotASuccess) {
   conserves_ = false;
   push({"a"});
-  std::atomic<bool> running{false};
   EXPECT_THROW(work(quick(),
                     [this](const Job&) {
                       redis_.call({"FLUSHALL"});
