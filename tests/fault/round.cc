@@ -36,7 +36,7 @@ constexpr int kSigtermExit = 143;
 constexpr std::size_t kProducer = 0;
 // Redis may be away for some seconds when faults come one upon another on a slow machine.
 constexpr milliseconds kHold{10'000};
-constexpr milliseconds kLongestRound{120'000};
+constexpr milliseconds kLongestRound{240'000};
 constexpr std::size_t kLastWords = 1'500;
 constexpr unsigned kChunks = 12;
 
