@@ -47,6 +47,23 @@ TEST(PatternMatch, TwoStarsAndASlashMayBeNothing) {
   EXPECT_FALSE(matches("d/x**/a", "d/xa"));
 }
 
+TEST(PatternMatch, TriesEachWayToDivideAPathOnce) {
+  std::string many;
+  for (int i = 0; i < 30; ++i) many += "*a**a";
+  EXPECT_FALSE(matches(many + "b", std::string(250, 'a')));
+  EXPECT_TRUE(matches(many, std::string(250, 'a')));
+}
+
+TEST(PatternMatch, GoesBackToTheWildcardThatCanTakeMore) {
+  EXPECT_TRUE(matches("**/a*b/c", "ab/x/axb/c"));
+  EXPECT_TRUE(matches("*a/b", "aa/b"));
+  EXPECT_TRUE(matches("**/b/**/*c", "b/x/b/zc"));
+  EXPECT_FALSE(matches("a/**/b/*c", "a/xb/zc"));
+  EXPECT_FALSE(matches("*a/b", "a/a/b"));
+  EXPECT_TRUE(matches("**/", "a/"));
+  EXPECT_TRUE(matches("***", "a/b"));
+}
+
 TEST(PatternMatch, OtherCharactersStandForThemselves) {
   EXPECT_TRUE(matches("[a]?*", "[a]?b"));
   EXPECT_FALSE(matches("[a]*", "ab"));

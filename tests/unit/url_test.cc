@@ -118,7 +118,8 @@ TEST(RedisUrls, ThatCannotBeReadDoNotShowTheirPassword) {
   for (const char* url :
        {"redis://:se/cret@host", "redis://user:12/cret@host:1", "redis://user:se/cret@host/0",
         "redis://:se%zcret@host", "http://:secret@host", "redis://:secret@host:port",
-        "redis://u:12/3/cret@host", "redis://u:se?cret@host:x"}) {
+        "redis://u:12/3/cret@host", "redis://u:se?cret@host:x", "redis://u:se/cret?db=12@host",
+        "unix://u:se/cret?db=12@/run/s"}) {
     EXPECT_THAT(refusal_of(url),
                 AllOf(Not(""), Not(HasSubstr("cret")), Not(HasSubstr("'se")), Not(HasSubstr("12"))))
         << url;
@@ -128,6 +129,7 @@ TEST(RedisUrls, ThatCannotBeReadDoNotShowTheirPassword) {
 TEST(RedisUrls, WithASlashInThePasswordSayThatItMustBeEncoded) {
   EXPECT_THAT(refusal_of("redis://:se/cret@host"), HasSubstr("%2F"));
   EXPECT_THAT(refusal_of("redis://user:12/cret@host:1"), HasSubstr("%2F"));
+  EXPECT_THAT(refusal_of("redis://user:12/cret?db=1@host:1"), HasSubstr("%2F"));
 }
 
 TEST(Endpoints, AreNamedWithoutThePassword) {

@@ -12,26 +12,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// `name_begins`: the pattern stands at the beginning of a name, where `**/` may be nothing.
-bool match(std::string_view pattern, std::string_view path, bool name_begins) noexcept {
-  while (!pattern.empty() && pattern.front() != '*') {
-    if (path.empty() || path.front() != pattern.front()) return false;
-    name_begins = pattern.front() == '/';
-    pattern.remove_prefix(1);
-    path.remove_prefix(1);
-  }
-  if (pattern.empty()) return path.empty();
+/// A wildcard that was passed: where the pattern goes on, and where the path does if the wildcard
+/// takes no more than it has by now.
+struct Wildcard {
+  std::size_t pattern = std::string_view::npos;
+  std::size_t path = 0;
 
-  const bool across_folders = pattern.starts_with("**");
-  const std::string_view rest = pattern.substr(across_folders ? 2 : 1);
-  if (across_folders && name_begins && rest.starts_with('/') && match(rest.substr(1), path, true)) {
-    return true;
-  }
-  for (std::size_t taken = 0;; ++taken) {
-    if (match(rest, path.substr(taken), false)) return true;
-    if (taken == path.size() || (!across_folders && path[taken] == '/')) return false;
-  }
-}
+  [[nodiscard]] bool passed() const noexcept { return pattern != std::string_view::npos; }
+};
 
 std::string unreadable(const std::string& folder, const std::error_code& error) {
   return "cannot read the folder '" + folder + "': " + error.message();
@@ -43,8 +31,42 @@ bool is_folder_pattern(std::string_view text) noexcept {
   return text.find('*') != std::string_view::npos;
 }
 
+// Every wildcard takes as little as it can. Where the pattern fails, the last `*` takes one more;
+// if a slash is in its way, the last `**` does. Those before them need never be tried again: what
+// they could give up, the later one can take. So a pattern of many stars costs no more than it
+// must.
 bool matches(std::string_view pattern, std::string_view path) noexcept {
-  return match(pattern, path, true);
+  Wildcard star;
+  Wildcard stars;
+  bool whole_names = false;  // the last `**` is a `**/`, which ends where a name begins
+  std::size_t p = 0;
+  std::size_t t = 0;
+  while (p < pattern.size() || t < path.size()) {
+    const std::string_view rest = pattern.substr(p);
+    if (rest.starts_with("**")) {
+      whole_names = rest.starts_with("**/") && (p == 0 || pattern[p - 1] == '/');
+      p += whole_names ? 3 : 2;
+      stars = {p, t};
+      star = {};
+    } else if (rest.starts_with('*')) {
+      star = {++p, t};
+    } else if (!rest.empty() && t < path.size() && rest.front() == path[t]) {
+      ++p;
+      ++t;
+    } else if (star.passed() && star.path < path.size() && path[star.path] != '/') {
+      p = star.pattern;
+      t = ++star.path;
+    } else if (stars.passed() && stars.path < path.size()) {
+      const std::size_t end = whole_names ? path.find('/', stars.path) : stars.path;
+      if (end == std::string_view::npos) return false;
+      p = stars.pattern;
+      t = stars.path = end + 1;
+      star = {};
+    } else {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool leads_to_match(std::string_view pattern, std::string_view folder) noexcept {

@@ -15,6 +15,14 @@ namespace {
       why));
 }
 
+// What is behind the '/' of a password that was not encoded must not be shown as something wrong.
+void refuse_rest_of_login(std::string_view text) {
+  if (text.find('@') == std::string_view::npos) return;
+  refuse(
+      "an '@' stands behind a '/'; a '/' in the user or the password is written as %2F, a '?' as "
+      "%3F");
+}
+
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -68,15 +76,13 @@ void take_query(std::string_view& rest, RedisUrl& url) {
   if (mark == std::string_view::npos) return;
   const std::string_view query = rest.substr(mark + 1);
   rest = rest.substr(0, mark);
+  refuse_rest_of_login(query);
   if (!query.starts_with("db=")) refuse("the only thing that may follow '?' is db=N");
   url.database = parse_database(query.substr(3));
 }
 
 void take_host(std::string_view rest, RedisUrl& url) {
-  // What is behind the '/' of a password must not be shown as a wrong port or database.
-  if (rest.find('@') != std::string_view::npos) {
-    refuse("an '@' stands behind a '/'; a '/' in the user or the password is written as %2F");
-  }
+  refuse_rest_of_login(rest);
   const std::size_t slash = rest.find('/');
   if (slash != std::string_view::npos) {
     const std::string_view path = rest.substr(slash + 1);

@@ -170,7 +170,7 @@ void LeaseStream::read(Request& request) {
 void LeaseStream::read_settlements(Connection& redis, Request& request) {
   for (SettleCall& call : request.calls) {
     if (call.answered) continue;
-    for (const std::size_t i : read_lost(redis.receive().checked().value())) {
+    for (const std::size_t i : read_positions(redis.receive().checked().value(), call.count)) {
       request.answer.settled.at(call.first + i) = request.resent ? Settled::unknown : Settled::lost;
     }
     call.answered = true;
@@ -207,7 +207,9 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
   }
   if (request.resent) {
     pop.ours.assign(items.size(), true);
-    for (const std::size_t i : read_lost(redis.receive().checked().value())) pop.ours.at(i) = false;
+    for (const std::size_t i : read_positions(redis.receive().checked().value(), items.size())) {
+      pop.ours[i] = false;
+    }
   }
   if (pop.popped.troubled) {
     read_failures(redis.receive().checked().value(), items);

@@ -73,6 +73,13 @@ std::uint64_t unsigned_integer(Value value) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer()));
 }
 
+// Of `n` that were drawn, from 1 on.
+std::uint64_t last_fence(Value answer, std::size_t n) {
+  const std::uint64_t last = unsigned_integer(answer);
+  if (last < n) throw ProtocolError(fmt::format("Redis drew the fence {} for {} items", last, n));
+  return last;
+}
+
 Lease make_lease(std::string item, std::uint64_t fence) {
   Lease lease;
   lease.hash = hash_item(item);
@@ -81,11 +88,15 @@ Lease make_lease(std::string item, std::uint64_t fence) {
   return lease;
 }
 
+// So many that one more is still a number.
+constexpr std::uint64_t kMostTries = 1'000'000'000;
+
 template <typename Field>
 void read_tries(Value answer, std::span<Lease> leases, Field field) {
   for (std::size_t i = 0; i < leases.size(); ++i) {
     if (!answer[i].is_nil()) {
-      leases[i].*field = static_cast<std::uint32_t>(unsigned_integer(answer[i]));
+      leases[i].*field =
+          static_cast<std::uint32_t>(std::min(unsigned_integer(answer[i]), kMostTries));
     }
   }
 }
@@ -127,7 +138,7 @@ Popped read_pop(Value answer) {
   if (answer.size() == 0) return popped;
   const Value items = answer[2];
   const std::size_t n = items.size();
-  const std::uint64_t last = unsigned_integer(answer[0]);
+  const std::uint64_t last = last_fence(answer[0], n);
   popped.troubled = answer[1].integer() > 0;
   popped.items.reserve(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -143,7 +154,7 @@ void append_claim(Pipeline& out, const Keys& keys, std::string_view queue_id) {
 
 Popped read_claim(Value answer, std::string item) {
   Popped popped;
-  popped.items.push_back(make_lease(std::move(item), unsigned_integer(answer[0])));
+  popped.items.push_back(make_lease(std::move(item), last_fence(answer[0], 1)));
   popped.troubled = answer[1].integer() > 0;
   return popped;
 }
@@ -184,12 +195,16 @@ void read_crashes(Value answer, std::span<Lease> leases) {
   read_tries(answer, leases, &Lease::crashes);
 }
 
-std::vector<std::size_t> read_lost(Value answer) {
-  std::vector<std::size_t> lost;
+std::vector<std::size_t> read_positions(Value answer, std::size_t n) {
+  std::vector<std::size_t> positions;
   for (std::size_t i = 0; i < answer.size(); ++i) {
-    lost.push_back(static_cast<std::size_t>(unsigned_integer(answer[i])) - 1);
+    const std::uint64_t position = unsigned_integer(answer[i]);
+    if (position == 0 || position > n) {
+      throw ProtocolError(fmt::format("Redis answered for item {} of {}", position, n));
+    }
+    positions.push_back(static_cast<std::size_t>(position) - 1);
   }
-  return lost;
+  return positions;
 }
 
 void append_settle(Pipeline& out, const Keys& keys, std::string_view session,

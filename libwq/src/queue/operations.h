@@ -63,8 +63,10 @@ void append_history(Pipeline& out, const Keys& keys, std::span<const Lease> leas
 void read_failures(Value answer, std::span<Lease> leases);
 void read_crashes(Value answer, std::span<Lease> leases);
 
-/// The answers of settle and renew: the positions of the items that were lost, from 0.
-[[nodiscard]] std::vector<std::size_t> read_lost(Value answer);
+/// The answers of settle and renew name the items that were lost, that of reclaim those of RedisWQ
+/// clients: by their positions, here from 0, among the `n` that were asked about. Throws
+/// `ProtocolError` for a position that is none of theirs.
+[[nodiscard]] std::vector<std::size_t> read_positions(Value answer, std::size_t n);
 void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
                    std::span<const Settlement> settlements, const RetryPolicy& policy);
 

@@ -128,7 +128,8 @@ std::vector<bool> Queue::renew(std::span<const Lease> leases, std::chrono::milli
   return session_->link().run([&](Connection& redis) {
     std::vector<bool> ours(leases.size(), true);
     const internal::Reply reply = internal::run_script(redis, internal::scripts::renew, call);
-    for (const std::size_t i : internal::read_lost(reply.value())) ours.at(i) = false;
+    for (const std::size_t i : internal::read_positions(reply.value(), leases.size()))
+      ours.at(i) = false;
     return ours;
   });
 }

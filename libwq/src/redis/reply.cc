@@ -58,9 +58,10 @@ bool Reply::has_error(std::string_view code) const {
 
 const Reply& Reply::checked() const {
   if (!value().is_error()) return *this;
-  const ReplyError error{std::string(value().text())};
+  const std::string message(value().text());
+  const ReplyError error(message);
   if (std::find(kFinal.begin(), kFinal.end(), error.code()) != kFinal.end()) {
-    throw RefusedError(error.what());
+    throw RefusedError(message);
   }
   throw error;
 }

@@ -84,7 +84,7 @@ bool ElectedReclaimer::extend(Link& link, milliseconds time) const {
     call.word(keys_[Key::reclaimer]);
     call.word(time.count());
     call.word(session_);
-    return read_lost(run_script(redis, scripts::renew, call).value()).empty();
+    return read_positions(run_script(redis, scripts::renew, call).value(), 1).empty();
   });
 }
 

@@ -13,6 +13,8 @@
 namespace wq::internal {
 namespace {
 
+constexpr std::chrono::milliseconds kDeadWorker = std::chrono::minutes{10};
+
 // One command on `key`; at maxmemory the longer way.
 void append_write(Pipeline& out, const Keys& keys, bool past_oom, std::string_view name, Key key,
                   std::initializer_list<std::string_view> words) {
@@ -29,6 +31,17 @@ void append_write(Pipeline& out, const Keys& keys, bool past_oom, std::string_vi
 }
 
 }  // namespace
+
+bool is_alive(std::string_view text, std::int64_t server_ms) {
+  const auto entry = nlohmann::json::parse(text, nullptr, false);
+  if (!entry.is_object() || !entry.contains("seen_ms")) return false;
+  if (!entry["seen_ms"].is_number_integer()) return false;
+  const auto seen_ms = entry["seen_ms"].get<std::int64_t>();
+  if (seen_ms >= server_ms) return true;
+  // The difference of any two numbers, the first of which is the greater, fits without a sign.
+  const auto age_ms = static_cast<std::uint64_t>(server_ms) - static_cast<std::uint64_t>(seen_ms);
+  return age_ms < static_cast<std::uint64_t>(kDeadWorker.count());
+}
 
 Heartbeat::Heartbeat(Link& link, const Keys& keys, std::string session)
     : link_(link), keys_(keys), session_(std::move(session)) {}

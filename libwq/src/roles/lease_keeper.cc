@@ -42,7 +42,8 @@ void LeaseKeeper::renew(TimePoint now) {
     const TimePoint asked_at = BootClock::now();
     std::vector<std::uint64_t> lost;
     const Reply reply = run_script(link_.connection(), scripts::renew, call);
-    for (const std::size_t i : read_lost(reply.value())) lost.push_back(chunk[i].fence);
+    for (const std::size_t i : read_positions(reply.value(), chunk.size()))
+      lost.push_back(chunk[i].fence);
     confirm(chunk, asked_at);
     lose(lost);
   }

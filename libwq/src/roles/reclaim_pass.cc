@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include <wq/error.h>
 
 #include "queue/server_check.h"
+#include "roles/heartbeat.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -27,7 +26,6 @@ constexpr int kPromoteAtOnce = 100;
 constexpr milliseconds kDefaultHold{60'000};
 constexpr milliseconds kSilentSession = std::chrono::hours{24};
 // How long the entry of a worker that is gone is kept for people to see.
-constexpr milliseconds kDeadWorker = std::chrono::minutes{10};
 constexpr milliseconds kWorkersEvery = std::chrono::minutes{1};
 
 std::uint64_t count_of(Value value) {
@@ -162,12 +160,12 @@ void ReclaimPass::reclaim(Connection& redis, const std::vector<std::string>& ite
   const Reply reply = run_script(redis, scripts::reclaim, call);
   report.reclaimed += count_of(reply.value()[0]);
   report.died += count_of(reply.value()[1]);
-  const Value foreign = reply.value()[2];
+  const std::vector<std::size_t> foreign = read_positions(reply.value()[2], items.size());
   overdue_ = overdue_ || (early && foreign.size() < items.size());
   std::uint64_t fresh = 0;
-  for (std::size_t i = 0; i < foreign.size() && foreign_.size() < kRemembered; ++i) {
-    const auto position = static_cast<std::size_t>(foreign[i].integer()) - 1;
-    fresh += foreign_.emplace(text(hash_item(items.at(position)))).second ? 1 : 0;
+  for (const std::size_t i : foreign) {
+    if (foreign_.size() >= kRemembered) break;
+    fresh += foreign_.emplace(text(hash_item(items[i]))).second ? 1 : 0;
   }
   if (fresh > 0) count_foreign(redis, fresh, report);
 }
@@ -262,10 +260,7 @@ void ReclaimPass::sweep_workers(Connection& redis, std::int64_t server_ms) {
   const Reply entries = redis.call(ask);
   Pipeline remove;
   for (std::size_t i = 0; i + 1 < entries.value().size(); i += 2) {
-    const auto entry = nlohmann::json::parse(entries.value()[i + 1].text(), nullptr, false);
-    const bool alive = entry.is_object() && entry.contains("seen_ms") &&
-                       entry["seen_ms"].is_number_integer() &&
-                       server_ms - entry["seen_ms"].get<std::int64_t>() < kDeadWorker.count();
+    const bool alive = is_alive(entries.value()[i + 1].text(), server_ms);
     if (!alive) remove.command({"HDEL", keys_[Key::workers], entries.value()[i].text()});
   }
   if (remove.size() > 0) redis.call(remove);

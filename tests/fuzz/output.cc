@@ -1,0 +1,60 @@
+// What is shown of an item: every byte can be had back from JSON, and a line stays one line.
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "fuzz/fuzz.h"
+#include "pure/printable.h"
+#include "wqctl/text.h"
+
+namespace wq::fuzz {
+namespace {
+
+std::string from_base64(std::string_view text) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  std::uint32_t bits = 0;
+  int have = 0;
+  for (const char c : text.substr(0, text.find('='))) {
+    bits = bits << 6U | static_cast<std::uint32_t>(kDigits.find(c));
+    have += 6;
+    if (have < 8) continue;
+    have -= 8;
+    bytes += static_cast<char>(bits >> static_cast<unsigned>(have) & 0xffU);
+  }
+  return bytes;
+}
+
+std::string value_of(const nlohmann::json& json, const std::string& name) {
+  const bool plain = json.contains(name);
+  require(plain != json.contains(name + "_base64"), "a value is there once");
+  return plain ? json[name].get<std::string>()
+               : from_base64(json[name + "_base64"].get<std::string>());
+}
+
+void look(const std::string& item, const std::string& result) {
+  const std::string line = ctl::result_json({"1-2", item, result, 3});
+  require(line.find('\n') == std::string::npos, "a result is one line");
+  const auto json = nlohmann::json::parse(line);
+  require(value_of(json, "item") == item && value_of(json, "result") == result,
+          "no byte of a result is lost");
+
+  require(is_one_line(internal::printable(item)), "an item in a log is in one line");
+  Counts counts;
+  counts.id = result;
+  const auto status = nlohmann::json::parse(ctl::status_json(item, counts));
+  require(status.at("queue").is_string() && status.at("id").is_string(), "a status is JSON");
+}
+
+}  // namespace
+}  // namespace wq::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  wq::fuzz::Bytes bytes(data, size);
+  const std::string item = bytes.word();
+  wq::fuzz::look(item, std::string(bytes.rest()));
+  wq::fuzz::look(std::string(bytes.rest()), item);
+  return 0;
+}

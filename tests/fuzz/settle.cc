@@ -1,0 +1,153 @@
+// Settlements of any kind and with any bytes: what goes out is what a script is to read.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "fuzz/fuzz.h"
+#include "fuzz/resp.h"
+#include "queue/operations.h"
+
+namespace wq::fuzz {
+namespace {
+
+constexpr std::string_view kSession = "0123456789abcdef";
+constexpr std::size_t kMost = 20;
+// In front of the keys: EVALSHA, the script, the number of keys.
+constexpr std::size_t kHead = 3;
+
+Failure any_failure(Bytes& bytes) {
+  Failure failure;
+  failure.kind = bytes.word();
+  failure.message = bytes.word();
+  failure.stderr_tail = bytes.word();
+  const std::uint8_t known = bytes.byte();
+  if ((known & 1U) != 0) failure.exit_code = static_cast<int>(bytes.byte());
+  if ((known & 2U) != 0) failure.signal = static_cast<int>(bytes.byte());
+  if ((known & 4U) != 0) failure.max_rss_bytes = bytes.number();
+  return failure;
+}
+
+Outcome any_outcome(Bytes& bytes) {
+  switch (bytes.byte() % 6U) {
+    case 0:
+      return Outcome::fail(any_failure(bytes));
+    case 1:
+      return Outcome::fatal(any_failure(bytes));
+    case 2:
+      return Outcome::release();
+    case 3:
+      return Outcome::release(std::chrono::milliseconds{bytes.byte()});
+    case 4: {
+      Outcome outcome = Outcome::complete(bytes.word());
+      outcome.follow_ups = {bytes.word(), bytes.word()};
+      return outcome;
+    }
+    default:
+      return Outcome::complete();
+  }
+}
+
+std::vector<Settlement> any_settlements(Bytes& bytes) {
+  std::vector<Settlement> settlements;
+  while (!bytes.rest().empty() && settlements.size() < kMost) {
+    Settlement next;
+    next.outcome = any_outcome(bytes);
+    next.lease.fence = bytes.byte() + 1U;
+    next.lease.failures = bytes.byte() % 4U;
+    next.lease.item = bytes.word();
+    next.lease.hash = hash_item(next.lease.item);
+    settlements.push_back(std::move(next));
+  }
+  return settlements;
+}
+
+void check_failure(const std::string& operand, const Failure& failure) {
+  const auto json = nlohmann::json::parse("{\"at_ms\":1," + operand);
+  require(json.at("kind").is_string() && json.at("message").is_string(),
+          "a failure says what and why");
+  require(json.contains("exit_code") == failure.exit_code.has_value(), "an exit code is told");
+  require(json.contains("signal") == failure.signal.has_value(), "a signal is told");
+  require(json.contains("stderr_tail") == !failure.stderr_tail.empty(), "stderr is told");
+}
+
+/// The verbs of one settlement, each the name and two operands.
+using Verbs = std::vector<std::array<std::string, 3>>;
+
+void check_verbs(const Settlement& settlement, const Verbs& verbs, const RetryPolicy& policy) {
+  const Outcome& outcome = settlement.outcome;
+  if (outcome.kind == Outcome::Kind::complete) {
+    const std::size_t results = outcome.result ? 1 : 0;
+    require(verbs.size() == results + outcome.follow_ups.size(), "a completion tells all it has");
+    if (outcome.result)
+      require(verbs[0][0] == "result" && verbs[0][1] == *outcome.result, "result");
+    for (std::size_t i = 0; i < outcome.follow_ups.size(); ++i) {
+      require(verbs[results + i][0] == "push" && verbs[results + i][1] == outcome.follow_ups[i],
+              "follow-ups are pushed as they are");
+    }
+    return;
+  }
+  require(verbs.size() == 1, "anything else is one verb");
+  const auto& [name, operand, delay_ms] = verbs[0];
+  if (outcome.kind == Outcome::Kind::release) {
+    require(name == "release" && std::stoll(delay_ms) >= 0, "a release waits for a time");
+    return;
+  }
+  const bool last = settlement.lease.failures + 1 >= policy.max_attempts;
+  const bool fatal = outcome.kind == Outcome::Kind::fatal;
+  require(name == (fatal ? "dead" : last ? "died" : "fail"), "the last failure is a death");
+  if (name == "fail") {
+    require(std::stoll(delay_ms) >= 0 && std::stoll(delay_ms) <= policy.backoff_max.count(),
+            "a backoff is in its range");
+  }
+  check_failure(operand, outcome.failure);
+}
+
+void look(const std::vector<Settlement>& settlements) {
+  const internal::Keys keys("q");
+  const RetryPolicy policy;
+  internal::Pipeline pipeline;
+  internal::append_settle(pipeline, keys, kSession, settlements, policy);
+  require(pipeline.size() == 1, "a batch is one command");
+  std::string_view bytes = pipeline.bytes();
+  const auto call = read_reply(bytes);
+  if (!call) return;  // some word looks like a huge one
+  require(bytes.empty(), "the command ends where it says");
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < call->value().size(); ++i) {
+    words.emplace_back(call->value()[i].text());
+  }
+
+  const std::size_t n = settlements.size();
+  const std::size_t keys_end = kHead + std::stoul(words.at(2));
+  const std::size_t verbs_begin = keys_end + 1 + 2 * n;
+  require(words.size() >= verbs_begin && (words.size() - verbs_begin) % 4 == 0,
+          "verbs are four words each");
+  std::vector<Verbs> verbs(n);
+  for (std::size_t i = verbs_begin; i < words.size(); i += 4) {
+    verbs.at(std::stoul(words[i]) - 1).push_back({words[i + 1], words[i + 2], words[i + 3]});
+  }
+  std::uint64_t lowest = settlements[0].lease.fence;
+  for (std::size_t i = 0; i < n; ++i) {
+    const Lease& lease = settlements[i].lease;
+    lowest = std::min(lowest, lease.fence);
+    require(words[keys_end - n + i] == keys.lease(lease.hash), "each lease is named");
+    require(words[keys_end + 1 + i] == lease.item, "each item is named as it is");
+    require(words[keys_end + 1 + n + i] == internal::holder(kSession, lease.fence),
+            "each holder is named");
+    check_verbs(settlements[i], verbs[i], policy);
+  }
+  require(words[keys_end] == std::to_string(lowest), "the lowest fence stands in front");
+}
+
+}  // namespace
+}  // namespace wq::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  wq::fuzz::Bytes bytes(data, size);
+  const auto settlements = wq::fuzz::any_settlements(bytes);
+  if (!settlements.empty()) wq::fuzz::look(settlements);
+  return 0;
+}
