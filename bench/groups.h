@@ -1,0 +1,25 @@
+#pragma once
+
+#include <vector>
+
+#include "bench/bench.h"
+#include "bench/result.h"
+
+namespace wq::bench {
+
+// The groups of measurements, each in a source of its own. Each checks what it did, and throws
+// `WrongResult` if an item is missing or was worked on twice.
+
+[[nodiscard]] std::vector<Result> measure_push(Bench& bench);
+[[nodiscard]] std::vector<Result> measure_drain(Bench& bench);
+[[nodiscard]] std::vector<Result> measure_one_by_one(Bench& bench);
+/// What is queued, stuck, and working besides.
+[[nodiscard]] std::vector<Result> measure_scaling(Bench& bench);
+/// What is in flight, and in which order it ends.
+[[nodiscard]] std::vector<Result> measure_settle_order(Bench& bench);
+[[nodiscard]] std::vector<Result> measure_resident_memory(Bench& bench);
+[[nodiscard]] std::vector<Result> measure_redis_memory(Bench& bench);
+[[nodiscard]] std::vector<Result> measure_processes(Bench& bench);
+[[nodiscard]] std::vector<Result> measure_start_up(Bench& bench);
+
+}  // namespace wq::bench
