@@ -15,6 +15,10 @@ local processing, stats, fence, attempts, crashes, failures = unpack(KEYS, 1, 6)
 local results, ready, delayed, dead = unpack(KEYS, 7, 10)
 local FIXED = 10
 local n = #KEYS - FIXED
+-- Fewer than MANY are looked for one by one. For each of more we pass over NEAR others to find where
+-- they stand together and move those aside or, failing that, read FAR entries.
+local MANY, NEAR, FAR = 8, 16, 128
+local CHUNK = 1000  -- unpack() has its limits
 local more, NOTHING = {}, {}
 for a = 2 * n + 2, #ARGV, 4 do
   local i = tonumber(ARGV[a])
@@ -24,7 +28,7 @@ end
 
 -- Everything is read first: a key of another type in the way must stop us before the first write.
 local length = call('LLEN', processing)
-local since = (tonumber(call('GET', fence)) or 0) - ARGV[1]
+local since = math.max(0, (tonumber(call('GET', fence)) or 0) - ARGV[1])
 call('HEXISTS', stats, 'id')
 local troubled = call('EXISTS', attempts, crashes, failures) > 0
 local now
@@ -98,33 +102,80 @@ if #ours == n and call('DEL', unpack(KEYS, FIXED + 1)) < n or #ours < n then
   ours = once
 end
 
--- Items arrive on the left, so those that end in the order in which they were leased stand together
--- at the right end and leave in one piece. What does not is put back.
-local first = 1
-if #ours == n and call('LINDEX', processing, -1) == ARGV[2] then
-  local tail = call('RPOP', processing, n)
-  while tail[first] == ARGV[1 + first] and first <= n do
-    accepted[first] = detailed
-    first = first + 1
+-- Items arrive on the left, at the new end. Those that end in the order in which they were leased
+-- stand together at the old end.
+local function stand_at_the_old_end()
+  if #ours < n or call('LINDEX', processing, -1) ~= ARGV[2] then return false end
+  local tail = call('LRANGE', processing, -n, -1)
+  for i = 1, n do
+    if tail[n + 1 - i] ~= ARGV[1 + i] then return false end
   end
-  if first <= #tail then
-    local back = {}
-    for i = #tail, first, -1 do back[#back + 1] = tail[i] end
-    call('RPUSH', processing, unpack(back))
-  end
+  return true
 end
--- The rest one by one, from the end that is nearer: at most `since` entries lie in front of the
+
+-- Others are looked for from the end that is nearer: at most `since` entries were leased after the
 -- oldest of ours.
-local last, step, side = #ours, 1, -1
-if 2 * since < length then
-  first, last, step, side = last, first, -1, 1
+local side = 2 * since < length and 1 or -1
+local wanted, missing = {}, #ours
+
+-- How far from that end the item stands; 0 when it is not near.
+local function depth_of(item)
+  local at = call('LPOS', processing, item, 'RANK', side, 'MAXLEN', NEAR * n)
+  return at and (side == 1 and at + 1 or length - at) or 0
 end
-for k = first, last, step do
-  local i = ours[k]
-  if call('LREM', processing, side, ARGV[1 + i]) == 1 then
-    accepted[i] = detailed
-  else
-    lost[#lost + 1] = i
+
+-- Takes what is wanted out of the so many entries at that end.
+local function take(depth)
+  local from, to = 0, depth - 1
+  if side == -1 then from, to = -depth, -1 end
+  local window = call('LRANGE', processing, from, to)
+  local before = side == 1 and -1 or -1 - #window
+  local places, others = {}, {}
+  for k = #window, 1, -1 do
+    local item = window[k]
+    local i = wanted[item]
+    if i then
+      wanted[item] = nil
+      accepted[i] = detailed
+      places[#places + 1] = before + k
+    else
+      others[#others + 1] = item
+    end
+  end
+  missing = missing - #places
+  if #others <= NEAR * #places then
+    -- The others go to the new end, where they are in nobody's way.
+    call('LTRIM', processing, side == 1 and depth or 0, side == 1 and -1 or -depth - 1)
+    for first = 1, #others, CHUNK do
+      call('LPUSH', processing, unpack(others, first, math.min(first + CHUNK - 1, #others)))
+    end
+  elseif #places > 0 then
+    -- All become equal to the one nearest to the right, and so many of that one are removed.
+    local item = window[places[1] - before]
+    for k = 2, #places do call('LSET', processing, places[k], item) end
+    call('LREM', processing, side * #places, item)
+  end
+end
+
+if stand_at_the_old_end() then
+  call('LTRIM', processing, 0, -n - 1)
+  for i = 1, n do accepted[i] = detailed end
+else
+  for _, i in ipairs(ours) do wanted[ARGV[1 + i]] = i end
+  if missing >= MANY then
+    local depth = math.max(depth_of(ARGV[1 + ours[1]]), depth_of(ARGV[1 + ours[#ours]]))
+    if depth > 0 then take(depth) end
+  end
+  if missing >= MANY then
+    local depth = side == 1 and since + NEAR * n or length
+    if depth <= FAR * missing then take(depth) end
+  end
+  for item, i in pairs(wanted) do
+    if call('LREM', processing, side, item) == 1 then
+      accepted[i] = detailed
+    else
+      lost[#lost + 1] = i
+    end
   end
 end
 

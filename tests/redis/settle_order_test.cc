@@ -31,6 +31,11 @@ class SettleOrder : public QueueTest {
     return queue_.lease(n, 1min);
   }
 
+  static std::vector<Lease> part(const std::vector<Lease>& leases, std::ptrdiff_t begin,
+                                 std::ptrdiff_t end) {
+    return {leases.begin() + begin, leases.begin() + end};
+  }
+
   Queue queue_ = open_queue();
   std::mt19937 random_{20'260'801};
 };
@@ -48,7 +53,7 @@ TEST_F(SettleOrder, TheNewestLeave) {
   EXPECT_THAT(all(Key::processing), ElementsAre("i3", "i2", "i1", "i0"));
 }
 
-TEST_F(SettleOrder, WhatWasTakenOffTheEndButIsNotMeantIsPutBackInPlace) {
+TEST_F(SettleOrder, WhatIsNotMeantStaysInPlace) {
   auto leases = leased(6);
   EXPECT_THAT(queue_.settle(all_completed({leases[0], leases[3], leases[5]})),
               Each(Settled::accepted));
@@ -90,6 +95,87 @@ TEST_F(SettleOrder, MoreSettlementsThanItemsInProcessing) {
   EXPECT_THAT(queue_.settle(all_completed(leases)),
               ElementsAre(Settled::accepted, Settled::accepted, Settled::lost, Settled::accepted));
   EXPECT_THAT(all(Key::processing), IsEmpty());
+}
+
+TEST_F(SettleOrder, OthersAtTheOldEndAreMovedToTheNewEndInTheirOrder) {
+  auto leases = leased(40);
+  EXPECT_THAT(queue_.settle(all_completed(part(leases, 10, 30))), Each(Settled::accepted));
+  std::vector<std::string> left = items_of(part(leases, 30, 40));
+  const auto moved = items_of(part(leases, 0, 10));
+  left.insert(left.begin(), moved.begin(), moved.end());
+  std::reverse(left.begin(), left.begin() + 10);
+  std::reverse(left.begin() + 10, left.end());
+  EXPECT_EQ(all(Key::processing), left);
+  EXPECT_THAT(queue_.settle(all_completed(part(leases, 0, 10))), Each(Settled::accepted));
+  EXPECT_THAT(all(Key::processing), SizeIs(10));
+}
+
+TEST_F(SettleOrder, OthersAtTheNewEndStayThereInTheirOrder) {
+  auto leases = leased(400);
+  EXPECT_THAT(queue_.settle(all_completed(part(leases, 370, 390))), Each(Settled::accepted));
+  std::vector<std::string> left = items_of(part(leases, 0, 370));
+  const auto newer = items_of(part(leases, 390, 400));
+  left.insert(left.end(), newer.begin(), newer.end());
+  std::reverse(left.begin(), left.end());
+  EXPECT_EQ(all(Key::processing), left);
+}
+
+// One in a hundred: too far apart to move the others, near enough to read them.
+TEST_F(SettleOrder, ItemsInTheMidstOfMany) {
+  auto leases = leased(1'000);
+  std::vector<Lease> some;
+  std::vector<std::string> left;
+  for (std::size_t i = 0; i < leases.size(); ++i) {
+    if (i % 100 == 50) {
+      some.push_back(leases[i]);
+    } else {
+      left.push_back(leases[i].item);
+    }
+  }
+  std::shuffle(some.begin(), some.end(), random_);
+  EXPECT_THAT(queue_.settle(all_completed(some)), Each(Settled::accepted));
+  std::reverse(left.begin(), left.end());
+  EXPECT_EQ(all(Key::processing), left);
+  EXPECT_THAT(queue_.settle(all_completed(some)), Each(Settled::lost));
+}
+
+TEST_F(SettleOrder, ItemsInTheMidstOfSoManyThatNobodyReadsThem) {
+  auto leases = leased(1'000);
+  push(numbered("j", 1'000));
+  const auto later = queue_.lease(1'000, 1min);
+  leases.insert(leases.end(), later.begin(), later.end());
+  std::vector<Lease> some;
+  for (std::size_t i = 600; i < 1'400; i += 100) some.push_back(leases[i]);
+  std::shuffle(some.begin(), some.end(), random_);
+  EXPECT_THAT(queue_.settle(all_completed(some)), Each(Settled::accepted));
+  EXPECT_THAT(all(Key::processing), SizeIs(1'992));
+  EXPECT_THAT(queue_.settle(all_completed(some)), Each(Settled::lost));
+}
+
+TEST_F(SettleOrder, EqualItemsOfOthersInTheMidstStay) {
+  auto leases = leased(1'000);
+  std::vector<Lease> some;
+  std::vector<std::string> left;
+  for (std::size_t i = 0; i < leases.size(); ++i) {
+    if (i % 100 == 50) {
+      some.push_back(leases[i]);
+      left.push_back(leases[i].item);  // the copy below
+      redis_.call({"RPUSH", key(Key::processing), leases[i].item});
+      ++foreign_pushes_;
+    } else {
+      left.push_back(leases[i].item);
+    }
+  }
+  EXPECT_THAT(queue_.settle(all_completed(some)), Each(Settled::accepted));
+  EXPECT_THAT(all(Key::processing), UnorderedElementsAreArray(left));
+}
+
+TEST_F(SettleOrder, AFenceThatWentBackTakesNothingOfOthers) {
+  auto leases = leased(400);
+  redis_.call({"SET", key(Key::fence), "1"});
+  EXPECT_THAT(queue_.settle(all_completed(part(leases, 100, 200))), Each(Settled::accepted));
+  EXPECT_THAT(all(Key::processing), SizeIs(300));
+  EXPECT_THAT(queue_.settle(all_completed(part(leases, 100, 200))), Each(Settled::lost));
 }
 
 TEST_F(SettleOrder, AnyOrderAndAnyMixtureOfOutcomes) {
