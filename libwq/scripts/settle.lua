@@ -130,7 +130,7 @@ local function take(depth)
   if side == -1 then from, to = -depth, -1 end
   local window = call('LRANGE', processing, from, to)
   local before = side == 1 and -1 or -1 - #window
-  local places, others = {}, {}
+  local places, ours_at = {}, {}
   for k = #window, 1, -1 do
     local item = window[k]
     local i = wanted[item]
@@ -138,13 +138,16 @@ local function take(depth)
       wanted[item] = nil
       accepted[i] = detailed
       places[#places + 1] = before + k
-    else
-      others[#others + 1] = item
+      ours_at[k] = true
     end
   end
   missing = missing - #places
-  if #others <= NEAR * #places then
+  if #window <= (NEAR + 1) * #places then
     -- The others go to the new end, where they are in nobody's way.
+    local others = {}
+    for k = #window, 1, -1 do
+      if not ours_at[k] then others[#others + 1] = window[k] end
+    end
     call('LTRIM', processing, side == 1 and depth or 0, side == 1 and -1 or -depth - 1)
     for first = 1, #others, CHUNK do
       call('LPUSH', processing, unpack(others, first, math.min(first + CHUNK - 1, #others)))
