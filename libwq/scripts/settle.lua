@@ -171,7 +171,7 @@ else
   end
   if missing >= MANY then
     local depth = side == 1 and since + NEAR * n or length
-    if depth <= FAR * missing then take(depth) end
+    if 0 < depth and depth <= FAR * missing then take(depth) end
   end
   for item, i in pairs(wanted) do
     if call('LREM', processing, side, item) == 1 then

@@ -170,6 +170,14 @@ TEST_F(SettleOrder, EqualItemsOfOthersInTheMidstStay) {
   EXPECT_THAT(all(Key::processing), UnorderedElementsAreArray(left));
 }
 
+TEST_F(SettleOrder, ManyLeasesOfItemsThatAreGone) {
+  const auto leases = leased(20);
+  redis_.call({"RENAME", key(Key::processing), key(Key::ready)});
+  EXPECT_THAT(queue_.settle(all_completed(leases)), Each(Settled::lost));
+  EXPECT_THAT(redis_.list({"KEYS", "q:leased_by_session:*"}), IsEmpty());
+  EXPECT_THAT(all(Key::ready), SizeIs(20));
+}
+
 TEST_F(SettleOrder, AFenceThatWentBackTakesNothingOfOthers) {
   auto leases = leased(400);
   redis_.call({"SET", key(Key::fence), "1"});
