@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/reclaimer.h>
+
+#include "model/random/queue_model.h"
+
+namespace wq::test::random {
+
+/// What docs/protocol.md says of a reclaimer and what it remembers from pass to pass.
+class PassModel {
+ public:
+  PassModel(QueueModel& queue, ReclaimerOptions options)
+      : queue_(queue), options_(std::move(options)) {}
+
+  /// The connection was replaced: what was seen on the old one does not count.
+  void forget_connection() { connected_ = false; }
+
+  /// One pass. `now` is the reclaimer's own clock.
+  ReclaimReport run(TimePoint now);
+
+ private:
+  struct Orphan {
+    TimePoint first_seen;
+    int passes = 0;
+    std::uint64_t last_pass = 0;
+  };
+  struct Hold {
+    std::string expiry;
+    TimePoint first_seen;
+    std::int64_t length_ms = 0;
+    bool still_there = false;
+  };
+
+  void scan(TimePoint now, ReclaimReport& report);
+  void look_at(const std::vector<std::string>& items, TimePoint now, ReclaimReport& report);
+  bool is_orphan(const std::string& item, TimePoint now);
+  void sweep(TimePoint now, ReclaimReport& report);
+  void watch_holds(const std::vector<std::string>& expired, TimePoint now);
+  void sweep_workers();
+
+  QueueModel& queue_;
+  const ReclaimerOptions options_;
+  bool connected_ = false;
+  TimePoint connected_at_;
+  std::uint64_t passes_ = 0;
+  std::map<std::string, Orphan> orphans_;  // by item
+  std::map<std::string, Hold> holds_;      // by session
+  std::vector<std::string> to_drop_;       // session, expiry, ...
+  std::set<std::string> foreign_;          // items whose foreign lease was counted
+  std::int64_t workers_swept_ms_ = 0;
+};
+
+}  // namespace wq::test::random

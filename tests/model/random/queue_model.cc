@@ -1,0 +1,308 @@
+#include "model/random/queue_model.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "queue/operations.h"
+
+namespace wq::test::random {
+namespace {
+
+// Of a failure, as it stands in Redis behind the time.
+std::string json_of(const Failure& failure) {
+  nlohmann::json json = {{"kind", failure.kind}, {"message", failure.message}};
+  if (failure.exit_code) json["exit_code"] = *failure.exit_code;
+  if (failure.signal) json["signal"] = *failure.signal;
+  if (failure.max_rss_bytes) json["max_rss_bytes"] = *failure.max_rss_bytes;
+  if (!failure.worker.empty()) json["worker"] = failure.worker;
+  if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
+  return json.dump().substr(1);
+}
+
+std::vector<std::string> sorted(std::vector<std::string> items) {
+  std::sort(items.begin(), items.end());
+  return items;
+}
+
+template <typename Range>
+std::vector<std::string> strings(const Range& range) {
+  return {range.begin(), range.end()};
+}
+
+[[noreturn]] void refuse_order(std::string_view where) {
+  throw std::runtime_error(
+      fmt::format("{}: Redis holds what no order of the call can leave", where));
+}
+
+}  // namespace
+
+std::string hash_of(std::string_view item) { return std::string(text(hash_item(item))); }
+
+std::string raw_hash(std::string_view item) {
+  const std::string hash = hash_of(item);
+  std::string bytes;
+  for (std::size_t i = 0; i < hash.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(hash.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
+const QueueModel::LeaseKey* QueueModel::lease(std::string_view item) const {
+  const auto found = leases_.find(hash_of(item));
+  if (found == leases_.end()) return nullptr;
+  const std::int64_t expires_ms = found->second.expires_ms;
+  // Redis removes a key when its time is past, not when it has come.
+  return expires_ms >= 0 && expires_ms < now_ms() ? nullptr : &found->second;
+}
+
+std::optional<std::int64_t> QueueModel::lease_left_ms(std::string_view item) const {
+  const LeaseKey* const found = lease(item);
+  if (found == nullptr) return std::nullopt;
+  return found->expires_ms < 0 ? -1 : found->expires_ms - now_ms();
+}
+
+std::string QueueModel::attach() {
+  fence_ = std::max(fence_.value_or(0), static_cast<std::uint64_t>(now_us));
+  return std::to_string(*fence_);
+}
+
+std::uint64_t QueueModel::draw_fences(std::size_t n) {
+  fence_ = fence_.value_or(0) + n;
+  stats_["leased"] += static_cast<std::int64_t>(n);
+  return *fence_;
+}
+
+QueueModel::Popped QueueModel::pop(std::size_t n, std::string_view queue_id) {
+  Popped popped;
+  if (paused_ || ready_.empty()) return popped;
+  for (std::size_t i = 0; i < n && !ready_.empty(); ++i) popped.items.push_back(*move_one());
+  popped.last_fence = draw_fences(popped.items.size());
+  popped.troubled = troubled();
+  if (!begun()) id_ = queue_id;
+  return popped;
+}
+
+std::optional<std::string> QueueModel::move_one() {
+  if (ready_.empty()) return std::nullopt;
+  std::string item = std::move(ready_.back());
+  ready_.pop_back();
+  processing_.push_front(item);
+  return item;
+}
+
+QueueModel::Popped QueueModel::claim(std::string_view queue_id) {
+  Popped popped;
+  popped.last_fence = draw_fences(1);
+  popped.troubled = troubled();
+  if (!begun()) id_ = queue_id;
+  return popped;
+}
+
+bool QueueModel::set_lease(std::string_view item, std::string_view holder,
+                           std::chrono::milliseconds ttl) {
+  if (lease(item) != nullptr) return false;
+  const std::int64_t expires_ms = now_ms() + (ttl + internal::kLeaseTail).count();
+  leases_.insert_or_assign(hash_of(item), LeaseKey{std::string(holder), expires_ms});
+  return true;
+}
+
+std::pair<std::uint32_t, std::uint32_t> QueueModel::history(std::string_view item) const {
+  const std::string hash = hash_of(item);
+  const auto count = [&hash](const std::map<std::string, std::int64_t>& counts) {
+    const auto found = counts.find(hash);
+    return found == counts.end() ? 0U : static_cast<std::uint32_t>(found->second);
+  };
+  return {count(attempts_), count(crashes_)};
+}
+
+std::vector<bool> QueueModel::renew(std::span<const Lease> leases, std::string_view session,
+                                    std::chrono::milliseconds ttl) {
+  std::vector<bool> renewed;
+  for (const Lease& each : leases) {
+    const LeaseKey* const found = lease(each.item);
+    const bool ours = found != nullptr && found->holder == internal::holder(session, each.fence);
+    if (ours) {
+      leases_.at(hash_of(each.item)).expires_ms = now_ms() + (ttl + internal::kLeaseTail).count();
+    }
+    renewed.push_back(ours);
+  }
+  return renewed;
+}
+
+bool QueueModel::remove_rightmost(const std::string& item) {
+  const auto found = std::find(processing_.rbegin(), processing_.rend(), item);
+  if (found == processing_.rend()) return false;
+  processing_.erase(std::next(found).base());
+  return true;
+}
+
+void QueueModel::add_to_set(Set& set, const std::string& item, std::int64_t score) {
+  if (!set.insert_or_assign(item, score).second) ++stats_["merged"];
+}
+
+std::vector<bool> QueueModel::settle(std::span<const Settled> settlements, std::string_view session,
+                                     const RetryPolicy& policy) {
+  unsure_ = {};
+  // First of all the leases: what is not ours is lost, and so is a second mention of the same item.
+  std::vector<bool> accepted;
+  for (const Settled& each : settlements) {
+    const Lease& mine = each.settlement->lease;
+    const LeaseKey* const found = lease(mine.item);
+    const bool ours = found != nullptr && found->holder == internal::holder(session, mine.fence);
+    if (ours) leases_.erase(hash_of(mine.item));
+    accepted.push_back(ours);
+  }
+  for (std::size_t i = 0; i < settlements.size(); ++i) {
+    accepted[i] = accepted[i] && remove_rightmost(settlements[i].settlement->lease.item);
+  }
+  unsure_.processing = processing_.size() > 1;
+  for (std::size_t i = 0; i < settlements.size(); ++i) {
+    if (accepted[i]) apply(settlements[i], policy);
+  }
+  unsure_.ready = unsure_.added_left > 1 || unsure_.added_right > 1;
+  unsure_.results = unsure_.added_results > 1;
+  return accepted;
+}
+
+void QueueModel::apply(const Settled& settled, const RetryPolicy& policy) {
+  const Settlement& settlement = *settled.settlement;
+  const Outcome& outcome = settlement.outcome;
+  const std::string& item = settlement.lease.item;
+  const std::string hash = hash_of(item);
+  bool dies = false;
+  switch (outcome.kind) {
+    case Outcome::Kind::complete:
+      complete(settlement);
+      return;
+    case Outcome::Kind::release:
+      ++stats_["released"];
+      break;
+    case Outcome::Kind::fatal:
+      note_failure(hash, json_of(outcome.failure));
+      dies = true;
+      break;
+    case Outcome::Kind::fail:
+      note_failure(hash, json_of(outcome.failure));
+      ++attempts_[hash];
+      ++stats_["failed"];
+      dies = settlement.lease.failures + 1 >= policy.max_attempts;
+      break;
+  }
+  if (dies) {
+    add_to_set(dead_, item, now_ms());
+    ++stats_["dead"];
+  } else if (settled.delay.count() == 0) {
+    ready_.push_back(item);
+    ++unsure_.added_right;
+  } else {
+    add_to_set(delayed_, item, now_ms() + settled.delay.count());
+  }
+}
+
+void QueueModel::complete(const Settlement& settlement) {
+  const std::string hash = hash_of(settlement.lease.item);
+  const Outcome& outcome = settlement.outcome;
+  if (outcome.result) {
+    add_result({settlement.lease.item, *outcome.result, std::to_string(settlement.lease.fence)});
+  }
+  for (const std::string& item : outcome.follow_ups) {
+    ready_.push_front(item);
+    ++stats_["pushed"];
+    ++unsure_.added_left;
+  }
+  ++stats_["completed"];
+  attempts_.erase(hash);
+  crashes_.erase(hash);
+  failures_.erase(hash);
+}
+
+void QueueModel::note_failure(const std::string& hash, std::string_view json_without_brace) {
+  failures_[hash] = fmt::format("{{\"at_ms\":{},{}", now_ms(), json_without_brace);
+}
+
+void QueueModel::add_result(Entry entry) {
+  ++unsure_.added_results;
+  if (now_ms() > last_result_ms_) {
+    last_result_ms_ = now_ms();
+    last_result_number_ = 0;
+  } else {
+    ++last_result_number_;  // Redis does not let the numbers of a stream go back
+  }
+  results_.push_back(
+      {fmt::format("{}-{}", last_result_ms_, last_result_number_), std::move(entry)});
+}
+
+// Which items remain is promised, and how often each; their order is not.
+void QueueModel::adopt_processing(std::vector<std::string> items) {
+  if (sorted(items) != sorted(strings(processing_))) refuse_order("processing");
+  processing_.assign(items.begin(), items.end());
+}
+
+void QueueModel::adopt_ready(std::vector<std::string> items) {
+  const std::vector<std::string> ours = strings(ready_);
+  if (items.size() != ours.size()) refuse_order("ready");
+  const auto left = static_cast<std::ptrdiff_t>(unsure_.added_left);
+  const auto right = static_cast<std::ptrdiff_t>(unsure_.added_right);
+  const auto same = [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    return sorted({items.begin() + begin, items.begin() + end}) ==
+           sorted({ours.begin() + begin, ours.begin() + end});
+  };
+  const auto size = static_cast<std::ptrdiff_t>(ours.size());
+  const bool middle = std::equal(ours.begin() + left, ours.end() - right, items.begin() + left);
+  if (!same(0, left) || !middle || !same(size - right, size)) refuse_order("ready");
+  ready_.assign(items.begin(), items.end());
+}
+
+void QueueModel::adopt_results(std::vector<Entry> last) {
+  std::vector<Entry> ours;
+  const auto begin = results_.end() - static_cast<std::ptrdiff_t>(last.size());
+  for (auto each = begin; each != results_.end(); ++each) ours.push_back(each->entry);
+  std::vector<Entry> theirs = last;
+  std::sort(ours.begin(), ours.end());
+  std::sort(theirs.begin(), theirs.end());
+  if (ours != theirs) refuse_order("results");
+  for (std::size_t i = 0; i < last.size(); ++i) {
+    begin[static_cast<std::ptrdiff_t>(i)].entry = std::move(last[i]);
+  }
+}
+
+void QueueModel::push_past_us(const std::string& item, bool on_the_left) {
+  ++foreign_pushes_;
+  on_the_left ? ready_.push_front(item) : ready_.push_back(item);
+}
+
+void QueueModel::remove_from_processing(const std::string& item) {
+  settled_elsewhere_ += static_cast<std::int64_t>(std::erase(processing_, item));
+}
+
+void QueueModel::drop_processing() {
+  settled_elsewhere_ += static_cast<std::int64_t>(processing_.size());
+  processing_.clear();
+}
+
+void QueueModel::drop_lease(std::string_view item) { leases_.erase(hash_of(item)); }
+
+void QueueModel::set_foreign_lease(std::string_view item, std::string_view holder,
+                                   std::int64_t ttl_ms) {
+  leases_.insert_or_assign(hash_of(item), LeaseKey{std::string(holder), now_ms() + ttl_ms});
+}
+
+void QueueModel::set_expiry(std::string_view item, std::optional<std::int64_t> ttl_ms) {
+  if (lease(item) == nullptr) return;
+  leases_.at(hash_of(item)).expires_ms = ttl_ms ? now_ms() + *ttl_ms : -1;
+}
+
+bool QueueModel::retry_dead(const std::string& item) {
+  if (dead_.erase(item) == 0) return false;
+  ready_.push_back(item);
+  return true;
+}
+
+void QueueModel::set_worker(const std::string& session, const std::string& entry) {
+  workers_[session] = entry;
+}
+
+}  // namespace wq::test::random

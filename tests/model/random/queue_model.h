@@ -1,0 +1,220 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <wq/lease.h>
+#include <wq/queue.h>
+
+#include "model/random/frozen_redis.h"
+#include "pure/keys.h"
+
+namespace wq::test::random {
+
+/// What docs/protocol.md says of a queue, in memory: each operation with its answer, and all that
+/// Redis must hold afterwards. `now_us` is the server's clock. Not written from the scripts.
+class QueueModel {
+ public:
+  explicit QueueModel(const internal::Keys& keys) : keys_(keys) {}
+  std::int64_t now_us = 0;
+  [[nodiscard]] std::int64_t now_ms() const { return now_us / 1'000; }
+
+  // -- Workers
+
+  std::string attach();
+
+  struct Popped {
+    std::vector<std::string> items;
+    std::uint64_t last_fence = 0;
+    bool troubled = false;
+  };
+  Popped pop(std::size_t n, std::string_view queue_id);
+  /// What RPOPLPUSH does; nothing if nothing is ready.
+  std::optional<std::string> move_one();
+  Popped claim(std::string_view queue_id);
+  /// True for OK.
+  bool set_lease(std::string_view item, std::string_view holder, std::chrono::milliseconds ttl);
+  /// Failures and crashes.
+  [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> history(std::string_view item) const;
+  /// True for those that were renewed.
+  std::vector<bool> renew(std::span<const Lease> leases, std::string_view session,
+                          std::chrono::milliseconds ttl);
+
+  /// One settlement and, as jitter decides them, the delay of what waits.
+  struct Settled {
+    const Settlement* settlement = nullptr;
+    std::chrono::milliseconds delay{0};
+  };
+  /// True for those that were accepted. Where several ways are right (how `processing` is ordered
+  /// afterwards, and the order among the items of one call), `adopt` must be told what Redis chose.
+  std::vector<bool> settle(std::span<const Settled> settlements, std::string_view session,
+                           const RetryPolicy& policy);
+
+  /// What may stand in another order than here. `adopt` throws `std::runtime_error` if it is more
+  /// than the order in which Redis differs, or if the order is none that is right.
+  struct Unsure {
+    bool processing = false;  // items may have been moved when others were taken from among them
+    bool ready = false;
+    bool results = false;
+    std::size_t added_left = 0;  // to ready, by one call
+    std::size_t added_right = 0;
+    std::size_t added_results = 0;
+  };
+  [[nodiscard]] const Unsure& unsure() const { return unsure_; }
+  void adopt_processing(std::vector<std::string> items);
+  void adopt_ready(std::vector<std::string> items);
+  struct Entry {
+    std::string item;
+    std::string result;
+    std::string fence;
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 finds a 0 in what the compiler writes
+    auto operator<=>(const Entry&) const = default;
+  };
+  void adopt_results(std::vector<Entry> last);
+
+  // -- Reclaimers
+
+  struct Reclaimed {
+    std::int64_t back = 0;
+    std::int64_t died = 0;
+    std::vector<std::size_t> foreign;  // positions, from 0
+  };
+  Reclaimed reclaim(std::span<const std::string> items, std::int64_t tail_ms,
+                    std::int64_t longest_ms, std::uint32_t budget);
+  std::int64_t requeue(std::span<const std::string> items);
+  struct Promoted {
+    std::int64_t moved = 0;
+    std::int64_t next_ms = -1;
+  };
+  Promoted promote(std::size_t at_most, std::int64_t longest_ms);
+  struct Swept {
+    std::int64_t dropped = 0;
+    std::vector<std::string> expired;  // session, expiry, ...
+    std::vector<std::string> silent;
+  };
+  Swept sweep(std::span<const std::string> drop, std::int64_t longest_ms, std::int64_t silence_ms);
+
+  // -- Producers
+
+  std::string open(const std::string& session, std::int64_t hold_ms, bool unless_drained);
+  struct Push {
+    std::string session;
+    std::int64_t number = 1;
+    std::int64_t answered = 0;
+    std::int64_t hold_ms = 0;
+    std::string queue_id;
+    bool once = false;
+    std::vector<std::string> items;
+  };
+  std::string push(const Push& push);
+  std::string touch(const std::string& session, std::int64_t hold_ms);
+  /// `seen_until_ms`: nothing for any.
+  std::int64_t close(const std::string& session, std::optional<std::int64_t> seen_until_ms);
+  void forget_session(const std::string& session) { replay_.erase(session); }
+  [[nodiscard]] std::optional<std::int64_t> hold_length_ms(const std::string& session) const;
+
+  // -- Others
+
+  [[nodiscard]] Counts counts() const;
+  void pause(bool paused) { paused_ = paused; }
+  void push_past_us(const std::string& item, bool on_the_left);
+  void remove_from_processing(const std::string& item);  ///< LREM 0
+  void drop_processing();
+  void drop_lease(std::string_view item);
+  void set_foreign_lease(std::string_view item, std::string_view holder, std::int64_t ttl_ms);
+  /// Nothing: the lease never expires.
+  void set_expiry(std::string_view item, std::optional<std::int64_t> ttl_ms);
+  void trim_results() { results_.clear(); }
+  bool retry_dead(const std::string& item);
+  void set_worker(const std::string& session, const std::string& entry);
+  [[nodiscard]] const std::map<std::string, std::string>& workers() const { return workers_; }
+  void remove_worker(const std::string& session) { workers_.erase(session); }
+  void count_foreign(std::int64_t n) { stats_["foreign"] += n; }
+
+  // -- A look
+
+  /// ms, or -1 for never; nothing if there is none.
+  [[nodiscard]] std::optional<std::int64_t> lease_left_ms(std::string_view item) const;
+  [[nodiscard]] const std::deque<std::string>& ready() const { return ready_; }
+  [[nodiscard]] const std::deque<std::string>& processing() const { return processing_; }
+  [[nodiscard]] bool is_empty() const {
+    return ready_.empty() && processing_.empty() && delayed_.empty();
+  }
+  [[nodiscard]] std::vector<std::string> dead() const;
+  /// When something is due, ends or expires.
+  [[nodiscard]] std::vector<std::int64_t> moments_ms() const;
+  [[nodiscard]] Contents contents() const;
+  /// Throws `std::logic_error` unless everything that was pushed is somewhere.
+  void check_conservation() const;
+  /// The keys of leases that may have expired without anybody having looked.
+  [[nodiscard]] std::vector<std::string> lease_keys() const;
+  void forget_expired_leases();
+
+ private:
+  struct LeaseKey {
+    std::string holder;
+    std::int64_t expires_ms = -1;
+  };
+  struct Replay {
+    std::int64_t floor = 0;
+    std::optional<std::int64_t> hold_ms;
+    std::map<std::int64_t, std::int64_t> answers;
+  };
+  struct StoredResult {
+    std::string id;
+    Entry entry;
+  };
+  using Set = std::map<std::string, std::int64_t>;
+
+  [[nodiscard]] const LeaseKey* lease(std::string_view item) const;
+  [[nodiscard]] bool begun() const { return !id_.empty(); }
+  [[nodiscard]] bool troubled() const { return !attempts_.empty() || !crashes_.empty(); }
+  std::uint64_t draw_fences(std::size_t n);
+  bool remove_rightmost(const std::string& item);
+  void add_to_set(Set& set, const std::string& item, std::int64_t score);
+  void apply(const Settled& settled, const RetryPolicy& policy);
+  void complete(const Settlement& settlement);
+  void note_failure(const std::string& hash, std::string_view json_without_brace);
+  void add_result(Entry entry);
+  void show_sign_of_life(const std::string& session, std::int64_t hold_ms);
+
+  const internal::Keys& keys_;
+  std::deque<std::string> ready_;       // front: left
+  std::deque<std::string> processing_;  // front: left
+  Set delayed_;
+  Set dead_;
+  std::map<std::string, std::int64_t> attempts_;
+  std::map<std::string, std::int64_t> crashes_;
+  std::map<std::string, std::string> failures_;
+  std::vector<StoredResult> results_;
+  std::int64_t last_result_ms_ = 0;
+  std::int64_t last_result_number_ = 0;
+  std::string id_;
+  std::map<std::string, std::int64_t> stats_;
+  std::optional<std::uint64_t> fence_;
+  Set producers_;
+  Set replays_;
+  std::map<std::string, Replay> replay_;
+  std::map<std::string, std::string> workers_;
+  bool paused_ = false;
+  std::set<std::string> seen_;
+  std::map<std::string, LeaseKey, std::less<>> leases_;  // by hash
+  std::int64_t foreign_pushes_ = 0;
+  std::int64_t settled_elsewhere_ = 0;
+  Unsure unsure_;
+};
+
+/// The SHA-224 of an item in hexadecimal digits, and as bytes.
+[[nodiscard]] std::string hash_of(std::string_view item);
+[[nodiscard]] std::string raw_hash(std::string_view item);
+
+}  // namespace wq::test::random

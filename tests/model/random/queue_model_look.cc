@@ -1,0 +1,140 @@
+#include <algorithm>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "model/random/queue_model.h"
+#include "queue/operations.h"
+
+// What can be seen of the model, and compared with Redis.
+
+namespace wq::test::random {
+namespace {
+
+using internal::Key;
+
+std::vector<std::string> strings(const std::deque<std::string>& items) {
+  return {items.begin(), items.end()};
+}
+
+}  // namespace
+
+Counts QueueModel::counts() const {
+  const auto stat = [this](const char* name) {
+    const auto found = stats_.find(name);
+    return found == stats_.end() ? 0U : static_cast<std::uint64_t>(found->second);
+  };
+  Counts counts;
+  counts.id = id_;
+  counts.ready = ready_.size();
+  counts.processing = processing_.size();
+  counts.delayed = delayed_.size();
+  counts.dead = dead_.size();
+  counts.producers = producers_.size();
+  counts.paused = paused_;
+  counts.pushed = stat("pushed");
+  counts.leased = stat("leased");
+  counts.completed = stat("completed");
+  counts.failed = stat("failed");
+  counts.crashed = stat("crashed");
+  counts.returned = stat("returned");
+  counts.released = stat("released");
+  counts.died = stat("dead");
+  counts.dropped = stat("dropped");
+  counts.merged = stat("merged");
+  counts.foreign = stat("foreign");
+  return counts;
+}
+
+std::vector<std::string> QueueModel::dead() const {
+  std::vector<std::string> items;
+  for (const auto& [item, died_ms] : dead_) items.push_back(item);
+  return items;
+}
+
+std::vector<std::int64_t> QueueModel::moments_ms() const {
+  std::vector<std::int64_t> moments;
+  for (const Set* set : {&delayed_, &producers_}) {
+    for (const auto& each : *set) moments.push_back(each.second);
+  }
+  for (const auto& [hash, lease] : leases_) {
+    moments.push_back(lease.expires_ms);
+    moments.push_back(lease.expires_ms - internal::kLeaseTail.count());
+  }
+  std::erase_if(moments, [this](std::int64_t moment) { return moment <= now_ms(); });
+  return moments;
+}
+
+std::vector<std::string> QueueModel::lease_keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [hash, lease] : leases_) keys.push_back(keys_.lease_prefix() + hash);
+  return keys;
+}
+
+void QueueModel::forget_expired_leases() {
+  std::erase_if(leases_, [this](const auto& each) {
+    return each.second.expires_ms >= 0 && each.second.expires_ms < now_ms();
+  });
+}
+
+void QueueModel::check_conservation() const {
+  const Counts now = counts();
+  const auto in = static_cast<std::int64_t>(now.pushed) + foreign_pushes_;
+  const auto there = static_cast<std::int64_t>(now.ready + now.processing + now.delayed + now.dead +
+                                               now.completed + now.dropped + now.merged) +
+                     settled_elsewhere_;
+  if (in != there) {
+    throw std::logic_error(fmt::format("{} items were pushed and {} are accounted for", in, there));
+  }
+}
+
+Contents QueueModel::contents() const {
+  Contents all;
+  const auto add = [&all](const std::string& key, std::string text) {
+    if (!text.empty()) all.emplace(key, std::move(text));
+  };
+  const auto numbers = [](const std::map<std::string, std::int64_t>& counts) {
+    std::map<std::string, std::string> pairs;
+    for (const auto& [name, number] : counts) pairs.emplace(name, std::to_string(number));
+    return pairs;
+  };
+  add(keys_[Key::ready], render_list(strings(ready_)));
+  add(keys_[Key::processing], render_list(strings(processing_)));
+  add(keys_[Key::delayed], render_pairs(numbers(delayed_)));
+  add(keys_[Key::dead], render_pairs(numbers(dead_)));
+  add(keys_[Key::attempts], render_pairs(numbers(attempts_)));
+  add(keys_[Key::crashes], render_pairs(numbers(crashes_)));
+  add(keys_[Key::failures], render_pairs(failures_));
+  std::map<std::string, std::string> results;
+  for (const StoredResult& each : results_) {
+    results.emplace(each.id, render_list({"item", each.entry.item, "result", each.entry.result,
+                                          "fence", each.entry.fence}));
+  }
+  add(keys_[Key::results], render_pairs(results));
+  std::map<std::string, std::string> stats = numbers(stats_);
+  std::erase_if(stats, [](const auto& each) { return each.second == "0"; });
+  if (begun()) stats.emplace("id", id_);
+  add(keys_[Key::stats], render_pairs(stats));
+  if (fence_) add(keys_[Key::fence], render_string(std::to_string(*fence_), -1));
+  add(keys_[Key::producers], render_pairs(numbers(producers_)));
+  add(keys_[Key::replays], render_pairs(numbers(replays_)));
+  add(keys_[Key::workers], render_pairs(workers_));
+  if (paused_) add(keys_[Key::paused], render_string("1", -1));
+  add(keys_[Key::seen], render_list({seen_.begin(), seen_.end()}));
+  for (const auto& [session, replay] : replay_) {
+    std::map<std::string, std::string> fields = {{"floor", std::to_string(replay.floor)}};
+    if (replay.hold_ms) fields.emplace("hold_ms", std::to_string(*replay.hold_ms));
+    for (const auto& [number, added] : replay.answers) {
+      fields.emplace(std::to_string(number), std::to_string(added));
+    }
+    add(keys_.replay(session), render_pairs(fields));
+  }
+  for (const auto& [hash, lease] : leases_) {
+    if (lease.expires_ms >= 0 && lease.expires_ms < now_ms()) continue;
+    const std::int64_t left_ms = lease.expires_ms < 0 ? -1 : lease.expires_ms - now_ms();
+    add(keys_.lease_prefix() + hash, render_string(lease.holder, left_ms));
+  }
+  return all;
+}
+
+}  // namespace wq::test::random

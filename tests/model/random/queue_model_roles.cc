@@ -1,0 +1,180 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "model/random/queue_model.h"
+
+// What reclaimers and producers do.
+
+namespace wq::test::random {
+namespace {
+
+// The members of a sorted set with scores up to a limit, by score and then by bytes.
+std::vector<std::pair<std::string, std::int64_t>> up_to(
+    const std::map<std::string, std::int64_t>& set, std::int64_t limit) {
+  std::vector<std::pair<std::string, std::int64_t>> members;
+  for (const auto& each : set) {
+    if (each.second <= limit) members.emplace_back(each);
+  }
+  std::stable_sort(members.begin(), members.end(),
+                   [](const auto& a, const auto& b) { return a.second < b.second; });
+  return members;
+}
+
+}  // namespace
+
+QueueModel::Reclaimed QueueModel::reclaim(std::span<const std::string> items, std::int64_t tail_ms,
+                                          std::int64_t longest_ms, std::uint32_t budget) {
+  std::vector<std::optional<std::string>> holders;
+  for (const std::string& item : items) {
+    const LeaseKey* const found = lease(item);
+    holders.push_back(found == nullptr ? std::nullopt : std::optional(found->holder));
+  }
+  Reclaimed reclaimed;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!holders[i]) continue;
+    const std::string& item = items[i];
+    const std::string hash = hash_of(item);
+    if (holders[i]->find('#') == std::string::npos) {
+      reclaimed.foreign.push_back(i);
+      continue;
+    }
+    const std::optional<std::int64_t> left_ms = lease_left_ms(item);
+    if (!left_ms) continue;  // the list names it twice
+    if (*left_ms < 0 || *left_ms > longest_ms) {
+      leases_.at(hash).expires_ms = now_ms() + longest_ms;
+      continue;
+    }
+    if (*left_ms > tail_ms) continue;
+    leases_.erase(hash);
+    if (!remove_rightmost(item)) continue;
+    note_failure(hash,
+                 fmt::format(R"("kind":"crash","message":"the lease ran out","holder":"{}"}})",
+                             *holders[i]));
+    ++stats_["crashed"];
+    if (++crashes_[hash] < budget) {
+      ready_.push_back(item);
+      ++reclaimed.back;
+    } else {
+      add_to_set(dead_, item, now_ms());
+      ++stats_["dead"];
+      ++reclaimed.died;
+    }
+  }
+  return reclaimed;
+}
+
+std::int64_t QueueModel::requeue(std::span<const std::string> items) {
+  std::int64_t back = 0;
+  for (const std::string& item : items) {
+    if (lease(item) != nullptr || !remove_rightmost(item)) continue;
+    ready_.push_back(item);
+    ++stats_["returned"];
+    ++back;
+  }
+  return back;
+}
+
+QueueModel::Promoted QueueModel::promote(std::size_t at_most, std::int64_t longest_ms) {
+  Promoted promoted;
+  for (const auto& [item, due_ms] : up_to(delayed_, now_ms())) {
+    if (static_cast<std::size_t>(promoted.moved) == at_most) break;
+    delayed_.erase(item);
+    ready_.push_back(item);
+    ++promoted.moved;
+  }
+  std::size_t cut = 0;
+  for (const auto& [item, due_ms] : up_to(delayed_, INT64_MAX)) {
+    if (due_ms <= now_ms() + longest_ms || cut == at_most) continue;
+    delayed_[item] = now_ms() + longest_ms;
+    ++cut;
+  }
+  const auto waiting = up_to(delayed_, INT64_MAX);
+  if (!waiting.empty()) {
+    promoted.next_ms = std::max<std::int64_t>(0, waiting.front().second - now_ms());
+  }
+  return promoted;
+}
+
+QueueModel::Swept QueueModel::sweep(std::span<const std::string> drop, std::int64_t longest_ms,
+                                    std::int64_t silence_ms) {
+  Swept swept;
+  for (std::size_t i = 0; i + 1 < drop.size(); i += 2) {
+    const auto found = producers_.find(drop[i]);
+    if (found == producers_.end() || std::to_string(found->second) != drop[i + 1]) continue;
+    producers_.erase(found);
+    ++swept.dropped;
+  }
+  for (auto& [session, expiry_ms] : producers_) {
+    expiry_ms = std::min(expiry_ms, now_ms() + longest_ms);
+  }
+  for (const auto& [session, expiry_ms] : up_to(producers_, now_ms())) {
+    swept.expired.push_back(session);
+    swept.expired.push_back(std::to_string(expiry_ms));
+  }
+  for (const auto& [session, seen_ms] : up_to(replays_, now_ms() - silence_ms)) {
+    swept.silent.push_back(session);
+  }
+  return swept;
+}
+
+void QueueModel::show_sign_of_life(const std::string& session, std::int64_t hold_ms) {
+  replays_[session] = now_ms();
+  producers_[session] = now_ms() + hold_ms;
+}
+
+std::string QueueModel::open(const std::string& session, std::int64_t hold_ms,
+                             bool unless_drained) {
+  const std::size_t others = producers_.size() - producers_.count(session);
+  if (unless_drained && begun() && is_empty() && others == 0) return "drained";
+  replay_[session].hold_ms = hold_ms;
+  show_sign_of_life(session, hold_ms);
+  return "ok";
+}
+
+std::string QueueModel::push(const Push& push) {
+  const auto found = replay_.find(push.session);
+  if (found == replay_.end()) return "nosession";
+  Replay& replay = found->second;
+  const auto answer = replay.answers.find(push.number);
+  if (answer != replay.answers.end()) return std::to_string(answer->second);
+  if (push.number <= replay.floor) return "stale";
+  if (producers_.empty() && begun() && is_empty()) return "holdlost";
+
+  std::int64_t added = 0;
+  for (const std::string& item : push.items) {
+    if (push.once && !seen_.insert(raw_hash(item)).second) continue;
+    ready_.push_front(item);
+    ++added;
+  }
+  if (!begun()) id_ = push.queue_id;
+  stats_["pushed"] += added;
+  replay.answers[push.number] = added;
+  std::erase_if(replay.answers, [&](const auto& each) { return each.first <= push.answered; });
+  replay.floor = std::max(replay.floor, push.answered);
+  show_sign_of_life(push.session, push.hold_ms);
+  return std::to_string(added);
+}
+
+std::string QueueModel::touch(const std::string& session, std::int64_t hold_ms) {
+  if (producers_.empty() && begun() && is_empty()) return "holdlost";
+  show_sign_of_life(session, hold_ms);
+  return "ok";
+}
+
+std::int64_t QueueModel::close(const std::string& session,
+                               std::optional<std::int64_t> seen_until_ms) {
+  const auto seen = replays_.find(session);
+  if (seen_until_ms && seen != replays_.end() && seen->second > *seen_until_ms) return 0;
+  producers_.erase(session);
+  replay_.erase(session);
+  return static_cast<std::int64_t>(replays_.erase(session));
+}
+
+std::optional<std::int64_t> QueueModel::hold_length_ms(const std::string& session) const {
+  const auto found = replay_.find(session);
+  return found == replay_.end() ? std::nullopt : found->second.hold_ms;
+}
+
+}  // namespace wq::test::random

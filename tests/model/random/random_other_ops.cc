@@ -1,0 +1,418 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "model/random/random_run.h"
+#include "pure/printable.h"
+
+namespace wq::test::random {
+namespace {
+
+using internal::Key;
+using internal::Pipeline;
+using internal::printable;
+using internal::Reply;
+using internal::Value;
+using std::chrono::milliseconds;
+
+constexpr std::int64_t kTailMs = internal::kLeaseTail.count();
+constexpr std::int64_t kLongestKeyMs = (internal::kLongestLease + internal::kLeaseTail).count();
+constexpr std::int64_t kDayMs = milliseconds(std::chrono::hours{24}).count();
+constexpr std::size_t kEnoughReady = 60;
+constexpr std::string_view kRedisWq = "8a1e0b2c-0000-4000-8000-session-of-redis-wq";
+
+std::string text_of(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& each : items) text += printable(each) + ' ';
+  return text;
+}
+
+std::vector<std::string> texts(Value value) {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < value.size(); ++i) all.emplace_back(value[i].text());
+  return all;
+}
+
+void append_leases(Pipeline& call, const internal::Keys& keys,
+                   const std::vector<std::string>& items) {
+  for (const std::string& item : items) call.word(keys.lease_prefix(), hash_of(item));
+}
+
+}  // namespace
+
+void RandomRun::open() {
+  Producer& producer = random_producer();
+  if (one_in(2)) {
+    producer = Producer{random_name(), between(1, 60) * 1'000, 1, 0, {}};
+  }
+  const bool unless_drained = one_in(2);
+  note(fmt::format("open {} for {} ms{}", producer.session, producer.hold_ms,
+                   unless_drained ? " unless drained" : ""));
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::open, keys_, 1, 3);
+  call.word(keys_.replay(producer.session));
+  call.word(producer.session);
+  call.word(producer.hold_ms);
+  call.word(unless_drained ? "1" : "0");
+  const Reply reply = redis_.run(internal::scripts::open, call);
+  expect("open", std::string(reply.value().text()),
+         model_.open(producer.session, producer.hold_ms, unless_drained));
+}
+
+void RandomRun::carry_out_push(const QueueModel::Push& push) {
+  note(fmt::format("push {} of {}{}: {}", push.number, push.session, push.once ? " once" : "",
+                   text_of(push.items)));
+  const std::size_t n = push.items.size();
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::push, keys_, 1, 6 + (push.once ? 2 * n : n));
+  call.word(keys_.replay(push.session));
+  call.word(push.session);
+  call.word(push.number);
+  call.word(push.answered);
+  call.word(push.hold_ms);
+  call.word(push.queue_id);
+  call.word(push.once ? "1" : "0");
+  for (const std::string& item : push.items) call.word(item);
+  if (push.once) {
+    for (const std::string& item : push.items) call.word(raw_hash(item));
+  }
+  const Reply reply = redis_.run(internal::scripts::push, call);
+  const std::string answer = reply.value().is_text() ? std::string(reply.value().text())
+                                                     : std::to_string(reply.value().integer());
+  expect("push", answer, model_.push(push));
+}
+
+void RandomRun::push() {
+  if (draining_ || model_.ready().size() > kEnoughReady) return;
+  Producer& producer = random_producer();
+  const bool once = one_in(3);
+  // What is known may also come late, from the buffer of an old connection.
+  const std::int64_t answered = one_in(6) ? between(0, producer.answered) : producer.answered;
+  QueueModel::Push push{producer.session,           producer.next_number++, answered,
+                        producer.hold_ms,           random_name(),          once,
+                        random_items(1 + below(12))};
+  carry_out_push(push);
+  producer.sent.push_back(std::move(push));
+  // Two are under way at a time; the answer to the one before them is known.
+  while (producer.sent.size() > 2) {
+    producer.answered = producer.sent.front().number;
+    producer.sent.pop_front();
+  }
+}
+
+// Its answer was lost; or it is one of long ago, from the buffer of an old connection.
+void RandomRun::push_again() {
+  Producer& producer = random_producer();
+  if (producer.sent.empty()) return;
+  QueueModel::Push again = producer.sent[below(producer.sent.size())];
+  if (one_in(4) && again.number > 1) again.number = between(1, again.number - 1);
+  again.answered = std::min(producer.answered, again.number - 1);
+  carry_out_push(again);
+}
+
+void RandomRun::touch() {
+  const Producer& producer = random_producer();
+  note("touch " + producer.session);
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::touch, keys_, 0, 2);
+  call.word(producer.session);
+  call.word(producer.hold_ms);
+  const Reply reply = redis_.run(internal::scripts::touch, call);
+  expect("touch", std::string(reply.value().text()),
+         model_.touch(producer.session, producer.hold_ms));
+}
+
+void RandomRun::close() {
+  const Producer& producer = random_producer();
+  const bool any = one_in(2);
+  const std::int64_t until_ms = model_.now_ms() - between(0, 100);
+  note(fmt::format("close {}", producer.session));
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::close, keys_, 1, 2);
+  call.word(keys_.replay(producer.session));
+  call.word(producer.session);
+  call.word(any ? "" : std::to_string(until_ms));
+  const Reply reply = redis_.run(internal::scripts::close, call);
+  expect(
+      "close", std::to_string(reply.value().integer()),
+      std::to_string(model_.close(producer.session, any ? std::nullopt : std::optional(until_ms))));
+}
+
+void RandomRun::forget_session() {
+  const Producer& producer = random_producer();
+  note("Redis forgets session " + producer.session);
+  redis_.command({"DEL", keys_.replay(producer.session)});
+  model_.forget_session(producer.session);
+}
+
+void RandomRun::reclaim() { reclaim_items(items_to_look_at()); }
+
+void RandomRun::reclaim_items(const std::vector<std::string>& items) {
+  const std::int64_t tail_ms = one_in(4) ? -1 : kTailMs;
+  const auto budget = static_cast<std::uint32_t>(between(1, 3));
+  note(fmt::format("reclaim {}, tail {} ms, {} crashes", text_of(items), tail_ms, budget));
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::reclaim, keys_, items.size(), 3 + items.size());
+  append_leases(call, keys_, items);
+  call.word(tail_ms);
+  call.word(kLongestKeyMs);
+  call.word(budget);
+  for (const std::string& item : items) call.word(item);
+  const Reply reply = redis_.run(internal::scripts::reclaim, call);
+  QueueModel::Reclaimed got{reply.value()[0].integer(), reply.value()[1].integer(), {}};
+  for (std::size_t i = 0; i < reply.value()[2].size(); ++i) {
+    got.foreign.push_back(static_cast<std::size_t>(reply.value()[2][i].integer()) - 1);
+  }
+  const QueueModel::Reclaimed expected = model_.reclaim(items, tail_ms, kLongestKeyMs, budget);
+  const auto text = [](const QueueModel::Reclaimed& each) {
+    return fmt::format("{} {} {}", each.back, each.died, each.foreign);
+  };
+  expect("reclaim", text(got), text(expected));
+}
+
+void RandomRun::requeue() {
+  const std::vector<std::string> items = items_to_look_at();
+  note("requeue " + text_of(items));
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::requeue, keys_, items.size(), items.size());
+  append_leases(call, keys_, items);
+  for (const std::string& item : items) call.word(item);
+  const Reply reply = redis_.run(internal::scripts::requeue, call);
+  expect("requeue", std::to_string(reply.value().integer()), std::to_string(model_.requeue(items)));
+}
+
+void RandomRun::promote() {
+  const std::size_t at_most = 1 + below(4);
+  const std::int64_t longest_ms = one_in(3) ? 500 : internal::kLongestDelay.count();
+  note(fmt::format("promote {}, at most {} ms away", at_most, longest_ms));
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::promote, keys_, 0, 2);
+  call.word(at_most);
+  call.word(longest_ms);
+  const Reply reply = redis_.run(internal::scripts::promote, call);
+  const QueueModel::Promoted expected = model_.promote(at_most, longest_ms);
+  expect("promote", fmt::format("{} {}", reply.value()[0].integer(), reply.value()[1].integer()),
+         fmt::format("{} {}", expected.moved, expected.next_ms));
+}
+
+void RandomRun::sweep() {
+  // Holds to drop: as they are, and as they were.
+  std::vector<std::string> drop;
+  const Reply holds = redis_.command({"ZRANGE", keys_[Key::producers], "0", "-1", "WITHSCORES"});
+  if (holds.value().size() > 0 && one_in(3)) {
+    drop = texts(holds.value());
+    drop.resize(2);
+    if (one_in(2)) drop[1] = std::to_string(std::stoll(drop[1]) - 1);
+  }
+  const std::int64_t longest_ms = one_in(4) ? 5'000 : internal::kLongestHold.count();
+  const std::int64_t silence_ms = one_in(4) ? 10'000 : kDayMs;
+  note(fmt::format("sweep, dropping {}", text_of(drop)));
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::sweep, keys_, 0, 2 + drop.size());
+  call.word(longest_ms);
+  call.word(silence_ms);
+  for (const std::string& word : drop) call.word(word);
+  const Reply reply = redis_.run(internal::scripts::sweep, call);
+  const QueueModel::Swept expected = model_.sweep(drop, longest_ms, silence_ms);
+  expect("sweep",
+         fmt::format("{} {} {} {}", reply.value()[0].integer(), reply.value()[1].integer(),
+                     texts(reply.value()[2]), texts(reply.value()[3])),
+         fmt::format("{} {} {} {}", model_.now_ms(), expected.dropped, expected.expired,
+                     expected.silent));
+}
+
+// The reclaimer of the library, as workers run it.
+void RandomRun::pass() {
+  boot_ += milliseconds{between(0, 2'000)};
+  note("a pass of the reclaimer");
+  const auto text = [](const ReclaimReport& report) {
+    return fmt::format("{} reclaimed, {} died, {} returned, {} promoted, {} holds, {} foreign",
+                       report.reclaimed, report.died, report.returned, report.promoted,
+                       report.holds, report.foreign);
+  };
+  const ReclaimReport got = pass_->run(boot_);
+  expect("pass", text(got), text(pass_model_.run(boot_)));
+}
+
+void RandomRun::reconnect_pass() {
+  note("the reclaimer loses its connection");
+  pass_->link().drop();
+  pass_model_.forget_connection();
+}
+
+void RandomRun::pause() {
+  const bool paused = one_in(4);
+  note(paused ? "pause" : "resume");
+  if (paused) {
+    redis_.command({"SET", keys_[Key::paused], "1"});
+  } else {
+    redis_.command({"DEL", keys_[Key::paused]});
+  }
+  model_.pause(paused);
+}
+
+void RandomRun::push_past_us() {
+  if (draining_ || model_.ready().size() > kEnoughReady) return;
+  const std::string item = random_item();
+  const bool left = one_in(2);
+  note("push past us " + printable(item));
+  redis_.command({left ? "LPUSH" : "RPUSH", keys_[Key::ready], item});
+  model_.push_past_us(item, left);
+}
+
+void RandomRun::redis_wq_pop() {
+  if (model_.ready().empty()) return;
+  note("RedisWQ leases");
+  const Reply moved = redis_.command({"RPOPLPUSH", keys_[Key::ready], keys_[Key::processing]});
+  const std::string item(moved.value().text());
+  expect("RedisWQ's pop", item, model_.move_one().value());
+  if (one_in(5)) return;  // it dies
+  const std::int64_t ttl_s = between(1, 60);
+  redis_.command(
+      {"SETEX", keys_.lease(hash_item(item)), std::to_string(ttl_s), std::string(kRedisWq)});
+  model_.set_foreign_lease(item, kRedisWq, ttl_s * 1'000);
+  held_by_redis_wq_.push_back(item);
+}
+
+void RandomRun::redis_wq_settle() {
+  if (held_by_redis_wq_.empty()) return;
+  const std::string item = held_by_redis_wq_.back();
+  held_by_redis_wq_.pop_back();
+  note("RedisWQ completes " + printable(item));
+  redis_.command({"LREM", keys_[Key::processing], "0", item});
+  model_.remove_from_processing(item);
+  if (one_in(4)) return;  // it dies
+  redis_.command({"DEL", keys_.lease(hash_item(item))});
+  model_.drop_lease(item);
+}
+
+void RandomRun::evict_lease() {
+  const std::optional<std::string> item = random_leased_item();
+  if (!item) return;
+  note("evict the lease of " + printable(*item));
+  redis_.command({"DEL", keys_.lease(hash_item(*item))});
+  model_.drop_lease(*item);
+}
+
+void RandomRun::remove_by_hand() {
+  if (one_in(8)) {
+    note("delete processing by hand");
+    redis_.command({"DEL", keys_[Key::processing]});
+    model_.drop_processing();
+    return;
+  }
+  const std::optional<std::string> item = random_leased_item();
+  if (!item) return;
+  note(fmt::format("remove {} from processing by hand", printable(*item)));
+  redis_.command({"LREM", keys_[Key::processing], "0", *item});
+  model_.remove_from_processing(*item);
+}
+
+void RandomRun::spoil_expiry() {
+  const std::optional<std::string> item = random_leased_item();
+  if (!item) return;
+  const std::string key = keys_.lease(hash_item(*item));
+  note("spoil the expiry of the lease of " + printable(*item));
+  if (one_in(2)) {
+    redis_.command({"PERSIST", key});
+    model_.set_expiry(*item, std::nullopt);
+  } else {
+    redis_.command({"PEXPIRE", key, std::to_string(10 * kLongestKeyMs)});
+    model_.set_expiry(*item, 10 * kLongestKeyMs);
+  }
+  if (one_in(2)) reclaim_items({*item});
+}
+
+void RandomRun::retry_dead() {
+  const std::vector<std::string> dead = model_.dead();
+  if (dead.empty()) return;
+  const std::string item = dead[below(dead.size())];
+  note("try the dead " + printable(item) + " again");
+  redis_.command({"ZREM", keys_[Key::dead], item});
+  redis_.command({"RPUSH", keys_[Key::ready], item});
+  model_.retry_dead(item);
+}
+
+void RandomRun::heartbeat() {
+  const std::string session = one_in(2) ? random_name() : random_worker().session;
+  const std::int64_t seen_ms = model_.now_ms() - between(0, 2) * 400'000;
+  const std::string entry = one_in(5) ? "not JSON" : fmt::format(R"({{"seen_ms":{}}})", seen_ms);
+  note("sign of life of " + session);
+  redis_.command({"HSET", keys_[Key::workers], session, entry});
+  model_.set_worker(session, entry);
+}
+
+void RandomRun::pass_time() {
+  constexpr std::int64_t kSpansMs[] = {20, 20, 300, 300, 300, 1'000, 3'000, 10'000, 70'000};
+  std::int64_t span_ms = between(0, kSpansMs[below(std::size(kSpansMs))]);
+  if (one_in(60)) span_ms = between(kTailMs, kDayMs + kTailMs);
+  note(fmt::format("{} ms pass", span_ms));
+  advance(span_ms);
+}
+
+// To the millisecond at which something happens, to the one before or the one after.
+void RandomRun::wait_for_a_moment() {
+  std::vector<std::int64_t> moments = model_.moments_ms();
+  if (moments.empty()) return;
+  std::sort(moments.begin(), moments.end());
+  // The near ones, or time would fly.
+  const std::int64_t moment_ms = moments[below(std::min<std::size_t>(moments.size(), 3))];
+  const std::int64_t span_ms = moment_ms - model_.now_ms() + between(-1, 1);
+  if (span_ms <= 0 || (span_ms > 600'000 && !one_in(20))) return;
+  note(fmt::format("{} ms pass, until something happens", span_ms));
+  advance(span_ms);
+  constexpr void (RandomRun::*kLooks[])() = {&RandomRun::promote, &RandomRun::reclaim,
+                                             &RandomRun::pass, &RandomRun::requeue};
+  (this->*kLooks[below(std::size(kLooks))])();
+}
+
+// Until nothing is left, or nearly; then producers find a queue that is drained.
+void RandomRun::drain() {
+  draining_ = true;
+  note("drain");
+  advance(kDayMs + 2 * kTailMs);  // no lease lives that long
+  for (int i = 0; i < 100 && !model_.is_empty(); ++i) {
+    pause();
+    pop_some(random_worker(), 40);
+    lease();
+    settle();
+    pass();
+    advance(between(0, 3'000));
+  }
+  // Holds that have expired are given up when they were seen so for their whole length.
+  for (const std::int64_t length_ms : {0, 61'000, 0}) {
+    advance(length_ms);
+    pass();
+  }
+  draining_ = false;
+  for (int i = 0; i < 6; ++i) {
+    open();
+    touch();
+    push_again();
+  }
+}
+
+void RandomRun::advance(std::int64_t span_ms) {
+  model_.now_us += span_ms * 1'000;
+  redis_.set_time_us(model_.now_us);
+  boot_ += milliseconds{span_ms};
+}
+
+void RandomRun::trim_results() {
+  note("trim the results");
+  redis_.command({"XTRIM", keys_[Key::results], "MAXLEN", "0"});
+  model_.trim_results();
+}
+
+// What has expired until now may or may not be gone for good; so it is looked at before.
+void RandomRun::turn_clock_back() {
+  if (!one_in(4)) return;
+  const std::int64_t span_ms = between(1, 2 * kTailMs);
+  note(fmt::format("the server's clock goes back by {} ms", span_ms));
+  for (const std::string& key : model_.lease_keys()) redis_.command({"EXISTS", key});
+  model_.forget_expired_leases();
+  model_.now_us -= span_ms * 1'000;
+}
+
+}  // namespace wq::test::random

@@ -1,0 +1,168 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <wq/lease.h>
+
+#include "model/random/frozen_redis.h"
+#include "model/random/pass_model.h"
+#include "model/random/queue_model.h"
+#include "pure/keys.h"
+#include "queue/operations.h"
+#include "roles/reclaim_pass.h"
+
+namespace wq::test::random {
+
+/// Redis and the model do not agree, or the model is broken. Says where, after which operations,
+/// and how to see it again.
+class Mismatch : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Random operations on one queue, each carried out by Redis and by the model. The same seed gives
+/// the same operations.
+class RandomRun {
+ public:
+  RandomRun(FrozenRedis& redis, std::uint64_t seed);
+
+  /// Throws `Mismatch` as soon as an answer differs, or what Redis holds; all of that is compared
+  /// after every `kLookEvery` operations and at the end.
+  void run(std::size_t steps);
+
+  static constexpr std::size_t kLookEvery = 25;
+
+ private:
+  // A worker of ours: its session, what it popped and what it holds.
+  struct Worker {
+    std::string session;
+    std::vector<Lease> popped;
+    std::vector<Lease> leased;
+    std::vector<Lease> former;  // settled, dropped or lost
+  };
+  // A producer of ours: its session, and the pushes whose answers it has not taken for granted.
+  struct Producer {
+    std::string session;
+    std::int64_t hold_ms = 60'000;
+    std::int64_t next_number = 1;
+    std::int64_t answered = 0;
+    std::deque<QueueModel::Push> sent{};
+  };
+  struct Operation {
+    void (RandomRun::*carry_out)();
+    int weight;
+  };
+  static const std::vector<Operation>& operations();
+
+  void step();
+  void look();
+  void settle_order();
+
+  // Workers, in random_worker_ops.cc.
+  void attach();
+  void pop();
+  void wait_and_claim();
+  void crowd();
+  void lease();
+  void lease_again();
+  void settle();
+  void settle_again();
+  void renew();
+  void counts();
+
+  // Everybody else, in random_other_ops.cc.
+  void open();
+  void push();
+  void push_again();
+  void touch();
+  void close();
+  void forget_session();
+  void reclaim();
+  void requeue();
+  void promote();
+  void sweep();
+  void pass();
+  void reconnect_pass();
+  void pause();
+  void push_past_us();
+  void redis_wq_pop();
+  void redis_wq_settle();
+  void evict_lease();
+  void remove_by_hand();
+  void spoil_expiry();
+  void retry_dead();
+  void heartbeat();
+  void trim_results();
+  void wait_for_a_moment();
+  void drain();
+  void advance(std::int64_t span_ms);
+  void pass_time();
+  void turn_clock_back();
+
+  struct Posted {
+    std::vector<Settlement> settlements;
+    RetryPolicy policy;
+    std::string session;
+  };
+  void post(const Posted& posted);
+  [[nodiscard]] Outcome random_outcome();
+  [[nodiscard]] RetryPolicy random_policy();
+  [[nodiscard]] std::vector<QueueModel::Settled> with_delays(internal::Pipeline& call,
+                                                             const Posted& posted);
+  std::vector<bool> ask_for_leases(const Worker& worker, std::span<const Lease> leases,
+                                   std::chrono::milliseconds ttl);
+  void read_history(std::span<Lease> leases);
+  void pop_some(Worker& worker, std::size_t n);
+  void carry_out_push(const QueueModel::Push& push);
+  void reclaim_items(const std::vector<std::string>& items);
+
+  // Compares an answer.
+  void expect(std::string_view what, const std::string& redis, const std::string& model) const;
+  void note(std::string text);
+  [[noreturn]] void fail(const std::string& what) const;
+
+  // Random choices.
+  std::size_t below(std::size_t n);
+  bool one_in(std::size_t n) { return below(n) == 0; }
+  std::int64_t between(std::int64_t low, std::int64_t high);
+  std::string random_name();
+  std::string random_item();
+  std::vector<std::string> random_items(std::size_t n);
+  std::vector<std::string> items_to_look_at();
+  /// One that a worker of ours holds, or held.
+  std::optional<std::string> random_leased_item();
+  Worker& worker_of_the_oldest();
+  Worker& random_worker() { return workers_[below(workers_.size())]; }
+  Producer& random_producer() { return producers_[below(producers_.size())]; }
+  std::chrono::milliseconds random_ttl();
+
+  FrozenRedis& redis_;
+  const std::uint64_t seed_;
+  std::mt19937_64 random_;
+  const internal::Keys keys_{"q"};
+  QueueModel model_{keys_};
+  std::vector<Worker> workers_;
+  std::vector<Producer> producers_;
+  std::vector<Posted> posted_;  // to be sent again
+  std::vector<std::string> held_by_redis_wq_;
+  const ReclaimerOptions reclaimer_options_;
+  std::unique_ptr<internal::ReclaimPass> pass_;
+  PassModel pass_model_;
+  TimePoint boot_;  // our own clock, which never goes back
+  std::uint64_t made_items_ = 0;
+  std::size_t steps_ = 0;
+  bool draining_ = false;        // nothing new comes
+  std::deque<std::string> log_;  // the last operations
+};
+
+}  // namespace wq::test::random

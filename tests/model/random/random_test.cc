@@ -1,0 +1,111 @@
+#include <cstdint>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "model/random/random_run.h"
+
+namespace wq::test::random {
+namespace {
+
+constexpr std::size_t kSteps = 6'000;
+// Some mistakes show only where several unlikely things meet.
+constexpr std::uint64_t kSeedsForAMistake = 20;
+
+std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
+  const char* const text = std::getenv(name);
+  return text == nullptr ? otherwise : std::stoull(text);
+}
+
+void expect_agreement(std::uint64_t seed, std::size_t steps) {
+  FrozenRedis redis;
+  try {
+    RandomRun(redis, seed).run(steps);
+  } catch (const Mismatch& mismatch) {
+    FAIL() << mismatch.what();
+  }
+}
+
+class RandomOperations : public ::testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(RandomOperations, RedisAndTheModelAgreeForSeed) { expect_agreement(GetParam(), kSteps); }
+
+INSTANTIATE_TEST_SUITE_P(Fixed, RandomOperations, ::testing::Range<std::uint64_t>(1, 6));
+
+// Another seed each time, or the one that is asked for.
+TEST(RandomOperations, RedisAndTheModelAgreeForAFreshSeed) {
+  const std::uint64_t seed = number_from_environment("WQ_RANDOM_SEED", std::random_device{}());
+  RecordProperty("seed", std::to_string(seed));
+  expect_agreement(seed, number_from_environment("WQ_RANDOM_STEPS", kSteps));
+}
+
+// A script with one mistake in it is told from the one that is built.
+class WrongScript : public ::testing::TestWithParam<ScriptChange> {};
+
+TEST_P(WrongScript, IsFound) {
+  FrozenRedis redis;
+  redis.change(GetParam());
+  for (std::uint64_t seed = 1; seed <= kSeedsForAMistake; ++seed) {
+    try {
+      RandomRun(redis, seed).run(kSteps);
+    } catch (const Mismatch&) {
+      RecordProperty("seed", std::to_string(seed));
+      return;
+    }
+  }
+  ADD_FAILURE() << "in " << GetParam().script << ".lua, " << GetParam().to << " in place of "
+                << GetParam().from;
+}
+
+const ScriptChange kChanges[] = {
+    {"attach", "if fence < now then", "if false then"},
+    {"claim", "redis.call('INCR', KEYS[2])", "redis.call('GET', KEYS[2])"},
+    {"close", "tonumber(seen) > tonumber(ARGV[2])", "false"},
+    {"counts", "redis.call('ZCARD', KEYS[4])", "redis.call('ZCARD', KEYS[3])"},
+    {"open", "others = others - 1", "others = others"},
+    {"open", "redis.call('HSETNX', KEYS[7], 'floor', 0)",
+     "redis.call('HSET', KEYS[7], 'floor', 0)"},
+    {"pop", "redis.call('EXISTS', KEYS[5]) == 1", "false"},
+    {"pop", "local fence = redis.call('INCRBY', KEYS[3], #items)",
+     "local fence = redis.call('INCRBY', KEYS[3], 1)"},
+    {"promote", "'-inf', now, 'LIMIT'", "'-inf', now + 1, 'LIMIT'"},
+    {"promote", "redis.call('ZADD', KEYS[1], longest, item)", "local unused = item"},
+    {"push", "return tonumber(before)", "local unused = before"},
+    {"push", "if number <= floor then", "if false then"},
+    {"push", "and not here[hash]", ""},
+    {"push", "math.max(floor, answered)", "answered"},
+    {"reclaim", "left <= tail", "left < tail"},
+    {"reclaim", "if removed == 1 then", "if true then"},
+    {"reclaim", "< budget then", "<= budget then"},
+    {"reclaim", "merged + 1 - redis.call('ZADD', dead, now, item)",
+     "merged + 0 * redis.call('ZADD', dead, now, item)"},
+    {"reclaim", "left == -1 or left > longest", "left > longest"},
+    {"reclaim", "if holder and not string.find(holder, '#', 1, true) then", "if not holder then"},
+    {"renew", "held[i] == ARGV[1 + i]", "held[i]"},
+    {"requeue", "redis.call('EXISTS', KEYS[FIXED + i]) == 0 and", ""},
+    {"settle", "if held[i] == ARGV[1 + n + i] then", "if held[i] then"},
+    {"settle", "if call('ZADD', buried and dead or delayed, buried and now or now + y, item) == 0",
+     "if call('ZADD', buried and dead or delayed, buried and now or now + y, item) == 2"},
+    {"settle", "if verb ~= 'dead' then", "if true then"},
+    {"settle", "if leases[lease] then", "if false then"},
+    {"settle", "call('DEL', lease)", "call('EXISTS', lease)"},
+    {"settle", "if tail[n + 1 - i] ~= ARGV[1 + i] then return false end", ""},
+    {"settle", "if call('LREM', processing, side, item) == 1 then",
+     "if call('LREM', processing, side, item) >= 0 then"},
+    {"settle", "for k = 2, #places do call('LSET', processing, places[k], item) end", ""},
+    {"settle", "others[#others + 1] =", "others[1] ="},
+    {"sweep", "redis.call('ZSCORE', KEYS[1], ARGV[a]) == ARGV[a + 1]", "true"},
+    {"sweep", "redis.call('ZADD', KEYS[1], longest, session)", "local unused = session"},
+    {"touch", "redis.call('ZADD', KEYS[6], now, session)", "local unused = session"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, WrongScript, ::testing::ValuesIn(kChanges), [](const auto& each) {
+  return fmt::format("{}{}", each.param.script, each.index);
+});
+
+}  // namespace
+}  // namespace wq::test::random
