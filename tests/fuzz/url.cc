@@ -55,6 +55,7 @@ void any_text(std::string_view text) {
 /// A password that somebody did not encode, in front of anything.
 void secret(std::string_view scheme, std::string_view odd, std::string_view rest) {
   constexpr std::string_view kSecret = "hunter2";
+  if (rest.find(kSecret) != std::string_view::npos) return;  // a host may have that name
   const std::string url = fmt::format("{}://u:{}{}{}@{}", scheme, kSecret, odd, kSecret, rest);
   const auto message = refusal([&] { static_cast<void>(parse_url(url)); });
   require(!message || message->find(kSecret) == std::string::npos, "no message shows a password");
