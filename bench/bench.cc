@@ -33,7 +33,7 @@ std::chrono::milliseconds Bench::time(std::chrono::milliseconds full,
 
 void Bench::clear() { client_.call({"FLUSHALL", "SYNC"}); }
 
-void Bench::fill(std::uint64_t n, char mark) {
+void Bench::fill(std::uint64_t n, char mark) const {
   Producer producer(kQueue, redis());
   ItemMaker maker(mark);
   for (std::uint64_t i = 0; i < n; ++i) producer.push(maker.next());

@@ -47,7 +47,7 @@ class Bench {
   /// Begins a measurement: Redis holds nothing.
   void clear();
   /// Pushes, as `wq-push` does, the first `n` items of an `ItemMaker` with this mark.
-  void fill(std::uint64_t n, char mark = '0');
+  void fill(std::uint64_t n, char mark = '0') const;
   [[nodiscard]] Counts counts();
   /// Fails unless the queue is drained and each of `n` items was leased and completed once.
   void check_all_done_once(std::uint64_t n);
