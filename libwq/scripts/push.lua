@@ -1,17 +1,24 @@
 -- push: adds items on the left of ready, once per number of a producer's replay session however
 -- often it arrives.
 --
--- KEYS: ready processing delayed stats producers replays seen replay
+-- Items behind the first may follow the call, which spares Redis making a Lua string of each:
+--   MULTI, this call, LPUSHX pushing item..., RENAMENX pushing ready, EXEC
+-- Accepted, the call hands them the list: it moves ready to the key pushing, which exists at no
+-- other time. Otherwise there is no such key, and what follows finds nothing to do. A script could
+-- not take the last step: Redis may refuse a script what it has admitted the transaction to.
+--
+-- KEYS: ready processing delayed stats producers replays seen replay, pushing
 -- ARGV: session, number of this push (from 1), number up to which all are answered, hold in ms,
---       an id for the queue in case it has none, 1 to skip what was ever pushed so, item...,
---       and with skipping the 28-byte SHA-224 of each item
+--       an id for the queue in case it has none, 1 to skip what was ever pushed so, how many items
+--       follow the call (none with skipping), item..., and with skipping the 28-byte SHA-224 of
+--       each item
 -- RETURNS: the number of items added, or 'nosession' (nothing is known of the session, nothing
 --          was written), 'stale' (answered before, nothing was written), 'holdlost' (our hold is
 --          gone and the queue is drained, nothing was written)
 
-local ready, processing, delayed, stats, producers, replays, seen, replay = unpack(KEYS)
+local ready, processing, delayed, stats, producers, replays, seen, replay, pushing = unpack(KEYS)
 local session, number, answered, hold_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local once = ARGV[6] == '1'
+local once, following = ARGV[6] == '1', tonumber(ARGV[7])
 local floor, before = unpack(redis.call('HMGET', replay, 'floor', ARGV[2]))
 if not floor then
   return 'nosession'
@@ -31,8 +38,7 @@ if not redis.call('ZSCORE', producers, session) and begun and
   return 'holdlost'
 end
 
-local first, n = 7, #ARGV - 6
-local items
+local first, n = 8, #ARGV - 7
 if once then
   n = n / 2
   local known = redis.call('SMISMEMBER', seen, unpack(ARGV, first + n))
@@ -51,8 +57,16 @@ if once then
     redis.call('SADD', seen, unpack(hashes))
   end
 else
-  -- The first write, so that at maxmemory the push is refused as a whole.
-  redis.call('LPUSH', ready, unpack(ARGV, first))
+  local list = ready
+  if following > 0 then
+    if redis.call('LLEN', ready) > 0 and redis.call('RENAMENX', ready, pushing) == 0 then
+      return redis.error_reply('WRONGTYPE the key ' .. pushing .. ' is in the way')
+    end
+    list = pushing
+  end
+  -- The first write or next to it: at maxmemory the push is refused as a whole.
+  redis.call('LPUSH', list, unpack(ARGV, first))
+  n = n + following
 end
 if not begun then
   redis.call('HSET', stats, 'id', ARGV[5])

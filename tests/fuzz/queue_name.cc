@@ -21,6 +21,7 @@ std::set<std::string> all_keys(const Keys& keys, std::string_view session) {
   }
   all.insert(keys.lease(hash_item(session)));
   all.insert(keys.replay(session));
+  all.insert(keys.pushing(session));
   return all;
 }
 

@@ -194,19 +194,33 @@ TEST_F(Producing, APushThatIsLostOnTheWayIsInExactlyOnce) {
   EXPECT_EQ(counts().ready, 3'000U);
 }
 
-TEST_F(Producing, APushThatArrivesLateIsInExactlyOnce) {
+TEST_F(Producing, APushThatIsCutInTheMiddleIsInExactlyOnce) {
   FaultProxy proxy(server_);
   Producer producer("q", proxy.options());
-  proxy.delay_request(sha_of(internal::scripts::push));
-  producer.push("a");
-  producer.flush();
-  ASSERT_TRUE(eventually([&] { return proxy.faults() == 1; }));
-  producer.push("b");
-  producer.flush();
-  EXPECT_EQ(producer.finish().pushed, 2U);
-  proxy.deliver();
-  EXPECT_EQ(counts().ready, 2U);
-  EXPECT_EQ(counts().pushed, 2U);
+  proxy.lose_request("RENAMENX");
+  // So much that Redis has seen the first part when the last is lost.
+  for (int i = 0; i < 800; ++i) producer.push(std::to_string(i) + std::string(1'000, 'x'));
+  EXPECT_EQ(producer.finish().pushed, 800U);
+  EXPECT_EQ(proxy.faults(), 1U);
+  EXPECT_EQ(counts().ready, 800U);
+}
+
+TEST_F(Producing, APushThatArrivesLateIsInExactlyOnce) {
+  for (const std::size_t n : {1U, 100U}) {
+    FaultProxy proxy(server_);
+    Producer producer("q", proxy.options());
+    proxy.delay_request(sha_of(internal::scripts::push));
+    const Counts before = counts();
+    for (const std::string& item : numbered("a", n)) producer.push(item);
+    producer.flush();
+    ASSERT_TRUE(eventually([&] { return proxy.faults() == 1; }));
+    producer.push("b");
+    producer.flush();
+    EXPECT_EQ(producer.finish().pushed, n + 1);
+    proxy.deliver();
+    EXPECT_EQ(counts().ready, before.ready + n + 1);
+    EXPECT_EQ(counts().pushed, before.pushed + n + 1);
+  }
 }
 
 TEST_F(Producing, AnOpenWhoseAnswerIsLostTakesOneHold) {
@@ -268,13 +282,14 @@ TEST_F(Producing, AHoldOfAForgottenSessionIsNotLeftBehind) {
 
 TEST_F(Producing, ScriptFlushInTheMiddleIsNotNoticed) {
   Producer producer("q", options());
-  for (int i = 0; i < 5; ++i) {
-    producer.push("i" + std::to_string(i));
+  std::size_t pushed = 0;
+  for (const std::size_t n : {1U, 1U, 100U, 100U, 1U}) {
+    for (std::size_t i = 0; i < n; ++i) producer.push("i" + std::to_string(pushed++));
     redis_.call({"SCRIPT", "FLUSH"});
     producer.flush();
   }
-  EXPECT_EQ(producer.finish().pushed, 5U);
-  EXPECT_EQ(counts().ready, 5U);
+  EXPECT_EQ(producer.finish().pushed, pushed);
+  EXPECT_EQ(counts().ready, pushed);
 }
 
 TEST_F(Producing, EndsAtOnceWhenRedisIsAway) {

@@ -49,12 +49,14 @@ class Push : public QueueTest {
                                           std::to_string(call.answered),
                                           std::to_string(kHoldMs),
                                           "id",
-                                          call.once ? "1" : "0"};
+                                          call.once ? "1" : "0",
+                                          "0"};
     arguments.insert(arguments.end(), items.begin(), items.end());
     if (call.once) {
       for (const std::string& item : items) arguments.push_back(hash_of(item).substr(0, 28));
     }
-    return raw_script(internal::scripts::push, {keys_.replay(call.session)}, arguments);
+    return raw_script(internal::scripts::push,
+                      {keys_.replay(call.session), keys_.pushing(call.session)}, arguments);
   }
 
   std::string touch(const std::string& session = "s") {

@@ -23,6 +23,18 @@ TEST(ReplyErrors, FindTheCodeThatAnOlderRedisWraps) {
   EXPECT_EQ(ReplyError(wrapped + "attempt to index a nil value").code(), "ERR");
 }
 
+TEST(ReplyErrors, FindTheCodeForWhichATransactionIsRefused) {
+  const std::string aborted = "EXECABORT Transaction discarded because of: ";
+  EXPECT_EQ(ReplyError(aborted + "NOPERM this user has no permissions").code(), "NOPERM");
+  EXPECT_FALSE(ReplyError(aborted + "NOPERM this user has no permissions").transient());
+  EXPECT_TRUE(ReplyError(aborted + "OOM command not allowed").transient());
+  EXPECT_EQ(ReplyError(aborted + "previous errors.").code(), "EXECABORT");
+  EXPECT_EQ(ReplyError("EXECABORT Transaction discarded because of previous errors.").code(),
+            "EXECABORT");
+  EXPECT_TRUE(
+      ReplyError("EXECABORT Transaction discarded because of previous errors.").transient());
+}
+
 TEST(ReplyErrors, DoNotTakeWordsOfAMessageForACode) {
   EXPECT_EQ(ReplyError("ERR something: OOM is mentioned").code(), "ERR");
 }

@@ -20,10 +20,17 @@ bool is_code(std::string_view word) {
 
 std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
 
-// Redis before 7.0 answers a failing script with
+constexpr std::string_view kAborted = "EXECABORT Transaction discarded because of: ";
+
+// A transaction that Redis refuses as a whole is refused for what stands behind the colon. Redis
+// before 7.0 answers a failing script with
 // "ERR Error running script (call to f_...): @user_script:3: -OOM command not allowed ...":
 // what counts is the word after the last ": " that looks like a code.
 std::string_view code_of(std::string_view message) {
+  if (message.starts_with(kAborted)) {
+    const std::string_view cause = first_word(message.substr(kAborted.size()));
+    if (is_code(cause)) return cause;
+  }
   const std::string_view outer = first_word(message);
   if (message.find("Error running script") != std::string_view::npos) {
     for (std::size_t at = message.find(": "); at != std::string_view::npos;

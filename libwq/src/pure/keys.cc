@@ -65,6 +65,8 @@ std::string Keys::replay(std::string_view session) const {
   return queue() + std::string(kReplay) + std::string(session);
 }
 
+std::string Keys::pushing(std::string_view session) const { return replay(session) + ":pushing"; }
+
 bool Keys::has_hash_tag() const noexcept {
   const std::size_t open = queue().find('{');
   const std::size_t close = open == std::string::npos ? open : queue().find('}', open);

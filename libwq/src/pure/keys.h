@@ -52,6 +52,8 @@ class Keys {
   [[nodiscard]] const std::string& lease_prefix() const noexcept { return lease_prefix_; }
   [[nodiscard]] std::string lease(const ItemHash& hash) const;
   [[nodiscard]] std::string replay(std::string_view session) const;
+  /// What ready is called within a push of the session, and at no other time.
+  [[nodiscard]] std::string pushing(std::string_view session) const;
 
   /// True if the name has a hash tag, `{...}` with something in it, so that all keys of the queue
   /// are on one node of a Redis Cluster.

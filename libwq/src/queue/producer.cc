@@ -1,4 +1,3 @@
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -14,12 +13,12 @@
 
 #include <wq/clock.h>
 #include <wq/error.h>
-#include <wq/lease.h>
 #include <wq/producer.h>
 
 #include "pure/keys.h"
 #include "pure/random.h"
 #include "queue/operations.h"
+#include "queue/push_batch.h"
 #include "queue/server_check.h"
 #include "redis/link.h"
 #include "script/script.h"
@@ -33,16 +32,6 @@ constexpr std::size_t kBatchItems = 1'000;
 constexpr std::size_t kBatchBytes = std::size_t{1} << 20U;
 // So that Redis never waits for us.
 constexpr std::size_t kInFlight = 2;
-
-// The 28 bytes that the hexadecimal digits stand for.
-std::string raw(const ItemHash& hash) {
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  std::string bytes;
-  for (std::size_t i = 0; i < hash.size(); i += 2) {
-    bytes += static_cast<char>(digit(hash[i]) * 16 + digit(hash[i + 1]));
-  }
-  return bytes;
-}
 
 }  // namespace
 
@@ -81,9 +70,8 @@ class PushSession {
   void push(std::string_view item) {
     const std::lock_guard lock(mutex_);
     guarded([&] {
-      next_.items.emplace_back(item);
-      next_.bytes += item.size();
-      if (next_.items.size() == kBatchItems || next_.bytes >= kBatchBytes) send_next();
+      next_.items.add(item, options_.once);
+      if (next_.items.size() == kBatchItems || next_.items.bytes() >= kBatchBytes) send_next();
     });
   }
 
@@ -112,8 +100,7 @@ class PushSession {
 
  private:
   struct Batch {
-    std::vector<std::string> items;
-    std::size_t bytes = 0;
+    PushBatch items;
     std::uint64_t number = 0;
     bool sent = false;
     bool resent = false;
@@ -121,6 +108,7 @@ class PushSession {
   };
 
   void check(Connection& connection) {
+    if (!options_.once) check_transactions(connection);
     const ServerReport server = check_server(connection, keys_);
     if (server.evicts() && !options_.allow_eviction) {
       throw RefusedError(fmt::format(
@@ -183,7 +171,7 @@ class PushSession {
 
   // Hands the next batch to Redis; waits only while enough are under way.
   void send_next() {
-    if (next_.items.empty()) return;
+    if (next_.items.size() == 0) return;
     while (batches_.size() >= kInFlight) take();
     next_.number = next_number_++;
     batches_.push_back(std::exchange(next_, {}));
@@ -225,20 +213,9 @@ class PushSession {
       load_scripts(redis, {&scripts::push});
       loaded_ = link_.generation();
     }
-    const std::size_t n = batch.items.size();
     out_.clear();
-    begin_call(out_, scripts::push, keys_, 1, 6 + (options_.once ? 2 * n : n));
-    out_.word(keys_.replay(session_));
-    out_.word(session_);
-    out_.word(batch.number);
-    out_.word(answered_);
-    out_.word(options_.hold.count());
-    out_.word(queue_id_);
-    out_.word(options_.once ? "1" : "0");
-    for (const std::string& item : batch.items) out_.word(item);
-    if (options_.once) {
-      for (const std::string& item : batch.items) out_.word(raw(hash_item(item)));
-    }
+    batch.items.append_to(out_, keys_,
+                          {session_, batch.number, answered_, options_.hold, queue_id_});
     batch.resent = std::exchange(batch.sent, true);
     batch.sent_at = BootClock::now();
     redis.send(out_);
@@ -246,16 +223,14 @@ class PushSession {
 
   // Reads the answer to the oldest batch and forgets the batch.
   void read_answer() {
-    const Reply reply = link_.connection().receive();
-    reply.checked();
-    if (reply.value().is_text()) {
-      read_refusal(reply.value().text());
+    const Batch& batch = batches_.front();
+    const PushAnswer answer = batch.items.receive_from(link_.connection());
+    if (!answer.added) {
+      read_refusal(answer.refusal);
       return;
     }
-    const Batch& batch = batches_.front();
-    const auto added = static_cast<std::uint64_t>(reply.value().integer());
-    pushed_ += added;
-    skipped_ += batch.items.size() - added;
+    pushed_ += *answer.added;
+    skipped_ += batch.items.size() - *answer.added;
     answered_ = batch.number;
     alive_at_ = batch.sent_at;
     batches_.pop_front();

@@ -52,18 +52,23 @@ Value Value::operator[](std::size_t i) const {
   return Value(reply_->element[i]);
 }
 
-bool Reply::has_error(std::string_view code) const {
-  return value().is_error() && ReplyError(std::string(value().text())).code() == code;
-}
-
-const Reply& Reply::checked() const {
-  if (!value().is_error()) return *this;
-  const std::string message(value().text());
+const Value& Value::checked() const {
+  if (!is_error()) return *this;
+  const std::string message(text());
   const ReplyError error(message);
   if (std::find(kFinal.begin(), kFinal.end(), error.code()) != kFinal.end()) {
     throw RefusedError(message);
   }
   throw error;
+}
+
+bool Reply::has_error(std::string_view code) const {
+  return value().is_error() && ReplyError(std::string(value().text())).code() == code;
+}
+
+const Reply& Reply::checked() const {
+  value().checked();
+  return *this;
 }
 
 void Reply::Free::operator()(redisReply* reply) const noexcept { freeReplyObject(reply); }

@@ -27,6 +27,8 @@ class Value {
   /// Of an array; nil counts as an empty one, as Redis answers a POP with a count on no list.
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] Value operator[](std::size_t i) const;
+  /// Throws if this is an error: `RefusedError` when Redis will go on refusing, else `ReplyError`.
+  const Value& checked() const;
 
  private:
   const redisReply* reply_;
@@ -40,8 +42,7 @@ class Reply {
   [[nodiscard]] Value value() const noexcept { return Value(reply_.get()); }
   /// True if the reply is an error with this code (see `ReplyError::code`).
   [[nodiscard]] bool has_error(std::string_view code) const;
-  /// Throws if the reply is an error: `RefusedError` when Redis will go on refusing, else
-  /// `ReplyError`.
+  /// As `Value::checked`.
   const Reply& checked() const;
 
  private:

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "pure/keys.h"
+#include "redis/connection.h"
+#include "redis/pipeline.h"
+
+namespace wq::internal {
+
+/// What a push says besides its items; see libwq/scripts/push.lua.
+struct PushTerms {
+  std::string_view session;
+  std::uint64_t number;
+  std::uint64_t answered;
+  std::chrono::milliseconds hold;
+  std::string_view queue_id;
+};
+
+struct PushAnswer {
+  std::optional<std::uint64_t> added;
+  std::string refusal;  ///< where nothing was written: the script's word for it
+};
+
+/// The items of one push, encoded for Redis as they come. Not thread-safe.
+class PushBatch {
+ public:
+  /// `once`: Redis leaves out what was ever pushed so; the same for every item of a batch.
+  void add(std::string_view item, bool once);
+
+  [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
+  /// What the items take on the way.
+  [[nodiscard]] std::size_t bytes() const noexcept { return items_.bytes().size(); }
+
+  /// Writes the push: a call of the script, or a transaction that begins with one.
+  void append_to(Pipeline& out, const Keys& keys, const PushTerms& terms) const;
+
+  /// Reads what Redis answers to that. Throws what `Reply::checked` throws for the first error;
+  /// then replies may be left unread, and the connection is of no more use.
+  [[nodiscard]] PushAnswer receive_from(Connection& redis) const;
+
+ private:
+  [[nodiscard]] bool is_transaction() const noexcept;
+
+  Words items_;
+  std::size_t first_bytes_ = 0;  // of the first item
+  Words hashes_;                 // with once
+};
+
+/// Throws `RefusedError` if the user may not use transactions: the commands of a push would be
+/// carried out one by one.
+void check_transactions(Connection& redis);
+
+}  // namespace wq::internal
