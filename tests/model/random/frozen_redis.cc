@@ -141,12 +141,16 @@ Reply FrozenRedis::run(const internal::Script& script, const Pipeline& call) {
   send(call);
   Reply reply = receive();
   if (reply.has_error("NOSCRIPT")) {
-    internal::load_scripts(*connection_, {&script});
+    load(script);
     send(call);
     reply = receive();
   }
   reply.checked();
   return reply;
+}
+
+void FrozenRedis::load(const internal::Script& script) {
+  internal::load_scripts(*connection_, {&script});
 }
 
 Reply FrozenRedis::command(std::initializer_list<std::string_view> words) {

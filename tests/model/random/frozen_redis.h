@@ -67,6 +67,7 @@ class FrozenRedis {
 
   /// Carries out one call, or all of several, in order.
   internal::Reply run(const internal::Script& script, const internal::Pipeline& call);
+  void load(const internal::Script& script);
   internal::Reply command(std::initializer_list<std::string_view> words);
   void send(const internal::Pipeline& commands);
   [[nodiscard]] internal::Reply receive() { return connection_->receive(); }

@@ -39,6 +39,10 @@ void append_leases(Pipeline& call, const internal::Keys& keys,
   for (const std::string& item : items) call.word(keys.lease_prefix(), hash_of(item));
 }
 
+std::string answer_text(Value answer) {
+  return answer.is_text() ? std::string(answer.text()) : std::to_string(answer.integer());
+}
+
 }  // namespace
 
 void RandomRun::open() {
@@ -61,26 +65,52 @@ void RandomRun::open() {
 }
 
 void RandomRun::carry_out_push(const QueueModel::Push& push) {
-  note(fmt::format("push {} of {}{}: {}", push.number, push.session, push.once ? " once" : "",
-                   text_of(push.items)));
+  // Both ways in which items come to Redis, however many they are.
+  const bool transaction = !push.once && push.items.size() > 1 && one_in(2);
+  note(fmt::format("push {} of {}{}{}: {}", push.number, push.session, push.once ? " once" : "",
+                   transaction ? " in a transaction" : "", text_of(push.items)));
   const std::size_t n = push.items.size();
+  const std::size_t called = transaction ? 1 : n;
   Pipeline call;
-  internal::begin_call(call, internal::scripts::push, keys_, 1, 6 + (push.once ? 2 * n : n));
+  if (transaction) call.command({"MULTI"});
+  internal::begin_call(call, internal::scripts::push, keys_, 2, 7 + (push.once ? 2 * n : called));
   call.word(keys_.replay(push.session));
+  call.word(keys_.pushing(push.session));
   call.word(push.session);
   call.word(push.number);
   call.word(push.answered);
   call.word(push.hold_ms);
   call.word(push.queue_id);
   call.word(push.once ? "1" : "0");
-  for (const std::string& item : push.items) call.word(item);
+  call.word(n - called);
+  for (std::size_t i = 0; i < called; ++i) call.word(push.items[i]);
   if (push.once) {
     for (const std::string& item : push.items) call.word(raw_hash(item));
   }
-  const Reply reply = redis_.run(internal::scripts::push, call);
-  const std::string answer = reply.value().is_text() ? std::string(reply.value().text())
-                                                     : std::to_string(reply.value().integer());
+  const std::string answer = transaction
+                                 ? finish_transaction(call, push)
+                                 : answer_text(redis_.run(internal::scripts::push, call).value());
   expect("push", answer, model_.push(push));
+}
+
+// What follows the call of the script, and the script's answer.
+std::string RandomRun::finish_transaction(Pipeline& call, const QueueModel::Push& push) {
+  const std::string pushing = keys_.pushing(push.session);
+  call.begin(1 + push.items.size());
+  call.word("LPUSHX");
+  call.word(pushing);
+  for (std::size_t i = 1; i < push.items.size(); ++i) call.word(push.items[i]);
+  call.command({"RENAMENX", pushing, keys_[Key::ready]});
+  call.command({"EXEC"});
+  for (;;) {
+    redis_.send(call);
+    for (std::size_t i = 1; i < call.size(); ++i) redis_.receive().checked();
+    const Reply executed = redis_.receive();
+    const Value answer = executed.checked().value()[0];
+    if (!answer.is_error()) return answer_text(answer);
+    if (!answer.text().starts_with("NOSCRIPT")) answer.checked();
+    redis_.load(internal::scripts::push);
+  }
 }
 
 void RandomRun::push() {

@@ -124,6 +124,7 @@ class RandomRun {
   void read_history(std::span<Lease> leases);
   void pop_some(Worker& worker, std::size_t n);
   void carry_out_push(const QueueModel::Push& push);
+  std::string finish_transaction(internal::Pipeline& call, const QueueModel::Push& push);
   void reclaim_items(const std::vector<std::string>& items);
 
   // Compares an answer.

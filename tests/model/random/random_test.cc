@@ -78,6 +78,7 @@ const ScriptChange kChanges[] = {
     {"push", "if number <= floor then", "if false then"},
     {"push", "and not here[hash]", ""},
     {"push", "math.max(floor, answered)", "answered"},
+    {"push", "n = n + following", ""},
     {"reclaim", "left <= tail", "left < tail"},
     {"reclaim", "if removed == 1 then", "if true then"},
     {"reclaim", "< budget then", "<= budget then"},
