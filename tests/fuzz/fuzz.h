@@ -10,6 +10,7 @@
 
 /// What libFuzzer calls with one input after the other, and the replay of the corpus too. Each
 /// target defines it.
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name for it
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace wq::fuzz {

@@ -15,7 +15,6 @@
 namespace wq::fuzz {
 namespace {
 
-using internal::Reply;
 using internal::Value;
 
 /// True if it did not answer.

@@ -32,11 +32,11 @@ void append_write(Pipeline& out, const Keys& keys, bool past_oom, std::string_vi
 
 }  // namespace
 
-bool is_alive(std::string_view text, std::int64_t server_ms) {
-  const auto entry = nlohmann::json::parse(text, nullptr, false);
-  if (!entry.is_object() || !entry.contains("seen_ms")) return false;
-  if (!entry["seen_ms"].is_number_integer()) return false;
-  const auto seen_ms = entry["seen_ms"].get<std::int64_t>();
+bool is_alive(std::string_view entry, std::int64_t server_ms) {
+  const auto status = nlohmann::json::parse(entry, nullptr, false);
+  if (!status.is_object() || !status.contains("seen_ms")) return false;
+  if (!status["seen_ms"].is_number_integer()) return false;
+  const auto seen_ms = status["seen_ms"].get<std::int64_t>();
   if (seen_ms >= server_ms) return true;
   // The difference of any two numbers, the first of which is the greater, fits without a sign.
   const auto age_ms = static_cast<std::uint64_t>(server_ms) - static_cast<std::uint64_t>(seen_ms);
