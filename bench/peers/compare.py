@@ -163,7 +163,7 @@ def medians(rounds):
 
 
 def measure(options, bench, scratch):
-    """(rows, what could not be measured)"""
+    """(peers, rows, what could not be measured)"""
     peers, missing = [], {}
     for peer in all_peers():
         if options.only and peer.name not in options.only:
@@ -201,16 +201,19 @@ def measure(options, bench, scratch):
                 **medians(rounds),
             }
         )
-    if options.kill_wait > 0:
-        for peer in peers:
-            if peer.name in missing:
-                continue
-            say(f"{peer.name}: kill -9")
-            ended = after_kill(bench, peer, options.kill_wait)
-            for row in rows:
-                if row["name"] == peer.name:
-                    row["after_kill"] = ended
-    return rows, missing
+    return peers, rows, missing
+
+
+def measure_kills(options, bench, peers, rows, missing):
+    """Last: it takes minutes in which nobody works, so other work on the machine does no harm."""
+    for peer in peers:
+        if peer.name in missing:
+            continue
+        say(f"{peer.name}: kill -9")
+        ended = after_kill(bench, peer, options.kill_wait)
+        for row in rows:
+            if row["name"] == peer.name:
+                row["after_kill"] = ended
 
 
 def measure_processes(options, bench, scratch, missing):
@@ -292,8 +295,10 @@ def main():
         load = os.getloadavg()[0]
         with RedisServer(folder) as redis:
             bench = Bench(options.programs, scratch, folder, redis)
-            rows, missing = measure(options, bench, scratch)
+            peers, rows, missing = measure(options, bench, scratch)
             processes = {} if options.only else measure_processes(options, bench, scratch, missing)
+            if options.kill_wait > 0:
+                measure_kills(options, bench, peers, rows, missing)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     facts = {"workers": WORKERS, "rounds": options.rounds, "load_before": load}
