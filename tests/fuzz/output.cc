@@ -6,6 +6,7 @@
 
 #include "fuzz/fuzz.h"
 #include "pure/printable.h"
+#include "wqctl/json.h"
 #include "wqctl/text.h"
 
 namespace wq::fuzz {

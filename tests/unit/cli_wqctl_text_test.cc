@@ -7,6 +7,7 @@
 
 #include "cli/options.h"
 #include "wqctl/command.h"
+#include "wqctl/json.h"
 #include "wqctl/text.h"
 
 namespace wq::ctl {

@@ -26,6 +26,10 @@ std::string list_of_commands() {
   return text + "\nwqctl COMMAND --help says more about one of them.\n";
 }
 
+std::string form(const std::string& name, const MoreArguments& more) {
+  return fmt::format("wqctl {} QUEUE{}{}", name, *more.names == 0 ? "" : " ", more.names);
+}
+
 }  // namespace
 
 cli::ExitCode run_command(int argc, const char* const* argv) {
@@ -51,7 +55,8 @@ cli::ExitCode run_command(int argc, const char* const* argv) {
       fmt::format("there is no command '{}'{}", word, hint.empty() ? "; --help lists them" : hint));
 }
 
-bool read_target(cli::Options& options, int argc, const char* const* argv, Target& target) {
+bool read_target(cli::Options& options, int argc, const char* const* argv, Target& target,
+                 const MoreArguments& more) {
   cli::LogOptions log;
   target.redis.client_name = "wqctl";
   cli::add_redis_options(options, target.redis);
@@ -62,13 +67,18 @@ bool read_target(cli::Options& options, int argc, const char* const* argv, Targe
 
   const auto& arguments = options.arguments();
   if (arguments.empty()) {
-    throw cli::UsageError(fmt::format("which queue? wqctl {} QUEUE; --help says more", argv[0]));
-  }
-  if (arguments.size() > 1) {
-    throw cli::UsageError(fmt::format("unexpected argument '{}'; the form is: wqctl {} QUEUE",
-                                      arguments[1], argv[0]));
+    throw cli::UsageError(fmt::format("which queue? {}; --help says more", form(argv[0], more)));
   }
   target.queue = arguments.front();
+  target.more.assign(arguments.begin() + 1, arguments.end());
+  if (target.more.size() > more.most) {
+    throw cli::UsageError(fmt::format("unexpected argument '{}'; the form is: {}",
+                                      cli::one_line(target.more[more.most]), form(argv[0], more)));
+  }
+  if (target.more.size() < more.least) {
+    throw cli::UsageError(fmt::format("something is missing behind '{}'; the form is: {}",
+                                      cli::one_line(arguments.back()), form(argv[0], more)));
+  }
   cli::check_redis_options(target.redis);
   target.redis.log = cli::log;
   (void)Queue{target.queue, target.redis};  // looks at the name and the URL and does not connect
@@ -76,11 +86,15 @@ bool read_target(cli::Options& options, int argc, const char* const* argv, Targe
 }
 
 cli::ProgramText command_text(const std::string& name, const std::string& summary,
-                              const std::string& examples) {
-  return {"wqctl " + name, "WQCTL_", "wqctl " + name + " QUEUE [OPTIONS]", summary,
+                              const std::string& examples, const MoreArguments& more) {
+  return {"wqctl " + name, "WQCTL_", form(name, more) + " [OPTIONS]", summary,
           cli::exit_code_help({cli::ExitCode::done, cli::ExitCode::failure, cli::ExitCode::usage,
                                cli::ExitCode::no_redis}) +
               "\n" + examples};
+}
+
+void add_json_switch(cli::Options& options, bool& json, const std::string& instead) {
+  options.add_switch("json", json, "one JSON object a line instead of " + instead);
 }
 
 }  // namespace wq::ctl

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::array kCommands{
     Command{"status", "how many items are where, in one line or as JSON", run_status},
+    Command{"workers", "who works on the queue, and what each holds", run_workers},
     Command{"results", "the results kept so far, as JSON lines", run_results},
     Command{"gc", "hand back what dead workers and producers left", run_gc},
 };

@@ -9,5 +9,6 @@ namespace wq::ctl {
 cli::ExitCode run_status(int argc, const char* const* argv);
 cli::ExitCode run_results(int argc, const char* const* argv);
 cli::ExitCode run_gc(int argc, const char* const* argv);
+cli::ExitCode run_workers(int argc, const char* const* argv);
 
 }  // namespace wq::ctl

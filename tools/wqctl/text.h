@@ -19,7 +19,4 @@ namespace wq::ctl {
 /// "item_base64" or "result_base64" instead, so no byte is lost.
 [[nodiscard]] std::string result_json(const Result& result);
 
-/// RFC 4648 with padding.
-[[nodiscard]] std::string base64(std::string_view bytes);
-
 }  // namespace wq::ctl
