@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -110,6 +111,9 @@ class Queue {
 
   /// One atomic read.
   [[nodiscard]] Counts counts();
+
+  /// How long until the last of the delayed items is due; nothing if none is delayed.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> last_due();
 
   /// Pops up to `n` items (1 to `kMaxBatch`) and takes their leases for `ttl` (1 ms to 24 h). Does
   /// not wait for items: nothing ready, and a queue that is paused, is an empty result. If the

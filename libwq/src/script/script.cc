@@ -19,6 +19,7 @@ const Script close{embedded::k_close, {Key::producers, Key::replays}};
 const Script counts{embedded::k_counts,
                     {Key::ready, Key::processing, Key::delayed, Key::dead, Key::producers,
                      Key::paused, Key::stats}};
+const Script last_due{embedded::k_last_due, {Key::delayed}};
 const Script open{
     embedded::k_open,
     {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers, Key::replays}};
@@ -55,9 +56,9 @@ void append_load(Pipeline& out, const Script& script) {
 
 std::span<const Script* const> all_scripts() {
   using namespace scripts;
-  static constexpr std::array kAll = {&attach,   &claim,   &close,   &counts, &open,
-                                      &past_oom, &pop,     &promote, &push,   &reclaim,
-                                      &renew,    &requeue, &settle,  &sweep,  &touch};
+  static constexpr std::array kAll = {&attach,   &claim,  &close,   &counts, &last_due, &open,
+                                      &past_oom, &pop,    &promote, &push,   &reclaim,  &renew,
+                                      &requeue,  &settle, &sweep,   &touch};
   return kAll;
 }
 
