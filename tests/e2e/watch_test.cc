@@ -177,9 +177,7 @@ TEST_F(Watch, ShowsWorkersAndWhatTheyHold) {
   Terminal terminal(80);
   Process process = watch({}, {.terminal = terminal.slave()});
   terminal.wait_for("1 worker  oldest lease ");
-  worker.signal(SIGTERM);
-  worker.signal(SIGTERM);
-  static_cast<void>(worker.wait());
+  worker.kill();
 }
 
 TEST_F(Watch, EndsAsAWorkerWould) {

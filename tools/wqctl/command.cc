@@ -1,5 +1,6 @@
 #include "wqctl/command.h"
 
+#include <array>
 #include <string_view>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include <wq/queue.h>
 #include <wq/version.h>
 
+#include "cli/describe.h"
 #include "cli/log.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
@@ -30,6 +32,25 @@ std::string form(const std::string& name, const MoreArguments& more) {
   return fmt::format("wqctl {} QUEUE{}{}", name, *more.names == 0 ? "" : " ", more.names);
 }
 
+/// As `cli::Options` does it for a program without commands: each command adds its own part.
+void describe(std::string_view what) {
+  const cli::ProgramText text{"wqctl", "WQCTL_", "wqctl COMMAND QUEUE [OPTIONS]",
+                              "Shows and tends a queue.\n", ""};
+  std::vector<cli::CommandText> list;
+  for (const Command& command : commands()) list.push_back({command.name, command.summary});
+  cli::write_out(cli::begin_description(what, text, list));
+  const std::string kind{what};
+  for (const Command& command : commands()) {
+    const std::array words{command.name, "--describe", kind.c_str()};
+    static_cast<void>(command.run(3, words.data()));
+  }
+  if (what == "man") {
+    const std::array words{commands().front().name, "--describe", "man-common"};
+    static_cast<void>(commands().front().run(3, words.data()));
+  }
+  cli::write_out(cli::end_description(what, text));
+}
+
 }  // namespace
 
 cli::ExitCode run_command(int argc, const char* const* argv) {
@@ -40,6 +61,10 @@ cli::ExitCode run_command(int argc, const char* const* argv) {
   }
   if (word == "--version") {
     cli::write_out(fmt::format("wqctl {}\n", kVersion));
+    return cli::ExitCode::done;
+  }
+  if (word == "--describe" && argc == 3) {
+    describe(argv[2]);
     return cli::ExitCode::done;
   }
   if (word.empty() || word.starts_with('-')) {
