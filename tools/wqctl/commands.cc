@@ -11,6 +11,8 @@ namespace {
 constexpr std::array kCommands{
     Command{"status", "how many items are where, in one line or as JSON", run_status},
     Command{"workers", "who works on the queue, and what each holds", run_workers},
+    Command{"ls", "the items that are ready, leased, delayed or dead", run_ls},
+    Command{"inspect", "where an item is and what is known of it", run_inspect},
     Command{"results", "the results kept so far, as JSON lines", run_results},
     Command{"gc", "hand back what dead workers and producers left", run_gc},
 };

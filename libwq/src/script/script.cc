@@ -19,9 +19,14 @@ const Script close{embedded::k_close, {Key::producers, Key::replays}};
 const Script counts{embedded::k_counts,
                     {Key::ready, Key::processing, Key::delayed, Key::dead, Key::producers,
                      Key::paused, Key::stats}};
+const Script find{embedded::k_find,
+                  {Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts,
+                   Key::crashes, Key::failures}};
 const Script open{
     embedded::k_open,
     {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers, Key::replays}};
+const Script page{embedded::k_page,
+                  {Key::ready, Key::processing, Key::delayed, Key::dead, Key::stats}};
 const Script past_oom{embedded::k_past_oom, {Key::fence}};
 const Script pop{embedded::k_pop,
                  {Key::ready, Key::processing, Key::fence, Key::stats, Key::paused, Key::attempts,
@@ -55,9 +60,9 @@ void append_load(Pipeline& out, const Script& script) {
 
 std::span<const Script* const> all_scripts() {
   using namespace scripts;
-  static constexpr std::array kAll = {&attach,   &claim,   &close,   &counts, &open,
-                                      &past_oom, &pop,     &promote, &push,   &reclaim,
-                                      &renew,    &requeue, &settle,  &sweep,  &touch};
+  static constexpr std::array kAll = {&attach, &claim,    &close,  &counts,  &find, &open,
+                                      &page,   &past_oom, &pop,    &promote, &push, &reclaim,
+                                      &renew,  &requeue,  &settle, &sweep,   &touch};
   return kAll;
 }
 
