@@ -12,5 +12,9 @@ cli::ExitCode run_gc(int argc, const char* const* argv);
 cli::ExitCode run_workers(int argc, const char* const* argv);
 cli::ExitCode run_ls(int argc, const char* const* argv);
 cli::ExitCode run_inspect(int argc, const char* const* argv);
+cli::ExitCode run_retry(int argc, const char* const* argv);
+cli::ExitCode run_drop(int argc, const char* const* argv);
+cli::ExitCode run_pause(int argc, const char* const* argv);
+cli::ExitCode run_resume(int argc, const char* const* argv);
 
 }  // namespace wq::ctl

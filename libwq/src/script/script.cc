@@ -19,6 +19,10 @@ const Script close{embedded::k_close, {Key::producers, Key::replays}};
 const Script counts{embedded::k_counts,
                     {Key::ready, Key::processing, Key::delayed, Key::dead, Key::producers,
                      Key::paused, Key::stats}};
+const Script drop{
+    embedded::k_drop,
+    {Key::ready, Key::delayed, Key::dead, Key::attempts, Key::crashes, Key::failures, Key::stats}};
+const Script drop_ready{embedded::k_drop_ready, {Key::ready, Key::stats}};
 const Script find{embedded::k_find,
                   {Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts,
                    Key::crashes, Key::failures}};
@@ -40,6 +44,8 @@ const Script reclaim{
     {Key::processing, Key::ready, Key::dead, Key::crashes, Key::failures, Key::stats}};
 const Script renew{embedded::k_renew, {}};
 const Script requeue{embedded::k_requeue, {Key::processing, Key::ready, Key::stats}};
+const Script retry{embedded::k_retry,
+                   {Key::dead, Key::delayed, Key::ready, Key::attempts, Key::crashes}};
 const Script settle{embedded::k_settle,
                     {Key::processing, Key::stats, Key::fence, Key::attempts, Key::crashes,
                      Key::failures, Key::results, Key::ready, Key::delayed, Key::dead}};
@@ -60,9 +66,9 @@ void append_load(Pipeline& out, const Script& script) {
 
 std::span<const Script* const> all_scripts() {
   using namespace scripts;
-  static constexpr std::array kAll = {&attach, &claim,    &close,  &counts,  &find, &open,
-                                      &page,   &past_oom, &pop,    &promote, &push, &reclaim,
-                                      &renew,  &requeue,  &settle, &sweep,   &touch};
+  static constexpr std::array kAll = {
+      &attach, &claim,   &close, &counts,  &drop,  &drop_ready, &find,  &open,   &page,  &past_oom,
+      &pop,    &promote, &push,  &reclaim, &renew, &requeue,    &retry, &settle, &sweep, &touch};
   return kAll;
 }
 
