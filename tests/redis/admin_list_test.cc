@@ -62,7 +62,7 @@ TEST_F(AdminLooks, ListsEachReadyItemOnceWhileOthersComeAndGo) {
   push({"late0", "late1", "late2"});
   EXPECT_THAT(page(ItemState::ready, place, 2), ElementsAre("4", "5"));
   ASSERT_EQ(queue.lease(5, 1min).size(), 5U);
-  EXPECT_THAT(page(ItemState::ready, place, 9), ElementsAre("7"));
+  EXPECT_THAT(page(ItemState::ready, place, 9), ElementsAre("7", "late0", "late1", "late2"));
   EXPECT_EQ(place, "");
 }
 
@@ -73,7 +73,9 @@ TEST_F(AdminLooks, ListsDeadItemsOnceWhileThoseShownAreRetried) {
   do {
     for (const std::string& item : page(ItemState::dead, place, 2)) {
       shown.push_back(item);
-      if (shown.size() % 2 == 1) ASSERT_THAT(admin_.retry({{item}}), ElementsAre(Changed::done));
+      if (shown.size() % 2 == 1) {
+        ASSERT_THAT(admin_.retry({{item}}), ElementsAre(Changed::done));
+      }
     }
   } while (!place.empty());
   EXPECT_THAT(shown, ElementsAreArray(numbered("", 6)));
@@ -134,7 +136,10 @@ TEST_F(AdminLooks, InspectsAnItemThroughItsLife) {
   push({"a"});
   EXPECT_EQ(admin_.inspect("a").found.at(0).state, ItemState::ready);
   Queue queue = open_queue();
-  Failure failure{.kind = "exit", .message = "exited with code 3", .exit_code = 3};
+  Failure failure;
+  failure.kind = "exit";
+  failure.message = "exited with code 3";
+  failure.exit_code = 3;
   failure.stderr_tail = "oops\n";
   const RetryPolicy slow{.backoff_base = 1h, .backoff_max = 1h};
   ASSERT_EQ(queue.settle({{lease_one(queue), Outcome::fail(failure)}}, slow).front(),

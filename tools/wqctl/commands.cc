@@ -17,6 +17,7 @@ constexpr std::array kCommands{
     Command{"drop", "remove items for good", run_drop},
     Command{"pause", "lease nothing from now on", run_pause},
     Command{"resume", "end a pause", run_resume},
+    Command{"purge", "remove everything of a queue", run_purge},
     Command{"results", "the results kept so far, as JSON lines", run_results},
     Command{"gc", "hand back what dead workers and producers left", run_gc},
 };

@@ -9,6 +9,7 @@
 #include "admin/admin_session.h"
 #include "admin/change.h"
 #include "admin/look.h"
+#include "admin/purge.h"
 #include "admin/worker_entry.h"
 #include "script/script.h"
 
@@ -107,6 +108,8 @@ bool Admin::resume() {
   return session_->link().run(
       [&call](Connection& redis) { return redis.call(call).value().integer() > 0; });
 }
+
+PurgeReport Admin::purge() { return internal::purge(session_->link(), session_->keys()); }
 
 std::optional<std::chrono::milliseconds> oldest_lease(std::span<const WorkerInfo> workers) {
   std::optional<std::chrono::milliseconds> oldest;

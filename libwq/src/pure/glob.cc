@@ -44,7 +44,7 @@ Bytes read_set(std::string_view& glob) {
       glob.remove_prefix(2);
     } else if (glob.size() >= 3 && glob[1] == '-') {
       const auto [low, high] =
-          std::minmax(static_cast<unsigned char>(glob[0]), static_cast<unsigned char>(glob[2]));
+          std::minmax({static_cast<unsigned char>(glob[0]), static_cast<unsigned char>(glob[2])});
       for (std::size_t byte = low; byte <= high; ++byte) bytes.set(byte);
       glob.remove_prefix(3);
     } else {

@@ -36,6 +36,11 @@ const Script pop{embedded::k_pop,
                  {Key::ready, Key::processing, Key::fence, Key::stats, Key::paused, Key::attempts,
                   Key::crashes}};
 const Script promote{embedded::k_promote, {Key::delayed, Key::ready}};
+const Script purge{embedded::k_purge,
+                   {Key::fence, Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts,
+                    Key::crashes, Key::failures, Key::results, Key::stats, Key::producers,
+                    Key::workers, Key::replays, Key::reclaimer, Key::paused, Key::seen}};
+const Script purge_leases{embedded::k_purge_leases, {Key::stats}};
 const Script push{embedded::k_push,
                   {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers,
                    Key::replays, Key::seen}};
@@ -67,8 +72,9 @@ void append_load(Pipeline& out, const Script& script) {
 std::span<const Script* const> all_scripts() {
   using namespace scripts;
   static constexpr std::array kAll = {
-      &attach, &claim,   &close, &counts,  &drop,  &drop_ready, &find,  &open,   &page,  &past_oom,
-      &pop,    &promote, &push,  &reclaim, &renew, &requeue,    &retry, &settle, &sweep, &touch};
+      &attach, &claim,    &close, &counts,  &drop,  &drop_ready,   &find, &open,
+      &page,   &past_oom, &pop,   &promote, &purge, &purge_leases, &push, &reclaim,
+      &renew,  &requeue,  &retry, &settle,  &sweep, &touch};
   return kAll;
 }
 

@@ -21,7 +21,7 @@ struct Script {
 
 namespace scripts {
 extern const Script attach, claim, close, counts, drop, drop_ready, find, open, page, past_oom, pop,
-    promote, push, reclaim, renew, requeue, retry, settle, sweep, touch;
+    promote, purge, purge_leases, push, reclaim, renew, requeue, retry, settle, sweep, touch;
 }  // namespace scripts
 
 /// All of them, in the order above.
