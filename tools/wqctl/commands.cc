@@ -18,6 +18,8 @@ constexpr std::array kCommands{
     Command{"pause", "lease nothing from now on", run_pause},
     Command{"resume", "end a pause", run_resume},
     Command{"purge", "remove everything of a queue", run_purge},
+    Command{"verify", "is every item accounted for, and nothing there that should not be",
+            run_verify},
     Command{"results", "the results kept so far, as JSON lines", run_results},
     Command{"gc", "hand back what dead workers and producers left", run_gc},
 };

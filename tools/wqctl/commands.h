@@ -17,5 +17,6 @@ cli::ExitCode run_drop(int argc, const char* const* argv);
 cli::ExitCode run_pause(int argc, const char* const* argv);
 cli::ExitCode run_resume(int argc, const char* const* argv);
 cli::ExitCode run_purge(int argc, const char* const* argv);
+cli::ExitCode run_verify(int argc, const char* const* argv);
 
 }  // namespace wq::ctl

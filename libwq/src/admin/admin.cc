@@ -10,6 +10,7 @@
 #include "admin/change.h"
 #include "admin/look.h"
 #include "admin/purge.h"
+#include "admin/verify.h"
 #include "admin/worker_entry.h"
 #include "script/script.h"
 
@@ -110,6 +111,10 @@ bool Admin::resume() {
 }
 
 PurgeReport Admin::purge() { return internal::purge(session_->link(), session_->keys()); }
+
+VerifyReport Admin::verify() { return internal::verify(*session_, false); }
+
+VerifyReport Admin::repair() { return internal::verify(*session_, true); }
 
 std::optional<std::chrono::milliseconds> oldest_lease(std::span<const WorkerInfo> workers) {
   std::optional<std::chrono::milliseconds> oldest;

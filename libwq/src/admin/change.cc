@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "admin/look.h"
+#include "admin/walk.h"
 #include "pure/glob.h"
 #include "script/script.h"
 
@@ -13,7 +14,7 @@ namespace {
 
 // Looking one item up in ready costs its length.
 constexpr std::size_t kReadyAtOnce = 8;
-constexpr std::size_t kScanCount = 100;
+constexpr std::size_t kAtOnce = 100;
 // Items are taken from ready in chunks of about this size, whatever an item weighs.
 constexpr std::size_t kChunkBytes = std::size_t{1} << 20U;
 constexpr std::uint64_t kFirstChunk = 8;
@@ -76,24 +77,14 @@ using Step = std::function<std::uint64_t(Connection&, std::span<const std::strin
 std::uint64_t for_matching(Link& link, const std::string& set, std::string_view pattern,
                            const Step& step) {
   std::uint64_t changed = 0;
-  std::string cursor = "0";
-  do {
-    Pipeline scan;
-    scan.command({"ZSCAN", set, cursor, "MATCH", pattern, "COUNT", std::to_string(kScanCount)});
-    std::vector<std::string> items;
-    cursor = link.run([&](Connection& redis) {
-      items.clear();
-      const Reply reply = redis.call(scan);
-      const Value found = reply.value()[1];
-      for (std::size_t i = 0; i + 1 < found.size(); i += 2) items.emplace_back(found[i].text());
-      return std::string(reply.value()[0].text());
-    });
-    for (std::span<const std::string> rest = items; !rest.empty();) {
-      const auto chunk = rest.first(std::min(rest.size(), kScanCount));
-      rest = rest.subspan(chunk.size());
+  // What is small comes all at once, however many there are.
+  for_members(link, set, pattern, [&](std::span<const std::string> items) {
+    while (!items.empty()) {
+      const auto chunk = items.first(std::min(items.size(), kAtOnce));
+      items = items.subspan(chunk.size());
       changed += link.run([&](Connection& redis) { return step(redis, chunk); });
     }
-  } while (cursor != "0");
+  });
   return changed;
 }
 

@@ -67,7 +67,7 @@ void remove_leases(Link& link, const Keys& keys, std::span<const std::string> le
 PurgeReport purge(Link& link, const Keys& keys) {
   PurgeReport report = link.run([&](Connection& redis) { return look(redis, keys); });
   std::vector<std::string> leases;
-  for_chunks(link, keys[Key::processing], [&](std::span<const std::string> items) {
+  for_chunks(link, keys[Key::processing], From::right, [&](std::span<const std::string> items) {
     for (const std::string& item : items) leases.push_back(keys.lease(hash_item(item)));
   });
   const std::string fence = remove_all(link, keys, report);

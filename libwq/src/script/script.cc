@@ -23,9 +23,11 @@ const Script drop{
     embedded::k_drop,
     {Key::ready, Key::delayed, Key::dead, Key::attempts, Key::crashes, Key::failures, Key::stats}};
 const Script drop_ready{embedded::k_drop_ready, {Key::ready, Key::stats}};
+const Script end_strays{embedded::k_end_strays, {}};
 const Script find{embedded::k_find,
                   {Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts,
                    Key::crashes, Key::failures}};
+const Script forget{embedded::k_forget, {Key::attempts, Key::crashes, Key::failures}};
 const Script open{
     embedded::k_open,
     {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers, Key::replays}};
@@ -72,9 +74,9 @@ void append_load(Pipeline& out, const Script& script) {
 std::span<const Script* const> all_scripts() {
   using namespace scripts;
   static constexpr std::array kAll = {
-      &attach, &claim,    &close, &counts,  &drop,  &drop_ready,   &find, &open,
-      &page,   &past_oom, &pop,   &promote, &purge, &purge_leases, &push, &reclaim,
-      &renew,  &requeue,  &retry, &settle,  &sweep, &touch};
+      &attach, &claim,   &close, &counts,   &drop,  &drop_ready, &end_strays, &find,
+      &forget, &open,    &page,  &past_oom, &pop,   &promote,    &purge,      &purge_leases,
+      &push,   &reclaim, &renew, &requeue,  &retry, &settle,     &sweep,      &touch};
   return kAll;
 }
 
