@@ -91,7 +91,7 @@ TEST(ScriptHeads, AttachGetsEveryKeyThatExistsOnceAndTheFenceFirst) {
 TEST(ScriptHeads, NameTheOtherKeysInOneOfFewWays) {
   for (const internal::Script* script : internal::all_scripts()) {
     EXPECT_THAT(keys_line(*script).rest,
-                AnyOf("", "lease...", "replay", "the key of the command",
+                AnyOf("", "lease...", "replay", "replay...", "the key of the command",
                       "then every other key of the queue that exists once"))
         << script->source.name;
   }

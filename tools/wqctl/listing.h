@@ -1,8 +1,10 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <wq/admin.h>
 
@@ -19,5 +21,18 @@ namespace wq::ctl {
 /// A table with a heading.
 [[nodiscard]] std::string workers_table(std::span<const WorkerInfo> workers);
 [[nodiscard]] std::string worker_json(const WorkerInfo& worker);
+
+/// The item as it may stand in a line on any terminal: what is no printable UTF-8 as \xNN, cut
+/// after 1000 bytes.
+[[nodiscard]] std::string item_text(std::string_view item);
+
+[[nodiscard]] std::string_view state_name(ItemState state);
+[[nodiscard]] std::optional<ItemState> state_called(std::string_view name);
+
+/// What is most wanted of an item in its state, and the item last.
+[[nodiscard]] std::string item_line(const ItemInfo& item);
+/// Everything, in several lines.
+[[nodiscard]] std::string item_details(const ItemInfo& item);
+[[nodiscard]] std::string item_json(const ItemInfo& item);
 
 }  // namespace wq::ctl

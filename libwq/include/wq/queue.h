@@ -45,9 +45,11 @@ struct Counts {
   std::uint64_t merged = 0;     ///< equal items that became one among the delayed or the dead
   std::uint64_t foreign = 0;    ///< leases met that were set by a RedisWQ client
 
-  /// Begun, nothing ready, processing or delayed, and no producer. Dead letters do not count.
+  /// Begun, nothing ready, processing or delayed, no producer, and not paused: who paused it may
+  /// be about to put something back. Dead letters do not count.
   [[nodiscard]] bool drained() const noexcept {
-    return !id.empty() && ready == 0 && processing == 0 && delayed == 0 && producers == 0;
+    return !id.empty() && ready == 0 && processing == 0 && delayed == 0 && producers == 0 &&
+           !paused;
   }
 };
 
