@@ -55,6 +55,12 @@ if(WQ_BUILD_PROGRAMS)
   file(RELATIVE_PATH bin_to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
   set_target_properties(wq-worker wq-push wqctl PROPERTIES INSTALL_RPATH $ORIGIN/${bin_to_lib})
   install(TARGETS wq-worker wq-push wqctl)
+  if(NOT CMAKE_CROSSCOMPILING)
+    install(DIRECTORY ${WQ_DESCRIPTIONS}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
+    install(DIRECTORY ${WQ_DESCRIPTIONS}/bash/
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+    install(DIRECTORY ${WQ_DESCRIPTIONS}/zsh/ DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  endif()
   wq_pkg_config(wq-worker-main.pc "spdlog, fmt" "-lboost_program_options")
 endif()
 

@@ -19,7 +19,10 @@
 local ready, processing, delayed, stats, producers, replays, seen, replay, pushing = unpack(KEYS)
 local session, number, answered, hold_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local once, following = ARGV[6] == '1', tonumber(ARGV[7])
-local floor, before = unpack(redis.call('HMGET', replay, 'floor', ARGV[2]))
+local floor, before, purged = unpack(redis.call('HMGET', replay, 'floor', ARGV[2], 'purged'))
+if purged then
+  return 'purged'
+end
 if not floor then
   return 'nosession'
 end

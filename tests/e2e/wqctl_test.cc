@@ -35,7 +35,7 @@ TEST_F(Ctl, StatusCountsWhatIsWhere) {
   ASSERT_EQ(queue.settle({{held[0], Outcome::release(std::chrono::hours{1})}}).front(),
             Settled::accepted);
   EXPECT_EQ(ctl({"status", "q"}),
-            "q: ready 3, processing 2, delayed 1, dead 1, completed 2 of 9 pushed\n");
+            "q: ready 3, processing 2, delayed 1, dead 1, completed 2 of 9 pushed, no workers\n");
 }
 
 TEST_F(Ctl, StatusAsJsonHoldsEveryCount) {

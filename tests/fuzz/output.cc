@@ -6,6 +6,8 @@
 
 #include "fuzz/fuzz.h"
 #include "pure/printable.h"
+#include "wqctl/json.h"
+#include "wqctl/snapshot.h"
 #include "wqctl/text.h"
 
 namespace wq::fuzz {
@@ -42,10 +44,15 @@ void look(const std::string& item, const std::string& result) {
           "no byte of a result is lost");
 
   require(is_one_line(internal::printable(item)), "an item in a log is in one line");
-  Counts counts;
-  counts.id = result;
-  const auto status = nlohmann::json::parse(ctl::status_json(item, counts));
+  ctl::Snapshot now;
+  now.queue = item;
+  now.counts.id = result;
+  const auto status = nlohmann::json::parse(ctl::json_line(ctl::status_json(now)));
   require(status.at("queue").is_string() && status.at("id").is_string(), "a status is JSON");
+  require(is_one_line(ctl::status_line(now)), "a status is one line");
+  for (const std::string& drawn : ctl::watch_frame(now, {}, 1 + result.size() % 120, false)) {
+    require(is_one_line(drawn), "what is drawn stays in its line");
+  }
 }
 
 }  // namespace

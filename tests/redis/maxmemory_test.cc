@@ -141,7 +141,7 @@ TEST_F(Full, AWorkerShowsThatItLivesAndIsElected) {
   fill();
   internal::Link link(options(), {});
   internal::Heartbeat heartbeat(link, keys_, "s");
-  EXPECT_TRUE(heartbeat.beat({"label", "host", 1, 1, 0, 0, 0}));
+  EXPECT_TRUE(heartbeat.beat({.label = "label", .host = "host", .pid = 1, .slots = 1}));
   EXPECT_TRUE(redis_.exists(key(Key::workers)));
   EXPECT_EQ(redis_.text({"GET", key(Key::reclaimer)}), "s");
 }

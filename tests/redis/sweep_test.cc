@@ -138,7 +138,7 @@ class Heartbeats : public QueueTest {
   internal::Link link_{options(), {}};
   internal::Heartbeat first_{link_, keys_, "first"};
   internal::Heartbeat second_{link_, keys_, "second"};
-  internal::WorkerStatus status_{"label", "host", 7, 2, 3, 4, 5};
+  internal::WorkerStatus status_{"label", "host", 7, 2, 3, std::chrono::seconds{6}, 4, 5};
 };
 
 TEST_F(Heartbeats, TellWhatAWorkerDoes) {
@@ -149,6 +149,7 @@ TEST_F(Heartbeats, TellWhatAWorkerDoes) {
   EXPECT_EQ(json["pid"], 7);
   EXPECT_EQ(json["slots"], 2);
   EXPECT_EQ(json["holding"], 3);
+  EXPECT_EQ(json["oldest_ms"], 6'000);
   EXPECT_EQ(json["completed"], 4);
   EXPECT_EQ(json["failed"], 5);
   EXPECT_LE(json["seen_ms"].get<std::int64_t>(), redis_.time_ms());

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -97,7 +98,8 @@ struct Start {
   char* const* environment;
   const char* folder;  // or null
   std::array<int, 3> streams;
-  int report;  // gets errno if it fails
+  bool has_terminal;  // as its stderr
+  int report;         // gets errno if it fails
   pid_t parent;
 };
 
@@ -105,7 +107,12 @@ struct Start {
 [[noreturn]] void become(const Start& start) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != start.parent) ::_exit(127);
-  ::setpgid(0, 0);
+  if (start.has_terminal) {
+    ::setsid();
+    ::ioctl(start.streams[2], TIOCSCTTY, 0);
+  } else {
+    ::setpgid(0, 0);
+  }
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -145,10 +152,14 @@ Process::Process(std::vector<std::string> command, ProcessOptions options)
   std::vector<std::string> environment = environment_of(options);
   const std::vector<char*> words = pointers(command);
   const std::vector<char*> variables = pointers(environment);
+  const bool has_terminal = options.terminal >= 0;
   const Start start{words.data(),
                     variables.data(),
                     options.folder.empty() ? nullptr : options.folder.c_str(),
-                    {input.read.get(), out_.get(), err_.get()},
+                    {has_terminal ? options.terminal : input.read.get(),
+                     has_terminal && !options.redirect_out ? options.terminal : out_.get(),
+                     has_terminal ? options.terminal : err_.get()},
+                    has_terminal,
                     report.write.get(),
                     ::getpid()};
   started_at_ = now_ms();

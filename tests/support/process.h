@@ -24,6 +24,11 @@ struct ProcessOptions {
   bool open_input = false;
   /// The folder in which it starts; empty: ours.
   std::string folder{};
+  /// A terminal that all its streams are, and that controls it (then its session is a new one, and
+  /// Ctrl-C is for it); -1: none. See `Terminal`.
+  int terminal = -1;
+  /// With a terminal: stdout is kept in memory all the same, as behind a `>`.
+  bool redirect_out = false;
 };
 
 /// A program that runs next to the test. What it and its descendants write to stdout and stderr is

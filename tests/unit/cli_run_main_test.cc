@@ -151,15 +151,22 @@ TEST(LogDeath, WritesTheLastErrorAsJsonToo) {
 }
 
 TEST(ProgressText, ShowsABarOnlyIfTheWholeIsKnown) {
-  EXPECT_EQ(progress_text("pushed", 1000, 2, std::nullopt), "pushed 1000 items, 500/s");
-  EXPECT_EQ(progress_text("pushed", 1000, 2, 0.5),
-            "pushed 1000 items, 500/s [===============               ] 50%");
+  EXPECT_EQ(progress_text("pushed", 1000, 2, std::nullopt, 80), "pushed 1000 items, 500/s");
+  EXPECT_EQ(progress_text("pushed", 1000, 2, 0.5, 80),
+            "pushed 1000 items, 500/s [====================>                   ] 50%");
+}
+
+TEST(ProgressText, IsNeverWiderThanItsRoom) {
+  EXPECT_EQ(progress_text("pushed", 1000, 2, 0.5, 40), "pushed 1000 items, 500/s [====>    ] 50%");
+  EXPECT_EQ(progress_text("pushed", 1000, 2, 0.5, 30), "pushed 1000 items, 500/s 50%");
+  for (std::size_t columns = 0; columns < 60; ++columns) {
+    EXPECT_LE(progress_text("pushed", 1000, 2, 0.5, columns).size(), columns);
+  }
 }
 
 TEST(ProgressText, StaysWithinItsBar) {
-  EXPECT_THAT(progress_text("pushed", 0, 0, 1.7),
-              HasSubstr("0/s [==============================] 100%"));
-  EXPECT_THAT(progress_text("pushed", 0, 0, -1), HasSubstr("[                              ] 0%"));
+  EXPECT_THAT(progress_text("pushed", 0, 0, 1.7, 40), HasSubstr("0/s [=============] 100%"));
+  EXPECT_THAT(progress_text("pushed", 0, 0, -1, 40), HasSubstr("[>              ] 0%"));
 }
 
 TEST(ProgressLine, DrawsNothingWhereThereIsNoTerminal) {

@@ -7,69 +7,11 @@
 
 #include "cli/options.h"
 #include "wqctl/command.h"
+#include "wqctl/json.h"
 #include "wqctl/text.h"
 
 namespace wq::ctl {
 namespace {
-
-Counts some_counts() {
-  Counts counts;
-  counts.id = "abc";
-  counts.ready = 120;
-  counts.processing = 4;
-  counts.dead = 2;
-  counts.pushed = 1000;
-  counts.completed = 874;
-  return counts;
-}
-
-TEST(StatusLine, SaysHowManyItemsAreWhere) {
-  EXPECT_EQ(status_line("shards", some_counts()),
-            "shards: ready 120, processing 4, delayed 0, dead 2, completed 874 of 1000 pushed");
-}
-
-TEST(StatusLine, SaysWhoFillsTheQueueAndThatItIsPaused) {
-  Counts counts = some_counts();
-  counts.producers = 2;
-  counts.paused = true;
-  EXPECT_EQ(status_line("q", counts),
-            "q: ready 120, processing 4, delayed 0, dead 2, completed 874 of 1000 pushed, "
-            "2 producers filling it, paused");
-}
-
-TEST(StatusLine, SaysThatAQueueIsDrained) {
-  Counts counts;
-  counts.id = "abc";
-  counts.completed = 3;
-  EXPECT_EQ(status_line("q", counts),
-            "q: ready 0, processing 0, delayed 0, dead 0, completed 3, drained");
-}
-
-TEST(StatusLine, SaysThatAQueueHasNotBegun) {
-  Counts counts;
-  EXPECT_EQ(status_line("q", counts), "q: not begun, nothing was pushed yet");
-  counts.producers = 1;
-  EXPECT_EQ(status_line("q", counts), "q: not begun, a producer is about to fill it");
-}
-
-TEST(StatusLine, CountsWhatARedisWqClientPushedBeforeWeSawTheQueue) {
-  Counts counts;
-  counts.ready = 5;
-  EXPECT_EQ(status_line("q", counts), "q: ready 5, processing 0, delayed 0, dead 0, completed 0");
-}
-
-TEST(StatusJson, IsOneObjectWithEveryCount) {
-  const auto json = nlohmann::json::parse(status_json("shards", some_counts()));
-  EXPECT_EQ(json["queue"], "shards");
-  EXPECT_EQ(json["ready"], 120);
-  EXPECT_EQ(json["completed"], 874);
-  EXPECT_EQ(json["drained"], false);
-  EXPECT_EQ(json.size(), 20U);
-}
-
-TEST(StatusJson, StaysJsonForANameThatIsNoUtf8) {
-  EXPECT_EQ(nlohmann::json::parse(status_json("\xff", {}))["queue"], "\xef\xbf\xbd");
-}
 
 TEST(ResultJson, HoldsTextAsText) {
   EXPECT_EQ(result_json({"1-0", "item", "line\n\"two\"", 7}),

@@ -10,7 +10,7 @@
 
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/progress_line.h"
+#include "cli/terminal.h"
 
 namespace wq::cli {
 
@@ -70,7 +70,7 @@ void add_log_options(Options& options, LogOptions& log) {
 
 void start_log(const std::string& program, const LogOptions& options, LogStyle style) {
   const bool json = options.format == LogFormat::json;
-  const bool colour = !json && stderr_is_terminal() && std::getenv("NO_COLOR") == nullptr;
+  const bool colour = !json && wants_colour(STDERR_FILENO);
   auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
       colour ? spdlog::color_mode::automatic : spdlog::color_mode::never);
   auto logger = std::make_shared<spdlog::logger>(json ? json_text(program) : one_line(program),
@@ -87,7 +87,7 @@ void log(LogLevel level, std::string_view message) {
   if (!log.logger) {
     print_error("wq", message);
   } else if (log.logger->should_log(to_spdlog(level))) {
-    clear_progress_line();
+    clear_live_text();
     log.logger->log(to_spdlog(level), "{}",
                     log.format == LogFormat::json ? json_text(message) : one_line(message));
   }

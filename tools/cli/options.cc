@@ -12,6 +12,7 @@
 
 #include <wq/version.h>
 
+#include "cli/describe.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
 
@@ -65,8 +66,8 @@ void Options::group(std::string title) { group_ = std::move(title); }
 
 void Options::add(std::string name, std::string argument, std::string help, Setter setter,
                   const std::string& default_text) {
-  Option option{group_,          std::move(name),  0, std::move(argument),
-                std::move(help), std::move(setter)};
+  Option option{{group_, std::move(name), 0, std::move(argument), std::move(help)},
+                std::move(setter)};
   if (const auto comma = option.name.find(','); comma != std::string::npos) {
     option.letter = option.name.at(comma + 1);
     option.name.resize(comma);
@@ -119,6 +120,13 @@ void Options::add_size(std::string name, std::uint64_t& value, std::string help,
 }
 
 bool Options::parse(int argc, const char* const* argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--describe") {
+    std::vector<OptionText> all(options_.begin(), options_.end());
+    all.push_back({"About", "help", 'h', "", "this text"});
+    all.push_back({"About", "version", 0, "", "the version"});
+    write_out(describe(argv[2], text_, variable("option"), all));
+    return false;
+  }
   read_command_line(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
   if (given_.contains("help")) {
     write_out(help());

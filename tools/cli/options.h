@@ -25,6 +25,15 @@ struct ProgramText {
   std::string ending;      ///< shown below the options: examples, exit codes
 };
 
+/// What `--help` says of one option.
+struct OptionText {
+  std::string group;
+  std::string name;      ///< without the dashes
+  char letter = 0;       ///< of the short form; 0: there is none
+  std::string argument;  ///< what its value is called; empty: it takes none
+  std::string help;
+};
+
 /// Takes the text of a value and keeps what it means. Throws `std::invalid_argument` whose message
 /// quotes the text; which option it was for is added by `Options`.
 using Setter = std::function<void(const std::string&)>;
@@ -35,6 +44,9 @@ using Setter = std::function<void(const std::string&)>;
 ///
 /// Names are exact, nothing is guessed from a prefix. Given twice, the last one counts, except for
 /// lists. An environment variable that is empty counts as not set. `--` ends the options.
+///
+/// `--describe man|bash|zsh`, which `--help` does not show, prints the manual page and the
+/// completions that are installed, see describe.h.
 ///
 /// Not thread-safe. The variables must outlive the object.
 class Options {
@@ -68,7 +80,8 @@ class Options {
            const std::string& default_text = "");
 
   /// Reads the command line, then the environment for what was not given there. Returns false if
-  /// `--help` or `--version` was asked for, which has then been printed. Throws `UsageError`.
+  /// `--help`, `--version` or `--describe` was asked for, which was then printed. Throws
+  /// `UsageError`.
   [[nodiscard]] bool parse(int argc, const char* const* argv);
 
   /// What was on the command line besides options, in its order.
@@ -86,12 +99,7 @@ class Options {
   [[nodiscard]] std::string help() const;
 
  private:
-  struct Option {
-    std::string group;
-    std::string name;
-    char letter = 0;
-    std::string argument;
-    std::string help;
+  struct Option : OptionText {
     Setter set;
   };
 

@@ -1,7 +1,6 @@
 #include "cli/progress_line.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -17,21 +16,15 @@ constexpr auto kRedraw = std::chrono::milliseconds{100};
 // Looking at the clock for every item would cost more than some items do.
 constexpr std::uint64_t kCallsPerLook = 64;
 
-std::atomic<bool> g_drawn{false};
-
-void put(std::string_view text) noexcept { std::fwrite(text.data(), 1, text.size(), stderr); }
-
 }  // namespace
-
-bool stderr_is_terminal() noexcept { return isatty(STDERR_FILENO) == 1; }
 
 ProgressLine::ProgressLine(std::string verb)
     : verb_(std::move(verb)),
-      enabled_(stderr_is_terminal()),
+      enabled_(is_live_terminal(STDERR_FILENO)),
       begin_(steady_clock::now()),
       drawn_(begin_) {}
 
-ProgressLine::~ProgressLine() { clear_progress_line(); }
+ProgressLine::~ProgressLine() { live_.wipe(); }
 
 bool ProgressLine::due() noexcept {
   if (!enabled_) return false;
@@ -44,25 +37,34 @@ void ProgressLine::update(std::uint64_t items, std::optional<double> fraction) {
   if (!enabled_) return;
   drawn_ = steady_clock::now();
   const double seconds = std::chrono::duration<double>(drawn_ - begin_).count();
-  put("\r" + progress_text(verb_, items, seconds, fraction) + "\x1b[K");
-  g_drawn = true;
+  // One column is left free, since some terminals begin a new line in the last one.
+  const std::string line =
+      progress_text(verb_, items, seconds, fraction, terminal_columns(STDERR_FILENO) - 1);
+  live_.draw({&line, 1});
 }
 
-void clear_progress_line() noexcept {
-  if (g_drawn.exchange(false)) put("\r\x1b[K");
+std::string bar_text(double fraction, std::size_t columns) {
+  constexpr std::size_t kNarrowest = 8;
+  constexpr std::size_t kWidest = 42;
+  if (columns < kNarrowest) return "";
+  const std::size_t inside = std::min(columns, kWidest) - 2;
+  const double done = std::clamp(fraction, 0.0, 1.0) * static_cast<double>(inside);
+  std::string bar(static_cast<std::size_t>(done), '=');
+  if (bar.size() < inside) bar += '>';
+  return fmt::format("[{:<{}}]", bar, inside);
 }
 
 std::string progress_text(const std::string& verb, std::uint64_t items, double seconds,
-                          std::optional<double> fraction) {
+                          std::optional<double> fraction, std::size_t columns) {
   const double rate = seconds > 0 ? static_cast<double>(items) / seconds : 0;
   std::string text = fmt::format("{} {} items, {:.0f}/s", verb, items, rate);
   if (fraction) {
-    constexpr double kWidth = 30;
-    const double done = std::clamp(*fraction, 0.0, 1.0);
-    text += fmt::format(" [{:<30}] {:.0f}%",
-                        std::string(static_cast<std::size_t>(done * kWidth), '='), done * 100);
+    const std::string percent = fmt::format(" {:.0f}%", std::clamp(*fraction, 0.0, 1.0) * 100);
+    const std::size_t used = text.size() + 1 + percent.size();
+    const std::string bar = used < columns ? bar_text(*fraction, columns - used) : "";
+    text += (bar.empty() ? "" : " " + bar) + percent;
   }
-  return text;
+  return fit(text, columns);
 }
 
 }  // namespace wq::cli

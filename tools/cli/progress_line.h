@@ -5,10 +5,9 @@
 #include <optional>
 #include <string>
 
-namespace wq::cli {
+#include "cli/terminal.h"
 
-/// True if standard error is a terminal.
-[[nodiscard]] bool stderr_is_terminal() noexcept;
+namespace wq::cli {
 
 /// One line at the bottom of a terminal that shows how far something is, redrawn ten times a
 /// second at most. Where standard error is no terminal it draws nothing.
@@ -30,17 +29,19 @@ class ProgressLine {
  private:
   const std::string verb_;
   const bool enabled_;
+  LiveText live_{stderr};
   const std::chrono::steady_clock::time_point begin_;
   std::chrono::steady_clock::time_point drawn_;
   std::uint64_t calls_ = 0;
 };
 
-/// Wipes the line off the terminal, if one is drawn, so that something else can be written there.
-/// Thread-safe.
-void clear_progress_line() noexcept;
-
-/// What the line shows, such as `pushed 12000 items, 60000/s [=====>    ] 48%`.
+/// What the line shows, such as `pushed 12000 items, 60000/s [=====>    ] 48%`; where that does not
+/// fit, the bar is shorter or missing.
 [[nodiscard]] std::string progress_text(const std::string& verb, std::uint64_t items,
-                                        double seconds, std::optional<double> fraction);
+                                        double seconds, std::optional<double> fraction,
+                                        std::size_t columns);
+
+/// `[=====>    ]`, so many columns in all; nothing if these are too few for it to be of use.
+[[nodiscard]] std::string bar_text(double fraction, std::size_t columns);
 
 }  // namespace wq::cli

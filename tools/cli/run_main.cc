@@ -9,7 +9,7 @@
 
 #include "cli/log.h"
 #include "cli/output.h"
-#include "cli/progress_line.h"
+#include "cli/terminal.h"
 
 namespace wq::cli {
 
@@ -28,7 +28,7 @@ ExitCode code_of(const std::exception& error) {
 ExitCode report_failure(const std::string& program, const std::exception& error) {
   const bool no_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
   const char* message = no_memory ? "out of memory" : error.what();
-  clear_progress_line();
+  clear_live_text();
   if (log_is_json()) {
     log(LogLevel::error, message);
   } else {

@@ -1,5 +1,6 @@
 #include "wqctl/command.h"
 
+#include <array>
 #include <string_view>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include <wq/queue.h>
 #include <wq/version.h>
 
+#include "cli/describe.h"
 #include "cli/log.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
@@ -26,6 +28,29 @@ std::string list_of_commands() {
   return text + "\nwqctl COMMAND --help says more about one of them.\n";
 }
 
+std::string form(const std::string& name, const MoreArguments& more) {
+  return fmt::format("wqctl {} QUEUE{}{}", name, *more.names == 0 ? "" : " ", more.names);
+}
+
+/// As `cli::Options` does it for a program without commands: each command adds its own part.
+void describe(std::string_view what) {
+  const cli::ProgramText text{"wqctl", "WQCTL_", "wqctl COMMAND QUEUE [OPTIONS]",
+                              "Shows and tends a queue.\n", ""};
+  std::vector<cli::CommandText> list;
+  for (const Command& command : commands()) list.push_back({command.name, command.summary});
+  cli::write_out(cli::begin_description(what, text, list));
+  const std::string kind{what};
+  for (const Command& command : commands()) {
+    const std::array words{command.name, "--describe", kind.c_str()};
+    static_cast<void>(command.run(3, words.data()));
+  }
+  if (what == "man") {
+    const std::array words{commands().front().name, "--describe", "man-common"};
+    static_cast<void>(commands().front().run(3, words.data()));
+  }
+  cli::write_out(cli::end_description(what, text));
+}
+
 }  // namespace
 
 cli::ExitCode run_command(int argc, const char* const* argv) {
@@ -36,6 +61,10 @@ cli::ExitCode run_command(int argc, const char* const* argv) {
   }
   if (word == "--version") {
     cli::write_out(fmt::format("wqctl {}\n", kVersion));
+    return cli::ExitCode::done;
+  }
+  if (word == "--describe" && argc == 3) {
+    describe(argv[2]);
     return cli::ExitCode::done;
   }
   if (word.empty() || word.starts_with('-')) {
@@ -51,7 +80,8 @@ cli::ExitCode run_command(int argc, const char* const* argv) {
       fmt::format("there is no command '{}'{}", word, hint.empty() ? "; --help lists them" : hint));
 }
 
-bool read_target(cli::Options& options, int argc, const char* const* argv, Target& target) {
+bool read_target(cli::Options& options, int argc, const char* const* argv, Target& target,
+                 const MoreArguments& more) {
   cli::LogOptions log;
   target.redis.client_name = "wqctl";
   cli::add_redis_options(options, target.redis);
@@ -62,13 +92,18 @@ bool read_target(cli::Options& options, int argc, const char* const* argv, Targe
 
   const auto& arguments = options.arguments();
   if (arguments.empty()) {
-    throw cli::UsageError(fmt::format("which queue? wqctl {} QUEUE; --help says more", argv[0]));
-  }
-  if (arguments.size() > 1) {
-    throw cli::UsageError(fmt::format("unexpected argument '{}'; the form is: wqctl {} QUEUE",
-                                      arguments[1], argv[0]));
+    throw cli::UsageError(fmt::format("which queue? {}; --help says more", form(argv[0], more)));
   }
   target.queue = arguments.front();
+  target.more.assign(arguments.begin() + 1, arguments.end());
+  if (target.more.size() > more.most) {
+    throw cli::UsageError(fmt::format("unexpected argument '{}'; the form is: {}",
+                                      cli::one_line(target.more[more.most]), form(argv[0], more)));
+  }
+  if (target.more.size() < more.least) {
+    throw cli::UsageError(fmt::format("something is missing behind '{}'; the form is: {}",
+                                      cli::one_line(arguments.back()), form(argv[0], more)));
+  }
   cli::check_redis_options(target.redis);
   target.redis.log = cli::log;
   (void)Queue{target.queue, target.redis};  // looks at the name and the URL and does not connect
@@ -76,11 +111,15 @@ bool read_target(cli::Options& options, int argc, const char* const* argv, Targe
 }
 
 cli::ProgramText command_text(const std::string& name, const std::string& summary,
-                              const std::string& examples) {
-  return {"wqctl " + name, "WQCTL_", "wqctl " + name + " QUEUE [OPTIONS]", summary,
+                              const std::string& examples, const MoreArguments& more) {
+  return {"wqctl " + name, "WQCTL_", form(name, more) + " [OPTIONS]", summary,
           cli::exit_code_help({cli::ExitCode::done, cli::ExitCode::failure, cli::ExitCode::usage,
                                cli::ExitCode::no_redis}) +
               "\n" + examples};
+}
+
+void add_json_switch(cli::Options& options, bool& json, const std::string& instead) {
+  options.add_switch("json", json, "one JSON object a line instead of " + instead);
 }
 
 }  // namespace wq::ctl

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <wq/redis_options.h>
 
@@ -28,16 +31,29 @@ struct Command {
 struct Target {
   std::string queue;
   RedisOptions redis;
+  std::vector<std::string> more;  ///< what stood behind QUEUE
 };
+
+/// What may stand behind QUEUE.
+struct MoreArguments {
+  const char* names = "";  ///< as the usage shows them: "STATE", "[ITEM...]"
+  std::size_t least = 0;
+  std::size_t most = 0;
+};
+inline constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
 
 /// Adds these options to those that the command declared, reads the command line and starts the
 /// log. Returns false if `--help` or `--version` was asked for and answered. Throws
 /// `std::invalid_argument` for what is wrong, the queue's name and the URL included.
 [[nodiscard]] bool read_target(cli::Options& options, int argc, const char* const* argv,
-                               Target& target);
+                               Target& target, const MoreArguments& more = {});
 
-/// The texts of a command for `cli::Options`.
+/// The texts of a command for `cli::Options`; `more` as for `read_target`.
 [[nodiscard]] cli::ProgramText command_text(const std::string& name, const std::string& summary,
-                                            const std::string& examples);
+                                            const std::string& examples,
+                                            const MoreArguments& more = {});
+
+/// Declares `--json`. `instead` completes "one JSON object a line instead of ".
+void add_json_switch(cli::Options& options, bool& json, const std::string& instead);
 
 }  // namespace wq::ctl

@@ -9,5 +9,14 @@ namespace wq::ctl {
 cli::ExitCode run_status(int argc, const char* const* argv);
 cli::ExitCode run_results(int argc, const char* const* argv);
 cli::ExitCode run_gc(int argc, const char* const* argv);
+cli::ExitCode run_workers(int argc, const char* const* argv);
+cli::ExitCode run_ls(int argc, const char* const* argv);
+cli::ExitCode run_inspect(int argc, const char* const* argv);
+cli::ExitCode run_retry(int argc, const char* const* argv);
+cli::ExitCode run_drop(int argc, const char* const* argv);
+cli::ExitCode run_pause(int argc, const char* const* argv);
+cli::ExitCode run_resume(int argc, const char* const* argv);
+cli::ExitCode run_purge(int argc, const char* const* argv);
+cli::ExitCode run_verify(int argc, const char* const* argv);
 
 }  // namespace wq::ctl

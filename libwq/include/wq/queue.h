@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -44,9 +45,11 @@ struct Counts {
   std::uint64_t merged = 0;     ///< equal items that became one among the delayed or the dead
   std::uint64_t foreign = 0;    ///< leases met that were set by a RedisWQ client
 
-  /// Begun, nothing ready, processing or delayed, and no producer. Dead letters do not count.
+  /// Begun, nothing ready, processing or delayed, no producer, and not paused: who paused it may
+  /// be about to put something back. Dead letters do not count.
   [[nodiscard]] bool drained() const noexcept {
-    return !id.empty() && ready == 0 && processing == 0 && delayed == 0 && producers == 0;
+    return !id.empty() && ready == 0 && processing == 0 && delayed == 0 && producers == 0 &&
+           !paused;
   }
 };
 
@@ -110,6 +113,9 @@ class Queue {
 
   /// One atomic read.
   [[nodiscard]] Counts counts();
+
+  /// How long until the last of the delayed items is due; nothing if none is delayed.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> last_due();
 
   /// Pops up to `n` items (1 to `kMaxBatch`) and takes their leases for `ttl` (1 ms to 24 h). Does
   /// not wait for items: nothing ready, and a queue that is paused, is an empty result. If the

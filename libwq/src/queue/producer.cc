@@ -242,6 +242,10 @@ class PushSession {
           "our hold on queue '{}' ran out and the queue was drained: its workers may have left",
           keys_.queue()));
     }
+    if (why == "purged") {
+      throw ProtocolError(
+          fmt::format("queue '{}' was purged while it was being filled", keys_.queue()));
+    }
     if (why != "nosession") {
       throw ProtocolError(fmt::format("a push was answered with '{}'", why));
     }

@@ -103,6 +103,15 @@ Counts Queue::counts() {
   });
 }
 
+std::optional<std::chrono::milliseconds> Queue::last_due() {
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::last_due, session_->keys(), 0, 0);
+  const std::int64_t ms = session_->link().run([&call](Connection& redis) {
+    return internal::run_script(redis, internal::scripts::last_due, call).value().integer();
+  });
+  return ms < 0 ? std::nullopt : std::optional(std::chrono::milliseconds{ms});
+}
+
 std::vector<Lease> Queue::lease(std::size_t n, std::chrono::milliseconds ttl) {
   internal::check_batch(n);
   internal::check_ttl(ttl);

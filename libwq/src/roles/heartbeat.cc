@@ -97,6 +97,7 @@ std::string Heartbeat::entry(const WorkerStatus& status) const {
                          {"pid", status.pid},
                          {"slots", status.slots},
                          {"holding", status.holding},
+                         {"oldest_ms", status.oldest.count()},
                          {"completed", status.completed},
                          {"failed", status.failed},
                          {"started_ms", started_ms_},

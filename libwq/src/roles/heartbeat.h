@@ -17,6 +17,7 @@ struct WorkerStatus {
   int pid = 0;
   unsigned slots = 0;
   std::uint64_t holding = 0;
+  std::chrono::milliseconds oldest{0};  ///< how long the oldest of these has been held
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
 };

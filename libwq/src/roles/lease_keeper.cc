@@ -18,7 +18,7 @@ LeaseKeeper::LeaseKeeper(Link& link, const Keys& keys, std::string session,
 void LeaseKeeper::add(std::span<const Lease> leases, TimePoint asked_at) {
   const std::lock_guard lock(mutex_);
   for (const Lease& lease : leases)
-    entries_.insert_or_assign(lease.fence, Entry{lease.hash, asked_at});
+    entries_.insert_or_assign(lease.fence, Entry{lease.hash, asked_at, asked_at});
 }
 
 void LeaseKeeper::remove(std::span<const Settlement> settlements) {
@@ -29,6 +29,13 @@ void LeaseKeeper::remove(std::span<const Settlement> settlements) {
 std::size_t LeaseKeeper::size() const {
   const std::lock_guard lock(mutex_);
   return entries_.size();
+}
+
+std::chrono::milliseconds LeaseKeeper::oldest(TimePoint now) const {
+  const std::lock_guard lock(mutex_);
+  TimePoint since = now;
+  for (const auto& [fence, entry] : entries_) since = std::min(since, entry.since);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - since);
 }
 
 void LeaseKeeper::renew(TimePoint now) {

@@ -40,6 +40,8 @@ class LeaseKeeper {
   /// Before their settlement is sent. Those that were lost meanwhile are passed over.
   void remove(std::span<const Settlement> settlements);
   [[nodiscard]] std::size_t size() const;
+  /// How long the lease that is held longest has been held; zero if there is none.
+  [[nodiscard]] std::chrono::milliseconds oldest(TimePoint now) const;
 
   /// The step of the keeper's thread: renews what is due. Throws `ConnectionError` or `ReplyError`
   /// after one try; the next call tries again.
@@ -50,7 +52,8 @@ class LeaseKeeper {
  private:
   struct Entry {
     ItemHash hash;
-    TimePoint asked_at;
+    TimePoint asked_at;  // for the lease or its last renewal
+    TimePoint since;
   };
 
   std::vector<Held> due(TimePoint now) const;

@@ -19,14 +19,31 @@ const Script close{embedded::k_close, {Key::producers, Key::replays}};
 const Script counts{embedded::k_counts,
                     {Key::ready, Key::processing, Key::delayed, Key::dead, Key::producers,
                      Key::paused, Key::stats}};
+const Script drop{
+    embedded::k_drop,
+    {Key::ready, Key::delayed, Key::dead, Key::attempts, Key::crashes, Key::failures, Key::stats}};
+const Script drop_ready{embedded::k_drop_ready, {Key::ready, Key::stats}};
+const Script end_strays{embedded::k_end_strays, {}};
+const Script find{embedded::k_find,
+                  {Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts,
+                   Key::crashes, Key::failures}};
+const Script forget{embedded::k_forget, {Key::attempts, Key::crashes, Key::failures}};
+const Script last_due{embedded::k_last_due, {Key::delayed}};
 const Script open{
     embedded::k_open,
     {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers, Key::replays}};
+const Script page{embedded::k_page,
+                  {Key::ready, Key::processing, Key::delayed, Key::dead, Key::stats}};
 const Script past_oom{embedded::k_past_oom, {Key::fence}};
 const Script pop{embedded::k_pop,
                  {Key::ready, Key::processing, Key::fence, Key::stats, Key::paused, Key::attempts,
                   Key::crashes}};
 const Script promote{embedded::k_promote, {Key::delayed, Key::ready}};
+const Script purge{embedded::k_purge,
+                   {Key::fence, Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts,
+                    Key::crashes, Key::failures, Key::results, Key::stats, Key::producers,
+                    Key::workers, Key::replays, Key::reclaimer, Key::paused, Key::seen}};
+const Script purge_leases{embedded::k_purge_leases, {Key::stats}};
 const Script push{embedded::k_push,
                   {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers,
                    Key::replays, Key::seen}};
@@ -35,6 +52,8 @@ const Script reclaim{
     {Key::processing, Key::ready, Key::dead, Key::crashes, Key::failures, Key::stats}};
 const Script renew{embedded::k_renew, {}};
 const Script requeue{embedded::k_requeue, {Key::processing, Key::ready, Key::stats}};
+const Script retry{embedded::k_retry,
+                   {Key::dead, Key::delayed, Key::ready, Key::attempts, Key::crashes}};
 const Script settle{embedded::k_settle,
                     {Key::processing, Key::stats, Key::fence, Key::attempts, Key::crashes,
                      Key::failures, Key::results, Key::ready, Key::delayed, Key::dead}};
@@ -55,9 +74,11 @@ void append_load(Pipeline& out, const Script& script) {
 
 std::span<const Script* const> all_scripts() {
   using namespace scripts;
-  static constexpr std::array kAll = {&attach,   &claim,   &close,   &counts, &open,
-                                      &past_oom, &pop,     &promote, &push,   &reclaim,
-                                      &renew,    &requeue, &settle,  &sweep,  &touch};
+  static constexpr std::array kAll = {&attach,     &claim,        &close,    &counts,  &drop,
+                                      &drop_ready, &end_strays,   &find,     &forget,  &last_due,
+                                      &open,       &page,         &past_oom, &pop,     &promote,
+                                      &purge,      &purge_leases, &push,     &reclaim, &renew,
+                                      &requeue,    &retry,        &settle,   &sweep,   &touch};
   return kAll;
 }
 

@@ -20,8 +20,9 @@ struct Script {
 };
 
 namespace scripts {
-extern const Script attach, claim, close, counts, open, past_oom, pop, promote, push, reclaim,
-    renew, requeue, settle, sweep, touch;
+extern const Script attach, claim, close, counts, drop, drop_ready, end_strays, find, forget,
+    last_due, open, page, past_oom, pop, promote, purge, purge_leases, push, reclaim, renew,
+    requeue, retry, settle, sweep, touch;
 }  // namespace scripts
 
 /// All of them, in the order above.

@@ -426,8 +426,9 @@ void WorkerLoop::watch(const std::stop_token& stop) {
 }
 
 WorkerStatus WorkerLoop::status() const {
-  return {options_.label, host_name(), getpid(), options_.concurrency,
-          keeper_.size(), completed_,  failed_};
+  return {options_.label,       host_name(),    getpid(),
+          options_.concurrency, keeper_.size(), keeper_.oldest(BootClock::now()),
+          completed_,           failed_};
 }
 
 void WorkerLoop::give_up(std::exception_ptr error) noexcept {

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <stdexcept>
 
+#include <wq/admin.h>
 #include <wq/lease.h>
 #include <wq/producer.h>
 #include <wq/queue.h>
@@ -10,6 +11,9 @@
 
 int main() {
   if (wq::text(wq::hash_item("item")).size() != 56) {
+    return 1;
+  }
+  if (wq::oldest_lease({}).has_value()) {
     return 1;
   }
   wq::WorkerOptions options;

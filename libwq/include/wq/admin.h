@@ -1,0 +1,204 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <wq/lease.h>
+#include <wq/queue.h>
+#include <wq/redis_options.h>
+
+namespace wq {
+
+namespace internal {
+class AdminSession;
+}
+
+/// A point in time by the server's clock.
+using ServerTime = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// What a worker last said of itself; every two seconds it does. Anybody may write such entries:
+/// what is missing or makes no sense in one is zero or empty here.
+struct WorkerInfo {
+  std::string session;  ///< as in the leases it holds
+  std::string label;    ///< who it is, for people
+  std::string host;
+  std::int64_t pid = 0;
+  std::uint64_t slots = 0;              ///< handlers it runs at a time
+  std::uint64_t holding = 0;            ///< items it holds, those taken ahead included
+  std::chrono::milliseconds oldest{0};  ///< how long it has held the oldest of them
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+  ServerTime started;
+  std::chrono::milliseconds age{0};     ///< since it started
+  std::chrono::milliseconds silent{0};  ///< since its last sign of life
+
+  /// Silent for longer than a living worker ever is on a Redis that answers: dead, cut off, or
+  /// frozen. Whether its leases have run out is another question.
+  [[nodiscard]] bool overdue() const noexcept { return silent > std::chrono::seconds{10}; }
+};
+
+/// Where an item is.
+enum class ItemState { ready, leased, delayed, dead };
+
+/// An item in one state, and what is known of it.
+struct ItemInfo {
+  std::string item;
+  ItemState state = ItemState::ready;
+  std::uint32_t failures = 0;  ///< tries that a handler reported as failed
+  std::uint32_t crashes = 0;   ///< tries that ended with a lease that ran out
+  /// The last failure, with the time it was recorded; `kind` is "crash" where a lease ran out.
+  std::optional<Failure> failure;
+  std::optional<ServerTime> failed_at;
+
+  // Of a leased one. Without `holder` it was popped and has no lease: its worker is about to take
+  // it, or died in between; then it comes back after the grace period of 5 s.
+  std::string holder;  ///< the session of who holds it; that of a RedisWQ client has no fence
+  std::uint64_t fence = 0;
+  std::string worker;  ///< the label of the holder, if it is among `workers`
+  /// Until the lease ends, unless it is renewed; negative: it ran out that long ago.
+  std::chrono::milliseconds left{0};
+
+  std::optional<ServerTime> due;   ///< of a delayed one: when it comes back to ready
+  std::optional<ServerTime> died;  ///< of a dead one
+};
+
+/// A part of a list of items. `next` continues behind it; empty: that was all.
+struct ItemPage {
+  std::vector<ItemInfo> items;
+  std::string next;
+};
+
+/// What `inspect` found: one entry for each state in which the item is.
+struct Inspection {
+  std::vector<ItemInfo> found;
+  bool complete = true;  ///< false: a list was longer than it was searched
+};
+
+/// What became of an item that should be changed.
+enum class Changed {
+  done,
+  leased,  ///< somebody works on it; nothing was changed
+  absent,  ///< it is not where it was looked for; nothing was changed
+};
+
+/// What `purge` removed.
+struct PurgeReport {
+  Counts counts;              ///< as the queue was
+  std::uint64_t results = 0;  ///< kept results
+  std::uint64_t leases = 0;   ///< keys of leases
+  std::uint64_t keys = 0;     ///< all keys, those of leases included
+};
+
+/// Something that should not be there.
+struct Finding {
+  enum class Kind {
+    missing,           ///< items that were pushed and are nowhere
+    unleased,          ///< in processing, without a lease for longer than the grace period
+    stray_lease,       ///< a lease whose item is not in processing
+    endless_lease,     ///< a lease that never ends, or not within the longest time possible
+    stale_history,     ///< failures recorded of an item that is not in the queue
+    dead_worker,       ///< the entry of a worker not heard of for ten minutes
+    expired_hold,      ///< a producer that was not heard of for its whole hold
+    endless_election,  ///< the key of the reclaimer has no expiry, so that no other takes over
+  };
+  Kind kind{};
+  std::uint64_t count = 0;
+  std::vector<std::string> examples;  ///< at most 5: items, hashes of items, or sessions
+  std::uint64_t mended = 0;           ///< by `repair`
+};
+
+struct VerifyReport {
+  Counts counts;
+  /// More items than our programs pushed: pushed by others. Not a finding.
+  std::uint64_t foreign_pushes = 0;
+  /// False once a RedisWQ client took leases: what it completed is not counted, so that items it
+  /// finished cannot be told from missing ones. Then `missing` is not among the findings.
+  bool provable = true;
+  std::uint64_t unaccounted = 0;  ///< pushed and nowhere; a finding only if `provable`
+  std::vector<Finding> findings;
+};
+
+/// Looks into one queue and steers it, through one connection that is opened at first use. What
+/// `Queue` says of patience, exceptions and threads holds here too.
+class Admin {
+ public:
+  /// The greatest number of items in one page or one call.
+  static constexpr std::size_t kMaxItems = 1'000;
+
+  /// Does not connect. Throws `std::invalid_argument` for a bad name or URL.
+  Admin(std::string queue, RedisOptions options, std::stop_token stop = {});
+  ~Admin();
+  Admin(Admin&&) noexcept;
+  Admin& operator=(Admin&&) noexcept;
+
+  /// Those who work on the queue, longest at work first. A queue that was drained has none.
+  [[nodiscard]] std::vector<WorkerInfo> workers();
+
+  /// Up to `n` items (1 to `kMaxItems`) in `state`, from behind `after`, which is empty or the
+  /// `next` of the page before. Costs what the page costs, however long the list. Ready: what is
+  /// leased next comes first. Leased: longest in processing first, roughly. Delayed and dead: by
+  /// time. While the queue moves: ready, delayed and dead pass over nothing that stays there and
+  /// may show something twice; a list of leased items may pass over some as others are settled.
+  /// Throws `std::invalid_argument` for an `after` that is none.
+  [[nodiscard]] ItemPage list(ItemState state, std::string_view after, std::size_t n);
+
+  /// Where an item is, in one atomic look. Looks through at most `max_scan` entries of ready and of
+  /// processing each, from those that come next (0: all), during which Redis does nothing else:
+  /// about 10 ms for a million.
+  [[nodiscard]] Inspection inspect(std::string_view item, std::size_t max_scan = 1'000'000);
+
+  /// Puts dead letters back to ready, with all their attempts and crashes before them; a delayed
+  /// item is made due, with those it has left. One answer for each of up to `kMaxItems` items.
+  /// Repeated safely: an answer that was lost makes `absent` of `done`.
+  [[nodiscard]] std::vector<Changed> retry(std::span<const std::string> items);
+
+  /// The same for all that were dead (or delayed, if that is `from`) when it was called and match
+  /// `pattern`, a glob as Redis's KEYS has them. In small steps; returns how many.
+  std::uint64_t retry_matching(std::string_view pattern, ItemState from = ItemState::dead);
+
+  /// Removes items for good, together with what is recorded about them; counted as dropped. `from`
+  /// is dead, delayed or ready; looking one up in ready takes time in proportion to its length, in
+  /// which Redis does nothing else. What is leased is left alone.
+  [[nodiscard]] std::vector<Changed> drop(std::span<const std::string> items,
+                                          ItemState from = ItemState::dead);
+
+  /// The same for all that match and were there when it was called.
+  std::uint64_t drop_matching(std::string_view pattern, ItemState from = ItemState::dead);
+
+  /// From now on nothing is leased: our workers take nothing more within a second and go on with
+  /// what they have. RedisWQ clients do not know of it. False if it was paused already.
+  bool pause();
+  bool resume();  ///< False if it was not paused.
+
+  /// Removes everything that a queue has, all but the last fence, so that no fence repeats. Redis
+  /// frees the memory in the background. Workers and producers that are at it stop with an error.
+  /// It is safe to repeat, and to fill the queue again as soon as it returns.
+  PurgeReport purge();
+
+  /// Looks for what should not be there; changes nothing. Reads all of processing, and, if
+  /// anything is recorded about failed items, all items, in small steps. Takes some seconds longer
+  /// if something looks wrong, to see whether it stays.
+  [[nodiscard]] VerifyReport verify();
+
+  /// The same, and mends what it finds as far as that can be done without losing an item or taking
+  /// one from who works on it. Safe at any time, any number of times, and to be broken off.
+  VerifyReport repair();
+
+ private:
+  std::unique_ptr<internal::AdminSession> session_;
+};
+
+/// How long the item has been held that is held longest, going by what living workers say; nothing
+/// if they hold none.
+[[nodiscard]] std::optional<std::chrono::milliseconds> oldest_lease(
+    std::span<const WorkerInfo> workers);
+
+}  // namespace wq

@@ -1,0 +1,48 @@
+-- page: reads one page of items in one state, from a place that stays right while the queue moves.
+--
+-- KEYS: ready processing delayed dead stats
+-- ARGV: the state, the number of items wanted, then where the page before ended, or nothing:
+--       ready: index from the left behind which to go on, and what was counted as pushed by then;
+--       leased: how many have been seen from the right; delayed, dead: score and item of the last
+-- RETURNS: {item, ...}, and behind it for ready {next index, pushed} (-1: that was all), for delayed
+--          and dead {score, ...}
+
+local ready, processing, delayed, dead, stats = unpack(KEYS)
+local state, n, a, b = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+
+local function reversed(list)
+  local back = {}
+  for i = #list, 1, -1 do back[#back + 1] = list[i] end
+  return back
+end
+
+if state == 'ready' then
+  -- What we push goes on the left and is counted; what is leased goes from the right. So an item
+  -- stands as far from the left as before, and as many further as were pushed since.
+  local pushed = tonumber(redis.call('HGET', stats, 'pushed') or 0)
+  local last = redis.call('LLEN', ready) - 1
+  local from = a and math.min(last, tonumber(a) + pushed - tonumber(b)) or last
+  if from < 0 then
+    return {{}, {-1, pushed}}
+  end
+  local items = redis.call('LRANGE', ready, math.max(0, from - n + 1), from)
+  return {reversed(items), {from - #items, pushed}}
+elseif state == 'leased' then
+  local seen = tonumber(a or 0)
+  return {reversed(redis.call('LRANGE', processing, -seen - n, -seen - 1))}
+end
+
+local set = state == 'dead' and dead or delayed
+local from = 0
+if a then
+  local rank = redis.call('ZRANK', set, b)
+  -- If the last item is gone, those of its millisecond are shown again rather than passed over.
+  from = rank and rank + 1 or redis.call('ZCOUNT', set, '-inf', '(' .. a)
+end
+local found = redis.call('ZRANGE', set, from, from + n - 1, 'WITHSCORES')
+local items, scores = {}, {}
+for i = 1, #found, 2 do
+  items[#items + 1] = found[i]
+  scores[#scores + 1] = found[i + 1]
+end
+return {items, scores}

@@ -1,0 +1,19 @@
+-- purge_leases: removes leases of a queue that was purged, but none of those taken since.
+--
+-- KEYS: stats lease...
+-- ARGV: the last fence when it was purged
+-- RETURNS: how many were removed
+
+local last = tonumber(ARGV[1])
+-- A lease of a RedisWQ client has no fence: it is an old one if nothing was pushed or leased since.
+local begun = redis.call('HEXISTS', KEYS[1], 'id') == 1
+local removed = 0
+for i, holder in ipairs(redis.call('MGET', unpack(KEYS, 2))) do
+  if holder then
+    local fence = tonumber(string.match(holder, '#(%d+)$'))
+    if fence and fence <= last or not fence and not begun then
+      removed = removed + redis.call('UNLINK', KEYS[1 + i])
+    end
+  end
+end
+return removed

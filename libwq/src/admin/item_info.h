@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <wq/admin.h>
+
+namespace wq::internal {
+
+// What stands in Redis about an item, which anybody may have written: what makes no sense is
+// passed over, nothing throws for it.
+
+/// Reads a value of `Q:failures`.
+void read_failure(std::string_view json, ItemInfo& item);
+
+/// Reads the lease: its value and its PTTL.
+void read_lease(std::string_view holder, std::int64_t pttl_ms, ItemInfo& item);
+
+/// A score of `Q:delayed` or `Q:dead`.
+[[nodiscard]] ServerTime read_score(std::string_view score);
+
+/// A whole number from 0 on, else `otherwise`.
+[[nodiscard]] std::uint64_t read_number(std::string_view text, std::uint64_t otherwise = 0);
+
+}  // namespace wq::internal

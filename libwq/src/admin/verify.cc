@@ -1,0 +1,411 @@
+#include "admin/verify.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/reclaimer.h>
+
+#include "admin/walk.h"
+#include "pure/wait.h"
+#include "queue/operations.h"
+#include "roles/heartbeat.h"
+#include "roles/reclaim_pass.h"
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kExamples = 5;
+constexpr std::size_t kAtOnce = 500;
+// What looks wrong must look so in each of these looks, the last at least the grace period behind
+// the first.
+constexpr int kLooks = 3;
+constexpr milliseconds kBetweenLooks = kOrphanGrace / (kLooks - 1) + milliseconds{50};
+constexpr milliseconds kBetweenPasses{500};
+constexpr int kPasses = 14;
+// So many items of which something is recorded are held against the queue in one run.
+constexpr std::size_t kMostHistories = 1'000'000;
+constexpr std::array kHistory{Key::attempts, Key::crashes, Key::failures};
+
+// What was found, by hash of an item or by session, and how it is shown or what was read.
+using Suspects = std::map<std::string, std::string>;
+
+// One look at processing and the leases.
+struct LeaseLook {
+  Suspects unleased;  // item by hash
+  Suspects endless;   // item by hash
+  Suspects stray;     // holder by hash
+  bool foreign = false;
+};
+
+class Verifier {
+ public:
+  explicit Verifier(AdminSession& session)
+      : session_(session), link_(session.link()), keys_(session.keys()) {}
+
+  VerifyReport run(bool repair);
+
+ private:
+  void check_counts();
+  LeaseLook look_at_leases();
+  void look_at_items(std::span<const std::string> items, std::set<std::string>& hashes,
+                     LeaseLook& look);
+  LeaseLook steady_leases();
+  Suspects dead_workers();
+  Suspects expired_holds();
+  Suspects endless_election();
+  std::set<std::string> recorded_hashes();
+  void take_off_what_is_there(std::set<std::string>& hashes);
+  std::map<std::string, std::vector<std::string>> read_histories(
+      const std::set<std::string>& hashes);
+  std::map<std::string, std::vector<std::string>> stale_histories();
+
+  void reclaim();
+  std::uint64_t end_strays(const Suspects& strays);
+  std::uint64_t forget(const std::map<std::string, std::vector<std::string>>& histories);
+  void end_election();
+  void add(Finding::Kind kind, const Suspects& suspects, bool show_second, std::uint64_t mended);
+
+  AdminSession& session_;
+  Link& link_;
+  const Keys& keys_;
+  VerifyReport report_;
+};
+
+std::int64_t server_ms(Connection& redis) {
+  Pipeline ask;
+  ask.command({"TIME"});
+  const Reply time = redis.call(ask);
+  return time.value()[0].integer() * 1'000 + time.value()[1].integer() / 1'000;
+}
+
+// Keeps what is in both with the same text.
+void intersect(Suspects& suspects, const Suspects& others) {
+  std::erase_if(suspects, [&](const auto& each) {
+    const auto other = others.find(each.first);
+    return other == others.end() || other->second != each.second;
+  });
+}
+
+std::uint64_t gone(const Suspects& before, const Suspects& after) {
+  return static_cast<std::uint64_t>(std::count_if(
+      before.begin(), before.end(), [&](const auto& each) { return !after.contains(each.first); }));
+}
+
+// Calls `step` with up to `kAtOnce` of what is in a map or set at a time.
+template <typename Many, typename Step>
+void in_chunks(const Many& many, Step step) {
+  std::vector<typename Many::const_iterator> chunk;
+  for (auto each = many.begin(); each != many.end(); ++each) {
+    chunk.push_back(each);
+    if (chunk.size() == kAtOnce) {
+      step(std::as_const(chunk));
+      chunk.clear();
+    }
+  }
+  if (!chunk.empty()) step(std::as_const(chunk));
+}
+
+VerifyReport Verifier::run(bool repair) {
+  check_counts();
+  const LeaseLook leases = steady_leases();
+  const Suspects workers = dead_workers();
+  const Suspects holds = expired_holds();
+  const Suspects election = endless_election();
+  const auto histories = stale_histories();
+
+  const bool for_the_reclaimer =
+      !leases.unleased.empty() || !leases.endless.empty() || !workers.empty() || !holds.empty();
+  if (repair && for_the_reclaimer) reclaim();
+  if (repair && !election.empty()) end_election();
+  const LeaseLook after = repair && for_the_reclaimer ? look_at_leases() : leases;
+
+  using Kind = Finding::Kind;
+  add(Kind::unleased, leases.unleased, true, gone(leases.unleased, after.unleased));
+  add(Kind::endless_lease, leases.endless, true, gone(leases.endless, after.endless));
+  add(Kind::stray_lease, leases.stray, false, repair ? end_strays(leases.stray) : 0);
+  add(Kind::dead_worker, workers, false, repair ? gone(workers, dead_workers()) : 0);
+  add(Kind::expired_hold, holds, false, repair ? gone(holds, expired_holds()) : 0);
+  add(Kind::endless_election, election, false, repair ? gone(election, endless_election()) : 0);
+  Suspects stale;
+  for (const auto& [hash, values] : histories) stale.emplace(hash, "");
+  add(Kind::stale_history, stale, false, repair ? forget(histories) : 0);
+  return std::move(report_);
+}
+
+void Verifier::add(Finding::Kind kind, const Suspects& suspects, bool show_second,
+                   std::uint64_t mended) {
+  if (suspects.empty()) return;
+  Finding& finding = report_.findings.emplace_back();
+  finding.kind = kind;
+  finding.count = suspects.size();
+  finding.mended = mended;
+  for (const auto& [first, second] : suspects) {
+    if (finding.examples.size() == kExamples) break;
+    finding.examples.push_back(show_second ? second : first);
+  }
+}
+
+void Verifier::check_counts() {
+  Pipeline call;
+  append_counts(call, keys_);
+  report_.counts = link_.run([&](Connection& redis) {
+    return read_counts(run_script(redis, scripts::counts, call).value());
+  });
+  const Counts& now = report_.counts;
+  const std::uint64_t have = now.ready + now.processing + now.delayed + now.dead + now.completed +
+                             now.dropped + now.merged;
+  report_.foreign_pushes = have > now.pushed ? have - now.pushed : 0;
+  report_.unaccounted = have < now.pushed ? now.pushed - have : 0;
+}
+
+LeaseLook Verifier::steady_leases() {
+  LeaseLook steady = look_at_leases();
+  report_.provable = report_.counts.foreign == 0 && !steady.foreign;
+  if (report_.unaccounted > 0 && report_.provable) {
+    Finding& missing = report_.findings.emplace_back();
+    missing.kind = Finding::Kind::missing;
+    missing.count = report_.unaccounted;
+  }
+  const auto nothing = [&steady] {
+    return steady.unleased.empty() && steady.endless.empty() && steady.stray.empty();
+  };
+  for (int look = 1; look < kLooks && !nothing(); ++look) {
+    wait_for(kBetweenLooks, session_.stop());
+    const LeaseLook again = look_at_leases();
+    intersect(steady.unleased, again.unleased);
+    intersect(steady.endless, again.endless);
+    intersect(steady.stray, again.stray);
+  }
+  return steady;
+}
+
+LeaseLook Verifier::look_at_leases() {
+  LeaseLook look;
+  // The leases first: the item of one that was there before stands in processing for as long.
+  std::vector<std::string> leases;
+  for_keys(link_, keys_.lease_prefix(), [&](std::span<const std::string> found) {
+    leases.insert(leases.end(), found.begin(), found.end());
+  });
+  std::set<std::string> hashes;
+  for_chunks(link_, keys_[Key::processing], From::right,
+             [&](std::span<const std::string> items) { look_at_items(items, hashes, look); });
+  std::set<std::string> alone;
+  for (const std::string& lease : leases) {
+    const std::string hash = lease.substr(keys_.lease_prefix().size());
+    if (!hashes.contains(hash)) alone.insert(hash);
+  }
+  in_chunks(alone, [&](const auto& chunk) {
+    Pipeline ask;
+    ask.begin(1 + chunk.size());
+    ask.word("MGET");
+    for (const auto& hash : chunk) ask.word(keys_.lease_prefix(), *hash);
+    link_.run([&](Connection& redis) {
+      const Reply holders = redis.call(ask);
+      for (std::size_t i = 0; i < chunk.size(); ++i) {
+        const Value holder = holders.value()[i];
+        if (!holder.is_nil()) look.stray[*chunk[i]] = holder.text();
+      }
+      return true;
+    });
+  });
+  return look;
+}
+
+void Verifier::look_at_items(std::span<const std::string> items, std::set<std::string>& hashes,
+                             LeaseLook& look) {
+  link_.run([&](Connection& redis) {
+    Pipeline ask;
+    std::vector<std::string> these;
+    for (const std::string& item : items) {
+      these.emplace_back(text(hash_item(item)));
+      ask.command({"MGET", keys_.lease_prefix() + these.back()});
+      ask.command({"PTTL", keys_.lease_prefix() + these.back()});
+    }
+    redis.send(ask);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const Reply answer = redis.receive();
+      const std::int64_t left_ms = redis.receive().checked().value().integer();
+      const Value holder = answer.checked().value()[0];
+      const bool ours = !holder.is_nil() && holder.text().find('#') != std::string_view::npos;
+      look.foreign = look.foreign || (!holder.is_nil() && !ours);
+      if (left_ms == -2) look.unleased[these[i]] = items[i];
+      if (ours && (left_ms == -1 || left_ms > (kLongestLease + kLeaseTail).count())) {
+        look.endless[these[i]] = items[i];
+      }
+      hashes.insert(these[i]);
+    }
+    return true;
+  });
+}
+
+Suspects Verifier::dead_workers() {
+  return link_.run([&](Connection& redis) {
+    const std::int64_t now_ms = server_ms(redis);
+    Pipeline ask;
+    ask.command({"HGETALL", keys_[Key::workers]});
+    const Reply reply = redis.call(ask);
+    const Value entries = reply.value();
+    Suspects dead;
+    for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
+      if (!is_alive(entries[i + 1].text(), now_ms)) dead.emplace(entries[i].text(), "");
+    }
+    return dead;
+  });
+}
+
+Suspects Verifier::expired_holds() {
+  return link_.run([&](Connection& redis) {
+    const std::string now_ms = std::to_string(server_ms(redis));
+    Pipeline ask;
+    ask.command({"ZRANGEBYSCORE", keys_[Key::producers], "-inf", now_ms});
+    const Reply reply = redis.call(ask);
+    Suspects expired;
+    for (std::size_t i = 0; i < reply.value().size(); ++i) {
+      expired.emplace(reply.value()[i].text(), "");
+    }
+    return expired;
+  });
+}
+
+Suspects Verifier::endless_election() {
+  return link_.run([&](Connection& redis) {
+    Pipeline ask;
+    ask.command({"GET", keys_[Key::reclaimer]});
+    ask.command({"PTTL", keys_[Key::reclaimer]});
+    redis.send(ask);
+    const Reply who = redis.receive();
+    const Reply left = redis.receive();
+    Suspects endless;
+    if (left.checked().value().integer() == -1 && !who.checked().value().is_nil()) {
+      endless.emplace(who.value().text(), "");
+    }
+    return endless;
+  });
+}
+
+std::set<std::string> Verifier::recorded_hashes() {
+  std::set<std::string> hashes;
+  for (const Key key : kHistory) {
+    for_fields(link_, keys_[key], [&](std::span<const std::string> fields) {
+      hashes.insert(fields.begin(), fields.end());
+      return hashes.size() < kMostHistories;
+    });
+  }
+  return hashes;
+}
+
+// Items move while this goes on: it is done twice, and whatever has a lease is never forgotten.
+void Verifier::take_off_what_is_there(std::set<std::string>& hashes) {
+  const auto take_off = [&](std::span<const std::string> items) {
+    for (const std::string& item : items) hashes.erase(std::string(text(hash_item(item))));
+  };
+  if (hashes.empty()) return;
+  for_members(link_, keys_[Key::delayed], "*", take_off);
+  for_members(link_, keys_[Key::dead], "*", take_off);
+  if (!hashes.empty()) for_chunks(link_, keys_[Key::ready], From::left, take_off);
+  if (!hashes.empty()) for_chunks(link_, keys_[Key::processing], From::right, take_off);
+}
+
+std::map<std::string, std::vector<std::string>> Verifier::read_histories(
+    const std::set<std::string>& hashes) {
+  std::map<std::string, std::vector<std::string>> histories;
+  in_chunks(hashes, [&](const auto& chunk) {
+    link_.run([&](Connection& redis) {
+      for (const auto& hash : chunk) histories[*hash].clear();
+      for (const Key key : kHistory) {
+        Pipeline ask;
+        ask.begin(2 + chunk.size());
+        ask.word("HMGET");
+        ask.word(keys_[key]);
+        for (const auto& hash : chunk) ask.word(*hash);
+        const Reply reply = redis.call(ask);
+        for (std::size_t i = 0; i < chunk.size(); ++i) {
+          const Value value = reply.value()[i];
+          histories[*chunk[i]].emplace_back(value.is_nil() ? std::string_view() : value.text());
+        }
+      }
+      return true;
+    });
+  });
+  return histories;
+}
+
+std::map<std::string, std::vector<std::string>> Verifier::stale_histories() {
+  std::set<std::string> hashes = recorded_hashes();
+  take_off_what_is_there(hashes);
+  auto before = read_histories(hashes);
+  take_off_what_is_there(hashes);
+  const auto now = read_histories(hashes);
+  // What changed, or is gone, was at work.
+  std::erase_if(before, [&](const auto& each) {
+    const auto same = now.find(each.first);
+    const auto& values = each.second;
+    return same == now.end() || same->second != values ||
+           std::all_of(values.begin(), values.end(), [](const auto& v) { return v.empty(); });
+  });
+  return before;
+}
+
+// The reclaimer's own waiting periods apply. Leases that have run out are left to the workers'.
+void Verifier::reclaim() {
+  ReclaimPass pass(keys_.queue(), link_.options(), {}, session_.stop());
+  for (int i = 0; i < kPasses; ++i) {
+    static_cast<void>(pass.run(BootClock::now()));
+    if (!pass.pending()) return;
+    wait_for(kBetweenPasses, session_.stop());
+  }
+}
+
+std::uint64_t Verifier::end_strays(const Suspects& strays) {
+  std::uint64_t ended = 0;
+  in_chunks(strays, [&](const auto& chunk) {
+    Pipeline call;
+    begin_call(call, scripts::end_strays, keys_, chunk.size(), 1 + chunk.size());
+    for (const auto& each : chunk) call.word(keys_.lease_prefix(), each->first);
+    call.word(kLeaseTail.count());
+    for (const auto& each : chunk) call.word(each->second);
+    ended += link_.run([&](Connection& redis) {
+      return static_cast<std::uint64_t>(
+          run_script(redis, scripts::end_strays, call).value().integer());
+    });
+  });
+  return ended;
+}
+
+std::uint64_t Verifier::forget(const std::map<std::string, std::vector<std::string>>& histories) {
+  std::uint64_t forgotten = 0;
+  in_chunks(histories, [&](const auto& chunk) {
+    Pipeline call;
+    begin_call(call, scripts::forget, keys_, chunk.size(), kHistory.size() * chunk.size());
+    for (const auto& each : chunk) call.word(keys_.lease_prefix(), each->first);
+    for (const auto& each : chunk) {
+      for (const std::string& value : each->second) call.word(value);
+    }
+    forgotten += link_.run([&](Connection& redis) {
+      return static_cast<std::uint64_t>(run_script(redis, scripts::forget, call).value().integer());
+    });
+  });
+  return forgotten;
+}
+
+void Verifier::end_election() {
+  Pipeline cut;
+  cut.command({"PEXPIRE", keys_[Key::reclaimer], std::to_string(Heartbeat::kTenure.count())});
+  link_.run([&](Connection& redis) { return redis.call(cut); });
+}
+
+}  // namespace
+
+VerifyReport verify(AdminSession& session, bool repair) { return Verifier(session).run(repair); }
+
+}  // namespace wq::internal

@@ -1,0 +1,84 @@
+#include "admin/walk.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <vector>
+
+#include "pure/glob.h"
+
+namespace wq::internal {
+namespace {
+
+constexpr std::size_t kChunkBytes = std::size_t{1} << 20U;
+constexpr std::size_t kFirstChunk = 8;
+constexpr std::size_t kLargestChunk = 1'000;
+
+// Every `step`-th of them.
+std::vector<std::string> texts(Value array, std::size_t step) {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < array.size(); i += step) all.emplace_back(array[i].text());
+  return all;
+}
+
+// One of SCAN, HSCAN, ZSCAN to its end: `words` stand in front of the cursor and behind it.
+void scan(Link& link, std::initializer_list<std::string_view> before,
+          std::initializer_list<std::string_view> behind, std::size_t step,
+          const std::function<bool(std::span<const std::string>)>& look) {
+  std::string cursor = "0";
+  do {
+    Pipeline call;
+    call.begin(before.size() + 1 + behind.size());
+    for (const std::string_view word : before) call.word(word);
+    call.word(cursor);
+    for (const std::string_view word : behind) call.word(word);
+    std::vector<std::string> found;
+    cursor = link.run([&](Connection& redis) {
+      const Reply reply = redis.call(call);
+      found = texts(reply.value()[1], step);
+      return std::string(reply.value()[0].text());
+    });
+    if (!found.empty() && !look(found)) return;
+  } while (cursor != "0");
+}
+
+}  // namespace
+
+void for_chunks(Link& link, const std::string& list, From from, const LookAt& look) {
+  std::size_t chunk = kFirstChunk;
+  for (std::int64_t seen = 0;;) {
+    const auto n = static_cast<std::int64_t>(chunk);
+    const bool left = from == From::left;
+    Pipeline read;
+    read.command({"LRANGE", list, std::to_string(left ? seen : -seen - n),
+                  std::to_string(left ? seen + n - 1 : -seen - 1)});
+    const std::vector<std::string> items =
+        link.run([&](Connection& redis) { return texts(redis.call(read).value(), 1); });
+    if (!items.empty()) look(items);
+    if (items.size() < chunk) return;
+    seen += n;
+    std::size_t bytes = items.size();
+    for (const std::string& item : items) bytes += item.size();
+    chunk = std::clamp(kChunkBytes * items.size() / bytes, std::size_t{1}, kLargestChunk);
+  }
+}
+
+void for_members(Link& link, const std::string& set, std::string_view pattern, const LookAt& look) {
+  scan(link, {"ZSCAN", set}, {"MATCH", pattern, "COUNT", "100"}, 2, [&](auto members) {
+    look(members);
+    return true;
+  });
+}
+
+void for_fields(Link& link, const std::string& hash,
+                const std::function<bool(std::span<const std::string>)>& look) {
+  scan(link, {"HSCAN", hash}, {"COUNT", "100"}, 2, look);
+}
+
+void for_keys(Link& link, const std::string& prefix, const LookAt& look) {
+  scan(link, {"SCAN"}, {"MATCH", literal_glob(prefix) + "*", "COUNT", "500"}, 1, [&](auto keys) {
+    look(keys);
+    return true;
+  });
+}
+
+}  // namespace wq::internal

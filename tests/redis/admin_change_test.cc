@@ -1,0 +1,231 @@
+// Steering a queue: retry, drop, pause.
+#include <atomic>
+#include <chrono>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include <wq/admin.h>
+#include <wq/worker.h>
+
+#include "pure/glob.h"
+#include "support/eventually.h"
+#include "support/queue_test.h"
+
+namespace wq::test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+class AdminChanges : public QueueTest {
+ protected:
+  void settle_all(const Outcome& outcome, std::size_t n) {
+    Queue queue = open_queue();
+    std::vector<Settlement> settlements;
+    for (Lease& lease : queue.lease(n, 1min)) settlements.push_back({std::move(lease), outcome});
+    ASSERT_EQ(settlements.size(), n);
+    ASSERT_THAT(queue.settle(std::move(settlements), {.backoff_base = 1h, .backoff_max = 1h}),
+                Each(Settled::accepted));
+  }
+  void push_dead(const std::vector<std::string>& items) {
+    push(items);
+    settle_all(Outcome::fatal("no use"), items.size());
+  }
+
+  Admin admin_{"q", options()};
+};
+
+TEST_F(AdminChanges, ARetriedDeadLetterHasAllItsAttemptsAgain) {
+  push({"a"});
+  settle_all(Outcome::fail("x"), 1);
+  ASSERT_THAT(admin_.retry({{"a"}}), ElementsAre(Changed::done));
+  settle_all(Outcome::fatal("y"), 1);
+  redis_.call({"HSET", key(Key::crashes), hash_of("a"), "2"});
+  EXPECT_EQ(redis_.text({"HGET", key(Key::attempts), hash_of("a")}), "1");
+
+  EXPECT_THAT(admin_.retry({{"a", "b"}}), ElementsAre(Changed::done, Changed::absent));
+  EXPECT_EQ(all(Key::ready), std::vector<std::string>{"a"});
+  EXPECT_FALSE(redis_.exists(key(Key::attempts)));
+  EXPECT_FALSE(redis_.exists(key(Key::crashes)));
+  EXPECT_TRUE(redis_.exists(key(Key::failures))) << "why it died is still of interest";
+  EXPECT_EQ(counts().died, 1U);
+  settle_all(Outcome::complete(), 1);
+  EXPECT_FALSE(redis_.exists(key(Key::failures)));
+}
+
+TEST_F(AdminChanges, ARetriedDelayedItemIsDueWithTheAttemptsItHasLeft) {
+  push({"a"});
+  settle_all(Outcome::fail("x"), 1);
+  EXPECT_THAT(admin_.retry({{"a"}}), ElementsAre(Changed::done));
+  EXPECT_EQ(all(Key::ready), std::vector<std::string>{"a"});
+  EXPECT_EQ(redis_.text({"HGET", key(Key::attempts), hash_of("a")}), "1");
+}
+
+TEST_F(AdminChanges, WhatIsLeasedIsNeitherRetriedNorDropped) {
+  push({"a"});
+  Queue queue = open_queue();
+  const Lease lease = lease_one(queue);
+  const std::vector<std::string> before = all(Key::processing);
+  EXPECT_THAT(admin_.retry({{"a"}}), ElementsAre(Changed::leased));
+  for (const ItemState from : {ItemState::dead, ItemState::delayed, ItemState::ready}) {
+    EXPECT_THAT(admin_.drop({{"a"}}, from), ElementsAre(Changed::leased));
+  }
+  EXPECT_THROW(static_cast<void>(admin_.drop({{"a"}}, ItemState::leased)), std::invalid_argument);
+  EXPECT_EQ(all(Key::processing), before);
+  EXPECT_EQ(queue.settle({completed(lease)}).front(), Settled::accepted);
+}
+
+TEST_F(AdminChanges, RetriesWhatMatchesAndNothingElse) {
+  push_dead({"s-1", "s-2", "t-1", "s*"});
+  EXPECT_EQ(admin_.retry_matching("s-?"), 2U);
+  EXPECT_THAT(all(Key::ready), UnorderedElementsAre("s-1", "s-2"));
+  EXPECT_EQ(admin_.retry_matching("s\\*"), 1U);
+  EXPECT_EQ(admin_.retry_matching("*", ItemState::delayed), 0U);
+  EXPECT_EQ(admin_.retry_matching("*"), 1U);
+  EXPECT_THAT(all(Key::dead), IsEmpty());
+}
+
+TEST_F(AdminChanges, RetriesManyInSteps) {
+  const auto items = numbered("item", 900);
+  push_dead(items);
+  EXPECT_EQ(admin_.retry_matching("*"), 900U);
+  EXPECT_EQ(counts().ready, 900U);
+}
+
+TEST_F(AdminChanges, DroppedItemsAreCountedAndForgotten) {
+  push({"a", "b", "c"});
+  settle_all(Outcome::fail("x"), 1);
+  settle_all(Outcome::fatal("x"), 1);
+  EXPECT_THAT(admin_.drop({{"a", "b"}}), ElementsAre(Changed::absent, Changed::done));
+  EXPECT_THAT(admin_.drop({{"a"}}, ItemState::delayed), ElementsAre(Changed::done));
+  EXPECT_THAT(admin_.drop({{"c", "c"}}, ItemState::ready),
+              ElementsAre(Changed::done, Changed::absent));
+  EXPECT_EQ(counts().dropped, 3U);
+  for (const Key gone : {Key::ready, Key::dead, Key::delayed, Key::attempts, Key::failures}) {
+    EXPECT_FALSE(redis_.exists(key(gone))) << key(gone);
+  }
+}
+
+TEST_F(AdminChanges, DroppingWhatMatchesLeavesTheOthersInTheirOrder) {
+  push(numbered("x", 30));
+  push({std::string("a\0b", 3), "a\nb", "a%b"});
+  EXPECT_EQ(admin_.drop_matching("x[0-9]", ItemState::ready), 10U);
+  EXPECT_EQ(admin_.drop_matching("a?b", ItemState::ready), 3U);
+  const std::vector<std::string> left = items_of(open_queue().lease(50, 1min));
+  auto expected = numbered("x", 30);
+  expected.erase(expected.begin(), expected.begin() + 10);
+  EXPECT_EQ(left, expected);
+  EXPECT_EQ(admin_.drop_matching("*", ItemState::ready), 0U);
+}
+
+TEST_F(AdminChanges, DroppingAllOfALongListTakesAll) {
+  push(numbered("item", 3'000));
+  EXPECT_EQ(admin_.drop_matching("*", ItemState::ready), 3'000U);
+  EXPECT_EQ(counts().dropped, 3'000U);
+  EXPECT_TRUE(counts().drained());
+}
+
+TEST_F(AdminChanges, APausedQueueGivesOutNothingAndIsNotDrained) {
+  EXPECT_TRUE(admin_.pause());
+  EXPECT_FALSE(admin_.pause());
+  push({"a"});
+  Queue queue = open_queue();
+  EXPECT_THAT(queue.lease(1, 1min), IsEmpty());
+  EXPECT_TRUE(admin_.resume());
+  EXPECT_FALSE(admin_.resume());
+  settle_all(Outcome::complete(), 1);
+  EXPECT_TRUE(counts().drained());
+  EXPECT_TRUE(admin_.pause());
+  EXPECT_FALSE(counts().drained());
+}
+
+TEST_F(AdminChanges, AWorkerThatWaitsForItemsKeepsToAPauseWithinASecond) {
+  push({"first"});
+  std::atomic<int> handled = 0;
+  Worker worker("q", options(), WorkerOptions{}, [&](const Job&) {
+    ++handled;
+    return Outcome::complete();
+  });
+  Producer holds_it_open("q", options());
+  std::jthread runs([&] { static_cast<void>(worker.run()); });
+  ASSERT_TRUE(eventually([&] { return handled == 1; }));
+  ASSERT_TRUE(eventually([&] {  // it blocks
+    return redis_.text({"CLIENT", "LIST"}).value().find("cmd=brpoplpush") != std::string::npos;
+  }));
+  ASSERT_TRUE(admin_.pause());
+  const auto paused_at = BootClock::now();
+  ASSERT_TRUE(eventually([&] {
+    return redis_.text({"CLIENT", "LIST"}).value().find("cmd=brpoplpush") == std::string::npos;
+  }));
+  EXPECT_LT(BootClock::now() - paused_at, 1500ms);
+  push({"second"});
+  ASSERT_TRUE(eventually([&] { return BootClock::now() - paused_at > 2500ms; }));
+  EXPECT_EQ(handled, 1);
+  ASSERT_TRUE(admin_.resume());
+  ASSERT_TRUE(eventually([&] { return handled == 2; }));
+  static_cast<void>(holds_it_open.finish());
+}
+
+TEST_F(AdminChanges, RetryAndDropDuringADrainLoseNothingAndRunNothingAtTheSameTime) {
+  constexpr std::size_t kItems = 2'000;
+  push(numbered("", kItems));
+  std::mutex mutex;
+  std::set<std::string> running;
+  std::atomic<bool> twice = false;
+  WorkerOptions options;
+  options.concurrency = 4;
+  options.halt_after = 0;
+  options.retry = {.max_attempts = 2, .backoff_base = 1ms, .backoff_max = 20ms};
+  Worker worker("q", this->options(), options, [&](const Job& job) {
+    const std::string item(job.item);
+    {
+      const std::lock_guard lock(mutex);
+      if (!running.insert(item).second) twice = true;
+    }
+    std::this_thread::yield();
+    const std::lock_guard lock(mutex);
+    running.erase(item);
+    return item.ends_with('3') ? Outcome::fail("3") : Outcome::complete();
+  });
+  std::jthread runs([&] { static_cast<void>(worker.run()); });
+  std::uint64_t dropped = 0;
+  std::uint64_t retried = 0;
+  for (int round = 0; round < 20; ++round) {
+    retried += admin_.retry_matching("*1?");
+    retried += admin_.retry_matching("*", ItemState::delayed);
+    dropped += admin_.drop_matching("*9?", ItemState::dead);
+    dropped += admin_.drop_matching("*7", ItemState::ready);
+    static_cast<void>(admin_.retry({{"3", "13", "23"}}));
+    if (round % 5 == 0) admin_.pause();
+    expect_conserved();
+    admin_.resume();
+  }
+  runs.join();
+  EXPECT_FALSE(twice);
+  const Counts now = counts();
+  EXPECT_EQ(now.dropped, dropped);
+  EXPECT_EQ(now.completed + now.dead + now.dropped, kItems);
+  EXPECT_EQ(now.merged, 0U);
+}
+
+TEST(LuaPattern, SaysWhatAGlobSays) {
+  EXPECT_EQ(internal::lua_pattern("a*b?"), "^a.*b.$");
+  EXPECT_EQ(internal::lua_pattern("**"), "^.*$");
+  EXPECT_EQ(internal::lua_pattern("a.b-%"), "^a%.b%-%%$");
+  EXPECT_EQ(internal::lua_pattern("\\*\\\\"), "^%*%\\$");
+  EXPECT_EQ(internal::lua_pattern("[a-c]"), "^[abc]$");
+  EXPECT_EQ(internal::lua_pattern("[c-a"), "^[abc]$");
+  EXPECT_EQ(internal::lua_pattern("[\\]^]"), "^[%]%^]$");
+  EXPECT_EQ(internal::lua_pattern(std::string("\0", 1)), "^%z$");
+  EXPECT_EQ(internal::literal_glob("a*[b]"), "a\\*\\[b\\]");
+}
+
+}  // namespace
+}  // namespace wq::test

@@ -1,0 +1,122 @@
+// Purging a queue, also one that is in use.
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include <wq/admin.h>
+#include <wq/error.h>
+#include <wq/worker.h>
+
+#include "support/eventually.h"
+#include "support/queue_test.h"
+
+namespace wq::test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+
+class Purge : public QueueTest {
+ protected:
+  Purge() { conserves_ = false; }
+
+  Admin admin_{"q", options()};
+};
+
+TEST_F(Purge, RemovesEverythingButTheFenceAndWhatIsOfOthers) {
+  push(numbered("", 5), {.once = true});
+  Queue queue = open_queue();
+  std::vector<Lease> leases = queue.lease(4, 1min);
+  Outcome with_result = Outcome::complete("done");
+  static_cast<void>(queue.settle({{leases[0], with_result}, {leases[1], Outcome::fatal("x")}}));
+  redis_.call({"SET", "q:leased_by_session:stray", "0123456789abcdef#1"});
+  redis_.call({"SET", "q2:leased_by_session:x", "1"});
+  redis_.call({"SET", "other", "1"});
+  admin_.pause();
+
+  const PurgeReport report = admin_.purge();
+  EXPECT_EQ(report.counts.ready, 1U);
+  EXPECT_EQ(report.counts.processing, 2U);
+  EXPECT_EQ(report.counts.dead, 1U);
+  EXPECT_EQ(report.results, 1U);
+  EXPECT_EQ(report.leases, 3U);
+  std::vector<std::string> left = redis_.list({"KEYS", "*"});
+  std::sort(left.begin(), left.end());
+  EXPECT_THAT(left, ElementsAre("other", "q2:leased_by_session:x", "q:fence"));
+  EXPECT_EQ(queue.settle({completed(leases[2])}).front(), Settled::lost);
+  EXPECT_EQ(admin_.purge().keys, 0U);
+}
+
+TEST_F(Purge, OfAQueueWhoseNameIsAPatternRemovesNothingElse) {
+  redis_.call({"SET", "qx:leased_by_session:a", "0123456789abcdef#1"});
+  Admin star("q*", options());
+  redis_.call({"LPUSH", "q*", "a"});
+  EXPECT_EQ(star.purge().keys, 1U);
+  EXPECT_TRUE(redis_.exists("qx:leased_by_session:a"));
+}
+
+TEST_F(Purge, LeavesAloneLeasesThatWereTakenAfterIt) {
+  push({"a"});
+  Queue queue = open_queue();
+  static_cast<void>(lease_one(queue));
+  const std::int64_t fence = redis_.integer({"GET", key(Key::fence)});
+  static_cast<void>(admin_.purge());
+  push({"a"});
+  const Lease later = lease_one(queue);
+  EXPECT_GT(later.fence, static_cast<std::uint64_t>(fence));
+  // As a purge does that is still at it.
+  EXPECT_EQ(script(internal::scripts::purge_leases, {lease_key("a")}, {std::to_string(fence)})
+                .value()
+                .integer(),
+            0);
+  EXPECT_EQ(queue.settle({completed(later)}).front(), Settled::accepted);
+}
+
+TEST_F(Purge, EndsWorkersAndProducersThatAreAtIt) {
+  Producer producer("q", options());
+  for (const std::string& item : numbered("", 100)) producer.push(item);
+  producer.flush();
+  ASSERT_TRUE(eventually([&] { return counts().pushed == 100; }));
+  WorkerOptions short_lease;
+  short_lease.lease = 1s;
+  Worker worker("q", options(), short_lease, [](const Job& job) {
+    while (!job.stop.stop_requested() && job.item == "0") std::this_thread::sleep_for(1ms);
+    return Outcome::complete();
+  });
+  std::string said;
+  std::jthread runs([&] {
+    try {
+      static_cast<void>(worker.run());
+    } catch (const ProtocolError& error) {
+      said = error.what();
+    }
+  });
+  ASSERT_TRUE(eventually([&] { return counts().processing > 0; }));
+  static_cast<void>(admin_.purge());
+  EXPECT_THROW(
+      {
+        producer.push("more");
+        static_cast<void>(producer.finish());
+      },
+      ProtocolError);
+  runs.join();
+  EXPECT_THAT(said, ::testing::HasSubstr("purged"));
+  EXPECT_EQ(counts().ready, 0U);
+}
+
+TEST_F(Purge, OfAMillionItemsDoesNotHoldRedisUp) {
+  redis_.call({"EVAL",
+               "for i = 1, 1000 do local t = {} for k = 1, 1000 do t[k] = i * 1000 + k end "
+               "redis.call('LPUSH', KEYS[1], unpack(t)) end",
+               "1", "q"});
+  redis_.call({"CONFIG", "SET", "slowlog-log-slower-than", "100000"});
+  redis_.call({"SLOWLOG", "RESET"});
+  EXPECT_EQ(admin_.purge().counts.ready, 1'000'000U);
+  EXPECT_EQ(redis_.integer({"SLOWLOG", "LEN"}), 0);
+}
+
+}  // namespace
+}  // namespace wq::test

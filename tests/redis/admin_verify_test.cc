@@ -1,0 +1,177 @@
+// What should not be in a queue is found, and mended without a loss.
+#include <chrono>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include <wq/admin.h>
+#include <wq/error.h>
+#include <wq/worker.h>
+
+#include "queue/operations.h"
+#include "support/eventually.h"
+#include "support/queue_test.h"
+
+namespace wq::test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Kind = Finding::Kind;
+
+class Verify : public QueueTest {
+ protected:
+  // Kind, how many, how many mended.
+  static std::map<Kind, std::pair<std::uint64_t, std::uint64_t>> of(const VerifyReport& report) {
+    std::map<Kind, std::pair<std::uint64_t, std::uint64_t>> found;
+    for (const Finding& finding : report.findings) {
+      found[finding.kind] = {finding.count, finding.mended};
+    }
+    return found;
+  }
+
+  // One of each kind that can be mended.
+  void spoil() {
+    push({"popped", "endless", "completed"});
+    redis_.call({"RPOPLPUSH", "q", "q:processing"});
+    Queue queue = open_queue();
+    static_cast<void>(lease_one(queue));
+    redis_.call({"PERSIST", lease_key("endless")});
+    redis_.call({"SET", lease_key("nobody"), "0123456789abcdef#7", "PX", "1000000"});
+    redis_.call({"HSET", key(Key::attempts), hash_of("forgotten"), "2"});
+    redis_.call({"HSET", key(Key::failures), hash_of("forgotten"), R"({"kind":"exit"})"});
+    redis_.call({"HSET", key(Key::workers), "0123456789abcdef", R"({"seen_ms":1})"});
+    redis_.call({"SET", key(Key::reclaimer), "0123456789abcdef"});
+  }
+
+  Admin admin_{"q", options()};
+};
+
+TEST_F(Verify, FindsNothingInAQueueThatIsInOrderAndWritesNothing) {
+  push(numbered("", 10), {.once = true});
+  Queue queue = open_queue();
+  std::vector<Lease> leases = queue.lease(4, 1min);
+  static_cast<void>(
+      queue.settle({{leases[0], Outcome::fatal("x")}, {leases[1], Outcome::fail("y")}}));
+  for (const Lease& lease : leases) redis_.call({"PEXPIRE", lease_key(lease.item), "86400000"});
+  const VerifyReport report = admin_.verify();
+  EXPECT_THAT(report.findings, IsEmpty());
+  EXPECT_TRUE(report.provable);
+  EXPECT_EQ(report.unaccounted, 0U);
+}
+
+TEST_F(Verify, TellsAMissingItemFromOneThatOthersPushed) {
+  push(numbered("", 3));
+  push_past_us({"theirs"});
+  EXPECT_EQ(admin_.verify().foreign_pushes, 1U);
+  EXPECT_THAT(of(admin_.verify()), IsEmpty());
+  redis_.call({"DEL", "q"});
+  conserves_ = false;
+  const VerifyReport report = admin_.verify();
+  EXPECT_EQ(of(report),
+            (std::map<Kind, std::pair<std::uint64_t, std::uint64_t>>{{Kind::missing, {3, 0}}}));
+  EXPECT_EQ(of(admin_.repair()), of(report)) << "what is gone stays gone";
+}
+
+TEST_F(Verify, ProvesNothingBesideRedisWqClients) {
+  push({"a", "b"});
+  redis_.call({"RPOPLPUSH", "q", "q:processing"});
+  redis_.call({"SETEX", lease_key("a"), "60", "0a1b2c3d"});
+  redis_.call({"RPOP", "q"});  // completed by another of them
+  conserves_ = false;
+  const VerifyReport report = admin_.verify();
+  EXPECT_FALSE(report.provable);
+  EXPECT_EQ(report.unaccounted, 1U);
+  EXPECT_THAT(report.findings, IsEmpty());
+}
+
+TEST_F(Verify, FindsAndMendsWhatShouldNotBeThere) {
+  spoil();
+  const VerifyReport found = admin_.verify();
+  std::map<Kind, std::pair<std::uint64_t, std::uint64_t>> expected;
+  for (const Kind kind : {Kind::unleased, Kind::endless_lease, Kind::stray_lease,
+                          Kind::stale_history, Kind::dead_worker, Kind::endless_election}) {
+    expected[kind] = {1, 0};
+  }
+  EXPECT_EQ(of(found), expected);
+  for (auto& [kind, numbers] : expected) numbers.second = 1;
+  EXPECT_EQ(of(admin_.repair()), expected);
+  EXPECT_THAT(admin_.repair().findings, IsEmpty());
+  EXPECT_THAT(all(Key::ready), ElementsAre("completed", "popped"));
+  EXPECT_THAT(all(Key::processing), ElementsAre("endless"));
+}
+
+TEST_F(Verify, LeavesALivingLeaseAndAHistoryThatIsNeededAlone) {
+  push({"a", "b"});
+  Queue queue = open_queue();
+  ASSERT_EQ(
+      queue
+          .settle({{lease_one(queue), Outcome::fail("x")}}, {.backoff_base = 1h, .backoff_max = 1h})
+          .front(),
+      Settled::accepted);
+  const Lease held = lease_one(queue, 10min);
+  redis_.call({"LREM", "q:processing", "1", "b"});  // somebody took it away
+  const VerifyReport report = admin_.repair();
+  EXPECT_EQ(of(report)[Kind::stray_lease], (std::pair<std::uint64_t, std::uint64_t>{1, 0}));
+  EXPECT_TRUE(redis_.exists(lease_key("b")));
+  EXPECT_EQ(redis_.text({"HGET", key(Key::attempts), hash_of("a")}), "1");
+  conserves_ = false;
+}
+
+TEST_F(Verify, ARepairThatIsBrokenOffAnywhereLosesNothing) {
+  spoil();
+  for (int round = 0; round < 12; ++round) {
+    std::stop_source stop;
+    Admin admin("q", options(), stop.get_token());
+    std::jthread breaker([&] {
+      std::this_thread::sleep_for(round * 3ms);  // anywhere will do
+      stop.request_stop();
+      redis_.call({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+    });
+    try {
+      static_cast<void>(admin.repair());
+    } catch (const ConnectionError&) {
+    }
+    breaker.join();
+    expect_conserved();
+  }
+  static_cast<void>(admin_.repair());
+  EXPECT_THAT(admin_.verify().findings, IsEmpty());
+  EXPECT_THAT(all(Key::ready), ElementsAre("completed", "popped"));
+}
+
+TEST_F(Verify, DuringADrainFindsNothingAndTakesNothingFromAnybody) {
+  constexpr std::size_t kItems = 3'000;
+  push(numbered("", kItems));
+  WorkerOptions options;
+  options.concurrency = 4;
+  options.halt_after = 0;
+  options.retry = {.max_attempts = 3, .backoff_base = 1ms, .backoff_max = 5ms};
+  Worker worker("q", this->options(), options, [](const Job& job) {
+    std::this_thread::sleep_for(500us);
+    return job.item.ends_with('7') && job.lease.failures < 2 ? Outcome::fail("7")
+                                                             : Outcome::complete();
+  });
+  WorkerReport report;
+  std::atomic<bool> over = false;
+  std::jthread runs([&] {
+    report = worker.run();
+    over = true;
+  });
+  while (!over) {
+    for (const Finding& finding : admin_.repair().findings) {
+      ADD_FAILURE() << static_cast<int>(finding.kind) << ": " << finding.count;
+    }
+  }
+  runs.join();
+  EXPECT_EQ(report.completed, kItems);
+  EXPECT_EQ(report.lost, 0U);
+  EXPECT_EQ(counts().returned, 0U);
+}
+
+}  // namespace
+}  // namespace wq::test

@@ -1,0 +1,160 @@
+#include "cli/terminal.h"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace wq::cli {
+
+namespace {
+
+constexpr unsigned kUsualColumns = 80;
+
+std::atomic<bool> g_resized{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
+
+/// What stands at the bottom of the terminal.
+struct Drawn {
+  std::mutex mutex;
+  std::FILE* stream = nullptr;
+  std::size_t lines = 0;
+};
+
+Drawn& drawn() {
+  static Drawn instance;
+  return instance;
+}
+
+/// Back to where the first line begins, and everything below it is removed.
+std::string erasing(std::size_t lines) {
+  if (lines == 0) return "";
+  return (lines > 1 ? fmt::format("\r\x1b[{}A", lines - 1) : std::string("\r")) + "\x1b[J";
+}
+
+void put(std::FILE* stream, std::string_view text) noexcept {
+  // One write: half a frame would be seen.
+  std::fwrite(text.data(), 1, text.size(), stream);
+  std::fflush(stream);
+}
+
+void clear_locked(Drawn& state) noexcept {
+  if (state.lines > 0) put(state.stream, erasing(state.lines));
+  state.lines = 0;
+}
+
+bool is_set(const char* name) noexcept {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+struct Character {
+  std::size_t bytes;
+  std::size_t columns;
+};
+
+/// The character that begins at `at`. A byte that begins none is one of its own.
+Character character(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  std::size_t bytes = 1;
+  if (lead >= 0xc2 && lead < 0xf5) bytes = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if (at + i >= text.size() || (static_cast<unsigned char>(text[at + i]) & 0xc0U) != 0x80U) {
+      return {1, 1};
+    }
+  }
+  return {bytes, bytes > 2 ? 2U : 1U};
+}
+
+}  // namespace
+
+bool is_live_terminal(int fd) noexcept {
+  const char* term = std::getenv("TERM");
+  return isatty(fd) == 1 && (term == nullptr || std::strcmp(term, "dumb") != 0);
+}
+
+bool wants_colour(int fd) noexcept { return is_live_terminal(fd) && !is_set("NO_COLOR"); }
+
+unsigned terminal_columns(int fd) noexcept {
+  if (is_set("COLUMNS")) {
+    const std::string_view text = std::getenv("COLUMNS");
+    unsigned columns = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
+    if (error == std::errc{} && end == text.data() + text.size() && columns > 0) return columns;
+  }
+  winsize size{};
+  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return kUsualColumns;
+}
+
+void watch_for_resizes() noexcept {
+  struct sigaction action {};
+  action.sa_handler = [](int) { g_resized = true; };
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGWINCH, &action, nullptr);
+}
+
+bool take_resize() noexcept { return g_resized.exchange(false); }
+
+std::size_t columns_of(std::string_view text) {
+  std::size_t columns = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    if (text[at] == '\x1b') {
+      at = std::min(text.find('m', at), text.size() - 1) + 1;
+      continue;
+    }
+    const Character next = character(text, at);
+    columns += next.columns;
+    at += next.bytes;
+  }
+  return columns;
+}
+
+std::string fit(std::string_view text, std::size_t columns) {
+  if (columns_of(text) <= columns) return std::string(text);
+  const std::string_view dots = columns > 6 ? "..." : "";
+  std::size_t used = dots.size();
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const Character next = character(text, at);
+    if (used + next.columns > columns) break;
+    used += next.columns;
+    at += next.bytes;
+  }
+  return std::string(text.substr(0, at)).append(dots);
+}
+
+LiveText::~LiveText() {
+  Drawn& state = drawn();
+  const std::lock_guard lock(state.mutex);
+  if (state.lines > 0) put(stream_, "\n");
+  state.lines = 0;
+}
+
+void LiveText::draw(std::span<const std::string> lines) {
+  Drawn& state = drawn();
+  const std::lock_guard lock(state.mutex);
+  std::string text = erasing(state.lines);
+  for (std::size_t i = 0; i < lines.size(); ++i) text += (i > 0 ? "\n" : "") + lines[i];
+  put(stream_, text);
+  state.stream = stream_;
+  state.lines = lines.size();
+}
+
+void LiveText::wipe() noexcept { clear_live_text(); }
+
+void clear_live_text() noexcept {
+  Drawn& state = drawn();
+  const std::lock_guard lock(state.mutex);
+  clear_locked(state);
+}
+
+}  // namespace wq::cli

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdio>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace wq::cli {
+
+/// True if the stream is a terminal that can do more than print lines ($TERM is not "dumb").
+[[nodiscard]] bool is_live_terminal(int fd) noexcept;
+
+/// True if what is written there may be coloured: a terminal, and $NO_COLOR is not set or empty.
+[[nodiscard]] bool wants_colour(int fd) noexcept;
+
+/// How many columns the terminal has: $COLUMNS if it says so, else what the terminal says, else 80.
+[[nodiscard]] unsigned terminal_columns(int fd) noexcept;
+
+/// From now on `take_resize` tells whether the window was resized (SIGWINCH) since it was last
+/// called.
+void watch_for_resizes() noexcept;
+[[nodiscard]] bool take_resize() noexcept;
+
+/// How many columns a text takes, escape sequences for colours not counted. For what is not ASCII
+/// it is an upper bound: two columns for what may be wide.
+[[nodiscard]] std::size_t columns_of(std::string_view text);
+
+/// As much of a text without colours as fits, with "..." in place of the rest if there is room.
+[[nodiscard]] std::string fit(std::string_view text, std::size_t columns);
+
+/// Some lines at the bottom of a terminal that are drawn again and again in the same place. Nothing
+/// of the terminal's state is changed: whatever ends the program, the last lines just stay.
+///
+/// One at a time in a program. `draw` and `wipe` are called by one thread; `clear_live_text` may
+/// be by any.
+class LiveText {
+ public:
+  explicit LiveText(std::FILE* stream) : stream_(stream) {}
+  /// What was drawn last stays.
+  ~LiveText();
+  LiveText(const LiveText&) = delete;
+  LiveText& operator=(const LiveText&) = delete;
+
+  /// In place of what was drawn last. Lines should be shorter than the terminal is wide.
+  void draw(std::span<const std::string> lines);
+  /// Removes what was drawn last.
+  void wipe() noexcept;
+
+ private:
+  std::FILE* stream_;
+};
+
+/// Removes the live text, if there is any, so that something else can be written there; it is
+/// drawn again below. Thread-safe.
+void clear_live_text() noexcept;
+
+}  // namespace wq::cli

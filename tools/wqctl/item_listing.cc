@@ -1,0 +1,182 @@
+#include <array>
+#include <cstdint>
+
+#include <fmt/format.h>
+
+#include "cli/output.h"
+#include "wqctl/json.h"
+#include "wqctl/listing.h"
+
+namespace wq::ctl {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::array<std::string_view, 4> kStates{"ready", "leased", "delayed", "dead"};
+constexpr std::size_t kLongestItem = 1'000;
+constexpr std::size_t kLongestMessage = 60;
+
+/// How many bytes the UTF-8 character at the front of `text` has; 0: it is none, or no printable
+/// one.
+std::size_t printable_length(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
+  if (length == 0 || length > text.size()) return 0;
+  // What follows the last valid lead byte, surrogates and overlong forms, JSON's own check finds.
+  Json character(text.substr(0, length));
+  try {
+    static_cast<void>(character.dump());
+  } catch (const Json::type_error&) {
+    return 0;
+  }
+  const bool is_control = first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+  return is_control ? 0 : length;
+}
+
+std::string holder_text(const ItemInfo& item) {
+  if (item.holder.empty()) return "popped, not leased";
+  const std::string who = cli::one_line(item.worker.empty() ? item.holder : item.worker);
+  if (item.left == milliseconds::max()) return fmt::format("held by {}, without an end", who);
+  if (item.left < milliseconds::zero()) {
+    return fmt::format("held by {}, ran out {} ago", who, age_text(-item.left));
+  }
+  return fmt::format("held by {}, {} left", who, age_text(item.left));
+}
+
+std::string plural(std::uint64_t n, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", n, n == 1 ? one : many);
+}
+
+std::string tries_text(const ItemInfo& item) {
+  return fmt::format("{}, {}", plural(item.failures, "failure", "failures"),
+                     plural(item.crashes, "crash", "crashes"));
+}
+
+std::string short_failure(const ItemInfo& item) {
+  if (!item.failure) return "";
+  std::string text = cli::one_line(item.failure->kind + ": " + item.failure->message);
+  if (text.size() <= kLongestMessage) return text;
+  std::size_t end = kLongestMessage;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+  return text.substr(0, end) + "...";
+}
+
+std::string failure_details(const ItemInfo& item) {
+  const Failure& failure = *item.failure;
+  std::string text = fmt::format("  last failure: {}: {}\n", cli::one_line(failure.kind),
+                                 cli::one_line(failure.message));
+  if (item.failed_at) text += fmt::format("    at:         {}\n", time_text(*item.failed_at));
+  if (!failure.worker.empty())
+    text += fmt::format("    worker:     {}\n", cli::one_line(failure.worker));
+  if (failure.exit_code) text += fmt::format("    exit code:  {}\n", *failure.exit_code);
+  if (failure.signal) text += fmt::format("    signal:     {}\n", *failure.signal);
+  if (failure.max_rss_bytes)
+    text += fmt::format("    memory:     {} bytes\n", *failure.max_rss_bytes);
+  if (failure.stderr_tail.empty()) return text;
+  text += "    stderr:\n";
+  for (std::string_view rest = failure.stderr_tail; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    text += "      " + item_text(rest.substr(0, end)) + "\n";
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return text;
+}
+
+Json failure_json(const ItemInfo& item) {
+  const Failure& failure = *item.failure;
+  Json json = {{"kind", failure.kind}, {"message", failure.message}};
+  if (item.failed_at) json["at"] = time_text(*item.failed_at);
+  if (failure.exit_code) json["exit_code"] = *failure.exit_code;
+  if (failure.signal) json["signal"] = *failure.signal;
+  if (failure.max_rss_bytes) json["max_rss_bytes"] = *failure.max_rss_bytes;
+  if (!failure.worker.empty()) json["worker"] = failure.worker;
+  if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
+  return json;
+}
+
+}  // namespace
+
+std::string item_text(std::string_view item) {
+  std::string text;
+  std::size_t at = 0;
+  while (at < item.size() && at < kLongestItem) {
+    const std::size_t length = printable_length(item.substr(at));
+    if (length == 0) {
+      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(item[at]));
+      ++at;
+    } else {
+      text += item.substr(at, length);
+      at += length;
+    }
+  }
+  if (at < item.size()) text += fmt::format("... ({} bytes)", item.size());
+  return text;
+}
+
+std::string_view state_name(ItemState state) { return kStates.at(static_cast<std::size_t>(state)); }
+
+std::optional<ItemState> state_called(std::string_view name) {
+  for (std::size_t i = 0; i < kStates.size(); ++i) {
+    if (kStates.at(i) == name) return static_cast<ItemState>(i);
+  }
+  return std::nullopt;
+}
+
+std::string item_line(const ItemInfo& item) {
+  const std::string shown = item_text(item.item);
+  switch (item.state) {
+    case ItemState::ready:
+      return shown;
+    case ItemState::leased:
+      return fmt::format("{}  {}", holder_text(item), shown);
+    case ItemState::delayed:
+      return fmt::format("due {}  {}  {}", time_text(item.due.value_or(ServerTime{})),
+                         tries_text(item), shown);
+    case ItemState::dead:
+      return fmt::format("died {}  {}  {}  {}", time_text(item.died.value_or(ServerTime{})),
+                         tries_text(item), short_failure(item), shown);
+  }
+  return shown;
+}
+
+std::string item_details(const ItemInfo& item) {
+  std::string text = item_text(item.item) + "\n";
+  text += fmt::format("  state:        {}\n", state_name(item.state));
+  if (item.state == ItemState::leased) {
+    text += fmt::format("  lease:        {}\n", holder_text(item));
+    if (!item.holder.empty())
+      text += fmt::format("  session:      {}\n", cli::one_line(item.holder));
+    if (item.fence > 0) text += fmt::format("  fence:        {}\n", item.fence);
+  }
+  if (item.due) text += fmt::format("  due:          {}\n", time_text(*item.due));
+  if (item.died) text += fmt::format("  died:         {}\n", time_text(*item.died));
+  text += fmt::format("  tried before: {}\n", tries_text(item));
+  text += fmt::format("  sha224:       {}\n", wq::text(hash_item(item.item)));
+  if (item.failure) text += failure_details(item);
+  return text;
+}
+
+std::string item_json(const ItemInfo& item) {
+  Json json;
+  put_bytes(json, "item", item.item);
+  json["sha224"] = wq::text(hash_item(item.item));
+  json["state"] = state_name(item.state);
+  json["failures"] = item.failures;
+  json["crashes"] = item.crashes;
+  if (item.state == ItemState::leased) {
+    json["holder"] = item.holder.empty() ? Json() : Json(item.holder);
+    if (item.fence > 0) json["fence"] = item.fence;
+    if (!item.worker.empty()) json["worker"] = item.worker;
+    if (!item.holder.empty() && item.left != milliseconds::max()) {
+      json["left_ms"] = item.left.count();
+    }
+  }
+  if (item.due) json["due"] = time_text(*item.due);
+  if (item.died) json["died"] = time_text(*item.died);
+  if (item.failure) json["failure"] = failure_json(item);
+  return json_line(json);
+}
+
+}  // namespace wq::ctl

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace wq::ctl {
+
+// What every command's `--json` has in common. Pure, for tests.
+
+/// Members stand in the order in which they were put there.
+using Json = nlohmann::ordered_json;
+
+/// Sets `name` to the text, or, where it is not valid UTF-8, `name_base64` to its bytes in base64,
+/// so that no byte is lost.
+void put_bytes(Json& json, const std::string& name, std::string_view bytes);
+
+/// One line without a line end. Other strings than those of `put_bytes` that are no UTF-8 get
+/// U+FFFD in place of what is not.
+[[nodiscard]] std::string json_line(const Json& json);
+
+/// RFC 4648 with padding.
+[[nodiscard]] std::string base64(std::string_view bytes);
+
+}  // namespace wq::ctl

@@ -1,0 +1,92 @@
+#include "wqctl/listing.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "cli/output.h"
+#include "wqctl/json.h"
+
+namespace wq::ctl {
+
+namespace {
+
+constexpr std::size_t kColumns = 10;
+using Row = std::array<std::string, kColumns>;
+
+Row row_of(const WorkerInfo& worker) {
+  const bool holds = worker.holding > 0;
+  return {worker.overdue() ? "!" : "",
+          worker.label.empty() ? "-" : cli::one_line(worker.label),
+          worker.host.empty() ? "-" : cli::one_line(worker.host),
+          fmt::to_string(worker.pid),
+          age_text(worker.age),
+          fmt::to_string(worker.slots),
+          fmt::to_string(worker.holding),
+          holds ? age_text(worker.oldest) : "-",
+          fmt::format("{}/{}", worker.completed, worker.failed),
+          age_text(worker.silent) + " ago"};
+}
+
+}  // namespace
+
+std::string age_text(std::chrono::milliseconds age) {
+  using namespace std::chrono;
+  const auto ms = age.count();
+  if (ms < 1'000) return fmt::format("{}ms", ms);
+  const auto s = ms / 1'000;
+  if (s < 60) return fmt::format("{}s", s);
+  if (s < 3'600) return fmt::format("{}m{:02}s", s / 60, s % 60);
+  if (s < 86'400) return fmt::format("{}h{:02}m", s / 3'600, s / 60 % 60);
+  return fmt::format("{}d{:02}h", s / 86'400, s / 3'600 % 24);
+}
+
+std::string time_text(ServerTime time) {
+  // What somebody else wrote may be no time at all.
+  constexpr ServerTime kLast{std::chrono::milliseconds{253'402'300'799'000}};  // of year 9999
+  if (time.time_since_epoch().count() < 0 || time > kLast) return "?";
+  const auto s = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+  return fmt::format("{:%FT%TZ}", fmt::gmtime(static_cast<std::time_t>(s)));
+}
+
+std::string workers_table(std::span<const WorkerInfo> workers) {
+  std::vector<Row> rows{{"", "WORKER", "HOST", "PID", "SINCE", "SLOTS", "HOLDS", "OLDEST",
+                         "DONE/FAILED", "HEARD OF"}};
+  for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
+  std::array<std::size_t, kColumns> widths{};
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string table;
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      if (widths[i] == 0) continue;  // nobody is marked
+      line += fmt::format("{:<{}}  ", row[i], widths[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    table += line + "\n";
+  }
+  return table;
+}
+
+std::string worker_json(const WorkerInfo& worker) {
+  return json_line({{"session", worker.session},
+                    {"label", worker.label},
+                    {"host", worker.host},
+                    {"pid", worker.pid},
+                    {"started", time_text(worker.started)},
+                    {"age_ms", worker.age.count()},
+                    {"slots", worker.slots},
+                    {"holding", worker.holding},
+                    {"oldest_ms", worker.oldest.count()},
+                    {"completed", worker.completed},
+                    {"failed", worker.failed},
+                    {"silent_ms", worker.silent.count()},
+                    {"overdue", worker.overdue()}});
+}
+
+}  // namespace wq::ctl

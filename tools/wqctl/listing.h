@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <wq/admin.h>
+
+namespace wq::ctl {
+
+// How workers and items are shown. Pure, for tests.
+
+/// For people, in two units at most: `850ms`, `12s`, `3m20s`, `5h07m`, `2d03h`.
+[[nodiscard]] std::string age_text(std::chrono::milliseconds age);
+
+/// `2026-11-21T09:30:00Z`, to the second.
+[[nodiscard]] std::string time_text(ServerTime time);
+
+/// A table with a heading.
+[[nodiscard]] std::string workers_table(std::span<const WorkerInfo> workers);
+[[nodiscard]] std::string worker_json(const WorkerInfo& worker);
+
+/// The item as it may stand in a line on any terminal: what is no printable UTF-8 as \xNN, cut
+/// after 1000 bytes.
+[[nodiscard]] std::string item_text(std::string_view item);
+
+[[nodiscard]] std::string_view state_name(ItemState state);
+[[nodiscard]] std::optional<ItemState> state_called(std::string_view name);
+
+/// What is most wanted of an item in its state, and the item last.
+[[nodiscard]] std::string item_line(const ItemInfo& item);
+/// Everything, in several lines.
+[[nodiscard]] std::string item_details(const ItemInfo& item);
+[[nodiscard]] std::string item_json(const ItemInfo& item);
+
+}  // namespace wq::ctl

@@ -1,0 +1,179 @@
+#include "wqctl/outlook.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace wq::ctl {
+
+namespace {
+
+constexpr std::size_t kMostPoints = 1'024;
+constexpr Seconds kRecent{10};
+// Before that much was seen, nothing is said.
+constexpr Seconds kShortestSpan{10};
+constexpr double kFewestFinished = 8;
+// The past that is looked at is not made shorter than this.
+constexpr Seconds kShortestPast{30};
+constexpr double kEnoughInPast = 16;
+// How many standard deviations of what is by chance a range covers.
+constexpr double kDeviations = 1.5;
+// And how far, besides, no model of ours is to be trusted.
+constexpr double kDoubt = 0.05;
+// A range whose ends are further apart says less than none.
+constexpr double kWidestRange = 10;
+// What counts as silence: that long, and so many times what is usual between two items.
+constexpr Seconds kSilence{60};
+constexpr double kSilenceInItems = 10;
+
+double left_in(const Counts& counts) {
+  return static_cast<double>(counts.ready + counts.processing + counts.delayed);
+}
+
+double gone_from(const Counts& counts) {
+  return static_cast<double>(counts.completed + counts.died + counts.dropped + counts.merged);
+}
+
+/// How many left the queue between two samples. RedisWQ clients count nothing when they complete
+/// an item: then what is missing is what was pushed less what was added to the lists.
+double finished_between(const Counts& before, const Counts& now) {
+  const double counted = gone_from(now) - gone_from(before);
+  const double missing = static_cast<double>(now.pushed) - static_cast<double>(before.pushed) -
+                         (left_in(now) - left_in(before)) -
+                         (static_cast<double>(now.dead) - static_cast<double>(before.dead));
+  return std::max({counted, now.foreign > 0 ? missing : 0.0, 0.0});
+}
+
+}  // namespace
+
+void OutlookHistory::add(TimePoint at, const Counts& counts, const InFlight& in_flight) {
+  in_flight_ = in_flight;
+  slowest_ = std::max(slowest_, in_flight.oldest.value_or(Seconds{0}));
+  if (points_.empty()) {
+    points_.push_back({at, 0});
+    last_finish_ = at;
+  } else {
+    const double more = finished_between(last_, counts);
+    if (more > 0) last_finish_ = at;
+    points_.push_back({at, points_.back().finished + more});
+  }
+  last_ = counts;
+  recent_.push_back(points_.back());
+  while (recent_.size() > 2 && at - recent_[1].at >= kRecent) recent_.pop_front();
+  if (points_.size() < kMostPoints) return;
+  std::vector<Point> half;
+  for (std::size_t i = 0; i < points_.size(); i += 2) half.push_back(points_[i]);
+  if (points_.size() % 2 == 0) half.push_back(points_.back());
+  points_ = std::move(half);
+}
+
+/// Between two samples as if they had been finished evenly.
+double OutlookHistory::finished_since(Seconds ago) const {
+  const double all = points_.back().finished;
+  const auto is_earlier = [this](const Point& point, Seconds when) {
+    return points_.back().at - point.at > when;
+  };
+  const auto after = std::lower_bound(points_.begin(), points_.end(), ago, is_earlier);
+  if (after == points_.begin()) return all;
+  const Point& before = *(after - 1);
+  const Seconds gap = after->at - before.at;
+  const Seconds part = points_.back().at - before.at - ago;
+  return all - before.finished - (after->finished - before.finished) * (part / gap);
+}
+
+double OutlookHistory::rate_over(Seconds window) const {
+  // One that stands still is taken for one that is about to finish its first.
+  return std::max(finished_since(window), 0.5) / window.count();
+}
+
+/// How far back to look: to know the next ten minutes, what was yesterday says nothing.
+Seconds OutlookHistory::relevant_past(double left) const {
+  Seconds past = points_.back().at - points_.front().at;
+  while (true) {
+    const Seconds half = past / 2;
+    const Seconds takes{left / rate_over(half)};
+    if (half < std::max(kShortestPast, takes) || finished_since(half) < kEnoughInPast) return past;
+    past = half;
+  }
+}
+
+/// The variance of how many are finished in a part of the window, in proportion to their mean: 1
+/// for what comes by chance, one by one; more for bursts and for a rate that changes.
+double OutlookHistory::irregularity(Seconds window) const {
+  constexpr int kParts = 12;
+  std::array<double, kParts> parts{};
+  double later = 0;
+  for (int i = 0; i < kParts; ++i) {
+    const double since = finished_since(window * (i + 1) / kParts);
+    parts.at(static_cast<std::size_t>(i)) = since - later;
+    later = since;
+  }
+  const double mean = later / kParts;
+  if (mean <= 0) return 1;
+  double squares = 0;
+  for (const double part : parts) squares += (part - mean) * (part - mean);
+  return std::max(1.0, squares / (kParts - 1) / mean);
+}
+
+std::optional<Seconds> OutlookHistory::silence() const {
+  if (last_.paused || left_in(last_) == 0) return std::nullopt;
+  const Seconds gap = points_.back().at - last_finish_;
+  const Seconds seen = last_finish_ - points_.front().at;
+  const double finished = points_.back().finished;
+  const Seconds usual = finished > 0 ? seen / finished : Seconds{0};
+  if (gap < std::max(kSilence, kSilenceInItems * usual)) return std::nullopt;
+  return gap;
+}
+
+void OutlookHistory::find_range(Outlook& outlook) const {
+  const double left = left_in(last_);
+  const Seconds span = points_.back().at - points_.front().at;
+  if (left == 0 || last_.paused || outlook.silent) return;
+  if (span < kShortestSpan || points_.back().finished < kFewestFinished) return;
+
+  const Seconds past = relevant_past(left);
+  const double irregular = irregularity(past);
+  Seconds least{std::numeric_limits<double>::max()};
+  Seconds most{0};
+  for (const Seconds window : {past, past / 2, past / 4}) {
+    const double expected = rate_over(past) * window.count();
+    if (window != past && expected < kFewestFinished) break;
+    const double error =
+        kDoubt + kDeviations * std::sqrt(irregular / std::max(expected, 1.0) + irregular / left);
+    // A rate that changes goes on changing, or stays as it is now.
+    const Seconds takes{left / rate_over(window)};
+    const double change = rate_over(past) / rate_over(window);
+    least = std::min(least, takes * std::min(1.0, change) * std::exp(-error));
+    most = std::max(most, takes * std::max(1.0, change) * std::exp(error));
+  }
+  if (most > kWidestRange * least) return;
+
+  // By Little's law an item takes what is in flight, divided by the rate. All of them may be about
+  // to end; or the last to be leased takes as long as the slowest that was seen, and what was
+  // delayed is delayed once more.
+  const Seconds item{static_cast<double>(last_.processing) / rate_over(past)};
+  const Seconds due = in_flight_.last_due.value_or(Seconds{0});
+  least = std::max({least - item, due, Seconds{0}});
+  most = std::max(most + std::max(item, slowest_) + due, least + item);
+  outlook.least = least;
+  if (last_.producers == 0) outlook.most = most;
+}
+
+Outlook OutlookHistory::outlook() const {
+  Outlook outlook;
+  if (points_.size() < 2) return outlook;
+  outlook.span = points_.back().at - points_.front().at;
+  if (outlook.span <= Seconds{0}) return outlook;
+  outlook.rate = points_.back().finished / outlook.span.count();
+  const Seconds recently = recent_.back().at - recent_.front().at;
+  if (recently > Seconds{0}) {
+    outlook.rate_now = (recent_.back().finished - recent_.front().finished) / recently.count();
+  }
+  outlook.silent = silence();
+  find_range(outlook);
+  return outlook;
+}
+
+}  // namespace wq::ctl
