@@ -13,6 +13,7 @@ constexpr std::array kCommands{
     Command{"workers", "who works on the queue, and what each holds", run_workers},
     Command{"results", "the results kept so far, as JSON lines", run_results},
     Command{"gc", "hand back what dead workers and producers left", run_gc},
+    Command{"doctor", "what about the server would hurt the queue", run_doctor},
 };
 
 }  // namespace
