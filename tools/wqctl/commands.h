@@ -11,5 +11,7 @@ cli::ExitCode run_results(int argc, const char* const* argv);
 cli::ExitCode run_gc(int argc, const char* const* argv);
 cli::ExitCode run_workers(int argc, const char* const* argv);
 cli::ExitCode run_doctor(int argc, const char* const* argv);
+cli::ExitCode run_metrics(int argc, const char* const* argv);
+cli::ExitCode run_serve_metrics(int argc, const char* const* argv);
 
 }  // namespace wq::ctl
