@@ -111,12 +111,12 @@ struct WorkerFigures {
   /// How long calls of the handler took: `handler_calls[i]` of them no longer than
   /// `kHandlerBounds[i]` and longer than the bound before it, the last entry longer than all.
   static constexpr std::array<std::chrono::milliseconds, 15> kHandlerBounds{
-      std::chrono::milliseconds{1},      std::chrono::milliseconds{3},
-      std::chrono::milliseconds{10},     std::chrono::milliseconds{30},
-      std::chrono::milliseconds{100},    std::chrono::milliseconds{300},
-      std::chrono::milliseconds{1'000},  std::chrono::milliseconds{3'000},
-      std::chrono::milliseconds{10'000}, std::chrono::milliseconds{30'000},
-      std::chrono::milliseconds{100'000}, std::chrono::milliseconds{300'000},
+      std::chrono::milliseconds{1},         std::chrono::milliseconds{3},
+      std::chrono::milliseconds{10},        std::chrono::milliseconds{30},
+      std::chrono::milliseconds{100},       std::chrono::milliseconds{300},
+      std::chrono::milliseconds{1'000},     std::chrono::milliseconds{3'000},
+      std::chrono::milliseconds{10'000},    std::chrono::milliseconds{30'000},
+      std::chrono::milliseconds{100'000},   std::chrono::milliseconds{300'000},
       std::chrono::milliseconds{1'000'000}, std::chrono::milliseconds{3'000'000},
       std::chrono::milliseconds{10'000'000}};
   std::array<std::uint64_t, kHandlerBounds.size() + 1> handler_calls{};
@@ -155,7 +155,8 @@ class Worker {
   /// The same without the grace time.
   void request_stop_now() noexcept;
 
-  /// Any thread, at any time, also while `run` runs. The numbers may be of slightly different times.
+  /// Any thread, at any time, also while `run` runs. The numbers may be of slightly different
+  /// times.
   [[nodiscard]] WorkerFigures figures() const;
 
   /// The random name of this worker in leases and in `Q:workers`; 16 hexadecimal digits.

@@ -108,6 +108,9 @@ WorkerReport WorkerLoop::run() {
   stop_threads();
   report_.completed = completed_;
   report_.failed = failed_;
+  report_.released = released_;
+  report_.lost = lost_;
+  report_.unknown = unknown_;
   const std::lock_guard lock(mutex_);
   if (slots_.cannot_run()) std::rethrow_exception(slots_.cannot_run());
   if (error_ && !(stopping_ && redis_is_away_)) std::rethrow_exception(error_);
@@ -233,8 +236,8 @@ void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
 
 void WorkerLoop::count(const Settlement& settlement, Settled settled) {
   const Outcome& outcome = settlement.outcome;
-  if (settled == Settled::unknown) ++report_.unknown;
-  if (settled == Settled::lost) ++report_.lost;
+  if (settled == Settled::unknown) ++unknown_;
+  if (settled == Settled::lost) ++lost_;
   if (settled != Settled::accepted) {
     log(LogLevel::warning,
         fmt::format("item {}: {}", printable(settlement.lease.item),
@@ -250,7 +253,7 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
       failures_in_a_row_ = 0;
       return;
     case Outcome::Kind::release:
-      ++report_.released;
+      ++released_;
       return;
     case Outcome::Kind::fail:
     case Outcome::Kind::fatal:
@@ -429,6 +432,22 @@ WorkerStatus WorkerLoop::status() const {
   return {options_.label,       host_name(),    getpid(),
           options_.concurrency, keeper_.size(), keeper_.oldest(BootClock::now()),
           completed_,           failed_};
+}
+
+WorkerFigures WorkerLoop::figures() const {
+  const auto reconnects = [](const Link& link) {
+    return std::max<std::uint64_t>(link.generation(), 1) - 1;
+  };
+  WorkerFigures figures = slots_.handler_times();
+  figures.completed = completed_;
+  figures.failed = failed_;
+  figures.released = released_;
+  figures.lost = lost_;
+  figures.unknown = unknown_;
+  figures.holding = holding_;
+  figures.renewals = keeper_.renewals();
+  figures.reconnects = reconnects(link_) + reconnects(keeper_link_);
+  return figures;
 }
 
 void WorkerLoop::give_up(std::exception_ptr error) noexcept {
