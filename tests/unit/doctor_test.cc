@@ -209,9 +209,9 @@ TEST(Doctor, WarnsOfASlowServer) {
   facts.round_trips.assign(50, milliseconds{10});
   EXPECT_EQ(level(facts, "latency"), FindingLevel::warning);
   facts.round_trips.assign(49, milliseconds{1});
-  facts.round_trips.push_back(milliseconds{300});
+  facts.round_trips.push_back(milliseconds{1'300});
   EXPECT_EQ(level(facts, "latency"), FindingLevel::warning);
-  EXPECT_THAT(found(facts, "latency").what, HasSubstr("takes 1.0 ms, at worst 300.0 ms of 50"));
+  EXPECT_THAT(found(facts, "latency").what, HasSubstr("takes 1.0 ms, at worst 1.3 s of 50"));
 }
 
 TEST(Doctor, WarnsOfAClockThatIsOffEitherWay) {
@@ -237,6 +237,8 @@ TEST(Doctor, GivesTheRuleThatGrantsWhatIsMissing) {
   EXPECT_EQ(found(facts, "rights").what,
             "'bob' may not do what a producer does: zadd script|load; keys q:seen");
   EXPECT_EQ(found(facts, "rights").advice, "ACL SETUSER bob +zadd +script|load ~q ~q:*");
+  facts.rights = {{Role::viewer, {{"evalsha"}, {}}}};
+  EXPECT_EQ(found(facts, "rights").advice, "ACL SETUSER bob +evalsha ~q ~q:*");
   facts.rights = {{Role::worker, {{}, {}, true}}};
   EXPECT_EQ(level(facts, "rights"), FindingLevel::warning);
 }

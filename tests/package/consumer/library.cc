@@ -2,9 +2,11 @@
 #include <iostream>
 #include <stdexcept>
 
+#include <wq/doctor.h>
 #include <wq/lease.h>
 #include <wq/producer.h>
 #include <wq/queue.h>
+#include <wq/queue_metrics.h>
 #include <wq/version.h>
 #include <wq/worker.h>
 
@@ -15,6 +17,10 @@ int main() {
   wq::WorkerOptions options;
   const wq::Worker worker("consumer", {}, options,
                           [](const wq::Job&) { return wq::Outcome::complete(); });
+  if (worker.figures().completed != 0 || wq::diagnose({}).empty()) {
+    return 1;
+  }
+  const wq::MetricsReader reader{wq::RedisOptions{}};
   try {
     const wq::Queue queue("", {});
     return 1;
