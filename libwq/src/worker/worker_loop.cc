@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <wq/error.h>
 
@@ -426,28 +425,6 @@ void WorkerLoop::watch(const std::stop_token& stop) {
     lock.lock();
     changed_.wait_for(lock, stop, tick, [&] { return leave_at_ != leave_at; });
   }
-}
-
-WorkerStatus WorkerLoop::status() const {
-  return {options_.label,       host_name(),    getpid(),
-          options_.concurrency, keeper_.size(), keeper_.oldest(BootClock::now()),
-          completed_,           failed_};
-}
-
-WorkerFigures WorkerLoop::figures() const {
-  const auto reconnects = [](const Link& link) {
-    return std::max<std::uint64_t>(link.generation(), 1) - 1;
-  };
-  WorkerFigures figures = slots_.handler_times();
-  figures.completed = completed_;
-  figures.failed = failed_;
-  figures.released = released_;
-  figures.lost = lost_;
-  figures.unknown = unknown_;
-  figures.holding = holding_;
-  figures.renewals = keeper_.renewals();
-  figures.reconnects = reconnects(link_) + reconnects(keeper_link_);
-  return figures;
 }
 
 void WorkerLoop::give_up(std::exception_ptr error) noexcept {
