@@ -45,9 +45,10 @@ wq_pkg_config(wq.pc "hiredis >= 0.14, libcrypto >= 3, fmt" "-pthread")
 if(WQ_BUILD_PROGRAMS)
   wq_library(wq_worker_main wqWorkerMainTargets worker_main)
   if(WQ_IS_STATIC)
-    # A part of worker_main for the linker alone: it has no headers to install.
+    # Parts of worker_main for the linker alone: they have no headers to install.
+    wq_library(wq_metrics wqWorkerMainTargets internal_metrics)
     wq_library(wq_cli wqWorkerMainTargets internal_cli)
-    set(WQ_PC_CLI -lwq_cli)
+    set(WQ_PC_CLI "-lwq_metrics -lwq_cli")
   endif()
   install(EXPORT wqWorkerMainTargets NAMESPACE wq:: DESTINATION ${WQ_PACKAGE_DIR})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/worker/include/wq
@@ -61,7 +62,8 @@ if(WQ_BUILD_PROGRAMS)
             DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
     install(DIRECTORY ${WQ_DESCRIPTIONS}/zsh/ DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
   endif()
-  wq_pkg_config(wq-worker-main.pc "spdlog, fmt" "-lboost_program_options")
+  wq_pkg_config(wq-worker-main.pc "spdlog, fmt, prometheus-cpp-pull, prometheus-cpp-core"
+                "-lboost_program_options")
 endif()
 
 configure_package_config_file(

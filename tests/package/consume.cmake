@@ -82,7 +82,8 @@ elseif(KIND STREQUAL "find_package")
   run_worker(${WORK}/consumer_worker)
 elseif(KIND STREQUAL "without_boost")
   build_consumer(-DCMAKE_PREFIX_PATH=${PREFIX} -DCONSUMER_WORKER=OFF
-                 -DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON)
+                 -DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON
+                 -DCMAKE_DISABLE_FIND_PACKAGE_prometheus-cpp=ON)
   run_library()
 elseif(KIND STREQUAL "pkg_config")
   foreach(flags --shared --static)

@@ -419,6 +419,31 @@ TEST_F(WorkerTest, AWrongNumberOfOutcomesFailsTheWholeBatch) {
   EXPECT_EQ(counts().dead, 3U);
 }
 
+TEST_F(WorkerTest, FiguresMayBeReadWhileItRuns) {
+  push(numbered("", 200));
+  std::atomic<bool> go_on{false};
+  Background background(keys_.queue(), options(), quick(), [&](const Job& job) {
+    while (job.item == "100" && !go_on) std::this_thread::yield();
+    return job.item.ends_with("7") ? Outcome::release() : Outcome::complete();
+  });
+  const Worker& worker = background.worker();
+  EXPECT_TRUE(eventually([&] { return worker.figures().renewals > 0; }));
+  EXPECT_GE(worker.figures().holding, 1U);
+  go_on = true;
+  EXPECT_TRUE(eventually([&] { return worker.figures().released > 20; }));
+  background.worker().request_stop();
+  const WorkerReport report = background.join();
+  const WorkerFigures figures = worker.figures();
+  EXPECT_EQ(figures.completed, report.completed);
+  EXPECT_EQ(figures.released, report.released);
+  EXPECT_EQ(figures.holding, 0U);
+  EXPECT_EQ(figures.reconnects, 0U);
+  std::uint64_t calls = 0;
+  for (const std::uint64_t each : figures.handler_calls) calls += each;
+  EXPECT_GE(calls, report.completed);
+  EXPECT_GT(figures.handler_time.count(), 0);
+}
+
 TEST_F(WorkerTest, AnItemThatHasCrashedIsNeverRunTogetherWithOthers) {
   push(numbered("item", 20));
   Queue dead_worker = open_queue();

@@ -23,7 +23,7 @@ std::string list_of_commands() {
   std::string text =
       "Usage: wqctl COMMAND QUEUE [OPTIONS]\n\nShows and tends a queue.\n\nCommands:\n";
   for (const Command& command : commands()) {
-    text += fmt::format("  {:<10}{}\n", command.name, command.summary);
+    text += fmt::format("  {:<15}{}\n", command.name, command.summary);
   }
   return text + "\nwqctl COMMAND --help says more about one of them.\n";
 }

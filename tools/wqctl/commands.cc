@@ -22,6 +22,9 @@ constexpr std::array kCommands{
             run_verify},
     Command{"results", "the results kept so far, as JSON lines", run_results},
     Command{"gc", "hand back what dead workers and producers left", run_gc},
+    Command{"doctor", "what about the server would hurt the queue", run_doctor},
+    Command{"metrics", "what Prometheus reads of the queue, printed once", run_metrics},
+    Command{"serve-metrics", "the same, for Prometheus to come and read", run_serve_metrics},
 };
 
 }  // namespace

@@ -18,5 +18,8 @@ cli::ExitCode run_pause(int argc, const char* const* argv);
 cli::ExitCode run_resume(int argc, const char* const* argv);
 cli::ExitCode run_purge(int argc, const char* const* argv);
 cli::ExitCode run_verify(int argc, const char* const* argv);
+cli::ExitCode run_doctor(int argc, const char* const* argv);
+cli::ExitCode run_metrics(int argc, const char* const* argv);
+cli::ExitCode run_serve_metrics(int argc, const char* const* argv);
 
 }  // namespace wq::ctl

@@ -21,6 +21,8 @@
 #include "cli/run_main.h"
 #include "cli/signals.h"
 #include "cli/units.h"
+#include "metrics/metrics_server.h"
+#include "worker_collector.h"
 #include "worker_options.h"
 
 namespace wq {
@@ -143,6 +145,12 @@ ExitCode run_worker(const internal::WorkerCommandLine& line, const Make& make) {
   worker = std::make_unique<Worker>(
       line.queue, line.redis, line.worker,
       AnyHandler{[&handler](const Argument& argument) { return handler(argument); }});
+  std::unique_ptr<metrics::MetricsServer> server;  // before a model is loaded, so that a port that
+  if (line.metrics_listen) {                       // is taken is known at once
+    server = std::make_unique<metrics::MetricsServer>(
+        *line.metrics_listen, std::make_shared<internal::WorkerCollector>(*worker, line.queue));
+    cli::log(LogLevel::info, fmt::format("serving {}", server->url()));
+  }
   handler = make(WorkerContext{line.queue, worker->session(), line.worker, line.arguments});
   log_start(line, *worker);
   interruption.tell(*worker);

@@ -126,6 +126,13 @@ bool read_worker_command_line(int argc, const char* const* argv, const WorkerPro
   declare_work(options, line.worker, static_cast<bool>(program.make_batch));
   declare_retries(options, line.worker);
   declare_end(options, line.worker, line.fail_on_dead);
+  options.group("Metrics");
+  options.add("metrics-listen", "ADDR:PORT",
+              "answer GET /metrics here, for Prometheus: handler times, items by outcome, "
+              "renewals, reconnects; :PORT is all addresses [default: off]",
+              [&line](const std::string& listen) {
+                line.metrics_listen = metrics::parse_listen_address(listen);
+              });
   cli::add_redis_options(options, line.redis);
   cli::add_log_options(options, line.log);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include <wq/worker_main.h>
 
 #include "cli/log.h"
+#include "metrics/metrics_server.h"
 
 namespace wq::internal {
 
@@ -19,6 +21,7 @@ struct WorkerCommandLine {
   RedisOptions redis;
   WorkerOptions worker;
   bool fail_on_dead = false;
+  std::optional<metrics::ListenAddress> metrics_listen;
   cli::LogOptions log;
   std::vector<std::string> arguments;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -94,6 +95,34 @@ struct WorkerReport {
   std::uint64_t unknown = 0;  ///< see `Settled::unknown`
 };
 
+/// What a worker has done so far, for whoever watches it.
+struct WorkerFigures {
+  // Items by what became of them; see `WorkerReport`.
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t released = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t unknown = 0;
+
+  std::uint64_t holding = 0;     ///< items held now, those taken ahead included
+  std::uint64_t renewals = 0;    ///< leases that were lengthened, each time it was
+  std::uint64_t reconnects = 0;  ///< connections made in place of one that was lost
+
+  /// How long calls of the handler took: `handler_calls[i]` of them no longer than
+  /// `kHandlerBounds[i]` and longer than the bound before it, the last entry longer than all.
+  static constexpr std::array<std::chrono::milliseconds, 15> kHandlerBounds{
+      std::chrono::milliseconds{1},         std::chrono::milliseconds{3},
+      std::chrono::milliseconds{10},        std::chrono::milliseconds{30},
+      std::chrono::milliseconds{100},       std::chrono::milliseconds{300},
+      std::chrono::milliseconds{1'000},     std::chrono::milliseconds{3'000},
+      std::chrono::milliseconds{10'000},    std::chrono::milliseconds{30'000},
+      std::chrono::milliseconds{100'000},   std::chrono::milliseconds{300'000},
+      std::chrono::milliseconds{1'000'000}, std::chrono::milliseconds{3'000'000},
+      std::chrono::milliseconds{10'000'000}};
+  std::array<std::uint64_t, kHandlerBounds.size() + 1> handler_calls{};
+  std::chrono::nanoseconds handler_time{0};  ///< of all calls together
+};
+
 /// Leases items, runs the handler on them, settles them in batches, renews leases from a thread
 /// and a connection of its own, and now and then, one worker at a time, returns to the queue what
 /// dead workers left.
@@ -125,6 +154,10 @@ class Worker {
 
   /// The same without the grace time.
   void request_stop_now() noexcept;
+
+  /// Any thread, at any time, also while `run` runs. The numbers may be of slightly different
+  /// times.
+  [[nodiscard]] WorkerFigures figures() const;
 
   /// The random name of this worker in leases and in `Q:workers`; 16 hexadecimal digits.
   [[nodiscard]] const std::string& session() const noexcept;

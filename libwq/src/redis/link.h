@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -53,7 +54,7 @@ class Link {
   /// The connection, made now if there is none: one try, no waiting.
   Connection& connection();
   [[nodiscard]] bool connected() const noexcept { return connection_.has_value(); }
-  /// Grows with every new connection, for what must be said once on each.
+  /// Grows with every new connection, for what must be said once on each. Any thread.
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
   /// Throws the connection away; harmless if there is none.
   void drop() noexcept { connection_.reset(); }
@@ -71,7 +72,7 @@ class Link {
   std::stop_token stop_;
   std::function<void(Connection&)> prepare_;
   std::optional<Connection> connection_;
-  std::uint64_t generation_ = 0;
+  std::atomic<std::uint64_t> generation_ = 0;
   std::uint64_t failures_ = 0;  // in a row
   TimePoint first_failure_;
 };

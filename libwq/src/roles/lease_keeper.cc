@@ -52,6 +52,7 @@ void LeaseKeeper::renew(TimePoint now) {
     for (const std::size_t i : read_positions(reply.value(), chunk.size()))
       lost.push_back(chunk[i].fence);
     confirm(chunk, asked_at);
+    renewals_ += chunk.size() - lost.size();
     lose(lost);
   }
 }

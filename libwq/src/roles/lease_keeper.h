@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +44,9 @@ class LeaseKeeper {
   /// How long the lease that is held longest has been held; zero if there is none.
   [[nodiscard]] std::chrono::milliseconds oldest(TimePoint now) const;
 
+  /// How many leases were lengthened, each time it was.
+  [[nodiscard]] std::uint64_t renewals() const noexcept { return renewals_; }
+
   /// The step of the keeper's thread: renews what is due. Throws `ConnectionError` or `ReplyError`
   /// after one try; the next call tries again.
   void renew(TimePoint now);
@@ -66,6 +70,7 @@ class LeaseKeeper {
   const std::chrono::milliseconds ttl_;
   const OnLost on_lost_;
 
+  std::atomic<std::uint64_t> renewals_{0};
   mutable std::mutex mutex_;
   std::unordered_map<std::uint64_t, Entry> entries_;  // by fence
 };

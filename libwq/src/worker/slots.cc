@@ -167,6 +167,11 @@ Slots::Load Slots::load() const {
   return load;
 }
 
+WorkerFigures Slots::handler_times() const {
+  const std::lock_guard lock(mutex_);
+  return figures_;
+}
+
 std::exception_ptr Slots::cannot_run() const {
   const std::lock_guard lock(mutex_);
   return cannot_run_;
@@ -219,14 +224,24 @@ std::vector<Outcome> Slots::run(const Batch& batch) {
 
 void Slots::finish(Slot& slot, std::vector<Outcome> outcomes) {
   const std::lock_guard lock(mutex_);
-  const auto took = static_cast<double>((BootClock::now() - slot.since).count());
-  per_item_ns_ = averaged(per_item_ns_, took / static_cast<double>(slot.leases.size()));
+  const nanoseconds took = BootClock::now() - slot.since;
+  per_item_ns_ = averaged(
+      per_item_ns_, static_cast<double>(took.count()) / static_cast<double>(slot.leases.size()));
+  count(took);
   for (std::size_t i = 0; i < slot.leases.size(); ++i) {
     finished_.push_back({std::move(slot.leases[i]), judged(std::move(outcomes[i]), slot.reason)});
   }
   running_ -= slot.leases.size();
   slot.leases.clear();
   progress_.notify_one();
+}
+
+// The lock is ours already, so this costs the handlers nothing to speak of.
+void Slots::count(nanoseconds took) {
+  constexpr auto& kBounds = WorkerFigures::kHandlerBounds;
+  const auto bound = std::lower_bound(kBounds.begin(), kBounds.end(), took);
+  ++figures_.handler_calls.at(static_cast<std::size_t>(bound - kBounds.begin()));
+  figures_.handler_time += took;
 }
 
 Outcome Slots::judged(Outcome outcome, Reason reason) const {

@@ -61,6 +61,9 @@ class Slots {
   };
   [[nodiscard]] Load load() const;
 
+  /// How long calls of the handler took; the other figures are not ours.
+  [[nodiscard]] WorkerFigures handler_times() const;
+
   /// What a handler threw as `CannotRun`, if one did.
   [[nodiscard]] std::exception_ptr cannot_run() const;
 
@@ -86,6 +89,7 @@ class Slots {
   bool take_batch(Slot& slot);
   std::vector<Outcome> run(const Batch& batch);
   void finish(Slot& slot, std::vector<Outcome> outcomes);
+  void count(std::chrono::nanoseconds took);
   Outcome judged(Outcome outcome, Reason reason) const;
 
   const std::size_t batch_;
@@ -104,6 +108,7 @@ class Slots {
   std::exception_ptr cannot_run_;
   std::optional<double> per_item_ns_;
   double item_bytes_ = 0;
+  WorkerFigures figures_;  // but for the times of the handler, zero
 };
 
 }  // namespace wq::internal

@@ -36,6 +36,7 @@ Worker::~Worker() = default;
 WorkerReport Worker::run() { return loop_->run(); }
 void Worker::request_stop() noexcept { loop_->request_stop(loop_->grace()); }
 void Worker::request_stop_now() noexcept { loop_->request_stop({}); }
+WorkerFigures Worker::figures() const { return loop_->figures(); }
 const std::string& Worker::session() const noexcept { return loop_->session(); }
 
 }  // namespace wq

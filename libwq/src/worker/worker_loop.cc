@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <wq/error.h>
 
@@ -108,6 +107,9 @@ WorkerReport WorkerLoop::run() {
   stop_threads();
   report_.completed = completed_;
   report_.failed = failed_;
+  report_.released = released_;
+  report_.lost = lost_;
+  report_.unknown = unknown_;
   const std::lock_guard lock(mutex_);
   if (slots_.cannot_run()) std::rethrow_exception(slots_.cannot_run());
   if (error_ && !(stopping_ && redis_is_away_)) std::rethrow_exception(error_);
@@ -233,8 +235,8 @@ void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
 
 void WorkerLoop::count(const Settlement& settlement, Settled settled) {
   const Outcome& outcome = settlement.outcome;
-  if (settled == Settled::unknown) ++report_.unknown;
-  if (settled == Settled::lost) ++report_.lost;
+  if (settled == Settled::unknown) ++unknown_;
+  if (settled == Settled::lost) ++lost_;
   if (settled != Settled::accepted) {
     log(LogLevel::warning,
         fmt::format("item {}: {}", printable(settlement.lease.item),
@@ -250,7 +252,7 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
       failures_in_a_row_ = 0;
       return;
     case Outcome::Kind::release:
-      ++report_.released;
+      ++released_;
       return;
     case Outcome::Kind::fail:
     case Outcome::Kind::fatal:
@@ -423,12 +425,6 @@ void WorkerLoop::watch(const std::stop_token& stop) {
     lock.lock();
     changed_.wait_for(lock, stop, tick, [&] { return leave_at_ != leave_at; });
   }
-}
-
-WorkerStatus WorkerLoop::status() const {
-  return {options_.label,       host_name(),    getpid(),
-          options_.concurrency, keeper_.size(), keeper_.oldest(BootClock::now()),
-          completed_,           failed_};
 }
 
 void WorkerLoop::give_up(std::exception_ptr error) noexcept {

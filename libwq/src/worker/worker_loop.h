@@ -43,6 +43,7 @@ class WorkerLoop {
   WorkerReport run();
   void request_stop(std::chrono::milliseconds grace) noexcept;
 
+  [[nodiscard]] WorkerFigures figures() const;
   [[nodiscard]] std::chrono::milliseconds grace() const noexcept { return options_.grace; }
   [[nodiscard]] const std::string& session() const noexcept { return session_; }
 
@@ -101,6 +102,9 @@ class WorkerLoop {
   ElectedReclaimer reclaimer_;
   std::atomic<std::uint64_t> completed_{0};
   std::atomic<std::uint64_t> failed_{0};
+  std::atomic<std::uint64_t> released_{0};
+  std::atomic<std::uint64_t> lost_{0};
+  std::atomic<std::uint64_t> unknown_{0};
   std::atomic<std::uint64_t> holding_{0};  // leased, and the settlement not answered
   std::atomic<bool> stopping_{false};
   std::atomic<bool> drained_{false};

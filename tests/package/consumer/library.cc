@@ -3,9 +3,11 @@
 #include <stdexcept>
 
 #include <wq/admin.h>
+#include <wq/doctor.h>
 #include <wq/lease.h>
 #include <wq/producer.h>
 #include <wq/queue.h>
+#include <wq/queue_metrics.h>
 #include <wq/version.h>
 #include <wq/worker.h>
 
@@ -19,6 +21,10 @@ int main() {
   wq::WorkerOptions options;
   const wq::Worker worker("consumer", {}, options,
                           [](const wq::Job&) { return wq::Outcome::complete(); });
+  if (worker.figures().completed != 0 || wq::diagnose({}).empty()) {
+    return 1;
+  }
+  const wq::MetricsReader reader{wq::RedisOptions{}};
   try {
     const wq::Queue queue("", {});
     return 1;

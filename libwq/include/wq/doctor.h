@@ -1,0 +1,107 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <wq/redis_options.h>
+
+namespace wq {
+
+/// What somebody wants to do with a queue; each takes rights of its own in Redis.
+enum class Role {
+  worker,    ///< lease and settle items, reclaim what dead workers left
+  producer,  ///< push items
+  viewer,    ///< look: counts, results, workers, metrics
+};
+
+/// What a user may not do that a role takes.
+struct MissingRights {
+  std::vector<std::string> commands;  ///< in lower case: "evalsha", "script|load"
+  std::vector<std::string> keys;      ///< that may not be read and written
+  /// Could not be found out.
+  bool unknown = false;
+
+  [[nodiscard]] bool none() const noexcept { return commands.empty() && keys.empty() && !unknown; }
+};
+
+/// A key where the queue has one of its own, of a type that it cannot use.
+struct KeyInTheWay {
+  std::string key;
+  std::string type;
+  std::string needed;
+};
+
+/// What `examine` read of a server and `diagnose` judges.
+struct ServerFacts {
+  std::string queue;
+  bool over_network = false;  ///< neither a unix socket nor this machine
+  bool logs_in = false;       ///< with a password
+
+  std::map<std::string, std::string> info;    ///< INFO, by field; empty if it is not allowed
+  std::map<std::string, std::string> config;  ///< what CONFIG GET gave, by name
+  std::string user;                           ///< that we are logged in as
+  std::map<Role, MissingRights> rights;       ///< of the roles that were asked for
+  std::vector<KeyInTheWay> in_the_way;
+  /// Where a node of a Redis Cluster said the queue's keys are; empty: here.
+  std::string moved_to;
+
+  std::vector<std::chrono::microseconds> round_trips;
+  /// Our clock minus the server's; the round trip makes it inexact by half of itself.
+  std::optional<std::chrono::microseconds> clock_ahead;
+
+  /// What was refused, such as "CONFIG GET: NOPERM ...".
+  std::vector<std::string> refusals;
+};
+
+struct DoctorOptions {
+  std::vector<Role> roles{Role::worker, Role::producer, Role::viewer};
+  std::uint64_t workers = 0;  ///< to be run in addition to what is connected; zero: not known
+  unsigned pings = 50;        ///< measured for the latency
+};
+
+/// Reads what there is to know about a server before a queue is trusted to it. Changes nothing:
+/// what the user may do is tried in a transaction that is never carried out (MULTI, and the
+/// connection is closed), which Redis checks command by command; each refusal leaves an entry in
+/// ACL LOG.
+///
+/// What the user may not read is left out and told in `refusals`. Waits out a Redis that is away as
+/// `Queue` does. Throws `ConnectionError`, `RefusedError` when the login is refused,
+/// `std::invalid_argument` for a bad name or URL.
+[[nodiscard]] ServerFacts examine(const std::string& queue, RedisOptions redis,
+                                  const DoctorOptions& options = {}, std::stop_token stop = {});
+
+enum class FindingLevel {
+  ok,
+  warning,  ///< works, but may hurt one day, or could not be seen
+  error,    ///< do not start: items would be lost, or nothing would move until somebody acts
+};
+
+/// One thing that was looked at.
+struct DoctorFinding {
+  FindingLevel level = FindingLevel::ok;
+  std::string check;   ///< for programs; does not change: "eviction"
+  std::string what;    ///< what is the case
+  std::string why;     ///< why it matters; may be empty if all is well
+  std::string advice;  ///< what to do; may be empty if all is well
+};
+
+/// Judges what was read. Pure: needs no server. One finding or more for each of: version, role,
+/// cluster, eviction, memory, persistence, replication, clients, latency, clock, connection, keys,
+/// rights; if INFO is refused, one named server in place of those that come from it.
+[[nodiscard]] std::vector<DoctorFinding> diagnose(const ServerFacts& facts,
+                                                  const DoctorOptions& options = {});
+
+/// The worst of them.
+[[nodiscard]] FindingLevel worst(std::span<const DoctorFinding> findings);
+
+/// "worker", "producer", "viewer".
+[[nodiscard]] std::string_view name_of(Role role);
+
+}  // namespace wq

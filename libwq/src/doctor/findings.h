@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <wq/doctor.h>
+
+namespace wq::internal {
+
+/// What was read, in a form that is easy to ask, and what was found so far.
+struct Look {
+  const ServerFacts& facts;
+  std::vector<DoctorFinding> findings;
+
+  /// Empty if it is not known.
+  [[nodiscard]] std::string info(const std::string& field) const;
+  [[nodiscard]] std::optional<std::uint64_t> number(const std::string& field) const;
+  [[nodiscard]] std::string setting(const std::string& name) const;
+
+  void find(FindingLevel level, const char* check, std::string what, std::string why,
+            std::string advice);
+  void pass(const char* check, std::string what) {
+    find(FindingLevel::ok, check, std::move(what), "", "");
+  }
+  void warn(const char* check, std::string what, std::string why, std::string advice) {
+    find(FindingLevel::warning, check, std::move(what), std::move(why), std::move(advice));
+  }
+  void fail(const char* check, std::string what, std::string why, std::string advice) {
+    find(FindingLevel::error, check, std::move(what), std::move(why), std::move(advice));
+  }
+  /// The user may not see it.
+  void blind(const char* check, const char* right);
+};
+
+void check_persistence(Look& look);
+void check_latency(Look& look);
+void check_clock(Look& look);
+void check_connection(Look& look);
+void check_keys(Look& look);
+void check_rights(Look& look);
+
+}  // namespace wq::internal

@@ -1,0 +1,149 @@
+#include "doctor/needs.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <span>
+#include <sstream>
+#include <stdexcept>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+struct Sample {
+  std::string_view command;
+  std::string_view words;  // that follow; "KEY" stands for a key
+};
+
+// How each command may look: Redis counts the words before it looks at the rights.
+constexpr std::array kSamples = {
+    Sample{"BRPOPLPUSH", "KEY KEY 1"},
+    Sample{"DEL", "KEY"},
+    Sample{"EVALSHA", "0 1 KEY"},
+    Sample{"EXISTS", "KEY"},
+    Sample{"GET", "KEY"},
+    Sample{"HDEL", "KEY f"},
+    Sample{"HEXISTS", "KEY f"},
+    Sample{"HGET", "KEY f"},
+    Sample{"HGETALL", "KEY"},
+    Sample{"HINCRBY", "KEY f 1"},
+    Sample{"HLEN", "KEY"},
+    Sample{"HMGET", "KEY f"},
+    Sample{"HSET", "KEY f v"},
+    Sample{"HSETNX", "KEY f v"},
+    Sample{"INCR", "KEY"},
+    Sample{"INCRBY", "KEY 1"},
+    Sample{"LINDEX", "KEY 0"},
+    Sample{"LLEN", "KEY"},
+    Sample{"LPOS", "KEY v"},
+    Sample{"LPUSH", "KEY v"},
+    Sample{"LRANGE", "KEY 0 0"},
+    Sample{"LREM", "KEY 1 v"},
+    Sample{"LSET", "KEY 0 v"},
+    Sample{"LTRIM", "KEY 0 0"},
+    Sample{"MGET", "KEY"},
+    Sample{"PERSIST", "KEY"},
+    Sample{"PEXPIRE", "KEY 1"},
+    Sample{"PTTL", "KEY"},
+    Sample{"RPOP", "KEY"},
+    Sample{"RPUSH", "KEY v"},
+    Sample{"SADD", "KEY v"},
+    Sample{"SCRIPT", "LOAD return"},
+    Sample{"SET", "KEY v"},
+    Sample{"SMISMEMBER", "KEY v"},
+    Sample{"TIME", ""},
+    Sample{"TYPE", "KEY"},
+    Sample{"XADD", "KEY * f v"},
+    Sample{"XLEN", "KEY"},
+    Sample{"XRANGE", "KEY - +"},
+    Sample{"ZADD", "KEY 0 v"},
+    Sample{"ZCARD", "KEY"},
+    Sample{"ZRANGE", "KEY 0 0"},
+    Sample{"ZRANGEBYSCORE", "KEY 0 0"},
+    Sample{"ZREM", "KEY v"},
+    Sample{"ZSCORE", "KEY v"},
+};
+
+struct RoleNeeds {
+  std::vector<const Script*> scripts;
+  std::vector<std::string_view> commands;  // sent without a script
+  std::vector<Key> keys;                   // of these commands
+};
+
+const RoleNeeds& needs_of(Role role) {
+  using namespace scripts;
+  static const RoleNeeds worker{
+      {&attach, &claim, &close, &counts, &past_oom, &pop, &promote, &reclaim, &renew, &requeue,
+       &settle, &sweep},
+      {"BRPOPLPUSH", "DEL", "EVALSHA", "HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET",
+       "LRANGE", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME"},
+      {}};
+  static const RoleNeeds producer{{&open, &push, &touch, &close}, {"EVALSHA", "SCRIPT"}, {}};
+  static const RoleNeeds viewer{
+      {&counts},
+      {"EVALSHA", "GET", "HGETALL", "LRANGE", "SCRIPT", "TIME", "XRANGE", "ZRANGE"},
+      {Key::fence, Key::results, Key::workers}};
+  switch (role) {
+    case Role::worker:
+      return worker;
+    case Role::producer:
+      return producer;
+    case Role::viewer:
+      return viewer;
+  }
+  throw std::invalid_argument("no such role");
+}
+
+// What a script calls: the NAME of each call('NAME', ...).
+void collect_calls(std::string_view script, std::set<std::string_view>& commands) {
+  constexpr std::string_view kCall = "call('";
+  for (std::size_t at = script.find(kCall); at != std::string_view::npos;
+       at = script.find(kCall, at)) {
+    at += kCall.size();
+    commands.insert(script.substr(at, script.find('\'', at) - at));
+  }
+}
+
+Command sample_of(std::string_view command, const std::string& key) {
+  const auto* const sample =
+      std::find_if(kSamples.begin(), kSamples.end(),
+                   [&](const Sample& each) { return each.command == command; });
+  if (sample == kSamples.end()) {
+    throw std::logic_error(fmt::format("kSamples in needs.cc has no line for {}", command));
+  }
+  Command words{std::string(command)};
+  std::istringstream rest{std::string(sample->words)};
+  for (std::string word; rest >> word;) words.push_back(word == "KEY" ? key : word);
+  return words;
+}
+
+}  // namespace
+
+std::vector<Command> commands_needed(Role role, const Keys& keys) {
+  const RoleNeeds& needs = needs_of(role);
+  std::set<std::string_view> names(needs.commands.begin(), needs.commands.end());
+  for (const Script* script : needs.scripts) collect_calls(script->source.text, names);
+  std::vector<Command> commands;
+  for (const std::string_view name : names) commands.push_back(sample_of(name, keys.queue()));
+  return commands;
+}
+
+std::vector<std::string> keys_needed(Role role, const Keys& keys) {
+  const RoleNeeds& needs = needs_of(role);
+  std::set<Key> which(needs.keys.begin(), needs.keys.end());
+  for (const Script* script : needs.scripts) which.insert(script->keys.begin(), script->keys.end());
+  std::vector<std::string> names;
+  for (const Key key : which) names.push_back(keys[key]);
+  if (role == Role::worker) names.push_back(keys.lease_prefix() + "doctor");
+  if (role != Role::viewer) names.push_back(keys.replay("doctor"));
+  return names;
+}
+
+Command touching(const std::string& key) { return sample_of("EVALSHA", key); }
+
+}  // namespace wq::internal

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <wq/doctor.h>
+
+#include "pure/keys.h"
+
+namespace wq::internal {
+
+/// A command that Redis must allow, with words so that it is one that Redis could carry out.
+using Command = std::vector<std::string>;
+
+/// Every command that a role sends, and every one that its scripts call, once. Those that we do
+/// without when they are refused (CLIENT SETNAME, INFO, TYPE) are not among them.
+[[nodiscard]] std::vector<Command> commands_needed(Role role, const Keys& keys);
+
+/// Every key that a role's scripts are given; of keys that exist once for each item or producer,
+/// one that cannot exist.
+[[nodiscard]] std::vector<std::string> keys_needed(Role role, const Keys& keys);
+
+/// The command that finds out whether a key may be read and written.
+[[nodiscard]] Command touching(const std::string& key);
+
+}  // namespace wq::internal

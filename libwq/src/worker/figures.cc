@@ -1,0 +1,33 @@
+// What a worker tells of itself: to people in Redis, and to whoever watches this process.
+#include <algorithm>
+
+#include <unistd.h>
+
+#include "worker/check_options.h"
+#include "worker/worker_loop.h"
+
+namespace wq::internal {
+
+WorkerStatus WorkerLoop::status() const {
+  return {options_.label,       host_name(),    getpid(),
+          options_.concurrency, keeper_.size(), keeper_.oldest(BootClock::now()),
+          completed_,           failed_};
+}
+
+WorkerFigures WorkerLoop::figures() const {
+  const auto reconnects = [](const Link& link) {
+    return std::max<std::uint64_t>(link.generation(), 1) - 1;
+  };
+  WorkerFigures figures = slots_.handler_times();
+  figures.completed = completed_;
+  figures.failed = failed_;
+  figures.released = released_;
+  figures.lost = lost_;
+  figures.unknown = unknown_;
+  figures.holding = holding_;
+  figures.renewals = keeper_.renewals();
+  figures.reconnects = reconnects(link_) + reconnects(keeper_link_);
+  return figures;
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,199 @@
+#include <string>
+#include <vector>
+
+#include "doctor/needs.h"
+#include "e2e/programs.h"
+
+// wqctl doctor on servers that something is wrong with.
+namespace wq::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Doctor : public ProgramTest {
+ protected:
+  explicit Doctor(std::vector<std::string> config = {}) : ProgramTest(std::move(config)) {}
+
+  struct Answer {
+    int code;
+    nlohmann::json json;
+    std::string err;
+
+    // The findings of a check as "level: what".
+    [[nodiscard]] Words of(const std::string& check) const {
+      Words found;
+      for (const auto& each : json.at("findings")) {
+        if (each.at("check") != check) continue;
+        found.push_back(each.at("level").get<std::string>() + ": " +
+                        each.at("what").get<std::string>());
+      }
+      return found;
+    }
+  };
+
+  [[nodiscard]] Answer examine(const Words& options = {}, const std::string& url = "") const {
+    ProcessOptions process;
+    if (!url.empty()) process.environment["WQ_REDIS"] = url;
+    Process doctor = ctl_process(Words{"doctor", "q", "--json"} + options, std::move(process));
+    const int code = doctor.wait();
+    return {code, nlohmann::json::parse(doctor.out(), nullptr, false), doctor.err()};
+  }
+
+  // A user with these rights besides that to connect, and the URL to log in.
+  std::string user(const std::string& name, const Words& rules) {
+    std::vector<std::string_view> words{"ACL", "SETUSER", name, "reset", "on", ">secret"};
+    words.insert(words.end(), rules.begin(), rules.end());
+    internal::Pipeline out;
+    out.begin(words.size());
+    for (const std::string_view word : words) out.word(word);
+    redis_.connection().call(out);
+    return "unix://" + name + ":secret@" + server_.socket_path();
+  }
+
+  // What doctor says a role needs.
+  static Words needed(Role role) {
+    Words rules{"~q", "~q:*", "+@connection"};
+    for (const auto& command : internal::commands_needed(role, internal::Keys("q"))) {
+      rules.push_back("+" + (command.front() == "SCRIPT" ? "script" : command.front()));
+    }
+    return rules;
+  }
+};
+
+class WellKept : public Doctor {
+ protected:
+  WellKept() : Doctor({"appendonly yes", "maxmemory 1gb"}) {}
+};
+
+TEST_F(WellKept, IsFineAndNothingIsWritten) {
+  const Words before = everything();
+  const Answer answer = examine({"--strict"});
+  EXPECT_EQ(answer.code, 0) << answer.json;
+  EXPECT_EQ(answer.json.at("level"), "ok");
+  EXPECT_EQ(everything(), before);
+  EXPECT_THAT(ctl({"doctor", "q"}), HasSubstr("all is well: 0 errors, 0 warnings\n"));
+  EXPECT_EQ(redis_.list({"ACL", "LOG"}).size(), 0U);
+}
+
+TEST_F(WellKept, HasRoomForSoManyWorkersOnly) {
+  redis_.call({"CONFIG", "SET", "maxclients", "100"});
+  EXPECT_EQ(examine({"--workers", "45"}).code, 0);
+  const Answer answer = examine({"--workers", "50"});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.of("clients"), Contains(HasSubstr("50 more workers take 101")));
+}
+
+TEST_F(Doctor, WarningsCountWithStrictOnly) {
+  const Answer answer = examine();
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_EQ(answer.json.at("level"), "warning");
+  EXPECT_THAT(answer.of("persistence"), Words{"warning: nothing is kept on disk"});
+  EXPECT_EQ(examine({"--strict"}).code, 1);
+}
+
+class Cache : public Doctor {
+ protected:
+  Cache() : Doctor({"maxmemory 100mb", "maxmemory-policy allkeys-lru"}) {}
+};
+
+TEST_F(Cache, IsRefused) {
+  const Answer answer = examine();
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.of("eviction"), Words{"error: the policy is allkeys-lru"});
+}
+
+TEST_F(Doctor, SeesAFullRedis) {
+  redis_.call({"CONFIG", "SET", "maxmemory", "1"});
+  EXPECT_THAT(examine().of("memory"), Contains(HasSubstr("warning: ")));
+  EXPECT_THAT(examine().of("rights"), Contains("ok: 'default' may do what a worker does"));
+}
+
+TEST_F(Doctor, RefusesAReplica) {
+  const RedisServer replica;
+  RedisClient other(replica.options());
+  other.call({"REPLICAOF", "127.0.0.1", "1"});
+  const Answer answer = examine({}, replica.url());
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.of("role"), Words{"error: a replica of 127.0.0.1:1"});
+  EXPECT_THAT(answer.of("rights"), Contains("ok: 'default' may do what a worker does"));
+}
+
+TEST_F(Doctor, NamesKeysOfOthers) {
+  redis_.call({"SET", "q:dead", "x"});
+  const Answer answer = examine();
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.of("keys"),
+              Words{"error: the key 'q:dead' is a string and not the zset of a queue"});
+  redis_.call({"DEL", "q:dead"});
+}
+
+TEST_F(Doctor, TellsWhatAUserMayNotDo) {
+  Words rules = needed(Role::worker);
+  rules.insert(rules.end(), {"+multi", "+info", "-ltrim", "-script"});
+  const Answer answer = examine({"--role", "worker"}, user("bob", rules));
+  EXPECT_EQ(answer.code, 2) << answer.json;
+  EXPECT_THAT(answer.of("rights"),
+              Words{"error: 'bob' may not do what a worker does: ltrim script|load"});
+}
+
+TEST_F(Doctor, TellsWhichKeysAUserMayNotTouch) {
+  Words rules = needed(Role::producer);
+  rules[1] = "~q:s*";
+  rules.emplace_back("+multi");
+  const Answer answer = examine({"--role", "producer"}, user("bob", rules));
+  EXPECT_THAT(answer.of("rights"), Words{"error: 'bob' may not do what a producer does: keys "
+                                         "q:processing q:delayed q:producers q:replays "
+                                         "q:replay:doctor"});
+}
+
+TEST_F(Doctor, SaysWhatItMayNotSeeAndGoesOn) {
+  const Answer answer = examine({}, user("bob", needed(Role::worker)));
+  EXPECT_EQ(answer.code, 0) << answer.json;
+  EXPECT_THAT(answer.of("server"), Words{"warning: could not be seen: info is refused"});
+  EXPECT_THAT(answer.of("rights"), Contains(HasSubstr("MULTI is refused")));
+  EXPECT_THAT(answer.of("latency"), Contains(HasSubstr("PING")));
+}
+
+TEST_F(Doctor, AUserWithTheRightsItWantsCanDoTheWork) {
+  const std::string producer = user("producer", needed(Role::producer));
+  const std::string worker = user("worker", needed(Role::worker));
+  const std::string viewer = user("viewer", needed(Role::viewer));
+  const auto as = [](const std::string& url) { return ProcessOptions{{{"WQ_REDIS", url}}}; };
+  Process push = push_process(Words{"q", "--once"} + numbered("", 30), as(producer));
+  EXPECT_EQ(push.wait(), 0) << push.err();
+  // Some fail, some are released, all leave something behind.
+  Process work = this->worker(
+      {"--results", "--backoff", "1ms..1ms", "--release-delay", "1ms", "--halt", "0",
+       "--max-attempts", "2", "--concurrency", "2"},
+      {"sh", "-c", "case $1 in 1*) exit 1;; 2) exit 99;; esac; echo $1", "_", "{}"}, as(worker));
+  ASSERT_TRUE(eventually([this] { return counts().released > 0; }));
+  redis_.call({"SET", "q:paused", "1"});
+  EXPECT_TRUE(eventually([this] { return counts().processing == 0; }));
+  work.signal(SIGTERM);
+  EXPECT_EQ(work.wait(), 143) << work.err();
+  EXPECT_THAT(work.err(), Not(HasSubstr("NOPERM")));
+  redis_.call({"DEL", "q:paused"});
+  for (const char* command : {"status", "results", "workers"}) {
+    Process look = ctl_process({command, "q"}, as(viewer));
+    EXPECT_EQ(look.wait(), 0) << look.err();
+  }
+}
+
+TEST_F(Doctor, SaysThatThisBuildHasNoTls) {
+  Process doctor = ctl_process({"doctor", "q"}, {{{"WQ_REDIS", "rediss://localhost"}}});
+  EXPECT_EQ(doctor.wait(), 2);
+  EXPECT_THAT(doctor.err(), HasSubstr("TLS"));
+  EXPECT_EQ(doctor.out(), "");
+}
+
+TEST_F(Doctor, RefusesARoleThatThereIsNot) {
+  Process doctor = ctl_process({"doctor", "q", "--role", "admin"});
+  EXPECT_EQ(doctor.wait(), 2);
+  EXPECT_THAT(doctor.err(), HasSubstr("'admin' is none of worker|producer|viewer"));
+}
+
+}  // namespace
+}  // namespace wq::test

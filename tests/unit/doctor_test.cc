@@ -1,0 +1,311 @@
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <wq/doctor.h>
+
+#include "doctor/needs.h"
+#include "script/script.h"
+#include "wqctl/findings_text.h"
+
+namespace wq {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// A server that nothing is wrong with.
+ServerFacts healthy() {
+  ServerFacts facts;
+  facts.queue = "q";
+  facts.user = "bob";
+  facts.info = {{"redis_version", "7.0.15"},
+                {"redis_mode", "standalone"},
+                {"role", "master"},
+                {"cluster_enabled", "0"},
+                {"maxmemory_policy", "noeviction"},
+                {"maxmemory", "1000000000"},
+                {"used_memory", "1000000"},
+                {"total_system_memory", "8000000000"},
+                {"evicted_keys", "0"},
+                {"aof_enabled", "1"},
+                {"aof_last_write_status", "ok"},
+                {"rdb_last_bgsave_status", "ok"},
+                {"connected_slaves", "0"},
+                {"connected_clients", "10"},
+                {"maxclients", "10000"}};
+  facts.config = {{"appendfsync", "everysec"},
+                  {"save", "3600 1 300 100"},
+                  {"stop-writes-on-bgsave-error", "yes"},
+                  {"maxclients", "10000"}};
+  facts.rights = {{Role::worker, {}}, {Role::producer, {}}, {Role::viewer, {}}};
+  facts.round_trips.assign(50, microseconds{200});
+  facts.clock_ahead = milliseconds{3};
+  return facts;
+}
+
+ServerFacts with(const std::string& field, const std::string& value) {
+  ServerFacts facts = healthy();
+  facts.info[field] = value;
+  return facts;
+}
+
+// The worst finding of one check.
+DoctorFinding found(const ServerFacts& facts, const std::string& check,
+                    const DoctorOptions& options = {}) {
+  DoctorFinding worst_one;
+  worst_one.what = "no finding for " + check;
+  for (const DoctorFinding& each : diagnose(facts, options)) {
+    if (each.check == check && (each.level >= worst_one.level)) worst_one = each;
+  }
+  return worst_one;
+}
+
+FindingLevel level(const ServerFacts& facts, const std::string& check,
+                   const DoctorOptions& options = {}) {
+  return found(facts, check, options).level;
+}
+
+TEST(Doctor, HasNothingAgainstAServerThatIsSetUpWell) {
+  const auto findings = diagnose(healthy());
+  EXPECT_EQ(worst(findings), FindingLevel::ok);
+  std::set<std::string> checks;
+  for (const DoctorFinding& each : findings) checks.insert(each.check);
+  EXPECT_THAT(checks, ::testing::UnorderedElementsAre(
+                          "version", "role", "eviction", "memory", "persistence", "replication",
+                          "clients", "latency", "clock", "connection", "keys", "rights"));
+}
+
+TEST(Doctor, SaysWhyAndWhatToDoAboutWhateverIsNotWell) {
+  ServerFacts facts;
+  facts.queue = "q";
+  facts.info = {{"redis_version", "5.0.1"}, {"role", "slave"},
+                {"cluster_enabled", "1"},   {"maxmemory_policy", "allkeys-lru"},
+                {"maxmemory", "100"},       {"used_memory", "100"},
+                {"aof_enabled", "0"},       {"connected_clients", "10"},
+                {"maxclients", "10"}};
+  facts.rights[Role::worker].commands = {"get"};
+  facts.in_the_way = {{"q", "hash", "list"}};
+  facts.round_trips = {seconds{1}};
+  facts.clock_ahead = seconds{100};
+  for (const DoctorFinding& each : diagnose(facts)) {
+    if (each.level == FindingLevel::ok) continue;
+    EXPECT_THAT(each.why, Not(IsEmpty())) << each.what;
+    EXPECT_THAT(each.advice, Not(IsEmpty())) << each.what;
+  }
+}
+
+TEST(Doctor, RefusesAVersionThatIsTooOld) {
+  for (const char* version : {"6.0.16", "5.0.7", "6.1", "2.8.4"}) {
+    EXPECT_EQ(level(with("redis_version", version), "version"), FindingLevel::error) << version;
+  }
+  for (const char* version : {"6.2.0", "7.2.4", "8.0.1", "10.1"}) {
+    EXPECT_EQ(level(with("redis_version", version), "version"), FindingLevel::ok) << version;
+  }
+  EXPECT_EQ(level(with("redis_version", "unstable"), "version"), FindingLevel::warning);
+}
+
+TEST(Doctor, RefusesAReplicaAndASentinel) {
+  ServerFacts replica = with("role", "slave");
+  replica.info["master_host"] = "10.0.0.1";
+  replica.info["master_port"] = "6379";
+  EXPECT_EQ(found(replica, "role").level, FindingLevel::error);
+  EXPECT_THAT(found(replica, "role").what, HasSubstr("10.0.0.1:6379"));
+  EXPECT_EQ(level(with("redis_mode", "sentinel"), "role"), FindingLevel::error);
+}
+
+TEST(Doctor, WantsAHashTagOnAClusterAndTheRightNode) {
+  ServerFacts cluster = with("cluster_enabled", "1");
+  EXPECT_THAT(found(cluster, "cluster").advice, HasSubstr("'{q}'"));
+  cluster.queue = "{}q";
+  EXPECT_EQ(level(cluster, "cluster"), FindingLevel::error);
+  cluster.queue = "{q}";
+  EXPECT_EQ(level(cluster, "cluster"), FindingLevel::ok);
+  cluster.moved_to = "10.0.0.2:6379";
+  EXPECT_EQ(level(cluster, "cluster"), FindingLevel::error);
+  EXPECT_THAT(found(cluster, "cluster").advice, HasSubstr("redis://10.0.0.2:6379"));
+}
+
+TEST(Doctor, RefusesEvictionOnceMemoryIsLimited) {
+  for (const char* policy : {"allkeys-lru", "allkeys-random", "volatile-lru", "volatile-ttl"}) {
+    ServerFacts facts = with("maxmemory_policy", policy);
+    EXPECT_EQ(level(facts, "eviction"), FindingLevel::error) << policy;
+    facts.info["maxmemory"] = "0";
+    EXPECT_EQ(level(facts, "eviction"), FindingLevel::warning) << policy;
+  }
+  EXPECT_THAT(found(with("maxmemory_policy", "volatile-lru"), "eviction").why, HasSubstr("leases"));
+  EXPECT_THAT(found(with("evicted_keys", "7"), "eviction").what, HasSubstr("7 keys"));
+}
+
+TEST(Doctor, WarnsWhenMemoryRunsShort) {
+  EXPECT_EQ(level(with("used_memory", "799000000"), "memory"), FindingLevel::ok);
+  EXPECT_EQ(level(with("used_memory", "800000000"), "memory"), FindingLevel::warning);
+  EXPECT_EQ(level(with("used_memory", "1100000000"), "memory"), FindingLevel::warning);
+  ServerFacts unlimited = with("maxmemory", "0");
+  EXPECT_EQ(level(unlimited, "memory"), FindingLevel::ok);
+  unlimited.info["used_memory"] = "4000000000";
+  EXPECT_EQ(level(unlimited, "memory"), FindingLevel::warning);
+}
+
+TEST(Doctor, SaysWhatACrashCosts) {
+  EXPECT_THAT(found(healthy(), "persistence").why, HasSubstr("up to 2 s"));
+  ServerFacts facts = healthy();
+  facts.config["appendfsync"] = "always";
+  EXPECT_THAT(found(facts, "persistence").why, HasSubstr("loses nothing"));
+  facts.config["appendfsync"] = "no";
+  EXPECT_EQ(level(facts, "persistence"), FindingLevel::warning);
+  facts.info["aof_enabled"] = "0";
+  EXPECT_THAT(found(facts, "persistence").why, HasSubstr("up to 60 min"));
+  EXPECT_EQ(level(facts, "persistence"), FindingLevel::warning);
+  facts.config["save"] = "";
+  EXPECT_THAT(found(facts, "persistence").why, HasSubstr("whole queue"));
+}
+
+TEST(Doctor, RefusesAServerThatCannotWriteToItsDisk) {
+  EXPECT_EQ(level(with("aof_last_write_status", "err"), "persistence"), FindingLevel::error);
+  ServerFacts facts = with("rdb_last_bgsave_status", "err");
+  EXPECT_EQ(level(facts, "persistence"), FindingLevel::error);
+  facts.config["stop-writes-on-bgsave-error"] = "no";
+  EXPECT_EQ(level(facts, "persistence"), FindingLevel::ok);
+}
+
+TEST(Doctor, WarnsOfReplicasThatLagOrAreAway) {
+  ServerFacts facts = with("connected_slaves", "1");
+  facts.info["slave0"] = "ip=10.0.0.2,port=6379,state=online,offset=1,lag=1";
+  EXPECT_EQ(level(facts, "replication"), FindingLevel::ok);
+  EXPECT_THAT(found(facts, "replication").why, HasSubstr("failover"));
+  facts.info["slave0"] = "ip=10.0.0.2,port=6379,state=online,offset=1,lag=10";
+  EXPECT_EQ(level(facts, "replication"), FindingLevel::warning);
+  facts.info["slave0"] = "ip=10.0.0.2,port=6379,state=wait_bgsave,offset=0,lag=0";
+  EXPECT_EQ(level(facts, "replication"), FindingLevel::warning);
+}
+
+TEST(Doctor, CountsTheConnectionsOfPlannedWorkers) {
+  DoctorOptions plan;
+  plan.workers = 4'994;
+  EXPECT_EQ(level(healthy(), "clients", plan), FindingLevel::ok);
+  plan.workers = 4'995;
+  EXPECT_EQ(level(healthy(), "clients", plan), FindingLevel::error);
+  EXPECT_EQ(level(with("connected_clients", "9500"), "clients"), FindingLevel::warning);
+  EXPECT_EQ(level(with("connected_clients", "10001"), "clients"), FindingLevel::warning);
+}
+
+TEST(Doctor, WarnsOfASlowServer) {
+  ServerFacts facts = healthy();
+  facts.round_trips.assign(50, milliseconds{10});
+  EXPECT_EQ(level(facts, "latency"), FindingLevel::warning);
+  facts.round_trips.assign(49, milliseconds{1});
+  facts.round_trips.push_back(milliseconds{1'300});
+  EXPECT_EQ(level(facts, "latency"), FindingLevel::warning);
+  EXPECT_THAT(found(facts, "latency").what, HasSubstr("takes 1.0 ms, at worst 1.3 s of 50"));
+}
+
+TEST(Doctor, WarnsOfAClockThatIsOffEitherWay) {
+  ServerFacts facts = healthy();
+  facts.clock_ahead = seconds{5};
+  EXPECT_THAT(found(facts, "clock").what, HasSubstr("5.0 s ahead of"));
+  facts.clock_ahead = -seconds{5};
+  EXPECT_THAT(found(facts, "clock").what, HasSubstr("5.0 s behind"));
+  EXPECT_EQ(level(facts, "clock"), FindingLevel::warning);
+}
+
+TEST(Doctor, NamesEachKeyInTheWay) {
+  ServerFacts facts = healthy();
+  facts.in_the_way = {{"q:dead", "hash", "zset"}};
+  EXPECT_EQ(found(facts, "keys").level, FindingLevel::error);
+  EXPECT_EQ(found(facts, "keys").what, "the key 'q:dead' is a hash and not the zset of a queue");
+}
+
+TEST(Doctor, GivesTheRuleThatGrantsWhatIsMissing) {
+  ServerFacts facts = healthy();
+  facts.rights[Role::producer] = {{"zadd", "script|load"}, {"q:seen"}};
+  EXPECT_EQ(found(facts, "rights").level, FindingLevel::error);
+  EXPECT_EQ(found(facts, "rights").what,
+            "'bob' may not do what a producer does: zadd script|load; keys q:seen");
+  EXPECT_EQ(found(facts, "rights").advice, "ACL SETUSER bob +zadd +script|load ~q ~q:*");
+  facts.rights = {{Role::viewer, {{"evalsha"}, {}}}};
+  EXPECT_EQ(found(facts, "rights").advice, "ACL SETUSER bob +evalsha ~q ~q:*");
+  facts.rights = {{Role::worker, {{}, {}, true}}};
+  EXPECT_EQ(level(facts, "rights"), FindingLevel::warning);
+}
+
+TEST(Doctor, SaysWhatItCouldNotSee) {
+  ServerFacts facts = healthy();
+  facts.info.clear();
+  EXPECT_EQ(found(facts, "server").advice, "ACL SETUSER bob +info, or run doctor as another user.");
+  EXPECT_EQ(worst(diagnose(facts)), FindingLevel::warning);
+  facts = healthy();
+  facts.config.clear();
+  EXPECT_THAT(found(facts, "persistence").what, HasSubstr("CONFIG GET is refused"));
+  facts.info["aof_enabled"] = "0";
+  EXPECT_THAT(found(facts, "persistence").what, HasSubstr("CONFIG GET is refused"));
+  facts = healthy();
+  facts.clock_ahead.reset();
+  EXPECT_EQ(level(facts, "clock"), FindingLevel::warning);
+  facts.info.erase("maxclients");
+  EXPECT_THAT(found(facts, "clients").what, HasSubstr("INFO does not tell"));
+}
+
+TEST(Doctor, SaysThatTheNetworkCanListen) {
+  ServerFacts facts = healthy();
+  facts.over_network = true;
+  facts.logs_in = true;
+  EXPECT_THAT(found(facts, "connection").why, HasSubstr("TLS"));
+}
+
+TEST(DoctorNeeds, HaveALineForEveryCommandOfEveryScript) {
+  const internal::Keys keys("q");
+  std::set<std::string> commands;
+  for (const Role role : {Role::worker, Role::producer, Role::viewer}) {
+    for (const auto& command : internal::commands_needed(role, keys)) {
+      commands.insert(command.front());
+    }
+    EXPECT_THAT(internal::keys_needed(role, keys), Contains("q:stats"));
+  }
+  EXPECT_THAT(commands, AllOf(Contains("LPOS"), Contains("SMISMEMBER"), Contains("XRANGE"),
+                              Contains("BRPOPLPUSH")));
+}
+
+TEST(FindingsText, ShowsReasonsBelowWhatNeedsThem) {
+  const std::vector<DoctorFinding> findings{
+      {FindingLevel::ok, "version", "Redis 7.0.15", "", ""},
+      {FindingLevel::error, "role", "a replica", "No writes.", "Use the master."}};
+  EXPECT_EQ(ctl::findings_text(findings),
+            "ok      version      Redis 7.0.15\n"
+            "error   role         a replica\n"
+            "                     No writes.\n"
+            "                     Use the master.\n"
+            "do not start: 1 error, 0 warnings\n");
+  EXPECT_THAT(ctl::findings_text({}), HasSubstr("all is well"));
+}
+
+TEST(FindingsText, KeepsALineALineWhateverAKeyIsCalled) {
+  const std::vector<DoctorFinding> findings{{FindingLevel::ok, "keys", "a\nb\x1b[1m", "", ""}};
+  EXPECT_THAT(ctl::findings_text(findings), HasSubstr("a\\nb\\x1b[1m\n"));
+}
+
+TEST(FindingsJson, IsOneObject) {
+  const std::vector<DoctorFinding> findings{{FindingLevel::warning, "memory", "full", "why", "do"}};
+  const auto json = nlohmann::json::parse(ctl::findings_json("\xff", findings));
+  EXPECT_EQ(json["queue_base64"], "/w==");
+  EXPECT_EQ(json["level"], "warning");
+  EXPECT_EQ(json["findings"][0]["check"], "memory");
+  EXPECT_EQ(json["findings"][0]["advice"], "do");
+}
+
+}  // namespace
+}  // namespace wq

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <prometheus/collectable.h>
+
+namespace prometheus {
+class Exposer;
+}
+
+namespace wq::metrics {
+
+/// Where to listen.
+struct ListenAddress {
+  std::string host;  ///< an IP address; that of version 6 without brackets
+  int port = 0;      ///< zero: any that is free
+
+  [[nodiscard]] std::string text() const;  ///< `127.0.0.1:9100`, `[::1]:9100`
+};
+
+/// Reads `ADDR:PORT`: an IP address, in brackets if it is one of version 6, `localhost`, or nothing
+/// for all addresses of version 4. Throws `std::invalid_argument` with one line.
+[[nodiscard]] ListenAddress parse_listen_address(std::string_view text);
+
+/// Answers GET /metrics with what `source` collects, in threads of its own.
+class MetricsServer {
+ public:
+  /// Listens from here on. Throws `std::invalid_argument` that says why it cannot: the port is
+  /// taken, the address is none of this machine.
+  MetricsServer(const ListenAddress& address, std::shared_ptr<prometheus::Collectable> source);
+
+  /// Waits for answers that are under way.
+  ~MetricsServer();
+  MetricsServer(const MetricsServer&) = delete;
+  MetricsServer& operator=(const MetricsServer&) = delete;
+
+  /// `http://127.0.0.1:9100/metrics`, with the port that was taken.
+  [[nodiscard]] std::string url() const;
+
+ private:
+  ListenAddress address_;
+  std::shared_ptr<prometheus::Collectable> source_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
+};
+
+}  // namespace wq::metrics

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include <wq/worker.h>
+
+namespace wq::internal {
+
+/// What a worker has done, as Prometheus has it. Pure.
+[[nodiscard]] std::vector<prometheus::MetricFamily> worker_families(const std::string& queue,
+                                                                    const WorkerFigures& figures);
+
+/// Asks a worker, which must outlive it, whenever somebody wants to know. Thread-safe.
+class WorkerCollector : public prometheus::Collectable {
+ public:
+  WorkerCollector(const Worker& worker, std::string queue);
+
+  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  const Worker& worker_;
+  const std::string queue_;
+};
+
+}  // namespace wq::internal
