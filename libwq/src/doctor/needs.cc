@@ -42,6 +42,7 @@ constexpr std::array kSamples = {
     Sample{"LLEN", "KEY"},
     Sample{"LPOS", "KEY v"},
     Sample{"LPUSH", "KEY v"},
+    Sample{"LPUSHX", "KEY v"},
     Sample{"LRANGE", "KEY 0 0"},
     Sample{"LREM", "KEY 1 v"},
     Sample{"LSET", "KEY 0 v"},
@@ -50,6 +51,7 @@ constexpr std::array kSamples = {
     Sample{"PERSIST", "KEY"},
     Sample{"PEXPIRE", "KEY 1"},
     Sample{"PTTL", "KEY"},
+    Sample{"RENAMENX", "KEY KEY"},
     Sample{"RPOP", "KEY"},
     Sample{"RPUSH", "KEY v"},
     Sample{"SADD", "KEY v"},
@@ -66,6 +68,7 @@ constexpr std::array kSamples = {
     Sample{"ZRANGE", "KEY 0 0"},
     Sample{"ZRANGEBYSCORE", "KEY 0 0"},
     Sample{"ZREM", "KEY v"},
+    Sample{"ZREVRANGE", "KEY 0 0"},
     Sample{"ZSCORE", "KEY v"},
 };
 
@@ -83,9 +86,10 @@ const RoleNeeds& needs_of(Role role) {
       {"BRPOPLPUSH", "DEL", "EVALSHA", "HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET",
        "LRANGE", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME"},
       {}};
-  static const RoleNeeds producer{{&open, &push, &touch, &close}, {"EVALSHA", "SCRIPT"}, {}};
+  static const RoleNeeds producer{
+      {&open, &push, &touch, &close}, {"EVALSHA", "LPUSHX", "RENAMENX", "SCRIPT"}, {}};
   static const RoleNeeds viewer{
-      {&counts},
+      {&counts, &last_due},
       {"EVALSHA", "GET", "HGETALL", "LRANGE", "SCRIPT", "TIME", "XRANGE", "ZRANGE"},
       {Key::fence, Key::results, Key::workers}};
   switch (role) {
