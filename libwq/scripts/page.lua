@@ -35,9 +35,13 @@ end
 local set = state == 'dead' and dead or delayed
 local from = 0
 if a then
-  local rank = redis.call('ZRANK', set, b)
-  -- If the last item is gone, those of its millisecond are shown again rather than passed over.
-  from = rank and rank + 1 or redis.call('ZCOUNT', set, '-inf', '(' .. a)
+  -- If the last item is gone or has another time now, those of its millisecond are shown again
+  -- rather than passed over.
+  if redis.call('ZSCORE', set, b) == a then
+    from = redis.call('ZRANK', set, b) + 1
+  else
+    from = redis.call('ZCOUNT', set, '-inf', '(' .. a)
+  end
 end
 local found = redis.call('ZRANGE', set, from, from + n - 1, 'WITHSCORES')
 local items, scores = {}, {}

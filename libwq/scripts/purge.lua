@@ -9,13 +9,17 @@
 -- RETURNS: {the last fence, keys removed}
 
 local FIXED = 16
+local CHUNK = 1000  -- unpack() has its limits
 local fence = redis.call('GET', KEYS[1]) or '0'
 redis.call('ZCARD', KEYS[11])
 local holds = {}
 for i, session in ipairs(ARGV) do
   holds[i] = redis.call('ZSCORE', KEYS[11], session)
 end
-local removed = redis.call('UNLINK', unpack(KEYS, 2))
+local removed = 0
+for first = 2, #KEYS, CHUNK do
+  removed = removed + redis.call('UNLINK', unpack(KEYS, first, math.min(first + CHUNK - 1, #KEYS)))
+end
 for i = 1, #ARGV do
   if holds[i] then
     redis.call('HSET', KEYS[FIXED + i], 'purged', 1)

@@ -9,6 +9,7 @@
 local dead, delayed, ready, attempts, crashes = unpack(KEYS)
 local latest = tonumber(ARGV[1]) or math.huge
 local of_delayed, of_dead = ARGV[2] == '1', ARGV[3] == '1'
+for _, set in ipairs({dead, delayed}) do redis.call('ZCARD', set) end
 redis.call('LLEN', ready)
 redis.call('HLEN', attempts)
 redis.call('HLEN', crashes)

@@ -15,7 +15,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 const std::vector<std::string> kPrograms{"wq-worker", "wq-push", "wqctl"};
@@ -77,9 +76,9 @@ Words wqctl_commands() {
 /// What a page looks like in the source, without what only man(7) needs.
 std::string plain(std::string page) {
   for (const char* drop : {"\\fB", "\\fI", "\\fR"}) {
-    for (std::size_t at; (at = page.find(drop)) != std::string::npos;) page.erase(at, 3);
+    for (std::size_t at = 0; (at = page.find(drop)) != std::string::npos;) page.erase(at, 3);
   }
-  for (std::size_t at; (at = page.find("\\-")) != std::string::npos;) page.erase(at, 1);
+  for (std::size_t at = 0; (at = page.find("\\-")) != std::string::npos;) page.erase(at, 1);
   return page;
 }
 

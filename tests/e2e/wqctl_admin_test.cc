@@ -7,7 +7,6 @@ namespace wq::test {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -75,6 +74,7 @@ TEST_F(CtlAdmin, WrongUseGetsALineThatHelps) {
   EXPECT_THAT(run({"retry", "q"}).err, HasSubstr("--match PATTERN or --all"));
   EXPECT_THAT(run({"drop", "q", "a", "--all"}).err, HasSubstr("exclude each other"));
   EXPECT_THAT(run({"inspect", "q", "--file", "/nowhere"}).err, HasSubstr("cannot read /nowhere"));
+  EXPECT_THAT(run({"inspect", "q", "--file", "/"}).err, HasSubstr("cannot read /\n"));
   EXPECT_THAT(run({"drop", "q", "a", "--from", "leased"}).err, HasSubstr("is none of"));
   for (const Words& wrong : {Words{"ls", "q"}, Words{"retry", "q"}, Words{"purge", "q"},
                              Words{"ls", "q", "dead", "--after", "x"}}) {

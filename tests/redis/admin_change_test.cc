@@ -215,15 +215,28 @@ TEST_F(AdminChanges, RetryAndDropDuringADrainLoseNothingAndRunNothingAtTheSameTi
   EXPECT_EQ(now.merged, 0U);
 }
 
-TEST(LuaPattern, SaysWhatAGlobSays) {
-  EXPECT_EQ(internal::lua_pattern("a*b?"), "^a.*b.$");
-  EXPECT_EQ(internal::lua_pattern("**"), "^.*$");
-  EXPECT_EQ(internal::lua_pattern("a.b-%"), "^a%.b%-%%$");
-  EXPECT_EQ(internal::lua_pattern("\\*\\\\"), "^%*%\\$");
-  EXPECT_EQ(internal::lua_pattern("[a-c]"), "^[abc]$");
-  EXPECT_EQ(internal::lua_pattern("[c-a"), "^[abc]$");
-  EXPECT_EQ(internal::lua_pattern("[\\]^]"), "^[%]%^]$");
-  EXPECT_EQ(internal::lua_pattern(std::string("\0", 1)), "^%z$");
+TEST_F(AdminChanges, APatternOfManyStarsDoesNotHoldRedisUp) {
+  push({std::string(10'000, 'a'), "aab", "b"});
+  redis_.call({"CONFIG", "SET", "slowlog-log-slower-than", "100000"});
+  redis_.call({"SLOWLOG", "RESET"});
+  EXPECT_EQ(admin_.drop_matching("*a*a*a*a*a*b", ItemState::ready), 0U);
+  EXPECT_EQ(admin_.drop_matching("*a*a*b", ItemState::ready), 1U);
+  EXPECT_EQ(counts().ready, 2U);
+  EXPECT_EQ(redis_.integer({"SLOWLOG", "LEN"}), 0);
+}
+
+TEST(LuaPatterns, SayWhatAGlobSays) {
+  const auto patterns = [](std::string_view glob) { return internal::lua_patterns(glob); };
+  EXPECT_THAT(patterns("a*b?"), ElementsAre("^a", "b.$"));
+  EXPECT_THAT(patterns("**"), ElementsAre("^", "$"));
+  EXPECT_THAT(patterns("a**b*c"), ElementsAre("^a", "b", "c$"));
+  EXPECT_THAT(patterns(""), ElementsAre("^$"));
+  EXPECT_THAT(patterns("a.b-%"), ElementsAre("^a%.b%-%%$"));
+  EXPECT_THAT(patterns("\\*\\\\"), ElementsAre("^%*%\\$"));
+  EXPECT_THAT(patterns("[a-c]"), ElementsAre("^[abc]$"));
+  EXPECT_THAT(patterns("[c-a"), ElementsAre("^[abc]$"));
+  EXPECT_THAT(patterns("[\\]^]"), ElementsAre("^[%]%^]$"));
+  EXPECT_THAT(patterns(std::string("\0", 1)), ElementsAre("^%z$"));
   EXPECT_EQ(internal::literal_glob("a*[b]"), "a\\*\\[b\\]");
 }
 

@@ -150,6 +150,12 @@ TEST(LogDeath, WritesTheLastErrorAsJsonToo) {
       testing::ExitedWithCode(4), "\"level\":\"error\",\"program\":\"prog\",\"message\":\"gone\"");
 }
 
+TEST(OneLine, LeavesNoControlCharacterOfAnyLength) {
+  EXPECT_EQ(one_line("a\n\x1b[1m\x7f\xc2\x9b 1m"), "a\\n\\x1b[1m\\x7f\\xc2\\x9b 1m");
+  EXPECT_EQ(one_line("\xc3\x9b\xc2\xa0\xe2\x82\x9b\xff\xc2"),
+            "\xc3\x9b\xc2\xa0\xe2\x82\x9b\xff\xc2");
+}
+
 TEST(ProgressText, ShowsABarOnlyIfTheWholeIsKnown) {
   EXPECT_EQ(progress_text("pushed", 1000, 2, std::nullopt, 80), "pushed 1000 items, 500/s");
   EXPECT_EQ(progress_text("pushed", 1000, 2, 0.5, 80),

@@ -7,6 +7,7 @@
 #include <optional>
 #include <queue>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -329,6 +330,27 @@ TEST(Outlook, CountsWhatRedisWqClientsComplete) {
   ASSERT_TRUE(outlook.most);
   EXPECT_LE(outlook.least->count(), 40);
   EXPECT_GE(outlook.most->count(), 40);
+}
+
+TEST(Outlook, DoesNotTakeItForProgressThatDeadLettersAreDroppedRetriedOrMerged) {
+  Counts counts;
+  counts.id = "run";
+  counts.ready = 10'000;
+  counts.dead = counts.died = 600;
+  OutlookHistory history;
+  for (int second = 0; second <= 60; ++second) {
+    history.add(at(second), counts);
+    counts.ready -= 2;
+    ++counts.completed;
+    // One dies as well; an equal one is among the dead letters already.
+    ++counts.died;
+    ++counts.merged;
+    if (second == 30) counts.dropped += std::exchange(counts.dead, 300) - 300;
+    if (second == 55) counts.ready += std::exchange(counts.dead, 0);
+  }
+  // In the second of the retry only what was completed is known.
+  EXPECT_DOUBLE_EQ(history.outlook().rate, 119.0 / 60);
+  EXPECT_DOUBLE_EQ(history.outlook().rate_now, 1.9);
 }
 
 TEST(Outlook, TellsTheRateOfNowFromThatOfTheRun) {

@@ -16,6 +16,13 @@ namespace {
   throw OutputError(fmt::format("cannot write to standard output: {}", std::strerror(error)));
 }
 
+/// A control character of two bytes begins here: U+0080 to U+009F in UTF-8. To many terminals
+/// U+009B is what ESC [ is.
+bool is_long_control(std::string_view text, std::size_t at) {
+  return at + 1 < text.size() && text[at] == '\xc2' &&
+         (static_cast<unsigned char>(text[at + 1]) & 0xe0U) == 0x80U;
+}
+
 }  // namespace
 
 void write_out(std::string_view text) {
@@ -38,14 +45,15 @@ void occupy_standard_streams() {
 std::string one_line(std::string_view text) {
   std::string line;
   line.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool is_long = is_long_control(text, i) || (i > 0 && is_long_control(text, i - 1));
+    if (text[i] == '\n') {
       line += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
+    } else if (byte < 0x20 || byte == 0x7f || is_long) {
       line += fmt::format("\\x{:02x}", byte);
     } else {
-      line += c;
+      line += text[i];
     }
   }
   return line;

@@ -1,5 +1,6 @@
 #include "wqctl/items.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -13,18 +14,18 @@ namespace wq::ctl {
 namespace {
 
 std::string all_of(std::istream& input, const std::string& name) {
-  std::string bytes{std::istreambuf_iterator<char>(input), {}};
-  if (!input || input.bad()) {
-    throw cli::UsageError(fmt::format("cannot read {}", cli::one_line(name)));
+  try {
+    if (input) return {std::istreambuf_iterator<char>(input), {}};
+  } catch (const std::ios_base::failure&) {  // a folder can be opened and not read
   }
-  return bytes;
+  throw cli::UsageError(fmt::format("cannot read {}", cli::one_line(name)));
 }
 
 }  // namespace
 
 void ItemArguments::declare(cli::Options& options) {
   options.add_switch("null,0", null_ended_, "items from standard input, each ended by a NUL byte");
-  options.add_list("file", "PATH", files_, "a whole file is an item, whatever bytes it has");
+  options.add_list("file", "FILE", files_, "a whole file is an item, whatever bytes it has");
 }
 
 bool ItemArguments::given(const Target& target) const {

@@ -32,18 +32,22 @@ double left_in(const Counts& counts) {
   return static_cast<double>(counts.ready + counts.processing + counts.delayed);
 }
 
+/// Dead letters as they are now, not as they were counted: to drop them is no progress, and an item
+/// that joins an equal one among them is counted once, as merged.
 double gone_from(const Counts& counts) {
-  return static_cast<double>(counts.completed + counts.died + counts.dropped + counts.merged);
+  return static_cast<double>(counts.completed + counts.dead + counts.dropped + counts.merged);
 }
 
-/// How many left the queue between two samples. RedisWQ clients count nothing when they complete
-/// an item: then what is missing is what was pushed less what was added to the lists.
+/// How many left the queue between two samples. Where dead letters were retried, it is at least
+/// what was completed. RedisWQ clients count nothing when they complete an item: then what is
+/// missing is what was pushed less what was added to the lists.
 double finished_between(const Counts& before, const Counts& now) {
-  const double counted = gone_from(now) - gone_from(before);
+  const double gone = gone_from(now) - gone_from(before);
+  const double completed =
+      static_cast<double>(now.completed) - static_cast<double>(before.completed);
   const double missing = static_cast<double>(now.pushed) - static_cast<double>(before.pushed) -
-                         (left_in(now) - left_in(before)) -
-                         (static_cast<double>(now.dead) - static_cast<double>(before.dead));
-  return std::max({counted, now.foreign > 0 ? missing : 0.0, 0.0});
+                         (left_in(now) - left_in(before));
+  return std::max({gone, completed, now.foreign > 0 ? missing : 0.0, 0.0});
 }
 
 }  // namespace

@@ -164,13 +164,14 @@ std::uint64_t drop_ready(Link& link, const Keys& keys, std::string_view pattern)
   length.command({"LLEN", keys[Key::ready]});
   auto left = static_cast<std::uint64_t>(
       link.run([&](Connection& redis) { return redis.call(length).value().integer(); }));
+  const std::vector<std::string> patterns = lua_patterns(pattern);
   std::uint64_t dropped = 0;
   std::uint64_t chunk = kFirstChunk;
   while (left > 0) {
     Pipeline call;
-    begin_call(call, scripts::drop_ready, keys, 0, 2);
+    begin_call(call, scripts::drop_ready, keys, 0, 1 + patterns.size());
     call.word(std::min(chunk, left));
-    call.word(lua_pattern(pattern));
+    for (const std::string& each : patterns) call.word(each);
     std::vector<ItemHash> hashes;
     std::size_t bytes = 1;
     const std::uint64_t taken = link.run([&](Connection& redis) {

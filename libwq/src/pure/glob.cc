@@ -58,25 +58,26 @@ Bytes read_set(std::string_view& glob) {
 
 }  // namespace
 
-std::string lua_pattern(std::string_view glob) {
-  std::string pattern = "^";
+std::vector<std::string> lua_patterns(std::string_view glob) {
+  std::vector<std::string> patterns{"^"};
   while (!glob.empty()) {
     const char c = glob[0];
     glob.remove_prefix(1);
     if (c == '*') {
-      if (!pattern.ends_with(".*")) pattern += ".*";
+      if (!patterns.back().empty()) patterns.emplace_back();
     } else if (c == '?') {
-      pattern += '.';
+      patterns.back() += '.';
     } else if (c == '[') {
-      append_set(pattern, read_set(glob));
+      append_set(patterns.back(), read_set(glob));
     } else if (c == '\\' && !glob.empty()) {
-      append_byte(pattern, static_cast<unsigned char>(glob[0]));
+      append_byte(patterns.back(), static_cast<unsigned char>(glob[0]));
       glob.remove_prefix(1);
     } else {
-      append_byte(pattern, static_cast<unsigned char>(c));
+      append_byte(patterns.back(), static_cast<unsigned char>(c));
     }
   }
-  return pattern + '$';
+  patterns.back() += '$';
+  return patterns;
 }
 
 std::string literal_glob(std::string_view text) {

@@ -2,12 +2,15 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace wq::internal {
 
-/// The Lua 5.1 pattern that matches what a glob of Redis's KEYS matches: `*`, `?`, `[a-z]`, `[^x]`,
-/// and a backslash in front of what is meant as it is.
-[[nodiscard]] std::string lua_pattern(std::string_view glob);
+/// The Lua 5.1 patterns that match, one somewhere behind the other, what a glob of Redis's KEYS
+/// matches: `*`, `?`, `[a-z]`, `[^x]`, and a backslash in front of what is meant as it is. What
+/// stands between two `*` is one pattern, each byte of which matches one byte, so that searching
+/// takes no longer than the text times the pattern.
+[[nodiscard]] std::vector<std::string> lua_patterns(std::string_view glob);
 
 /// A glob that matches exactly this text.
 [[nodiscard]] std::string literal_glob(std::string_view text);
