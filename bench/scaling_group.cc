@@ -122,7 +122,7 @@ std::vector<Result> measure_scaling(Bench& bench) {
   const std::uint64_t queued = bench.items(100'000);
   // The first of each is what the others are held against.
   std::vector<Setting> settings{{"1,000 queued", 1'000, 0, 2}};
-  for (const std::uint64_t full : {10'000, 100'000, 1'000'000}) {
+  for (const std::uint64_t full : {10'000U, 100'000U, 1'000'000U}) {
     const std::uint64_t length = std::max<std::uint64_t>(bench.items(full), 2'000);
     settings.push_back({fmt::format("{} queued", length), length, 0, 2});
   }
