@@ -56,12 +56,6 @@ std::size_t take_length(std::string_view bytes, std::size_t& at) {
   return length;
 }
 
-std::vector<std::string> texts(Value value) {
-  std::vector<std::string> result;
-  for (std::size_t i = 0; i < value.size(); ++i) result.emplace_back(value[i].text());
-  return result;
-}
-
 std::map<std::string, std::string> pairs(Value value) {
   std::map<std::string, std::string> result;
   for (std::size_t i = 0; i + 1 < value.size(); i += 2) {
@@ -73,6 +67,12 @@ std::map<std::string, std::string> pairs(Value value) {
 constexpr std::int64_t kSomeTimeUs = 1'234'567'890'123'456;
 
 }  // namespace
+
+std::vector<std::string> texts(Value value) {
+  std::vector<std::string> result;
+  for (std::size_t i = 0; i < value.size(); ++i) result.emplace_back(value[i].text());
+  return result;
+}
 
 std::vector<std::vector<std::string>> words_of(const Pipeline& pipeline) {
   const std::string_view bytes = pipeline.bytes();

@@ -19,162 +19,14 @@ using std::chrono::milliseconds;
 constexpr std::int64_t kTailMs = internal::kLeaseTail.count();
 constexpr std::int64_t kLongestKeyMs = (internal::kLongestLease + internal::kLeaseTail).count();
 constexpr std::int64_t kDayMs = milliseconds(std::chrono::hours{24}).count();
-constexpr std::size_t kEnoughReady = 60;
 constexpr std::string_view kRedisWq = "8a1e0b2c-0000-4000-8000-session-of-redis-wq";
-
-std::string text_of(const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& each : items) text += printable(each) + ' ';
-  return text;
-}
-
-std::vector<std::string> texts(Value value) {
-  std::vector<std::string> all;
-  for (std::size_t i = 0; i < value.size(); ++i) all.emplace_back(value[i].text());
-  return all;
-}
 
 void append_leases(Pipeline& call, const internal::Keys& keys,
                    const std::vector<std::string>& items) {
   for (const std::string& item : items) call.word(keys.lease_prefix(), hash_of(item));
 }
 
-std::string answer_text(Value answer) {
-  return answer.is_text() ? std::string(answer.text()) : std::to_string(answer.integer());
-}
-
 }  // namespace
-
-void RandomRun::open() {
-  Producer& producer = random_producer();
-  if (one_in(2)) {
-    producer = Producer{random_name(), between(1, 60) * 1'000, 1, 0, {}};
-  }
-  const bool unless_drained = one_in(2);
-  note(fmt::format("open {} for {} ms{}", producer.session, producer.hold_ms,
-                   unless_drained ? " unless drained" : ""));
-  Pipeline call;
-  internal::begin_call(call, internal::scripts::open, keys_, 1, 3);
-  call.word(keys_.replay(producer.session));
-  call.word(producer.session);
-  call.word(producer.hold_ms);
-  call.word(unless_drained ? "1" : "0");
-  const Reply reply = redis_.run(internal::scripts::open, call);
-  expect("open", std::string(reply.value().text()),
-         model_.open(producer.session, producer.hold_ms, unless_drained));
-}
-
-void RandomRun::carry_out_push(const QueueModel::Push& push) {
-  // Both ways in which items come to Redis, however many they are.
-  const bool transaction = !push.once && push.items.size() > 1 && one_in(2);
-  note(fmt::format("push {} of {}{}{}: {}", push.number, push.session, push.once ? " once" : "",
-                   transaction ? " in a transaction" : "", text_of(push.items)));
-  const std::size_t n = push.items.size();
-  const std::size_t called = transaction ? 1 : n;
-  Pipeline call;
-  if (transaction) call.command({"MULTI"});
-  internal::begin_call(call, internal::scripts::push, keys_, 2, 7 + (push.once ? 2 * n : called));
-  call.word(keys_.replay(push.session));
-  call.word(keys_.pushing(push.session));
-  call.word(push.session);
-  call.word(push.number);
-  call.word(push.answered);
-  call.word(push.hold_ms);
-  call.word(push.queue_id);
-  call.word(push.once ? "1" : "0");
-  call.word(n - called);
-  for (std::size_t i = 0; i < called; ++i) call.word(push.items[i]);
-  if (push.once) {
-    for (const std::string& item : push.items) call.word(raw_hash(item));
-  }
-  const std::string answer = transaction
-                                 ? finish_transaction(call, push)
-                                 : answer_text(redis_.run(internal::scripts::push, call).value());
-  expect("push", answer, model_.push(push));
-}
-
-// What follows the call of the script, and the script's answer.
-std::string RandomRun::finish_transaction(Pipeline& call, const QueueModel::Push& push) {
-  const std::string pushing = keys_.pushing(push.session);
-  call.begin(1 + push.items.size());
-  call.word("LPUSHX");
-  call.word(pushing);
-  for (std::size_t i = 1; i < push.items.size(); ++i) call.word(push.items[i]);
-  call.command({"RENAMENX", pushing, keys_[Key::ready]});
-  call.command({"EXEC"});
-  for (;;) {
-    redis_.send(call);
-    for (std::size_t i = 1; i < call.size(); ++i) redis_.receive().checked();
-    const Reply executed = redis_.receive();
-    const Value answer = executed.checked().value()[0];
-    if (!answer.is_error()) return answer_text(answer);
-    if (!answer.text().starts_with("NOSCRIPT")) answer.checked();
-    redis_.load(internal::scripts::push);
-  }
-}
-
-void RandomRun::push() {
-  if (draining_ || model_.ready().size() > kEnoughReady) return;
-  Producer& producer = random_producer();
-  const bool once = one_in(3);
-  // What is known may also come late, from the buffer of an old connection.
-  const std::int64_t answered = one_in(6) ? between(0, producer.answered) : producer.answered;
-  QueueModel::Push push{producer.session,           producer.next_number++, answered,
-                        producer.hold_ms,           random_name(),          once,
-                        random_items(1 + below(12))};
-  carry_out_push(push);
-  producer.sent.push_back(std::move(push));
-  // Two are under way at a time; the answer to the one before them is known.
-  while (producer.sent.size() > 2) {
-    producer.answered = producer.sent.front().number;
-    producer.sent.pop_front();
-  }
-}
-
-// Its answer was lost; or it is one of long ago, from the buffer of an old connection.
-void RandomRun::push_again() {
-  Producer& producer = random_producer();
-  if (producer.sent.empty()) return;
-  QueueModel::Push again = producer.sent[below(producer.sent.size())];
-  if (one_in(4) && again.number > 1) again.number = between(1, again.number - 1);
-  again.answered = std::min(producer.answered, again.number - 1);
-  carry_out_push(again);
-}
-
-void RandomRun::touch() {
-  const Producer& producer = random_producer();
-  note("touch " + producer.session);
-  Pipeline call;
-  internal::begin_call(call, internal::scripts::touch, keys_, 0, 2);
-  call.word(producer.session);
-  call.word(producer.hold_ms);
-  const Reply reply = redis_.run(internal::scripts::touch, call);
-  expect("touch", std::string(reply.value().text()),
-         model_.touch(producer.session, producer.hold_ms));
-}
-
-void RandomRun::close() {
-  const Producer& producer = random_producer();
-  const bool any = one_in(2);
-  const std::int64_t until_ms = model_.now_ms() - between(0, 100);
-  note(fmt::format("close {}", producer.session));
-  Pipeline call;
-  internal::begin_call(call, internal::scripts::close, keys_, 1, 2);
-  call.word(keys_.replay(producer.session));
-  call.word(producer.session);
-  call.word(any ? "" : std::to_string(until_ms));
-  const Reply reply = redis_.run(internal::scripts::close, call);
-  expect(
-      "close", std::to_string(reply.value().integer()),
-      std::to_string(model_.close(producer.session, any ? std::nullopt : std::optional(until_ms))));
-}
-
-void RandomRun::forget_session() {
-  const Producer& producer = random_producer();
-  note("Redis forgets session " + producer.session);
-  redis_.command({"DEL", keys_.replay(producer.session)});
-  model_.forget_session(producer.session);
-}
 
 void RandomRun::reclaim() { reclaim_items(items_to_look_at()); }
 
@@ -283,7 +135,7 @@ void RandomRun::pause() {
 }
 
 void RandomRun::push_past_us() {
-  if (draining_ || model_.ready().size() > kEnoughReady) return;
+  if (!wants_items()) return;
   const std::string item = random_item();
   const bool left = one_in(2);
   note("push past us " + printable(item));

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "pure/printable.h"
+
 namespace wq::test::random {
 namespace {
 
@@ -17,13 +19,7 @@ constexpr std::size_t kLogLines = 30;
 constexpr std::int64_t kFirstTimeUs = 1'900'000'000'000'000;
 // Equal items are met often if there are few.
 constexpr std::size_t kEqualItems = 12;
-
-std::vector<std::string> list(const Reply& reply) {
-  std::vector<std::string> items;
-  const Value value = reply.value();
-  for (std::size_t i = 0; i < value.size(); ++i) items.emplace_back(value[i].text());
-  return items;
-}
+constexpr std::size_t kEnoughReady = 60;
 
 // A counter that was never raised and one that is zero are the same.
 Contents without_zeros(Contents contents, const std::string& stats) {
@@ -160,7 +156,7 @@ void RandomRun::look() {
 void RandomRun::settle_order() {
   const QueueModel::Unsure unsure = model_.unsure();
   const auto items = [this](Key key) {
-    return list(redis_.command({"LRANGE", keys_[key], "0", "-1"}));
+    return texts(redis_.command({"LRANGE", keys_[key], "0", "-1"}).value());
   };
   if (unsure.processing) model_.adopt_processing(items(Key::processing));
   if (unsure.ready) model_.adopt_ready(items(Key::ready));
@@ -242,6 +238,8 @@ std::vector<std::string> RandomRun::items_to_look_at() {
   return items;
 }
 
+bool RandomRun::wants_items() const { return !draining_ && model_.ready().size() <= kEnoughReady; }
+
 std::optional<std::string> RandomRun::random_leased_item() {
   const Worker& worker = random_worker();
   const std::vector<Lease>& leases = one_in(4) ? worker.former : worker.leased;
@@ -252,6 +250,12 @@ std::optional<std::string> RandomRun::random_leased_item() {
 milliseconds RandomRun::random_ttl() {
   constexpr std::int64_t kTtlsMs[] = {1, 700, 9'000, 60'000, 86'400'000};
   return milliseconds{kTtlsMs[below(std::size(kTtlsMs))]};
+}
+
+std::string text_of(std::span<const std::string> items) {
+  std::string text;
+  for (const std::string& each : items) text += internal::printable(each) + ' ';
+  return text;
 }
 
 }  // namespace wq::test::random

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -80,13 +81,15 @@ class RandomRun {
   void renew();
   void counts();
 
-  // Everybody else, in random_other_ops.cc.
+  // Producers, in random_producer_ops.cc.
   void open();
   void push();
   void push_again();
   void touch();
   void close();
   void forget_session();
+
+  // Everybody else, in random_other_ops.cc.
   void reclaim();
   void requeue();
   void promote();
@@ -142,6 +145,8 @@ class RandomRun {
   std::vector<std::string> items_to_look_at();
   /// One that a worker of ours holds, or held.
   std::optional<std::string> random_leased_item();
+  /// False where items are waiting already.
+  [[nodiscard]] bool wants_items() const;
   Worker& worker_of_the_oldest();
   Worker& random_worker() { return workers_[below(workers_.size())]; }
   Producer& random_producer() { return producers_[below(producers_.size())]; }
@@ -165,5 +170,8 @@ class RandomRun {
   bool draining_ = false;        // nothing new comes
   std::deque<std::string> log_;  // the last operations
 };
+
+/// Items as they stand in the log.
+[[nodiscard]] std::string text_of(std::span<const std::string> items);
 
 }  // namespace wq::test::random
