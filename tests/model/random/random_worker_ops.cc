@@ -76,7 +76,7 @@ void RandomRun::pop_some(Worker& worker, std::size_t n) {
          fmt::format("{}", expected.troubled));
   if (popped.troubled) read_history(popped.items);
   // Or else the answer is lost.
-  if (!one_in(10)) {
+  if (draining_ || !one_in(10)) {
     worker.popped.insert(worker.popped.end(), popped.items.begin(), popped.items.end());
   }
 }
@@ -156,7 +156,7 @@ void RandomRun::lease() {
   const std::vector<Lease> popped = std::exchange(worker.popped, {});
   note(fmt::format("lease {}for {} ms", text_of(popped), ttl.count()));
   const std::vector<bool> ours = ask_for_leases(worker, popped, ttl);
-  const bool dies = one_in(15);
+  const bool dies = !draining_ && one_in(15);
   for (std::size_t i = 0; i < popped.size(); ++i) {
     (ours[i] && !dies ? worker.leased : worker.former).push_back(popped[i]);
   }
