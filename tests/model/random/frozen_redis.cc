@@ -200,11 +200,10 @@ Contents FrozenRedis::contents() {
 
 void FrozenRedis::append_look(Pipeline& out, const std::string& key, std::string_view type) {
   if (type == "list") return out.command({"LRANGE", key, "0", "-1"});
-  if (type == "hash") return out.command({"HGETALL", key});
   if (type == "zset") return out.command({"ZRANGE", key, "0", "-1", "WITHSCORES"});
   if (type == "set") return out.command({"SMEMBERS", key});
   if (type == "stream") return out.command({"XRANGE", key, "-", "+"});
-  out.command({"GET", key});
+  out.command({type == "hash" ? "HGETALL" : "GET", key});
   out.command({"PTTL", key});
 }
 
@@ -212,7 +211,7 @@ std::string FrozenRedis::read_look(std::string_view type) {
   const Reply reply = receive();
   const Value value = reply.checked().value();
   if (type == "list") return render_list(texts(value));
-  if (type == "hash" || type == "zset") return render_pairs(pairs(value));
+  if (type == "zset") return render_pairs(pairs(value));
   if (type == "set") {
     std::vector<std::string> members = texts(value);
     std::sort(members.begin(), members.end());
@@ -225,7 +224,9 @@ std::string FrozenRedis::read_look(std::string_view type) {
     }
     return render_pairs(results);
   }
-  return render_string(value.text(), receive().checked().value().integer());
+  const Reply left_ms = receive();
+  if (type == "hash") return render_hash(pairs(value), left_ms.checked().value().integer());
+  return render_string(value.text(), left_ms.checked().value().integer());
 }
 
 std::string render_string(std::string_view value, std::int64_t left_ms) {
@@ -244,6 +245,10 @@ std::string render_pairs(const std::map<std::string, std::string>& pairs) {
     text += printable(name) + " = " + value + '\n';
   }
   return text;
+}
+
+std::string render_hash(const std::map<std::string, std::string>& pairs, std::int64_t left_ms) {
+  return render_pairs(pairs) + (left_ms < 0 ? "" : fmt::format("for {} ms\n", left_ms));
 }
 
 }  // namespace wq::test::random

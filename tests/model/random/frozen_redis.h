@@ -91,5 +91,7 @@ class FrozenRedis {
 [[nodiscard]] std::string render_string(std::string_view value, std::int64_t left_ms);
 [[nodiscard]] std::string render_list(const std::vector<std::string>& items);
 [[nodiscard]] std::string render_pairs(const std::map<std::string, std::string>& pairs);
+[[nodiscard]] std::string render_hash(const std::map<std::string, std::string>& pairs,
+                                      std::int64_t left_ms);
 
 }  // namespace wq::test::random

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "model/random/hashes.h"
 #include "queue/operations.h"
 
 namespace wq::test::random {
@@ -39,23 +40,18 @@ std::vector<std::string> strings(const Range& range) {
 
 }  // namespace
 
-std::string hash_of(std::string_view item) { return std::string(text(hash_item(item))); }
-
-std::string raw_hash(std::string_view item) {
-  const std::string hash = hash_of(item);
-  std::string bytes;
-  for (std::size_t i = 0; i < hash.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(hash.substr(i, 2), nullptr, 16));
-  }
-  return bytes;
+// Redis removes a key when its time is past, not when it has come.
+bool QueueModel::is_past(std::int64_t expires_ms) const {
+  return expires_ms >= 0 && expires_ms < now_ms();
 }
 
 const QueueModel::LeaseKey* QueueModel::lease(std::string_view item) const {
-  const auto found = leases_.find(hash_of(item));
-  if (found == leases_.end()) return nullptr;
-  const std::int64_t expires_ms = found->second.expires_ms;
-  // Redis removes a key when its time is past, not when it has come.
-  return expires_ms >= 0 && expires_ms < now_ms() ? nullptr : &found->second;
+  return lease_of(hash_of(item));
+}
+
+const QueueModel::LeaseKey* QueueModel::lease_of(std::string_view hash) const {
+  const auto found = leases_.find(hash);
+  return found == leases_.end() || is_past(found->second.expires_ms) ? nullptr : &found->second;
 }
 
 std::optional<std::int64_t> QueueModel::lease_left_ms(std::string_view item) const {
@@ -293,12 +289,6 @@ void QueueModel::set_foreign_lease(std::string_view item, std::string_view holde
 void QueueModel::set_expiry(std::string_view item, std::optional<std::int64_t> ttl_ms) {
   if (lease(item) == nullptr) return;
   leases_.at(hash_of(item)).expires_ms = ttl_ms ? now_ms() + *ttl_ms : -1;
-}
-
-bool QueueModel::retry_dead(const std::string& item) {
-  if (dead_.erase(item) == 0) return false;
-  ready_.push_back(item);
-  return true;
 }
 
 void QueueModel::set_worker(const std::string& session, const std::string& entry) {

@@ -125,7 +125,8 @@ class QueueModel {
   // -- Others
 
   [[nodiscard]] Counts counts() const;
-  void pause(bool paused) { paused_ = paused; }
+  [[nodiscard]] bool is_drained() const;
+  bool pause(bool paused) { return std::exchange(paused_, paused) != paused; }
   void push_past_us(const std::string& item, bool on_the_left);
   void remove_from_processing(const std::string& item);  ///< LREM 0
   void drop_processing();
@@ -134,7 +135,6 @@ class QueueModel {
   /// Nothing: the lease never expires.
   void set_expiry(std::string_view item, std::optional<std::int64_t> ttl_ms);
   void trim_results() { results_.clear(); }
-  bool retry_dead(const std::string& item);
   void set_worker(const std::string& session, const std::string& entry);
   [[nodiscard]] const std::map<std::string, std::string>& workers() const { return workers_; }
   void remove_worker(const std::string& session) { workers_.erase(session); }
@@ -146,28 +146,28 @@ class QueueModel {
   [[nodiscard]] std::optional<std::int64_t> lease_left_ms(std::string_view item) const;
   [[nodiscard]] const std::deque<std::string>& ready() const { return ready_; }
   [[nodiscard]] const std::deque<std::string>& processing() const { return processing_; }
-  [[nodiscard]] bool is_empty() const {
-    return ready_.empty() && processing_.empty() && delayed_.empty();
-  }
-  [[nodiscard]] std::vector<std::string> dead() const;
+  [[nodiscard]] bool is_empty() const;
   /// When something is due, ends or expires.
   [[nodiscard]] std::vector<std::int64_t> moments_ms() const;
   [[nodiscard]] Contents contents() const;
   /// Throws `std::logic_error` unless everything that was pushed is somewhere.
   void check_conservation() const;
-  /// The keys of leases that may have expired without anybody having looked.
-  [[nodiscard]] std::vector<std::string> lease_keys() const;
-  void forget_expired_leases();
+  /// Keys that may have expired without anybody having looked.
+  [[nodiscard]] std::vector<std::string> mortal_keys() const;
+  void forget_expired();
 
  private:
+  friend class OperatorModel;
   struct LeaseKey {
     std::string holder;
     std::int64_t expires_ms = -1;
   };
   struct Replay {
-    std::int64_t floor = 0;
+    std::optional<std::int64_t> floor;
     std::optional<std::int64_t> hold_ms;
     std::map<std::int64_t, std::int64_t> answers;
+    bool purged = false;
+    std::int64_t expires_ms = -1;
   };
   struct StoredResult {
     std::string id;
@@ -175,7 +175,10 @@ class QueueModel {
   };
   using Set = std::map<std::string, std::int64_t>;
 
+  [[nodiscard]] bool is_past(std::int64_t expires_ms) const;
+  [[nodiscard]] const LeaseKey* lease_of(std::string_view hash) const;
   [[nodiscard]] const LeaseKey* lease(std::string_view item) const;
+  [[nodiscard]] const Replay* replay(const std::string& session) const;
   [[nodiscard]] bool begun() const { return !id_.empty(); }
   [[nodiscard]] bool troubled() const { return !attempts_.empty() || !crashes_.empty(); }
   std::uint64_t draw_fences(std::size_t n);
@@ -212,9 +215,5 @@ class QueueModel {
   std::int64_t settled_elsewhere_ = 0;
   Unsure unsure_;
 };
-
-/// The SHA-224 of an item in hexadecimal digits, and as bytes.
-[[nodiscard]] std::string hash_of(std::string_view item);
-[[nodiscard]] std::string raw_hash(std::string_view item);
 
 }  // namespace wq::test::random

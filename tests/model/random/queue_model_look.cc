@@ -46,10 +46,12 @@ Counts QueueModel::counts() const {
   return counts;
 }
 
-std::vector<std::string> QueueModel::dead() const {
-  std::vector<std::string> items;
-  for (const auto& [item, died_ms] : dead_) items.push_back(item);
-  return items;
+bool QueueModel::is_empty() const {
+  return ready_.empty() && processing_.empty() && delayed_.empty();
+}
+
+bool QueueModel::is_drained() const {
+  return begun() && is_empty() && producers_.empty() && !paused_;
 }
 
 std::vector<std::int64_t> QueueModel::moments_ms() const {
@@ -61,20 +63,22 @@ std::vector<std::int64_t> QueueModel::moments_ms() const {
     moments.push_back(lease.expires_ms);
     moments.push_back(lease.expires_ms - internal::kLeaseTail.count());
   }
+  for (const auto& each : replay_) moments.push_back(each.second.expires_ms);
   std::erase_if(moments, [this](std::int64_t moment) { return moment <= now_ms(); });
   return moments;
 }
 
-std::vector<std::string> QueueModel::lease_keys() const {
+std::vector<std::string> QueueModel::mortal_keys() const {
   std::vector<std::string> keys;
   for (const auto& [hash, lease] : leases_) keys.push_back(keys_.lease_prefix() + hash);
+  for (const auto& [session, replay] : replay_) keys.push_back(keys_.replay(session));
   return keys;
 }
 
-void QueueModel::forget_expired_leases() {
-  std::erase_if(leases_, [this](const auto& each) {
-    return each.second.expires_ms >= 0 && each.second.expires_ms < now_ms();
-  });
+void QueueModel::forget_expired() {
+  const auto past = [this](const auto& each) { return is_past(each.second.expires_ms); };
+  std::erase_if(leases_, past);
+  std::erase_if(replay_, past);
 }
 
 void QueueModel::check_conservation() const {
@@ -121,18 +125,23 @@ Contents QueueModel::contents() const {
   add(keys_[Key::workers], render_pairs(workers_));
   if (paused_) add(keys_[Key::paused], render_string("1", -1));
   add(keys_[Key::seen], render_list({seen_.begin(), seen_.end()}));
+  const auto left_ms = [this](std::int64_t expires_ms) {
+    return expires_ms < 0 ? -1 : expires_ms - now_ms();
+  };
   for (const auto& [session, replay] : replay_) {
-    std::map<std::string, std::string> fields = {{"floor", std::to_string(replay.floor)}};
+    if (is_past(replay.expires_ms)) continue;
+    std::map<std::string, std::string> fields;
+    if (replay.floor) fields.emplace("floor", std::to_string(*replay.floor));
+    if (replay.purged) fields.emplace("purged", "1");
     if (replay.hold_ms) fields.emplace("hold_ms", std::to_string(*replay.hold_ms));
     for (const auto& [number, added] : replay.answers) {
       fields.emplace(std::to_string(number), std::to_string(added));
     }
-    add(keys_.replay(session), render_pairs(fields));
+    add(keys_.replay(session), render_hash(fields, left_ms(replay.expires_ms)));
   }
   for (const auto& [hash, lease] : leases_) {
-    if (lease.expires_ms >= 0 && lease.expires_ms < now_ms()) continue;
-    const std::int64_t left_ms = lease.expires_ms < 0 ? -1 : lease.expires_ms - now_ms();
-    add(keys_.lease_prefix() + hash, render_string(lease.holder, left_ms));
+    if (is_past(lease.expires_ms)) continue;
+    add(keys_.lease_prefix() + hash, render_string(lease.holder, left_ms(lease.expires_ms)));
   }
   return all;
 }

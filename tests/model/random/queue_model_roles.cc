@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "model/random/hashes.h"
 #include "model/random/queue_model.h"
 
 // What reclaimers and producers do.
@@ -119,6 +120,11 @@ QueueModel::Swept QueueModel::sweep(std::span<const std::string> drop, std::int6
   return swept;
 }
 
+const QueueModel::Replay* QueueModel::replay(const std::string& session) const {
+  const auto found = replay_.find(session);
+  return found == replay_.end() || is_past(found->second.expires_ms) ? nullptr : &found->second;
+}
+
 void QueueModel::show_sign_of_life(const std::string& session, std::int64_t hold_ms) {
   replays_[session] = now_ms();
   producers_[session] = now_ms() + hold_ms;
@@ -128,18 +134,22 @@ std::string QueueModel::open(const std::string& session, std::int64_t hold_ms,
                              bool unless_drained) {
   const std::size_t others = producers_.size() - producers_.count(session);
   if (unless_drained && begun() && is_empty() && others == 0) return "drained";
-  replay_[session].hold_ms = hold_ms;
+  if (replay(session) == nullptr) replay_.erase(session);
+  Replay& replay = replay_[session];
+  if (!replay.floor) replay.floor = 0;
+  replay.hold_ms = hold_ms;
+  replay.expires_ms = -1;
   show_sign_of_life(session, hold_ms);
   return "ok";
 }
 
 std::string QueueModel::push(const Push& push) {
-  const auto found = replay_.find(push.session);
-  if (found == replay_.end()) return "nosession";
-  Replay& replay = found->second;
+  if (this->replay(push.session) == nullptr) return "nosession";
+  Replay& replay = replay_.at(push.session);
+  if (replay.purged) return "purged";
   const auto answer = replay.answers.find(push.number);
   if (answer != replay.answers.end()) return std::to_string(answer->second);
-  if (push.number <= replay.floor) return "stale";
+  if (push.number <= *replay.floor) return "stale";
   if (producers_.empty() && begun() && is_empty()) return "holdlost";
 
   std::int64_t added = 0;
@@ -152,7 +162,7 @@ std::string QueueModel::push(const Push& push) {
   stats_["pushed"] += added;
   replay.answers[push.number] = added;
   std::erase_if(replay.answers, [&](const auto& each) { return each.first <= push.answered; });
-  replay.floor = std::max(replay.floor, push.answered);
+  replay.floor = std::max(*replay.floor, push.answered);
   show_sign_of_life(push.session, push.hold_ms);
   return std::to_string(added);
 }
@@ -173,8 +183,8 @@ std::int64_t QueueModel::close(const std::string& session,
 }
 
 std::optional<std::int64_t> QueueModel::hold_length_ms(const std::string& session) const {
-  const auto found = replay_.find(session);
-  return found == replay_.end() ? std::nullopt : found->second.hold_ms;
+  const Replay* const found = replay(session);
+  return found == nullptr ? std::nullopt : found->hold_ms;
 }
 
 }  // namespace wq::test::random

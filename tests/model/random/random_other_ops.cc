@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "model/random/hashes.h"
 #include "model/random/random_run.h"
 #include "pure/printable.h"
 
@@ -123,17 +124,6 @@ void RandomRun::reconnect_pass() {
   pass_model_.forget_connection();
 }
 
-void RandomRun::pause() {
-  const bool paused = one_in(4);
-  note(paused ? "pause" : "resume");
-  if (paused) {
-    redis_.command({"SET", keys_[Key::paused], "1"});
-  } else {
-    redis_.command({"DEL", keys_[Key::paused]});
-  }
-  model_.pause(paused);
-}
-
 void RandomRun::push_past_us() {
   if (!wants_items()) return;
   const std::string item = random_item();
@@ -203,17 +193,10 @@ void RandomRun::spoil_expiry() {
     redis_.command({"PEXPIRE", key, std::to_string(10 * kLongestKeyMs)});
     model_.set_expiry(*item, 10 * kLongestKeyMs);
   }
-  if (one_in(2)) reclaim_items({*item});
-}
-
-void RandomRun::retry_dead() {
-  const std::vector<std::string> dead = model_.dead();
-  if (dead.empty()) return;
-  const std::string item = dead[below(dead.size())];
-  note("try the dead " + printable(item) + " again");
-  redis_.command({"ZREM", keys_[Key::dead], item});
-  redis_.command({"RPUSH", keys_[Key::ready], item});
-  model_.retry_dead(item);
+  if (one_in(2)) return reclaim_items({*item});
+  std::vector<OperatorModel::Seen> leases = operator_.leases();
+  std::erase_if(leases, [&](const auto& each) { return each.hash != hash_of(*item); });
+  if (!leases.empty()) end_leases(leases);
 }
 
 void RandomRun::heartbeat() {
@@ -268,9 +251,11 @@ void RandomRun::drain() {
     advance(length_ms);
     pass();
   }
+  counts();
   draining_ = false;
   for (int i = 0; i < 6; ++i) {
     open();
+    open_session(random_producer(), one_in(2));  // sent again
     touch();
     push_again();
   }
@@ -293,8 +278,8 @@ void RandomRun::turn_clock_back() {
   if (!one_in(4)) return;
   const std::int64_t span_ms = between(1, 2 * kTailMs);
   note(fmt::format("the server's clock goes back by {} ms", span_ms));
-  for (const std::string& key : model_.lease_keys()) redis_.command({"EXISTS", key});
-  model_.forget_expired_leases();
+  for (const std::string& key : model_.mortal_keys()) redis_.command({"EXISTS", key});
+  model_.forget_expired();
   model_.now_us -= span_ms * 1'000;
 }
 

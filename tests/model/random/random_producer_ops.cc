@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "model/random/hashes.h"
 #include "model/random/random_run.h"
 
 namespace wq::test::random {
@@ -23,7 +24,10 @@ void RandomRun::open() {
   if (one_in(2)) {
     producer = Producer{random_name(), between(1, 60) * 1'000, 1, 0, {}};
   }
-  const bool unless_drained = one_in(2);
+  open_session(producer, one_in(2));
+}
+
+void RandomRun::open_session(const Producer& producer, bool unless_drained) {
   note(fmt::format("open {} for {} ms{}", producer.session, producer.hold_ms,
                    unless_drained ? " unless drained" : ""));
   Pipeline call;

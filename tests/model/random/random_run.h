@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -16,6 +17,7 @@
 #include <wq/lease.h>
 
 #include "model/random/frozen_redis.h"
+#include "model/random/operator_model.h"
 #include "model/random/pass_model.h"
 #include "model/random/queue_model.h"
 #include "pure/keys.h"
@@ -96,14 +98,12 @@ class RandomRun {
   void sweep();
   void pass();
   void reconnect_pass();
-  void pause();
   void push_past_us();
   void redis_wq_pop();
   void redis_wq_settle();
   void evict_lease();
   void remove_by_hand();
   void spoil_expiry();
-  void retry_dead();
   void heartbeat();
   void trim_results();
   void wait_for_a_moment();
@@ -111,6 +111,20 @@ class RandomRun {
   void advance(std::int64_t span_ms);
   void pass_time();
   void turn_clock_back();
+
+  // Operators, in random_operator_ops.cc.
+  void pause();
+  void retry();
+  void drop();
+  void drop_ready();
+  void purge();
+  void purge_leases();
+  void end_strays();
+  void end_leases(const std::vector<OperatorModel::Seen>& strays);
+  void forget();
+  void page();
+  void find();
+  void last_due();
 
   struct Posted {
     std::vector<Settlement> settlements;
@@ -126,6 +140,7 @@ class RandomRun {
                                    std::chrono::milliseconds ttl);
   void read_history(std::span<Lease> leases);
   void pop_some(Worker& worker, std::size_t n);
+  void open_session(const Producer& producer, bool unless_drained);
   void carry_out_push(const QueueModel::Push& push);
   std::string finish_transaction(internal::Pipeline& call, const QueueModel::Push& push);
   void reclaim_items(const std::vector<std::string>& items);
@@ -143,6 +158,8 @@ class RandomRun {
   std::string random_item();
   std::vector<std::string> random_items(std::size_t n);
   std::vector<std::string> items_to_look_at();
+  std::vector<std::string> items_to_change(ItemState from);
+  std::optional<std::int64_t> random_latest_ms(ItemState from);
   /// One that a worker of ours holds, or held.
   std::optional<std::string> random_leased_item();
   /// False where items are waiting already.
@@ -157,10 +174,13 @@ class RandomRun {
   std::mt19937_64 random_;
   const internal::Keys keys_{"q"};
   QueueModel model_{keys_};
+  OperatorModel operator_{model_};
   std::vector<Worker> workers_;
   std::vector<Producer> producers_;
   std::vector<Posted> posted_;  // to be sent again
   std::vector<std::string> held_by_redis_wq_;
+  std::string purged_fence_;                          // the last one before a purge
+  std::map<ItemState, OperatorModel::Place> places_;  // where the last page ended
   const ReclaimerOptions reclaimer_options_;
   std::unique_ptr<internal::ReclaimPass> pass_;
   PassModel pass_model_;

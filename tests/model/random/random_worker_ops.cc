@@ -355,7 +355,9 @@ void RandomRun::counts() {
                        c.merged, c.foreign);
   };
   const Reply reply = redis_.run(internal::scripts::counts, call);
-  expect("counts", text(internal::read_counts(reply.value())), text(model_.counts()));
+  const Counts got = internal::read_counts(reply.value());
+  expect("counts", text(got), text(model_.counts()));
+  expect("drained", fmt::format("{}", got.drained()), fmt::format("{}", model_.is_drained()));
 }
 
 }  // namespace wq::test::random
