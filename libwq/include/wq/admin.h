@@ -91,7 +91,7 @@ enum class Changed {
 
 /// What `purge` removed.
 struct PurgeReport {
-  Counts counts;              ///< as the queue was
+  Counts counts;              ///< as the queue was, read in the step that removed it
   std::uint64_t results = 0;  ///< kept results
   std::uint64_t leases = 0;   ///< keys of leases
   std::uint64_t keys = 0;     ///< all keys, those of leases included
@@ -180,7 +180,8 @@ class Admin {
 
   /// Removes everything that a queue has, all but the last fence, so that no fence repeats. Redis
   /// frees the memory in the background. Workers and producers that are at it stop with an error.
-  /// It is safe to repeat, and to fill the queue again as soon as it returns.
+  /// It is safe to repeat, and to fill the queue again as soon as it returns. If an answer was lost
+  /// the report says less than was removed, down to an empty queue.
   PurgeReport purge();
 
   /// Looks for what should not be there; changes nothing. Reads all of processing, and, if
