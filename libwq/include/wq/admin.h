@@ -157,20 +157,27 @@ class Admin {
 
   /// Puts dead letters back to ready, with all their attempts and crashes before them; a delayed
   /// item is made due, with those it has left. One answer for each of up to `kMaxItems` items.
-  /// Repeated safely: an answer that was lost makes `absent` of `done`.
+  /// Repeated safely: an answer that was lost makes `absent` of `done`, or `leased` if somebody
+  /// took the item meanwhile.
   [[nodiscard]] std::vector<Changed> retry(std::span<const std::string> items);
 
   /// The same for all that were dead (or delayed, if that is `from`) when it was called and match
-  /// `pattern`, a glob as Redis's KEYS has them. In small steps; returns how many.
+  /// `pattern`, a glob as Redis's KEYS has them. In small steps; returns how many. A step whose
+  /// answer was lost is done, but not in that number; so with `drop_matching`.
   std::uint64_t retry_matching(std::string_view pattern, ItemState from = ItemState::dead);
 
   /// Removes items for good, together with what is recorded about them; counted as dropped. `from`
   /// is dead, delayed or ready; looking one up in ready takes time in proportion to its length, in
-  /// which Redis does nothing else. What is leased is left alone.
+  /// which Redis does nothing else. What is leased is left alone. Repeated safely but for equal
+  /// items in ready: an answer that was lost makes `absent` of `done`, or drops the next equal one.
   [[nodiscard]] std::vector<Changed> drop(std::span<const std::string> items,
                                           ItemState from = ItemState::dead);
 
-  /// The same for all that match and were there when it was called.
+  /// The same for all that match and were there when it was called. Ready is gone through from the
+  /// end that is leased next, and the others are moved to the other end; broken off, it leaves the
+  /// order changed. What comes back to ready meanwhile is dropped if it matches, and so may be what
+  /// others push past our programs. What workers take meanwhile is passed over, and so are up to
+  /// 500 items if an answer is lost.
   std::uint64_t drop_matching(std::string_view pattern, ItemState from = ItemState::dead);
 
   /// From now on nothing is leased: our workers take nothing more within a second and go on with
