@@ -104,7 +104,8 @@ struct Finding {
     unleased,          ///< in processing, without a lease for longer than the grace period
     stray_lease,       ///< a lease whose item is not in processing
     endless_lease,     ///< a lease that never ends, or not within the longest time possible
-    stale_history,     ///< failures recorded of an item that is not in the queue
+    stale_history,     ///< failures recorded of an item that is not in the queue; not looked
+                       ///< for while items are released or dropped all the time
     dead_worker,       ///< the entry of a worker not heard of for ten minutes
     expired_hold,      ///< a producer that was not heard of for its whole hold
     endless_election,  ///< the key of the reclaimer has no expiry, so that no other takes over
@@ -193,11 +194,12 @@ class Admin {
 
   /// Looks for what should not be there; changes nothing. Reads all of processing, and, if
   /// anything is recorded about failed items, all items, in small steps. Takes some seconds longer
-  /// if something looks wrong, to see whether it stays.
+  /// if something looks wrong, to see whether it stays. Stopped meanwhile: `ConnectionError`.
   [[nodiscard]] VerifyReport verify();
 
   /// The same, and mends what it finds as far as that can be done without losing an item or taking
-  /// one from who works on it. Safe at any time, any number of times, and to be broken off.
+  /// one from who works on it. Safe at any time, any number of times, and to be broken off. What an
+  /// answer that was lost has mended is missing in `mended`.
   VerifyReport repair();
 
  private:
