@@ -1,19 +1,28 @@
 -- drop_ready: takes items from the right end of ready, removes those that match for good, and puts
--- the others on the left. Called as often as it takes to go through ready once, it leaves them in
--- the order they had.
+-- the others on the left. Called until it takes none, it goes through ready once and leaves the
+-- others in the order they had.
 --
 -- KEYS: ready stats
--- ARGV: how many items to take, then Lua patterns that an item must match one behind the other
+-- ARGV: how many items to take at most, how many the caller has put on the left before, `pushed`
+--       when it began, then Lua patterns that an item must match one behind the other
 -- RETURNS: {items taken, {item that was dropped, ...}}
 
 local ready, stats = KEYS[1], KEYS[2]
-redis.call('HEXISTS', stats, 'id')
+local FIXED = 3
+-- On the left stand those that the caller has put there and what was pushed since it began. What is
+-- popped meanwhile, or comes back, does so on the right.
+local pushed = tonumber(redis.call('HGET', stats, 'pushed') or 0)
+local left = redis.call('LLEN', ready) - ARGV[2] - math.max(0, pushed - ARGV[3])
+local n = math.min(tonumber(ARGV[1]), left)
+if n <= 0 then
+  return {0, {}}
+end
 
 -- Each pattern at the first place where it matches: nothing is ever tried again further on, which
 -- could take minutes for one item, and Redis cannot interrupt it.
 local function matches(item)
   local at = 1
-  for p = 2, #ARGV do
+  for p = FIXED + 1, #ARGV do
     local _, last = string.find(item, ARGV[p], at)
     if not last then return false end
     at = last + 1
@@ -22,20 +31,19 @@ local function matches(item)
 end
 
 -- Nothing is taken before all have been looked at: an error must not lose them.
-local items = redis.call('LRANGE', ready, -ARGV[1], -1)
+local items = redis.call('LRANGE', ready, -n, -1)
 local dropped, kept = {}, {}
 for i = #items, 1, -1 do
   local list = matches(items[i]) and dropped or kept
   list[#list + 1] = items[i]
 end
-if #items > 0 then
-  -- Redis allows LTRIM at maxmemory, and after it the rest of the script.
-  redis.call('LTRIM', ready, 0, -#items - 1)
-end
+-- Redis allows LTRIM at maxmemory, and after it the rest of the script.
+redis.call('LTRIM', ready, 0, -n - 1)
 if #kept > 0 then
   redis.call('LPUSH', ready, unpack(kept))
+  redis.call('HINCRBY', stats, 'moved', #kept)
 end
 if #dropped > 0 then
   redis.call('HINCRBY', stats, 'dropped', #dropped)
 end
-return {#items, dropped}
+return {n, dropped}

@@ -2,10 +2,11 @@
 --
 -- KEYS: ready processing delayed dead stats
 -- ARGV: the state, the number of items wanted, then where the page before ended, or nothing:
---       ready: index from the left behind which to go on, and what was counted as pushed by then;
+--       ready: index from the left behind which to go on, and what was counted as put on the left
+--       by then;
 --       leased: how many have been seen from the right; delayed, dead: score and item of the last
--- RETURNS: {item, ...}, and behind it for ready {next index, pushed} (-1: that was all), for delayed
---          and dead {score, ...}
+-- RETURNS: {item, ...}, and behind it for ready {next index, put on the left} (-1: that was all),
+--          for delayed and dead {score, ...}
 
 local ready, processing, delayed, dead, stats = unpack(KEYS)
 local state, n, a, b = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
@@ -17,16 +18,18 @@ local function reversed(list)
 end
 
 if state == 'ready' then
-  -- What we push goes on the left and is counted; what is leased goes from the right. So an item
-  -- stands as far from the left as before, and as many further as were pushed since.
-  local pushed = tonumber(redis.call('HGET', stats, 'pushed') or 0)
+  -- What we push, or move there while we drop others, goes on the left and is counted; what is
+  -- leased goes from the right. So an item stands as far from the left as before, and as many
+  -- further as were put there since.
+  local counts = redis.call('HMGET', stats, 'pushed', 'moved')
+  local put = (counts[1] or 0) + (counts[2] or 0)
   local last = redis.call('LLEN', ready) - 1
-  local from = a and math.min(last, tonumber(a) + pushed - tonumber(b)) or last
+  local from = a and math.min(last, tonumber(a) + put - tonumber(b)) or last
   if from < 0 then
-    return {{}, {-1, pushed}}
+    return {{}, {-1, put}}
   end
   local items = redis.call('LRANGE', ready, math.max(0, from - n + 1), from)
-  return {reversed(items), {from - #items, pushed}}
+  return {reversed(items), {from - #items, put}}
 elseif state == 'leased' then
   local seen = tonumber(a or 0)
   return {reversed(redis.call('LRANGE', processing, -seen - n, -seen - 1))}

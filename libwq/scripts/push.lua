@@ -14,8 +14,8 @@
 --       each item
 -- RETURNS: the number of items added, or 'nosession' (nothing is known of the session, nothing
 --          was written), 'stale' (answered before, nothing was written), 'holdlost' (our hold is
---          gone and the queue is drained, nothing was written), 'purged' (the queue was purged while
---          the session held it open, nothing was written)
+--          gone and the queue is drained, nothing was written), 'purged' (the queue was purged
+--          during the session, nothing was written)
 
 local ready, processing, delayed, stats, producers, replays, seen, replay, pushing = unpack(KEYS)
 local session, number, answered, hold_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]

@@ -1,12 +1,13 @@
 -- retry: puts dead letters back to ready with a fresh budget of attempts and crashes, and makes
 -- delayed items due. What is kept about their last failure stays until they are done.
 --
--- KEYS: dead delayed ready attempts crashes
+-- KEYS: dead delayed ready attempts crashes lease...
 -- ARGV: those whose time is later than this are left alone (ms, or nothing), 1 if delayed items are
---       meant as well, 1 if dead ones are, then item, its SHA-224 in hex, ...
--- RETURNS: {1 for each item that is in ready now, else 0, ...}
+--       meant as well, 1 if dead ones are, then item...
+-- RETURNS: {1 if it is in ready now, 0 if it was not there, 2 if it was not there but is leased, ...}
 
-local dead, delayed, ready, attempts, crashes = unpack(KEYS)
+local dead, delayed, ready, attempts, crashes = unpack(KEYS, 1, 5)
+local FIXED, ITEMS = 5, 3
 local latest = tonumber(ARGV[1]) or math.huge
 local of_delayed, of_dead = ARGV[2] == '1', ARGV[3] == '1'
 for _, set in ipairs({dead, delayed}) do redis.call('ZCARD', set) end
@@ -21,19 +22,20 @@ local function take(set, item)
 end
 
 local answers = {}
-for a = 4, #ARGV, 2 do
-  local item, sha = ARGV[a], ARGV[a + 1]
-  local back = 0
+for i = 1, #ARGV - ITEMS do
+  local item, lease = ARGV[ITEMS + i], KEYS[FIXED + i]
+  local back = false
   if of_dead and take(dead, item) then
+    local sha = string.sub(lease, -56)
     redis.call('HDEL', attempts, sha)
     redis.call('HDEL', crashes, sha)
-    back = 1
+    back = true
   elseif of_delayed and take(delayed, item) then
-    back = 1
+    back = true
   end
-  if back == 1 then
+  if back then
     redis.call('RPUSH', ready, item)
   end
-  answers[#answers + 1] = back
+  answers[i] = back and 1 or 2 * redis.call('EXISTS', lease)
 end
 return answers

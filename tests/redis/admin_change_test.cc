@@ -1,6 +1,10 @@
 // Steering a queue: retry, drop, pause.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -13,6 +17,7 @@
 
 #include "pure/glob.h"
 #include "support/eventually.h"
+#include "support/fault_proxy.h"
 #include "support/queue_test.h"
 
 namespace wq::test {
@@ -82,6 +87,17 @@ TEST_F(AdminChanges, WhatIsLeasedIsNeitherRetriedNorDropped) {
   EXPECT_EQ(queue.settle({completed(lease)}).front(), Settled::accepted);
 }
 
+TEST_F(AdminChanges, ARetryIsToldWholeInOneAnswer) {
+  push_dead({"dead"});
+  push({"held"});
+  Queue queue = open_queue();
+  const Lease lease = lease_one(queue);
+  FaultProxy proxy(server_);
+  proxy.lose_answer_to("EXISTS");
+  EXPECT_THAT(Admin("q", proxy.options()).retry({{"dead", "held", "none"}}),
+              ElementsAre(Changed::done, Changed::leased, Changed::absent));
+}
+
 TEST_F(AdminChanges, RetriesWhatMatchesAndNothingElse) {
   push_dead({"s-1", "s-2", "t-1", "s*"});
   EXPECT_EQ(admin_.retry_matching("s-?"), 2U);
@@ -130,6 +146,102 @@ TEST_F(AdminChanges, DroppingAllOfALongListTakesAll) {
   EXPECT_EQ(admin_.drop_matching("*", ItemState::ready), 3'000U);
   EXPECT_EQ(counts().dropped, 3'000U);
   EXPECT_TRUE(counts().drained());
+}
+
+// Called before each step of a drop that goes through ready.
+class DropsFromReady : public AdminChanges {
+ protected:
+  using Step = std::function<void(int)>;
+  std::uint64_t drop(std::string_view pattern, const Step& before) {
+    internal::load_scripts(redis_.connection(), {&internal::scripts::drop_ready});
+    int steps = 0;
+    proxy_.watch([&](std::string_view bytes) {
+      const std::string_view sha = internal::scripts::drop_ready.source.sha1;
+      if (bytes.find(sha) != std::string_view::npos) before(steps++);
+    });
+    const std::uint64_t dropped =
+        Admin("q", proxy_.options()).drop_matching(pattern, ItemState::ready);
+    proxy_.watch({});
+    EXPECT_GT(steps, 1);
+    return dropped;
+  }
+
+  FaultProxy proxy_{server_};
+};
+
+TEST_F(DropsFromReady, LeavesWhatWasPushedLaterThoughWorkersPopMeanwhile) {
+  push(numbered("old", 40));
+  Queue queue = open_queue();
+  std::vector<Lease> leases;
+  const std::uint64_t dropped = drop("*", [&](int step) {
+    if (step != 1) return;
+    push(numbered("new", 20));
+    leases = queue.lease(10, 1min);
+  });
+  EXPECT_EQ(leases.size(), 10U);
+  EXPECT_EQ(dropped, 30U);
+  std::vector<std::string> left = numbered("new", 20);
+  std::reverse(left.begin(), left.end());
+  EXPECT_EQ(all(Key::ready), left);
+}
+
+TEST_F(DropsFromReady, ReachesTheLastThoughOthersComeBackMeanwhile) {
+  push(numbered("", 40));
+  Queue queue = open_queue();
+  std::vector<Lease> leases = queue.lease(10, 1min);
+  const std::uint64_t dropped = drop("39", [&](int step) {
+    if (step != 1) return;
+    std::vector<Settlement> back;
+    for (Lease& lease : leases) back.push_back({std::move(lease), Outcome::release(0ms)});
+    EXPECT_THAT(queue.settle(std::move(back)), Each(Settled::accepted));
+  });
+  EXPECT_EQ(dropped, 1U);
+  EXPECT_EQ(counts().ready, 39U);
+}
+
+TEST_F(DropsFromReady, DropsNothingThatCameLaterThoughAnAnswerIsLost) {
+  push(numbered("old", 40));
+  proxy_.lose_answer_to(internal::scripts::drop_ready.source.sha1);
+  static_cast<void>(drop("new*", [&](int step) {
+    if (step == 0) push(numbered("new", 20));
+  }));
+  EXPECT_EQ(proxy_.faults(), 1U);
+  EXPECT_EQ(counts().dropped, 0U);
+  EXPECT_EQ(counts().ready, 60U);
+}
+
+TEST_F(DropsFromReady, ForgetsFailuresUnlessAnEqualItemIsLeased) {
+  push({"held", "gone"});
+  settle_all(Outcome::fail("x"), 2);
+  ASSERT_EQ(admin_.retry_matching("*", ItemState::delayed), 2U);
+  Queue queue = open_queue();
+  std::vector<Lease> leases = queue.lease(2, 1min);
+  ASSERT_EQ(
+      queue.settle({{std::move(leases[leases[0].item == "gone" ? 0 : 1]), Outcome::release(0ms)}})
+          .front(),
+      Settled::accepted);
+  push({"held"});
+  EXPECT_EQ(admin_.drop_matching("*", ItemState::ready), 2U);
+  EXPECT_EQ(redis_.text({"HGET", key(Key::attempts), hash_of("held")}), "1");
+  EXPECT_EQ(redis_.text({"HGET", key(Key::attempts), hash_of("gone")}), std::nullopt);
+  EXPECT_EQ(redis_.text({"HGET", key(Key::failures), hash_of("gone")}), std::nullopt);
+}
+
+TEST_F(DropsFromReady, AListOfReadyItemsPassesOverNothingMeanwhile) {
+  push(numbered("", 60));
+  std::set<std::string> shown;
+  std::string place;
+  const auto show = [&] {
+    ItemPage page = admin_.list(ItemState::ready, place, 5);
+    place = page.next;
+    for (ItemInfo& item : page.items) shown.insert(std::move(item.item));
+  };
+  show();
+  static_cast<void>(drop("5", [&](int) {
+    if (!place.empty()) show();
+  }));
+  while (!place.empty()) show();
+  EXPECT_EQ(shown.size(), 60U);
 }
 
 TEST_F(AdminChanges, APausedQueueGivesOutNothingAndIsNotDrained) {

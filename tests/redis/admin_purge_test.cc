@@ -1,7 +1,9 @@
 // Purging a queue, also one that is in use.
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -11,6 +13,7 @@
 #include <wq/worker.h>
 
 #include "support/eventually.h"
+#include "support/fault_proxy.h"
 #include "support/queue_test.h"
 
 namespace wq::test {
@@ -105,6 +108,58 @@ TEST_F(Purge, EndsWorkersAndProducersThatAreAtIt) {
   runs.join();
   EXPECT_THAT(said, ::testing::HasSubstr("purged"));
   EXPECT_EQ(counts().ready, 0U);
+}
+
+TEST_F(Purge, ReachesAProducerThatPushesNothingAtTheMoment) {
+  Producer idle("q", options(), {.hold = 1s});
+  static_cast<void>(admin_.purge());
+  push({"a"});
+  EXPECT_TRUE(eventually([&] {  // its sign of life tells it
+    try {
+      idle.flush();
+      return false;
+    } catch (const ProtocolError&) {
+      return true;
+    }
+  }));
+  EXPECT_EQ(counts().producers, 0U);
+}
+
+TEST_F(Purge, MissesNoProducerThatBeginsMeanwhile) {
+  FaultProxy proxy(server_);
+  const Producer first("q", options());
+  std::unique_ptr<Producer> second;
+  proxy.watch([&](std::string_view bytes) {  // between two steps of the purge
+    if (!second && bytes.find(internal::scripts::purge.source.sha1) != std::string_view::npos) {
+      second = std::make_unique<Producer>("q", options());
+    }
+  });
+  static_cast<void>(Admin("q", proxy.options()).purge());
+  proxy.watch({});
+  ASSERT_TRUE(second);
+  second->push("late");
+  EXPECT_THROW(static_cast<void>(second->finish()), ProtocolError);
+  EXPECT_EQ(counts().ready, 0U);
+}
+
+TEST_F(Purge, ReachesAProducerWhoseHoldHasGone) {
+  Producer producer("q", options());
+  push({"a"});
+  redis_.call({"DEL", key(Key::producers)});
+  static_cast<void>(admin_.purge());
+  producer.push("late");
+  EXPECT_THROW(static_cast<void>(producer.finish()), ProtocolError);
+}
+
+TEST_F(Purge, CountsWhatItRemovesAsItRemovesIt) {
+  push({"a"});
+  FaultProxy proxy(server_);
+  bool once = false;
+  proxy.watch([&](std::string_view bytes) {
+    const bool removes = bytes.find(internal::scripts::purge.source.sha1) != std::string_view::npos;
+    if (removes && !std::exchange(once, true)) push({"b", "c"});
+  });
+  EXPECT_EQ(Admin("q", proxy.options()).purge().counts.ready, 3U);
 }
 
 TEST_F(Purge, OfAMillionItemsDoesNotHoldRedisUp) {

@@ -1,10 +1,14 @@
 // What should not be in a queue is found, and mended without a loss.
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <wq/admin.h>
@@ -13,6 +17,7 @@
 
 #include "queue/operations.h"
 #include "support/eventually.h"
+#include "support/fault_proxy.h"
 #include "support/queue_test.h"
 
 namespace wq::test {
@@ -32,6 +37,11 @@ class Verify : public QueueTest {
       found[finding.kind] = {finding.count, finding.mended};
     }
     return found;
+  }
+
+  static bool reads(std::string_view request, const std::string& list) {
+    const std::string words = fmt::format("LRANGE\r\n${}\r\n{}\r\n", list.size(), list);
+    return request.find(words) != std::string_view::npos;
   }
 
   // One of each kind that can be mended.
@@ -120,6 +130,63 @@ TEST_F(Verify, LeavesALivingLeaseAndAHistoryThatIsNeededAlone) {
   EXPECT_TRUE(redis_.exists(lease_key("b")));
   EXPECT_EQ(redis_.text({"HGET", key(Key::attempts), hash_of("a")}), "1");
   conserves_ = false;
+}
+
+TEST_F(Verify, ThatIsStoppedDoesNotSayWhatItCouldNotWatch) {
+  push({"popped"});
+  redis_.call({"RPOPLPUSH", "q", "q:processing"});
+  std::stop_source stop;
+  stop.request_stop();
+  Admin admin("q", options(), stop.get_token());
+  EXPECT_THROW(static_cast<void>(admin.verify()), ConnectionError);
+  EXPECT_THROW(static_cast<void>(admin.repair()), ConnectionError);
+}
+
+TEST_F(Verify, FindsTheItemOfALeaseThatAWalkPassesOver) {
+  push(numbered("", 20));
+  Queue queue = open_queue();
+  ASSERT_EQ(queue.lease(20, 1h).size(), 20U);
+  // In the first walk of each look an item is moved aside, as settlements do with what stands in
+  // their way, and so the ninth gets among those that were read.
+  int walks = 0;
+  FaultProxy proxy(server_);
+  proxy.watch([&](std::string_view bytes) {
+    if (bytes.find("SCAN\r\n$1\r\n0") != std::string_view::npos) {
+      if (walks > 0) redis_.call({"LMOVE", "q:processing", "q:processing", "LEFT", "RIGHT"});
+      walks = 0;
+    } else if (reads(bytes, "q:processing") && bytes.find("\r\n-9\r\n") != std::string_view::npos) {
+      if (walks++ == 0) redis_.call({"RPOPLPUSH", "q:processing", "q:processing"});
+    }
+  });
+  EXPECT_THAT(of(Admin("q", proxy.options()).verify()), IsEmpty());
+  proxy.watch({});
+  EXPECT_GT(walks, 1);
+}
+
+TEST_F(Verify, DoesNotTakeTheFailuresOfAnItemThatMovesForStale) {
+  push({"a"});
+  Queue queue = open_queue();
+  ASSERT_EQ(
+      queue
+          .settle({{lease_one(queue), Outcome::fail("x")}}, {.backoff_base = 1h, .backoff_max = 1h})
+          .front(),
+      Settled::accepted);
+  ASSERT_THAT(admin_.retry({{"a"}}), ElementsAre(Changed::done));
+  // Leased just when ready is read, and released when processing is.
+  std::optional<Lease> lease;
+  FaultProxy proxy(server_);
+  proxy.watch([&](std::string_view bytes) {
+    if (!lease && reads(bytes, "q")) {
+      lease = lease_one(queue);
+    } else if (lease && reads(bytes, "q:processing")) {
+      EXPECT_EQ(queue.settle({{std::move(*lease), Outcome::release(0ms)}}).front(),
+                Settled::accepted);
+      lease.reset();
+    }
+  });
+  EXPECT_THAT(of(Admin("q", proxy.options()).repair()), IsEmpty());
+  proxy.watch({});
+  EXPECT_EQ(redis_.text({"HGET", key(Key::attempts), hash_of("a")}), "1");
 }
 
 TEST_F(Verify, ARepairThatIsBrokenOffAnywhereLosesNothing) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <wq/admin.h>
 #include <wq/queue.h>
 
 #include "support/queue_test.h"
@@ -60,8 +61,10 @@ class Push : public QueueTest {
   }
 
   std::string touch(const std::string& session = "s") {
-    return std::string(
-        script(internal::scripts::touch, {}, {session, std::to_string(kHoldMs)}).value().text());
+    return std::string(script(internal::scripts::touch, {keys_.replay(session)},
+                              {session, std::to_string(kHoldMs)})
+                           .value()
+                           .text());
   }
   std::int64_t close(const std::string& session = "s", const std::string& latest_ms = "") {
     return script(internal::scripts::close, {keys_.replay(session)}, {session, latest_ms})
@@ -291,6 +294,15 @@ TEST_F(Push, TouchTakesAHoldBackWhileTheQueueIsNotDrained) {
   redis_.call({"ZREM", key(Key::producers), "s"});
   EXPECT_EQ(touch(), "ok");  // it has not begun
   EXPECT_EQ(counts().producers, 1U);
+}
+
+TEST_F(Push, TouchIsToldOfAPurgeAndTakesNoHold) {
+  open();
+  static_cast<void>(Admin("q", options()).purge());
+  open("of the next run");
+  const auto before = everything();
+  EXPECT_EQ(touch(), "purged");
+  EXPECT_EQ(everything(), before);
 }
 
 TEST_F(Push, CloseGivesUpTheHoldAndTheSessionOnce) {

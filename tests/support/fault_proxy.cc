@@ -117,6 +117,11 @@ void FaultProxy::deliver() {
   }
 }
 
+void FaultProxy::watch(std::function<void(std::string_view)> look) {
+  const std::lock_guard lock(mutex_);
+  look_ = std::move(look);
+}
+
 void FaultProxy::order(Fault fault, std::string_view what) {
   const std::lock_guard lock(mutex_);
   fault_ = fault;
@@ -166,6 +171,12 @@ FaultProxy::Fault FaultProxy::fault_of(Pair& pair, std::string_view bytes) {
 
 void FaultProxy::from_client(Pair& pair) {
   std::string bytes = pair.client->read();
+  std::function<void(std::string_view)> look;
+  {
+    const std::lock_guard lock(mutex_);
+    look = look_;
+  }
+  if (look) look(bytes);
   const Fault fault = bytes.empty() ? Fault::none : fault_of(pair, bytes);
   switch (fault) {
     case Fault::request:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -38,6 +39,10 @@ class FaultProxy {
   /// Gives the server what was delayed and waits for its answer, which nobody gets.
   void deliver();
 
+  /// From now on calls `look` with what clients send, before the server gets it, from a thread of
+  /// the proxy. Replaces the one before; what that did is then seen by the caller.
+  void watch(std::function<void(std::string_view bytes)> look);
+
   /// How many orders were carried out.
   [[nodiscard]] unsigned faults() const noexcept { return faults_; }
 
@@ -66,6 +71,7 @@ class FaultProxy {
   std::string what_;
   std::unique_ptr<Socket> delayed_server_;
   std::string delayed_bytes_;
+  std::function<void(std::string_view)> look_;
 
   std::thread thread_;
 };

@@ -91,7 +91,7 @@ enum class Changed {
 
 /// What `purge` removed.
 struct PurgeReport {
-  Counts counts;              ///< as the queue was
+  Counts counts;              ///< as the queue was, read in the step that removed it
   std::uint64_t results = 0;  ///< kept results
   std::uint64_t leases = 0;   ///< keys of leases
   std::uint64_t keys = 0;     ///< all keys, those of leases included
@@ -104,7 +104,8 @@ struct Finding {
     unleased,          ///< in processing, without a lease for longer than the grace period
     stray_lease,       ///< a lease whose item is not in processing
     endless_lease,     ///< a lease that never ends, or not within the longest time possible
-    stale_history,     ///< failures recorded of an item that is not in the queue
+    stale_history,     ///< failures recorded of an item that is not in the queue; not looked
+                       ///< for while items are released or dropped all the time
     dead_worker,       ///< the entry of a worker not heard of for ten minutes
     expired_hold,      ///< a producer that was not heard of for its whole hold
     endless_election,  ///< the key of the reclaimer has no expiry, so that no other takes over
@@ -157,20 +158,27 @@ class Admin {
 
   /// Puts dead letters back to ready, with all their attempts and crashes before them; a delayed
   /// item is made due, with those it has left. One answer for each of up to `kMaxItems` items.
-  /// Repeated safely: an answer that was lost makes `absent` of `done`.
+  /// Repeated safely: an answer that was lost makes `absent` of `done`, or `leased` if somebody
+  /// took the item meanwhile.
   [[nodiscard]] std::vector<Changed> retry(std::span<const std::string> items);
 
   /// The same for all that were dead (or delayed, if that is `from`) when it was called and match
-  /// `pattern`, a glob as Redis's KEYS has them. In small steps; returns how many.
+  /// `pattern`, a glob as Redis's KEYS has them. In small steps; returns how many. A step whose
+  /// answer was lost is done, but not in that number; so with `drop_matching`.
   std::uint64_t retry_matching(std::string_view pattern, ItemState from = ItemState::dead);
 
   /// Removes items for good, together with what is recorded about them; counted as dropped. `from`
   /// is dead, delayed or ready; looking one up in ready takes time in proportion to its length, in
-  /// which Redis does nothing else. What is leased is left alone.
+  /// which Redis does nothing else. What is leased is left alone. Repeated safely but for equal
+  /// items in ready: an answer that was lost makes `absent` of `done`, or drops the next equal one.
   [[nodiscard]] std::vector<Changed> drop(std::span<const std::string> items,
                                           ItemState from = ItemState::dead);
 
-  /// The same for all that match and were there when it was called.
+  /// The same for all that match and were there when it was called. Ready is gone through from the
+  /// end that is leased next, and the others are moved to the other end; broken off, it leaves the
+  /// order changed. What comes back to ready meanwhile is dropped if it matches, and so may be what
+  /// others push past our programs. What workers take meanwhile is passed over, and so are up to
+  /// 500 items if an answer is lost.
   std::uint64_t drop_matching(std::string_view pattern, ItemState from = ItemState::dead);
 
   /// From now on nothing is leased: our workers take nothing more within a second and go on with
@@ -180,16 +188,18 @@ class Admin {
 
   /// Removes everything that a queue has, all but the last fence, so that no fence repeats. Redis
   /// frees the memory in the background. Workers and producers that are at it stop with an error.
-  /// It is safe to repeat, and to fill the queue again as soon as it returns.
+  /// It is safe to repeat, and to fill the queue again as soon as it returns. If an answer was lost
+  /// the report says less than was removed, down to an empty queue.
   PurgeReport purge();
 
   /// Looks for what should not be there; changes nothing. Reads all of processing, and, if
   /// anything is recorded about failed items, all items, in small steps. Takes some seconds longer
-  /// if something looks wrong, to see whether it stays.
+  /// if something looks wrong, to see whether it stays. Stopped meanwhile: `ConnectionError`.
   [[nodiscard]] VerifyReport verify();
 
   /// The same, and mends what it finds as far as that can be done without losing an item or taking
-  /// one from who works on it. Safe at any time, any number of times, and to be broken off.
+  /// one from who works on it. Safe at any time, any number of times, and to be broken off. What an
+  /// answer that was lost has mended is missing in `mended`.
   VerifyReport repair();
 
  private:

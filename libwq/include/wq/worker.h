@@ -77,7 +77,7 @@ struct WorkerOptions {
 
 /// Why `Worker::run` returned.
 enum class WorkerEnd {
-  drained,       ///< every item of the queue is done or dead, and no producer is left
+  drained,       ///< every item is done or dead, no producer is left, and it is not paused
   stopped,       ///< `request_stop` was called
   halted,        ///< too many failures in a row
   max_items,     ///< as asked

@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <set>
 
+#include <wq/error.h>
+
+#include "admin/history.h"
 #include "admin/look.h"
 #include "admin/walk.h"
 #include "pure/glob.h"
+#include "queue/operations.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -33,21 +38,31 @@ struct Which {
   std::optional<std::int64_t> latest_ms{};
 };
 
-std::vector<bool> retry_step(Connection& redis, const Keys& keys,
-                             std::span<const std::string> items, const Which& which) {
+std::vector<Changed> read_answers(Value answers) {
+  std::vector<Changed> changed;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::int64_t answer = answers[i].integer();
+    changed.push_back(answer == 1   ? Changed::done
+                      : answer == 2 ? Changed::leased
+                                    : Changed::absent);
+  }
+  return changed;
+}
+
+std::uint64_t done(const std::vector<Changed>& answers) {
+  return static_cast<std::uint64_t>(std::count(answers.begin(), answers.end(), Changed::done));
+}
+
+std::vector<Changed> retry_step(Connection& redis, const Keys& keys,
+                                std::span<const std::string> items, const Which& which) {
   Pipeline call;
-  begin_call(call, scripts::retry, keys, 0, 3 + 2 * items.size());
+  begin_call(call, scripts::retry, keys, items.size(), 3 + items.size());
+  for (const std::string& item : items) call.word(keys.lease(hash_item(item)));
   call.word(which.latest_ms ? std::to_string(*which.latest_ms) : "");
   call.word(which.delayed ? "1" : "0");
   call.word(which.dead ? "1" : "0");
-  for (const std::string& item : items) {
-    call.word(item);
-    call.word(text(hash_item(item)));
-  }
-  const Reply reply = run_script(redis, scripts::retry, call);
-  std::vector<bool> back;
-  for (std::size_t i = 0; i < items.size(); ++i) back.push_back(reply.value()[i].integer() == 1);
-  return back;
+  for (const std::string& item : items) call.word(item);
+  return read_answers(run_script(redis, scripts::retry, call).value());
 }
 
 std::vector<Changed> drop_step(Connection& redis, const Keys& keys,
@@ -59,15 +74,7 @@ std::vector<Changed> drop_step(Connection& redis, const Keys& keys,
   call.word(word_of(from));
   call.word(latest_ms ? std::to_string(*latest_ms) : "");
   for (const std::string& item : items) call.word(item);
-  const Reply reply = run_script(redis, scripts::drop, call);
-  std::vector<Changed> answers;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const std::int64_t answer = reply.value()[i].integer();
-    answers.push_back(answer == 1   ? Changed::done
-                      : answer == 2 ? Changed::leased
-                                    : Changed::absent);
-  }
-  return answers;
+  return read_answers(run_script(redis, scripts::drop, call).value());
 }
 
 using Step = std::function<std::uint64_t(Connection&, std::span<const std::string> items)>;
@@ -88,16 +95,30 @@ std::uint64_t for_matching(Link& link, const std::string& set, std::string_view 
   return changed;
 }
 
-// Of items that are gone; an equal one that is in the queue loses no more than its count of tries.
-void forget_history(Link& link, const Keys& keys, std::span<const ItemHash> hashes) {
-  Pipeline forget;
-  for (const Key key : {Key::attempts, Key::crashes, Key::failures}) {
-    forget.begin(2 + hashes.size());
-    forget.word("HDEL");
-    forget.word(keys[key]);
-    for (const ItemHash& hash : hashes) forget.word(text(hash));
+// What one step of going through ready took off its right end.
+struct Taken {
+  std::uint64_t n = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t dropped_bytes = 0;
+  std::set<std::string> hashes;  // of those that were dropped
+};
+
+Taken read_taken(Value answer) {
+  Taken taken;
+  taken.n = static_cast<std::uint64_t>(answer[0].integer());
+  const Value items = answer[1];
+  taken.dropped = items.size();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    taken.hashes.emplace(text(hash_item(items[i].text())));
+    taken.dropped_bytes += items[i].text().size();
   }
-  link.run([&](Connection& redis) { return redis.call(forget); });
+  return taken;
+}
+
+std::uint64_t pushed_so_far(Connection& redis, const Keys& keys) {
+  Pipeline call;
+  append_counts(call, keys);
+  return read_counts(run_script(redis, scripts::counts, call).value()).pushed;
 }
 
 const std::string& set_of(const Keys& keys, ItemState state) {
@@ -108,16 +129,7 @@ const std::string& set_of(const Keys& keys, ItemState state) {
 
 std::vector<Changed> retry_items(Connection& redis, const Keys& keys,
                                  std::span<const std::string> items) {
-  const std::vector<bool> back = retry_step(redis, keys, items, {.delayed = true, .dead = true});
-  Pipeline ask;
-  for (const std::string& item : items) ask.command({"EXISTS", keys.lease(hash_item(item))});
-  redis.send(ask);
-  std::vector<Changed> answers;
-  for (const bool done : back) {
-    const bool held = redis.receive().checked().value().integer() > 0;
-    answers.push_back(done ? Changed::done : held ? Changed::leased : Changed::absent);
-  }
-  return answers;
+  return retry_step(redis, keys, items, {.delayed = true, .dead = true});
 }
 
 std::uint64_t retry_matching(Link& link, const Keys& keys, std::string_view pattern,
@@ -125,12 +137,10 @@ std::uint64_t retry_matching(Link& link, const Keys& keys, std::string_view patt
   Which which{.delayed = from == ItemState::delayed, .dead = from == ItemState::dead};
   // What dies again meanwhile is left alone. (A delayed item's time lies in the future.)
   if (which.dead) which.latest_ms = link.run(server_ms);
-  return for_matching(
-      link, set_of(keys, from), pattern,
-      [&](Connection& redis, std::span<const std::string> items) {
-        const std::vector<bool> back = retry_step(redis, keys, items, which);
-        return static_cast<std::uint64_t>(std::count(back.begin(), back.end(), true));
-      });
+  return for_matching(link, set_of(keys, from), pattern,
+                      [&](Connection& redis, std::span<const std::string> items) {
+                        return done(retry_step(redis, keys, items, which));
+                      });
 }
 
 std::vector<Changed> drop_items(Link& link, const Keys& keys, std::span<const std::string> items,
@@ -153,43 +163,38 @@ std::uint64_t drop_matching(Link& link, const Keys& keys, std::string_view patte
   if (from == ItemState::dead) latest_ms = link.run(server_ms);
   return for_matching(link, set_of(keys, from), pattern,
                       [&](Connection& redis, std::span<const std::string> items) {
-                        const auto answers = drop_step(redis, keys, items, from, latest_ms);
-                        return static_cast<std::uint64_t>(
-                            std::count(answers.begin(), answers.end(), Changed::done));
+                        return done(drop_step(redis, keys, items, from, latest_ms));
                       });
 }
 
 std::uint64_t drop_ready(Link& link, const Keys& keys, std::string_view pattern) {
-  Pipeline length;
-  length.command({"LLEN", keys[Key::ready]});
-  auto left = static_cast<std::uint64_t>(
-      link.run([&](Connection& redis) { return redis.call(length).value().integer(); }));
   const std::vector<std::string> patterns = lua_patterns(pattern);
+  const std::uint64_t pushed =
+      link.run([&](Connection& redis) { return pushed_so_far(redis, keys); });
   std::uint64_t dropped = 0;
-  std::uint64_t chunk = kFirstChunk;
-  while (left > 0) {
-    Pipeline call;
-    begin_call(call, scripts::drop_ready, keys, 0, 1 + patterns.size());
-    call.word(std::min(chunk, left));
-    for (const std::string& each : patterns) call.word(each);
-    std::vector<ItemHash> hashes;
-    std::size_t bytes = 1;
-    const std::uint64_t taken = link.run([&](Connection& redis) {
-      const Reply reply = run_script(redis, scripts::drop_ready, call);
-      const Value items = reply.value()[1];
-      for (std::size_t i = 0; i < items.size(); ++i) {
-        hashes.push_back(hash_item(items[i].text()));
-        bytes += items[i].text().size();
+  std::uint64_t kept = 0;
+  for (std::uint64_t chunk = kFirstChunk;;) {
+    const Taken taken = link.run([&](Connection& redis) {
+      Pipeline call;
+      begin_call(call, scripts::drop_ready, keys, 0, 3 + patterns.size());
+      call.word(chunk);
+      call.word(kept);
+      call.word(pushed);
+      for (const std::string& each : patterns) call.word(each);
+      try {
+        return read_taken(run_script(redis, scripts::drop_ready, call).value());
+      } catch (const ConnectionError&) {
+        kept += chunk;  // if that was done; rather leave some unseen than drop what came later
+        throw;
       }
-      return static_cast<std::uint64_t>(reply.value()[0].integer());
     });
-    if (taken == 0) break;  // workers were faster
-    left -= std::min(left, taken);
-    dropped += hashes.size();
-    if (!hashes.empty()) forget_history(link, keys, hashes);
-    chunk = bytes > kChunkBytes ? kFirstChunk : std::min(2 * chunk, kLargestChunk);
+    if (taken.n == 0) return dropped;
+    dropped += taken.dropped;
+    kept += taken.n - taken.dropped;
+    // An equal item that is not leased loses no more than its count of tries.
+    forget(link, keys, read_histories(link, keys, taken.hashes));
+    chunk = taken.dropped_bytes > kChunkBytes ? kFirstChunk : std::min(2 * chunk, kLargestChunk);
   }
-  return dropped;
 }
 
 }  // namespace wq::internal

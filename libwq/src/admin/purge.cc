@@ -1,9 +1,9 @@
 #include "admin/purge.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "admin/walk.h"
 #include "queue/operations.h"
@@ -18,33 +18,25 @@ std::uint64_t count_of(Value value) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer()));
 }
 
-PurgeReport look(Connection& redis, const Keys& keys) {
-  PurgeReport report;
-  Pipeline counts;
-  append_counts(counts, keys);
-  report.counts = read_counts(run_script(redis, scripts::counts, counts).value());
-  Pipeline results;
-  results.command({"XLEN", keys[Key::results]});
-  report.results = count_of(redis.call(results).value());
-  return report;
-}
-
-// What a purge that was broken off has removed needs no second look: with the first answer lost,
-// the counts of the second are those of an empty queue.
-std::string remove_all(Link& link, const Keys& keys, PurgeReport& report) {
-  return link.run([&](Connection& redis) {
-    Pipeline ask;
-    ask.command({"ZRANGE", keys[Key::replays], "0", "-1"});
-    const Reply sessions = redis.call(ask);
-    const std::size_t n = sessions.value().size();
-    Pipeline call;
-    begin_call(call, scripts::purge, keys, n, n);
-    for (std::size_t i = 0; i < n; ++i) call.word(keys.replay(sessions.value()[i].text()));
-    for (std::size_t i = 0; i < n; ++i) call.word(sessions.value()[i].text());
-    const Reply reply = run_script(redis, scripts::purge, call);
-    report.keys += count_of(reply.value()[1]);
-    return std::string(reply.value()[0].text());
-  });
+// One try; nothing if a session began or ended in the middle of it. What a purge that was broken
+// off has removed needs no second look: with its answer lost, the counts are those of an empty
+// queue.
+std::optional<std::string> remove_all(Connection& redis, const Keys& keys, PurgeReport& report) {
+  Pipeline ask;
+  ask.command({"ZRANGE", keys[Key::replays], "0", "-1"});
+  const Reply sessions = redis.call(ask);
+  const std::size_t n = sessions.value().size();
+  Pipeline call;
+  begin_call(call, scripts::purge, keys, n, n);
+  for (std::size_t i = 0; i < n; ++i) call.word(keys.replay(sessions.value()[i].text()));
+  for (std::size_t i = 0; i < n; ++i) call.word(sessions.value()[i].text());
+  const Reply reply = run_script(redis, scripts::purge, call);
+  const Value answer = reply.value();
+  if (answer.size() == 0) return std::nullopt;
+  report.keys = count_of(answer[1]);
+  report.results = count_of(answer[2]);
+  report.counts = read_counts(answer[3]);
+  return std::string(answer[0].text());
 }
 
 void remove_leases(Link& link, const Keys& keys, std::span<const std::string> leases,
@@ -65,16 +57,13 @@ void remove_leases(Link& link, const Keys& keys, std::span<const std::string> le
 }  // namespace
 
 PurgeReport purge(Link& link, const Keys& keys) {
-  PurgeReport report = link.run([&](Connection& redis) { return look(redis, keys); });
-  std::vector<std::string> leases;
-  for_chunks(link, keys[Key::processing], From::right, [&](std::span<const std::string> items) {
-    for (const std::string& item : items) leases.push_back(keys.lease(hash_item(item)));
-  });
-  const std::string fence = remove_all(link, keys, report);
-  remove_leases(link, keys, leases, fence, report);
-  // Those of items that were popped meanwhile, or settled by a RedisWQ client.
+  PurgeReport report;
+  std::optional<std::string> fence;
+  while (!fence) {
+    fence = link.run([&](Connection& redis) { return remove_all(redis, keys, report); });
+  }
   for_keys(link, keys.lease_prefix(), [&](std::span<const std::string> found) {
-    remove_leases(link, keys, found, fence, report);
+    remove_leases(link, keys, found, *fence, report);
   });
   report.keys += report.leases;
   return report;

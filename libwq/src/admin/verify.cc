@@ -10,8 +10,10 @@
 #include <vector>
 
 #include <wq/clock.h>
+#include <wq/error.h>
 #include <wq/reclaimer.h>
 
+#include "admin/history.h"
 #include "admin/walk.h"
 #include "pure/wait.h"
 #include "queue/operations.h"
@@ -25,16 +27,17 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kExamples = 5;
-constexpr std::size_t kAtOnce = 500;
 // What looks wrong must look so in each of these looks, the last at least the grace period behind
 // the first.
 constexpr int kLooks = 3;
 constexpr milliseconds kBetweenLooks = kOrphanGrace / (kLooks - 1) + milliseconds{50};
 constexpr milliseconds kBetweenPasses{500};
 constexpr int kPasses = 14;
+// A walk over processing passes over some items while others are settled, hardly the same in so
+// many walks.
+constexpr int kWalks = 4;
 // So many items of which something is recorded are held against the queue in one run.
 constexpr std::size_t kMostHistories = 1'000'000;
-constexpr std::array kHistory{Key::attempts, Key::crashes, Key::failures};
 
 // What was found, by hash of an item or by session, and how it is shown or what was read.
 using Suspects = std::map<std::string, std::string>;
@@ -57,21 +60,21 @@ class Verifier {
  private:
   void check_counts();
   LeaseLook look_at_leases();
-  void look_at_items(std::span<const std::string> items, std::set<std::string>& hashes,
+  void look_at_items(std::span<const std::string> items, std::set<std::string>& alone,
                      LeaseLook& look);
+  Suspects holders(std::set<std::string>& leases);
   LeaseLook steady_leases();
   Suspects dead_workers();
   Suspects expired_holds();
   Suspects endless_election();
   std::set<std::string> recorded_hashes();
   void take_off_what_is_there(std::set<std::string>& hashes);
-  std::map<std::string, std::vector<std::string>> read_histories(
-      const std::set<std::string>& hashes);
-  std::map<std::string, std::vector<std::string>> stale_histories();
+  std::array<std::string, 4> comings_back();
+  Histories stale_histories();
 
+  void wait(milliseconds time);
   void reclaim();
   std::uint64_t end_strays(const Suspects& strays);
-  std::uint64_t forget(const std::map<std::string, std::vector<std::string>>& histories);
   void end_election();
   void add(Finding::Kind kind, const Suspects& suspects, bool show_second, std::uint64_t mended);
 
@@ -101,18 +104,8 @@ std::uint64_t gone(const Suspects& before, const Suspects& after) {
       before.begin(), before.end(), [&](const auto& each) { return !after.contains(each.first); }));
 }
 
-// Calls `step` with up to `kAtOnce` of what is in a map or set at a time.
-template <typename Many, typename Step>
-void in_chunks(const Many& many, Step step) {
-  std::vector<typename Many::const_iterator> chunk;
-  for (auto each = many.begin(); each != many.end(); ++each) {
-    chunk.push_back(each);
-    if (chunk.size() == kAtOnce) {
-      step(std::as_const(chunk));
-      chunk.clear();
-    }
-  }
-  if (!chunk.empty()) step(std::as_const(chunk));
+void take_off(std::span<const std::string> items, std::set<std::string>& hashes) {
+  for (const std::string& item : items) hashes.erase(std::string(text(hash_item(item))));
 }
 
 VerifyReport Verifier::run(bool repair) {
@@ -138,7 +131,7 @@ VerifyReport Verifier::run(bool repair) {
   add(Kind::endless_election, election, false, repair ? gone(election, endless_election()) : 0);
   Suspects stale;
   for (const auto& [hash, values] : histories) stale.emplace(hash, "");
-  add(Kind::stale_history, stale, false, repair ? forget(histories) : 0);
+  add(Kind::stale_history, stale, false, repair ? forget(link_, keys_, histories) : 0);
   return std::move(report_);
 }
 
@@ -180,7 +173,7 @@ LeaseLook Verifier::steady_leases() {
     return steady.unleased.empty() && steady.endless.empty() && steady.stray.empty();
   };
   for (int look = 1; look < kLooks && !nothing(); ++look) {
-    wait_for(kBetweenLooks, session_.stop());
+    wait(kBetweenLooks);
     const LeaseLook again = look_at_leases();
     intersect(steady.unleased, again.unleased);
     intersect(steady.endless, again.endless);
@@ -192,36 +185,43 @@ LeaseLook Verifier::steady_leases() {
 LeaseLook Verifier::look_at_leases() {
   LeaseLook look;
   // The leases first: the item of one that was there before stands in processing for as long.
-  std::vector<std::string> leases;
-  for_keys(link_, keys_.lease_prefix(), [&](std::span<const std::string> found) {
-    leases.insert(leases.end(), found.begin(), found.end());
-  });
-  std::set<std::string> hashes;
-  for_chunks(link_, keys_[Key::processing], From::right,
-             [&](std::span<const std::string> items) { look_at_items(items, hashes, look); });
   std::set<std::string> alone;
-  for (const std::string& lease : leases) {
-    const std::string hash = lease.substr(keys_.lease_prefix().size());
-    if (!hashes.contains(hash)) alone.insert(hash);
+  for_keys(link_, keys_.lease_prefix(), [&](std::span<const std::string> found) {
+    for (const std::string& lease : found) alone.insert(lease.substr(keys_.lease_prefix().size()));
+  });
+  for_chunks(link_, keys_[Key::processing], From::right,
+             [&](std::span<const std::string> items) { look_at_items(items, alone, look); });
+  look.stray = holders(alone);
+  for (int walk = 1; walk < kWalks && !look.stray.empty(); ++walk) {
+    for_chunks(link_, keys_[Key::processing], From::right,
+               [&](std::span<const std::string> items) { take_off(items, alone); });
+    look.stray = holders(alone);
   }
-  in_chunks(alone, [&](const auto& chunk) {
+  return look;
+}
+
+// Of those leases that are held; takes off the others.
+Suspects Verifier::holders(std::set<std::string>& leases) {
+  Suspects held;
+  in_chunks(leases, [&](const auto& chunk) {
     Pipeline ask;
     ask.begin(1 + chunk.size());
     ask.word("MGET");
     for (const auto& hash : chunk) ask.word(keys_.lease_prefix(), *hash);
     link_.run([&](Connection& redis) {
-      const Reply holders = redis.call(ask);
+      const Reply answer = redis.call(ask);
       for (std::size_t i = 0; i < chunk.size(); ++i) {
-        const Value holder = holders.value()[i];
-        if (!holder.is_nil()) look.stray[*chunk[i]] = holder.text();
+        const Value holder = answer.value()[i];
+        if (!holder.is_nil()) held[*chunk[i]] = holder.text();
       }
       return true;
     });
   });
-  return look;
+  std::erase_if(leases, [&](const std::string& hash) { return !held.contains(hash); });
+  return held;
 }
 
-void Verifier::look_at_items(std::span<const std::string> items, std::set<std::string>& hashes,
+void Verifier::look_at_items(std::span<const std::string> items, std::set<std::string>& alone,
                              LeaseLook& look) {
   link_.run([&](Connection& redis) {
     Pipeline ask;
@@ -242,7 +242,7 @@ void Verifier::look_at_items(std::span<const std::string> items, std::set<std::s
       if (ours && (left_ms == -1 || left_ms > (kLongestLease + kLeaseTail).count())) {
         look.endless[these[i]] = items[i];
       }
-      hashes.insert(these[i]);
+      alone.erase(these[i]);
     }
     return true;
   });
@@ -295,7 +295,7 @@ Suspects Verifier::endless_election() {
 
 std::set<std::string> Verifier::recorded_hashes() {
   std::set<std::string> hashes;
-  for (const Key key : kHistory) {
+  for (const Key key : kHistoryKeys) {
     for_fields(link_, keys_[key], [&](std::span<const std::string> fields) {
       hashes.insert(fields.begin(), fields.end());
       return hashes.size() < kMostHistories;
@@ -304,56 +304,60 @@ std::set<std::string> Verifier::recorded_hashes() {
   return hashes;
 }
 
-// Items move while this goes on: it is done twice, and whatever has a lease is never forgotten.
+// An item that stays in the queue is only missed if it comes out of processing meanwhile, or if
+// others are removed from ready: items move from the delayed and the dead to ready and from there
+// to processing, in this order.
 void Verifier::take_off_what_is_there(std::set<std::string>& hashes) {
-  const auto take_off = [&](std::span<const std::string> items) {
-    for (const std::string& item : items) hashes.erase(std::string(text(hash_item(item))));
-  };
+  const auto look = [&](std::span<const std::string> items) { take_off(items, hashes); };
   if (hashes.empty()) return;
-  for_members(link_, keys_[Key::delayed], "*", take_off);
-  for_members(link_, keys_[Key::dead], "*", take_off);
-  if (!hashes.empty()) for_chunks(link_, keys_[Key::ready], From::left, take_off);
-  if (!hashes.empty()) for_chunks(link_, keys_[Key::processing], From::right, take_off);
+  for_members(link_, keys_[Key::delayed], "*", look);
+  for_members(link_, keys_[Key::dead], "*", look);
+  if (!hashes.empty()) for_chunks(link_, keys_[Key::ready], From::left, look);
+  for (int walk = 0; walk < kWalks && !hashes.empty(); ++walk) {
+    for_chunks(link_, keys_[Key::processing], From::right, look);
+  }
 }
 
-std::map<std::string, std::vector<std::string>> Verifier::read_histories(
-    const std::set<std::string>& hashes) {
-  std::map<std::string, std::vector<std::string>> histories;
-  in_chunks(hashes, [&](const auto& chunk) {
-    link_.run([&](Connection& redis) {
-      for (const auto& hash : chunk) histories[*hash].clear();
-      for (const Key key : kHistory) {
-        Pipeline ask;
-        ask.begin(2 + chunk.size());
-        ask.word("HMGET");
-        ask.word(keys_[key]);
-        for (const auto& hash : chunk) ask.word(*hash);
-        const Reply reply = redis.call(ask);
-        for (std::size_t i = 0; i < chunk.size(); ++i) {
-          const Value value = reply.value()[i];
-          histories[*chunk[i]].emplace_back(value.is_nil() ? std::string_view() : value.text());
-        }
-      }
-      return true;
-    });
+// What counts the items that come out of processing with nothing new recorded about them, and those
+// that are removed or moved within ready.
+std::array<std::string, 4> Verifier::comings_back() {
+  return link_.run([&](Connection& redis) {
+    Pipeline ask;
+    ask.command({"HMGET", keys_[Key::stats], "released", "returned", "dropped", "moved"});
+    const Reply reply = redis.call(ask);
+    std::array<std::string, 4> counters;
+    for (std::size_t i = 0; i < counters.size(); ++i) {
+      const Value value = reply.value()[i];
+      if (!value.is_nil()) counters.at(i) = value.text();
+    }
+    return counters;
   });
-  return histories;
 }
 
-std::map<std::string, std::vector<std::string>> Verifier::stale_histories() {
+// What was recorded before a look that did not meet the item and in which nothing came back, and is
+// the same behind it, is about an item that is not in the queue.
+Histories Verifier::stale_histories() {
   std::set<std::string> hashes = recorded_hashes();
   take_off_what_is_there(hashes);
-  auto before = read_histories(hashes);
-  take_off_what_is_there(hashes);
-  const auto now = read_histories(hashes);
-  // What changed, or is gone, was at work.
-  std::erase_if(before, [&](const auto& each) {
-    const auto same = now.find(each.first);
-    const auto& values = each.second;
-    return same == now.end() || same->second != values ||
-           std::all_of(values.begin(), values.end(), [](const auto& v) { return v.empty(); });
-  });
-  return before;
+  const Histories before = read_histories(link_, keys_, hashes);
+  for (int look = 1; look < kLooks && !hashes.empty(); ++look) {
+    const auto come_back = comings_back();
+    take_off_what_is_there(hashes);
+    if (comings_back() != come_back) continue;
+    Histories now = read_histories(link_, keys_, hashes);
+    std::erase_if(now, [&](const auto& each) {
+      const auto same = before.find(each.first);
+      return same == before.end() || same->second != each.second;
+    });
+    return now;
+  }
+  return {};  // items come back all the time: one of them cannot be told from one that is gone
+}
+
+// What is seen after a wait that was cut short would say nothing.
+void Verifier::wait(milliseconds time) {
+  wait_for(time, session_.stop());
+  if (session_.stop().stop_requested()) throw ConnectionError("stopped while verifying");
 }
 
 // The reclaimer's own waiting periods apply. Leases that have run out are left to the workers'.
@@ -362,7 +366,7 @@ void Verifier::reclaim() {
   for (int i = 0; i < kPasses; ++i) {
     static_cast<void>(pass.run(BootClock::now()));
     if (!pass.pending()) return;
-    wait_for(kBetweenPasses, session_.stop());
+    wait(kBetweenPasses);
   }
 }
 
@@ -380,22 +384,6 @@ std::uint64_t Verifier::end_strays(const Suspects& strays) {
     });
   });
   return ended;
-}
-
-std::uint64_t Verifier::forget(const std::map<std::string, std::vector<std::string>>& histories) {
-  std::uint64_t forgotten = 0;
-  in_chunks(histories, [&](const auto& chunk) {
-    Pipeline call;
-    begin_call(call, scripts::forget, keys_, chunk.size(), kHistory.size() * chunk.size());
-    for (const auto& each : chunk) call.word(keys_.lease_prefix(), each->first);
-    for (const auto& each : chunk) {
-      for (const std::string& value : each->second) call.word(value);
-    }
-    forgotten += link_.run([&](Connection& redis) {
-      return static_cast<std::uint64_t>(run_script(redis, scripts::forget, call).value().integer());
-    });
-  });
-  return forgotten;
 }
 
 void Verifier::end_election() {

@@ -286,8 +286,8 @@ class PushSession {
       try {
         guarded([this] {
           while (!batches_.empty()) take();
-          const bool held = link_.run([this](Connection& redis) { return touch(redis); });
-          if (!held) read_refusal("holdlost");
+          const std::string answer = link_.run([this](Connection& redis) { return touch(redis); });
+          if (answer != "ok") read_refusal(answer);
         });
       } catch (const std::exception&) {
         return;  // the next call is told
@@ -299,16 +299,17 @@ class PushSession {
     return BootClock::now() - alive_at_ >= options_.hold / 6;
   }
 
-  // One try. False if our hold is lost.
-  bool touch(Connection& redis) {
+  // One try; the script's answer.
+  std::string touch(Connection& redis) {
     Pipeline call;
-    begin_call(call, scripts::touch, keys_, 0, 2);
+    begin_call(call, scripts::touch, keys_, 1, 2);
+    call.word(keys_.replay(session_));
     call.word(session_);
     call.word(options_.hold.count());
     const TimePoint now = BootClock::now();
-    if (run_script(redis, scripts::touch, call).value().text() == "holdlost") return false;
-    alive_at_ = now;
-    return true;
+    std::string answer{run_script(redis, scripts::touch, call).value().text()};
+    if (answer == "ok") alive_at_ = now;
+    return answer;
   }
 
   struct Abandon {

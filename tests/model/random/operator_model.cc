@@ -72,7 +72,7 @@ std::vector<std::int64_t> OperatorModel::retry(std::span<const std::string> item
       queue_.crashes_.erase(hash_of(item));
     }
     if (back) queue_.ready_.push_back(item);
-    answers.push_back(back ? 1 : 0);
+    answers.push_back(back ? 1 : queue_.lease(item) != nullptr ? 2 : 0);
   }
   return answers;
 }
@@ -91,25 +91,37 @@ std::vector<std::int64_t> OperatorModel::drop(std::span<const std::string> items
   return answers;
 }
 
-std::vector<std::string> OperatorModel::drop_ready(std::size_t n, const Matches& matches) {
+OperatorModel::Dropped OperatorModel::drop_ready(const Walk& walk, std::int64_t n,
+                                                 const Matches& matches) {
   auto& ready = queue_.ready_;
-  std::vector<std::string> dropped;
-  for (n = std::min(n, ready.size()); n > 0; --n) {
+  // On the left stands what the walk has put there, and what was pushed since it began.
+  const auto pushed = static_cast<std::int64_t>(queue_.counts().pushed);
+  const std::int64_t left = static_cast<std::int64_t>(ready.size()) - walk.kept -
+                            std::max<std::int64_t>(0, pushed - walk.pushed);
+  Dropped dropped;
+  for (; dropped.taken < std::min(n, left); ++dropped.taken) {
     std::string item = std::move(ready.back());
     ready.pop_back();
     if (matches(item)) {
-      dropped.push_back(std::move(item));
+      ++queue_.stats_["dropped"];
+      dropped.items.push_back(std::move(item));
     } else {
+      ++queue_.stats_["moved"];
       ready.push_front(std::move(item));
     }
   }
-  queue_.stats_["dropped"] += static_cast<std::int64_t>(dropped.size());
   return dropped;
 }
 
-OperatorModel::Purged OperatorModel::purge() {
+std::optional<OperatorModel::Purged> OperatorModel::purge(
+    const std::vector<std::string>& sessions) {
   QueueModel& q = queue_;
-  Purged purged{std::to_string(q.fence_.value_or(0)), 0};
+  const auto known = [&q](const std::string& session) { return q.replays_.contains(session); };
+  if (sessions.size() != q.replays_.size() ||
+      !std::all_of(sessions.begin(), sessions.end(), known)) {
+    return std::nullopt;
+  }
+  Purged purged{std::to_string(q.fence_.value_or(0)), 0, q.results_.size(), q.counts()};
   Contents removed = q.contents();
   removed.erase(q.keys_[internal::Key::fence]);
   for (const auto& each : q.leases_) removed.erase(q.keys_.lease_prefix() + each.first);
@@ -120,12 +132,10 @@ OperatorModel::Purged OperatorModel::purge() {
   purged.keys = removed.size();
   if (q.results_.empty() && q.last_result_ms_ > 0) ++purged.keys;  // an empty stream
   for (const auto& [session, seen_ms] : q.replays_) {
-    q.replay_.erase(session);
-    if (!q.producers_.contains(session)) continue;
-    QueueModel::Replay& mark = q.replay_[session];
-    mark.floor.reset();
+    QueueModel::Replay mark;
     mark.purged = true;
     mark.expires_ms = q.now_ms() + kMarkMs;
+    q.replay_.insert_or_assign(session, mark);
   }
   q.ready_.clear();
   q.processing_.clear();
@@ -222,17 +232,18 @@ OperatorModel::Page OperatorModel::page(ItemState state, std::size_t n,
     return page;
   }
   if (state == ItemState::ready) {
-    const auto pushed = static_cast<std::int64_t>(queue_.counts().pushed);
+    const auto counted = queue_.stats_.find("moved");
+    const std::int64_t moved = counted == queue_.stats_.end() ? 0 : counted->second;
+    const std::int64_t put = static_cast<std::int64_t>(queue_.counts().pushed) + moved;
     std::int64_t at = static_cast<std::int64_t>(queue_.ready_.size()) - 1;
-    // Each push has moved the place by one to the right.
+    // What was put on the left since has moved the place to the right.
     if (after) {
-      at =
-          std::min<std::int64_t>(at, std::stoll(after->first) + pushed - std::stoll(after->second));
+      at = std::min<std::int64_t>(at, std::stoll(after->first) + put - std::stoll(after->second));
     }
     for (; at >= 0 && page.items.size() < n; --at) {
       page.items.push_back(queue_.ready_[static_cast<std::size_t>(at)]);
     }
-    page.behind = {std::to_string(std::max<std::int64_t>(at, -1)), std::to_string(pushed)};
+    page.behind = {std::to_string(std::max<std::int64_t>(at, -1)), std::to_string(put)};
     return page;
   }
   for (const auto& [time_ms, item] : by_time(set(state))) {

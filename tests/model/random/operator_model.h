@@ -32,15 +32,27 @@ class OperatorModel {
   std::vector<std::int64_t> retry(std::span<const std::string> items, const Which& which);
   std::vector<std::int64_t> drop(std::span<const std::string> items, ItemState from,
                                  std::optional<std::int64_t> latest_ms);
+  /// A walk through ready: what it has put on the left, and `pushed` when it began.
+  struct Walk {
+    std::int64_t kept = 0;
+    std::int64_t pushed = 0;
+  };
+  struct Dropped {
+    std::int64_t taken = 0;
+    std::vector<std::string> items;
+  };
   using Matches = std::function<bool(std::string_view)>;
-  /// Those that were dropped of the `n` that are leased next, in this order.
-  std::vector<std::string> drop_ready(std::size_t n, const Matches& matches);
+  /// A step of it, which takes at most `n` of those that are leased next.
+  Dropped drop_ready(const Walk& walk, std::int64_t n, const Matches& matches);
 
   struct Purged {
     std::string fence;
     std::size_t keys = 0;
+    std::size_t results = 0;
+    Counts counts;
   };
-  Purged purge();
+  /// Nothing if these are not all sessions.
+  std::optional<Purged> purge(const std::vector<std::string>& sessions);
   std::int64_t purge_leases(std::span<const std::string> hashes, std::string_view last_fence);
 
   /// A lease, by the hash of its item, and what was seen of it.

@@ -168,6 +168,8 @@ std::string QueueModel::push(const Push& push) {
 }
 
 std::string QueueModel::touch(const std::string& session, std::int64_t hold_ms) {
+  const Replay* const known = replay(session);
+  if (known != nullptr && known->purged) return "purged";
   if (producers_.empty() && begun() && is_empty()) return "holdlost";
   show_sign_of_life(session, hold_ms);
   return "ok";

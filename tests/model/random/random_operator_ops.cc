@@ -126,14 +126,12 @@ void RandomRun::retry() {
   note(fmt::format("retry {}of {}{}{}", text_of(items), both ? "delayed and dead" : word_of(from),
                    which.latest_ms ? " until " : "", latest_text(which.latest_ms)));
   Pipeline call;
-  internal::begin_call(call, internal::scripts::retry, keys_, 0, 3 + 2 * items.size());
+  internal::begin_call(call, internal::scripts::retry, keys_, items.size(), 3 + items.size());
+  for (const std::string& item : items) call.word(keys_.lease_prefix(), hash_of(item));
   call.word(latest_text(which.latest_ms));
   call.word(which.delayed ? "1" : "0");
   call.word(which.dead ? "1" : "0");
-  for (const std::string& item : items) {
-    call.word(item);
-    call.word(hash_of(item));
-  }
+  for (const std::string& item : items) call.word(item);
   const Reply reply = redis_.run(internal::scripts::retry, call);
   expect("retry", fmt::format("{}", numbers(reply.value())),
          fmt::format("{}", operator_.retry(items, which)));
@@ -157,30 +155,40 @@ void RandomRun::drop() {
          fmt::format("{}", operator_.drop(items, from, latest_ms)));
 }
 
-// Once through ready, after which those that were kept stand in the order they had; or a part of
-// the way.
+// A walk through ready, at once or step by step with others at work in between.
 void RandomRun::drop_ready() {
-  const Pattern& pattern = kPatterns.at(below(kPatterns.size()));
-  const std::vector<std::string> lua = internal::lua_patterns(pattern.glob);
-  std::deque<std::string> kept = model_.ready();
-  std::erase_if(kept, pattern.matches);
-  const bool whole = one_in(2);
-  std::size_t left = whole ? model_.ready().size() : 1;
-  while (left > 0) {
-    const std::size_t n = whole ? std::min(left, 1 + below(20)) : 1 + below(20);
-    note(fmt::format("drop {} from {} of ready", printable(pattern.glob), n));
-    Pipeline call;
-    internal::begin_call(call, internal::scripts::drop_ready, keys_, 0, 1 + lua.size());
-    call.word(n);
-    for (const std::string& each : lua) call.word(each);
-    const Reply reply = redis_.run(internal::scripts::drop_ready, call);
-    const std::size_t taken = std::min(n, model_.ready().size());
-    expect("drop_ready",
-           fmt::format("{} {}", reply.value()[0].integer(), text_of(texts(reply.value()[1]))),
-           fmt::format("{} {}", taken, text_of(operator_.drop_ready(n, pattern.matches))));
-    left -= std::min(left, n);
+  const bool whole = !walk_ && one_in(2);
+  if (!walk_) {
+    walk_ = Walk{below(kPatterns.size()), {0, static_cast<std::int64_t>(model_.counts().pushed)}};
   }
+  std::deque<std::string> kept = model_.ready();
+  std::erase_if(kept, kPatterns.at(walk_->pattern).matches);
+  do {
+    walk_step();
+  } while (whole && walk_);
   if (whole && model_.ready() != kept) fail("ready stands in another order");
+}
+
+void RandomRun::walk_step() {
+  const Pattern& pattern = kPatterns.at(walk_->pattern);
+  const std::vector<std::string> lua = internal::lua_patterns(pattern.glob);
+  const auto n = static_cast<std::int64_t>(1 + below(20));
+  OperatorModel::Walk& place = walk_->place;
+  note(fmt::format("drop {} from {} of ready, behind {} and what was pushed after {}",
+                   printable(pattern.glob), n, place.kept, place.pushed));
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::drop_ready, keys_, 0, 3 + lua.size());
+  call.word(n);
+  call.word(place.kept);
+  call.word(place.pushed);
+  for (const std::string& each : lua) call.word(each);
+  const Reply reply = redis_.run(internal::scripts::drop_ready, call);
+  const OperatorModel::Dropped expected = operator_.drop_ready(place, n, pattern.matches);
+  expect("drop_ready",
+         fmt::format("{} {}", reply.value()[0].integer(), text_of(texts(reply.value()[1]))),
+         fmt::format("{} {}", expected.taken, text_of(expected.items)));
+  place.kept += expected.taken - static_cast<std::int64_t>(expected.items.size());
+  if (expected.taken == 0) walk_.reset();
 }
 
 void RandomRun::purge() {
@@ -188,16 +196,15 @@ void RandomRun::purge() {
   for (int i = 0; i < 4; ++i) lease();  // also what was popped last
   const std::vector<std::string> sessions =
       texts(redis_.command({"ZRANGE", keys_[Key::replays], "0", "-1"}).value());
-  note(fmt::format("purge, with sessions {}", text_of(sessions)));
-  Pipeline call;
-  internal::begin_call(call, internal::scripts::purge, keys_, sessions.size(), sessions.size());
-  for (const std::string& session : sessions) call.word(keys_.replay(session));
-  for (const std::string& session : sessions) call.word(session);
-  const Reply reply = redis_.run(internal::scripts::purge, call);
-  const OperatorModel::Purged expected = operator_.purge();
-  purged_fence_ = reply.value()[0].text();
-  expect("purge", fmt::format("{} {}", purged_fence_, reply.value()[1].integer()),
-         fmt::format("{} {}", expected.fence, expected.keys));
+  if (one_in(2) && !sessions.empty()) {
+    // One has begun or ended meanwhile, or both.
+    std::vector<std::string> old = sessions;
+    const std::size_t which = below(4);
+    if (which != 0) old.pop_back();
+    if (which != 1) old.push_back(random_name());
+    purge_with(old);
+  }
+  purge_with(sessions);
   if (one_in(2)) purge_leases();
   for (int i = 0; i < 3; ++i) {
     push();
@@ -210,6 +217,25 @@ void RandomRun::purge() {
     producer = Producer{random_name(), between(1, 60) * 1'000, 1, 0, {}};
     open_session(producer, false);
   }
+}
+
+void RandomRun::purge_with(const std::vector<std::string>& sessions) {
+  note(fmt::format("purge, with sessions {}", text_of(sessions)));
+  Pipeline call;
+  internal::begin_call(call, internal::scripts::purge, keys_, sessions.size(), sessions.size());
+  for (const std::string& session : sessions) call.word(keys_.replay(session));
+  for (const std::string& session : sessions) call.word(session);
+  const Reply reply = redis_.run(internal::scripts::purge, call);
+  const std::optional<OperatorModel::Purged> expected = operator_.purge(sessions);
+  const Value got = reply.value();
+  expect("purge",
+         got.size() == 0 ? "no"
+                         : fmt::format("{} {} {} {}", got[0].text(), got[1].integer(),
+                                       got[2].integer(), text_of(internal::read_counts(got[3]))),
+         expected ? fmt::format("{} {} {} {}", expected->fence, expected->keys, expected->results,
+                                text_of(expected->counts))
+                  : "no");
+  if (expected) purged_fence_ = expected->fence;
 }
 
 // At once, or later: then there are new ones.

@@ -182,7 +182,8 @@ void RandomRun::remove_by_hand() {
 }
 
 void RandomRun::spoil_expiry() {
-  const std::optional<std::string> item = random_leased_item();
+  std::optional<std::string> item;
+  for (int i = 0; i < 8 && !(item && model_.lease_left_ms(*item)); ++i) item = random_leased_item();
   if (!item) return;
   const std::string key = keys_.lease(hash_item(*item));
   note("spoil the expiry of the lease of " + printable(*item));

@@ -122,7 +122,8 @@ void RandomRun::touch() {
   const Producer& producer = random_producer();
   note("touch " + producer.session);
   Pipeline call;
-  internal::begin_call(call, internal::scripts::touch, keys_, 0, 2);
+  internal::begin_call(call, internal::scripts::touch, keys_, 1, 2);
+  call.word(keys_.replay(producer.session));
   call.word(producer.session);
   call.word(producer.hold_ms);
   const Reply reply = redis_.run(internal::scripts::touch, call);

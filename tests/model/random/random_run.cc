@@ -230,13 +230,20 @@ std::vector<std::string> RandomRun::random_items(std::size_t n) {
   return items;
 }
 
-// As a reclaimer may list them: in processing, or there no more, or never.
+// As a reclaimer may list them: in processing, or there no more, or never. Rather such of which an
+// equal one has died.
 std::vector<std::string> RandomRun::items_to_look_at() {
   std::vector<std::string> items;
+  const auto& processing = model_.processing();
+  std::vector<std::string> died = operator_.items(ItemState::dead);
+  std::erase_if(died, [&](const std::string& item) {
+    return std::find(processing.begin(), processing.end(), item) == processing.end();
+  });
   for (std::size_t n = 1 + below(6); n > 0; --n) {
-    const auto& processing = model_.processing();
     const std::optional<std::string> leased = random_leased_item();
-    if (one_in(2) && leased) {
+    if (one_in(4) && !died.empty()) {
+      items.push_back(died[below(died.size())]);
+    } else if (one_in(2) && leased) {
       items.push_back(*leased);
     } else if (one_in(10) || processing.empty()) {
       items.push_back(random_item());
@@ -259,6 +266,13 @@ std::optional<std::string> RandomRun::random_leased_item() {
 milliseconds RandomRun::random_ttl() {
   constexpr std::int64_t kTtlsMs[] = {1, 700, 9'000, 60'000, 86'400'000};
   return milliseconds{kTtlsMs[below(std::size(kTtlsMs))]};
+}
+
+std::string text_of(const Counts& c) {
+  return fmt::format("{} {} {} {} {} {} {} | {} {} {} {} {} {} {} {} {} {} {}", c.id, c.ready,
+                     c.processing, c.delayed, c.dead, c.producers, c.paused, c.pushed, c.leased,
+                     c.completed, c.failed, c.crashed, c.returned, c.released, c.died, c.dropped,
+                     c.merged, c.foreign);
 }
 
 std::string text_of(std::span<const std::string> items) {

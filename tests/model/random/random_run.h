@@ -61,6 +61,11 @@ class RandomRun {
     std::int64_t answered = 0;
     std::deque<QueueModel::Push> sent{};
   };
+  // A pattern of items that are dropped from ready, and how far that has come.
+  struct Walk {
+    std::size_t pattern = 0;
+    OperatorModel::Walk place;
+  };
   struct Operation {
     void (RandomRun::*carry_out)();
     int weight;
@@ -117,7 +122,9 @@ class RandomRun {
   void retry();
   void drop();
   void drop_ready();
+  void walk_step();
   void purge();
+  void purge_with(const std::vector<std::string>& sessions);
   void purge_leases();
   void end_strays();
   void end_leases(const std::vector<OperatorModel::Seen>& strays);
@@ -179,7 +186,8 @@ class RandomRun {
   std::vector<Producer> producers_;
   std::vector<Posted> posted_;  // to be sent again
   std::vector<std::string> held_by_redis_wq_;
-  std::string purged_fence_;                          // the last one before a purge
+  std::string purged_fence_;  // the last one before a purge
+  std::optional<Walk> walk_;
   std::map<ItemState, OperatorModel::Place> places_;  // where the last page ended
   const ReclaimerOptions reclaimer_options_;
   std::unique_ptr<internal::ReclaimPass> pass_;
@@ -191,7 +199,8 @@ class RandomRun {
   std::deque<std::string> log_;  // the last operations
 };
 
-/// Items as they stand in the log.
+/// As they stand in the log.
+[[nodiscard]] std::string text_of(const Counts& counts);
 [[nodiscard]] std::string text_of(std::span<const std::string> items);
 
 }  // namespace wq::test::random

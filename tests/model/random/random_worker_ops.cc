@@ -348,15 +348,9 @@ void RandomRun::counts() {
   note("counts");
   Pipeline call;
   internal::append_counts(call, keys_);
-  const auto text = [](const Counts& c) {
-    return fmt::format("{} {} {} {} {} {} {} | {} {} {} {} {} {} {} {} {} {} {}", c.id, c.ready,
-                       c.processing, c.delayed, c.dead, c.producers, c.paused, c.pushed, c.leased,
-                       c.completed, c.failed, c.crashed, c.returned, c.released, c.died, c.dropped,
-                       c.merged, c.foreign);
-  };
   const Reply reply = redis_.run(internal::scripts::counts, call);
   const Counts got = internal::read_counts(reply.value());
-  expect("counts", text(got), text(model_.counts()));
+  expect("counts", text_of(got), text_of(model_.counts()));
   expect("drained", fmt::format("{}", got.drained()), fmt::format("{}", model_.is_drained()));
 }
 

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pure/keys.h"
+#include "redis/link.h"
+
+/// What is recorded about items that failed, by the hash of the item.
+namespace wq::internal {
+
+inline constexpr std::array kHistoryKeys{Key::attempts, Key::crashes, Key::failures};
+
+/// The values in the order of `kHistoryKeys`, empty where there is none.
+using Histories = std::map<std::string, std::vector<std::string>>;
+
+/// Of those of `hashes` of which something is recorded.
+[[nodiscard]] Histories read_histories(Link& link, const Keys& keys,
+                                       const std::set<std::string>& hashes);
+
+/// Removes what is still as it was read, unless the item is leased. Returns of how many.
+std::uint64_t forget(Link& link, const Keys& keys, const Histories& histories);
+
+/// Calls `step` with up to 500 of what is in a map or set at a time, as iterators.
+template <typename Many, typename Step>
+void in_chunks(const Many& many, Step step) {
+  constexpr std::size_t kAtOnce = 500;
+  std::vector<typename Many::const_iterator> chunk;
+  for (auto each = many.begin(); each != many.end(); ++each) {
+    chunk.push_back(each);
+    if (chunk.size() == kAtOnce) {
+      step(std::as_const(chunk));
+      chunk.clear();
+    }
+  }
+  if (!chunk.empty()) step(std::as_const(chunk));
+}
+
+}  // namespace wq::internal
