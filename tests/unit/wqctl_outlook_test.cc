@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <queue>
 #include <random>
 #include <utility>
@@ -312,6 +311,36 @@ TEST(Outlook, DoesNotCallAQueueSilentThatIsSlow) {
       EXPECT_FALSE(history.outlook().silent) << second;
     }
   }
+}
+
+TEST(Outlook, DoesNotCallAQueueSilentWhoseItemsTakeAnHour) {
+  Counts counts;
+  counts.id = "run";
+  counts.ready = 10;
+  counts.processing = 1;
+  OutlookHistory history;
+  // Leased half an hour before the watch began.
+  for (int second = 0; second < 10'000; ++second) {
+    const int age = (second + 1'800) % 3'600;
+    if (age == 0) ++counts.completed;
+    history.add(at(second), counts, {Seconds{age}, {}});
+    ASSERT_FALSE(history.outlook().silent) << second;
+  }
+  // Ten times as long is too long all the same.
+  int second = 10'000;
+  while (!history.outlook().silent && second < 100'000) {
+    history.add(at(++second), counts, {Seconds{second - 9'000}, {}});
+  }
+  EXPECT_NEAR(second, 9'000 + 36'000, 10);
+}
+
+TEST(Outlook, CallsAQueueSilentWhenNobodyHoldsAnything) {
+  Counts counts;
+  counts.id = "run";
+  counts.ready = 10;
+  OutlookHistory history;
+  for (int second = 0; second <= 60; ++second) history.add(at(second), counts);
+  EXPECT_EQ(history.outlook().silent, Seconds{60});
 }
 
 TEST(Outlook, CountsWhatRedisWqClientsComplete) {

@@ -5,7 +5,6 @@
 
 #include <wq/doctor.h>
 
-#include "cli/log.h"
 #include "cli/output.h"
 #include "wqctl/command.h"
 #include "wqctl/commands.h"

@@ -1,5 +1,4 @@
 #include <string>
-#include <string_view>
 
 #include <fmt/format.h>
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <set>
-#include <span>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
