@@ -99,12 +99,11 @@ class Renamed : public Doctor {
 };
 
 TEST_F(Renamed, CommandsAreMissingForEverybody) {
-  EXPECT_THAT(
-      examine().of("rights"),
-      ::testing::ElementsAre("error: the server does not know commands of workers: ltrim",
-                             "ok: 'default' may do what producers do",
-                             "ok: 'default' may do what viewers do",
-                             "error: the server does not know commands of admins: ltrim unlink"));
+  EXPECT_THAT(examine().of("rights"),
+              ::testing::ElementsAre(
+                  "error: the server does not know commands of workers: ltrim",
+                  "ok: 'default' may do what producers do", "ok: 'default' may do what viewers do",
+                  "error: the server does not know commands of admins: ltrim unlink"));
 }
 
 class Cache : public Doctor {

@@ -59,12 +59,7 @@ TEST_F(MetricsOf, AQueueTellHowLongAnItemIsHeld) {
     return std::stod(word_after(text, "\nwq_oldest_lease_seconds{queue=\"q\"} ")) > 0.5 &&
            text.find("wq_workers{queue=\"q\"} 1\n") != std::string::npos;
   }));
-  worker.signal(SIGTERM);
-  worker.signal(SIGTERM);
-  static_cast<void>(eventually([&] {
-    worker.signal(SIGTERM);
-    return worker.ended();
-  }));
+  worker.kill();
 }
 
 TEST_F(MetricsOf, AQueueThatIsReadByAUserWhoMayNotAskForMemoryAreWithoutIt) {
@@ -149,10 +144,8 @@ TEST_F(MetricsOf, AWorkerAreWhatItDid) {
     return get(url).find("wq_worker_reconnects_total{queue=\"q\"} 0\n") == std::string::npos;
   }));
   worker.signal(SIGTERM);
-  EXPECT_TRUE(eventually([&] {
-    worker.signal(SIGTERM);
-    return worker.ended();
-  }));
+  worker.wait_for_err("SIGTERM: finishing what is in work");
+  worker.signal(SIGTERM);
   EXPECT_EQ(worker.wait(), 143) << worker.err();
 }
 

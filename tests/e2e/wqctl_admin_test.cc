@@ -123,6 +123,7 @@ TEST_F(CtlAdmin, RetryAndDropSayWhatTheyLeftAlone) {
 TEST_F(CtlAdmin, PauseHoldsWorkersUntilResume) {
   EXPECT_EQ(ctl({"pause", "q"}), "q: paused\n");
   EXPECT_EQ(ctl({"pause", "q"}), "q: was paused already\n");
+  EXPECT_EQ(ctl({"status", "q"}), "q: not begun, nothing was pushed yet, paused\n");
   push(numbered("", 5));
   Process worker = this->worker({}, {"true"});
   ASSERT_TRUE(eventually([this] { return ctl({"workers", "q"}).find("WORKER") == 0; }));
@@ -186,6 +187,7 @@ TEST_F(CtlAdmin, VerifyEndsWithOneUntilItIsMended) {
   const auto json = nlohmann::json::parse(ctl({"verify", "q", "--repair", "--json"}));
   EXPECT_EQ(json.at("findings").at(0).at("kind"), "unleased");
   EXPECT_EQ(json.at("findings").at(0).at("mended"), 1);
+  EXPECT_EQ(json.at("processing"), 1) << "what it found";
   EXPECT_EQ(all(Key::ready), Words{"a"});
 }
 

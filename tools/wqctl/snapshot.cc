@@ -67,8 +67,9 @@ bool has_begun(const Counts& counts) {
 }
 
 std::string not_begun_text(const Counts& counts) {
-  return counts.producers > 0 ? "not begun, a producer is about to fill it"
-                              : "not begun, nothing was pushed yet";
+  std::string text = counts.producers > 0 ? "not begun, a producer is about to fill it"
+                                          : "not begun, nothing was pushed yet";
+  return counts.paused ? text + ", paused" : text;
 }
 
 std::string rate_text(double rate) {
