@@ -1,5 +1,4 @@
 // Manual pages and completions, as they are installed, in the programs that read them.
-#include <filesystem>
 #include <set>
 #include <sstream>
 

@@ -93,6 +93,19 @@ TEST_F(Doctor, WarningsCountWithStrictOnly) {
   EXPECT_EQ(examine({"--strict"}).code, 1);
 }
 
+class Renamed : public Doctor {
+ protected:
+  Renamed() : Doctor({"rename-command LTRIM \"\"", "rename-command UNLINK gone"}) {}
+};
+
+TEST_F(Renamed, CommandsAreMissingForEverybody) {
+  EXPECT_THAT(examine().of("rights"),
+              ::testing::ElementsAre(
+                  "error: the server does not know commands of workers: ltrim",
+                  "ok: 'default' may do what producers do", "ok: 'default' may do what viewers do",
+                  "error: the server does not know commands of admins: ltrim unlink"));
+}
+
 class Cache : public Doctor {
  protected:
   Cache() : Doctor({"maxmemory 100mb", "maxmemory-policy allkeys-lru"}) {}
@@ -107,7 +120,7 @@ TEST_F(Cache, IsRefused) {
 TEST_F(Doctor, SeesAFullRedis) {
   redis_.call({"CONFIG", "SET", "maxmemory", "1"});
   EXPECT_THAT(examine().of("memory"), Contains(HasSubstr("warning: ")));
-  EXPECT_THAT(examine().of("rights"), Contains("ok: 'default' may do what a worker does"));
+  EXPECT_THAT(examine().of("rights"), Contains("ok: 'default' may do what workers do"));
 }
 
 TEST_F(Doctor, RefusesAReplica) {
@@ -117,7 +130,7 @@ TEST_F(Doctor, RefusesAReplica) {
   const Answer answer = examine({}, replica.url());
   EXPECT_EQ(answer.code, 2);
   EXPECT_THAT(answer.of("role"), Words{"error: a replica of 127.0.0.1:1"});
-  EXPECT_THAT(answer.of("rights"), Contains("ok: 'default' may do what a worker does"));
+  EXPECT_THAT(answer.of("rights"), Contains("ok: 'default' may do what workers do"));
 }
 
 TEST_F(Doctor, NamesKeysOfOthers) {
@@ -135,7 +148,7 @@ TEST_F(Doctor, TellsWhatAUserMayNotDo) {
   const Answer answer = examine({"--role", "worker"}, user("bob", rules));
   EXPECT_EQ(answer.code, 2) << answer.json;
   EXPECT_THAT(answer.of("rights"),
-              Words{"error: 'bob' may not do what a worker does: ltrim script|load"});
+              Words{"error: 'bob' may not do what workers do: ltrim script|load"});
 }
 
 TEST_F(Doctor, TellsWhichKeysAUserMayNotTouch) {
@@ -143,7 +156,7 @@ TEST_F(Doctor, TellsWhichKeysAUserMayNotTouch) {
   rules[1] = "~q:s*";
   rules.emplace_back("+multi");
   const Answer answer = examine({"--role", "producer"}, user("bob", rules));
-  EXPECT_THAT(answer.of("rights"), Words{"error: 'bob' may not do what a producer does: keys "
+  EXPECT_THAT(answer.of("rights"), Words{"error: 'bob' may not do what producers do: keys "
                                          "q:processing q:delayed q:producers q:replays "
                                          "q:replay:doctor"});
 }
@@ -175,9 +188,27 @@ TEST_F(Doctor, AUserWithTheRightsItWantsCanDoTheWork) {
   EXPECT_EQ(work.wait(), 143) << work.err();
   EXPECT_THAT(work.err(), Not(HasSubstr("NOPERM")));
   redis_.call({"DEL", "q:paused"});
-  for (const char* command : {"status", "results", "workers"}) {
-    Process look = ctl_process({command, "q"}, as(viewer));
-    EXPECT_EQ(look.wait(), 0) << look.err();
+  for (const Words& command :
+       {Words{"status", "q"}, Words{"results", "q"}, Words{"workers", "q"}, Words{"metrics", "q"},
+        Words{"ls", "q", "ready"}, Words{"ls", "q", "dead"}, Words{"inspect", "q", "1"}}) {
+    Process look = ctl_process(command, as(viewer));
+    EXPECT_EQ(look.wait(), 0) << command.front() << " " << look.err();
+  }
+}
+
+TEST_F(Doctor, AnAdminWithTheRightsItWantsCanSteer) {
+  conserves_ = false;
+  push(numbered("", 30));
+  EXPECT_EQ(work({"--max-attempts", "1", "--halt", "0", "--max-items", "10"}, {"false"}), 5);
+  const ProcessOptions as{{{"WQ_REDIS", user("admin", needed(Role::admin))}}};
+  redis_.call({"RPOPLPUSH", "q", "q:processing"});
+  redis_.call({"HSET", "q:attempts", std::string(56, 'b'), "1"});
+  for (const Words& command : {Words{"pause", "q"}, Words{"resume", "q"}, Words{"retry", "q", "0"},
+                               Words{"retry", "q", "--match", "1"}, Words{"drop", "q", "2"},
+                               Words{"drop", "q", "--all", "--from", "ready"},
+                               Words{"verify", "q", "--repair"}, Words{"purge", "q", "--yes"}}) {
+    Process ctl = ctl_process(command, as);
+    EXPECT_EQ(ctl.wait(), 0) << command.front() << " " << ctl.err() << ctl.out();
   }
 }
 
@@ -189,9 +220,9 @@ TEST_F(Doctor, SaysThatThisBuildHasNoTls) {
 }
 
 TEST_F(Doctor, RefusesARoleThatThereIsNot) {
-  Process doctor = ctl_process({"doctor", "q", "--role", "admin"});
+  Process doctor = ctl_process({"doctor", "q", "--role", "owner"});
   EXPECT_EQ(doctor.wait(), 2);
-  EXPECT_THAT(doctor.err(), HasSubstr("'admin' is none of worker|producer|viewer"));
+  EXPECT_THAT(doctor.err(), HasSubstr("'owner' is none of worker|producer|viewer|admin"));
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ TEST_F(Push, TakesNothingForARangeOrPatternThatIsLiteral) {
 TEST_F(Push, WithOnceAddsNothingTheSecondTime) {
   push_all({"--once", "q", "a", "b", "a"});
   EXPECT_THAT(push_all({"--once", "q", "b", "c"}),
-              AllOf(HasSubstr("pushed 1 items"), HasSubstr("1 were known already")));
+              AllOf(HasSubstr("pushed 1 item "), HasSubstr("1 were known already")));
   EXPECT_EQ(queued(), (Words{"a", "b", "c"}));
 }
 

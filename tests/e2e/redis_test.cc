@@ -1,4 +1,3 @@
-#include <csignal>
 #include <cstdint>
 
 #include "e2e/programs.h"

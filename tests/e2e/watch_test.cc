@@ -76,15 +76,17 @@ TEST_F(Watch, FollowsTheWidthOfTheWindow) {
   terminal.wait_for("ready 10  processing 0  completed 0 of 10 pushed");
 }
 
-TEST_F(Watch, FitsAWindowOfTenColumns) {
+TEST_F(Watch, FitsAWindowOfTenColumnsAndThreeLines) {
   push(numbered("", 10));
-  Terminal terminal(10);
+  Terminal terminal(10, 3);
   Process process = watch({}, {.terminal = terminal.slave()});
   terminal.wait_for("ready 10");
-  complete(hold(10));
+  complete(hold(4));
+  terminal.wait_for("ready 6");
+  complete(hold(6));
   EXPECT_EQ(process.wait(), 0);
   for (const std::string& line : terminal.screen()) EXPECT_LT(line.size(), 10U) << line;
-  EXPECT_LE(terminal.screen().size(), 6U) << terminal.text();
+  EXPECT_LE(terminal.screen().size(), 3U) << terminal.text();
 }
 
 TEST_F(Watch, OnADumbTerminalIsPlainLines) {
@@ -126,6 +128,7 @@ TEST_F(Watch, LeavesAtOnceWhenItIsInterruptedTwiceWhileRedisDoesNotAnswer) {
     return process.ended();
   }));
   EXPECT_EQ(process.wait(), 143);
+  EXPECT_THAT(terminal.bytes(), EndsWith("\n"));
   server_.thaw();
 }
 
@@ -141,6 +144,15 @@ TEST_F(Watch, WithoutATerminalIsALineForEachLook) {
   EXPECT_EQ(printed.back(),
             "q: ready 0, processing 0, delayed 0, dead 0, completed 10 of 10 pushed, drained");
   EXPECT_EQ(process.err(), "");
+}
+
+TEST_F(Watch, EndsSoonHoweverSeldomItIsShown) {
+  push(numbered("", 10));
+  Process process = watch({"--interval", "1h"});
+  process.wait_for_out("completed 0 of 10 pushed");
+  complete(hold(10));
+  EXPECT_EQ(process.wait(), 0) << process.err();
+  EXPECT_EQ(lines(process.out()).size(), 2U);
 }
 
 TEST_F(Watch, BehindAPipeIsPlainEvenIfStderrIsATerminal) {

@@ -1,6 +1,7 @@
 #include <csignal>
 
 #include "e2e/programs.h"
+#include "support/terminal.h"
 
 // The commands of wqctl that look into a queue and steer it.
 namespace wq::test {
@@ -96,12 +97,18 @@ TEST_F(CtlAdmin, InspectTellsAllThatIsKnown) {
 
 TEST_F(CtlAdmin, RetryAndDropSayWhatTheyLeftAlone) {
   push_dead({"a", "b", "c", "d"});
-  EXPECT_EQ(ctl({"retry", "q", "a"}), "retried 1 item\n");
+  const Ended first = run({"retry", "q", "a"});
+  EXPECT_EQ(first.code, 0);
+  EXPECT_EQ(first.out, "retried 1 item\n");
+  EXPECT_THAT(first.err, HasSubstr("no worker is at the queue"));
   const Ended again = run({"retry", "q", "a", "b", "nope"});
   EXPECT_EQ(again.code, 1);
   EXPECT_EQ(again.out, "retried 1 item\n");
   EXPECT_THAT(again.err, AllOf(HasSubstr("'a' is not dead or delayed: it is ready; left alone"),
                                HasSubstr("'nope' is not dead or delayed: it is not in the queue")));
+  EXPECT_EQ(run({"drop", "q", "a", "nope", "--json"}).out,
+            "{\"item\":\"a\",\"result\":\"left_alone\",\"state\":\"ready\"}\n"
+            "{\"item\":\"nope\",\"result\":\"left_alone\",\"state\":null,\"searched_all\":true}\n");
   Queue queue = open_queue();
   const Lease held = lease_one(queue);
   const Ended refused = run({"drop", "q", held.item, "--from", "ready"});
@@ -116,6 +123,7 @@ TEST_F(CtlAdmin, RetryAndDropSayWhatTheyLeftAlone) {
 TEST_F(CtlAdmin, PauseHoldsWorkersUntilResume) {
   EXPECT_EQ(ctl({"pause", "q"}), "q: paused\n");
   EXPECT_EQ(ctl({"pause", "q"}), "q: was paused already\n");
+  EXPECT_EQ(ctl({"status", "q"}), "q: not begun, nothing was pushed yet, paused\n");
   push(numbered("", 5));
   Process worker = this->worker({}, {"true"});
   ASSERT_TRUE(eventually([this] { return ctl({"workers", "q"}).find("WORKER") == 0; }));
@@ -142,6 +150,33 @@ TEST_F(CtlAdmin, PurgeAsksOrIsToldYes) {
   EXPECT_EQ(ctl({"purge", "q", "--yes"}), "q: there was nothing to remove\n");
 }
 
+TEST_F(CtlAdmin, PurgeOnATerminalAsksForTheName) {
+  conserves_ = false;
+  push({"a"});
+  const auto answer = [this](const std::string& keys) {
+    Terminal terminal(200);
+    Process purge =
+        ctl_process({"purge", "q"}, {.terminal = terminal.slave(), .redirect_out = true});
+    terminal.wait_for("Type the queue's name to go on:");
+    EXPECT_THAT(terminal.text(), HasSubstr("q: ready 1, processing 0"));
+    terminal.type(keys);
+    const int code = purge.wait();
+    return Ended{code, purge.out(), terminal.text()};
+  };
+  for (const char* no : {"\n", "yes\n", "Q\n", "\x04"}) {
+    const Ended refused = answer(no);
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_THAT(refused.err, HasSubstr("that was not the queue's name; nothing was removed"));
+  }
+  EXPECT_EQ(answer("\x03").code, -SIGINT);
+  EXPECT_EQ(counts().ready, 1U);
+  const Ended done = answer("q\n");
+  EXPECT_EQ(done.code, 0);
+  EXPECT_EQ(
+      done.out,
+      "q: removed ready 1, processing 0, delayed 0, dead 0, results 0, leases 0; 2 keys in all\n");
+}
+
 TEST_F(CtlAdmin, VerifyEndsWithOneUntilItIsMended) {
   push({"a"});
   EXPECT_THAT(ctl({"verify", "q"}), HasSubstr("nothing is wrong"));
@@ -152,6 +187,7 @@ TEST_F(CtlAdmin, VerifyEndsWithOneUntilItIsMended) {
   const auto json = nlohmann::json::parse(ctl({"verify", "q", "--repair", "--json"}));
   EXPECT_EQ(json.at("findings").at(0).at("kind"), "unleased");
   EXPECT_EQ(json.at("findings").at(0).at("mended"), 1);
+  EXPECT_EQ(json.at("processing"), 1) << "what it found";
   EXPECT_EQ(all(Key::ready), Words{"a"});
 }
 

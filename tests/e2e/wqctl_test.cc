@@ -137,6 +137,9 @@ TEST_F(Ctl, GcOfAQueueThatIsInOrderEndsAtOnceAndWritesNothing) {
   push({"a"});
   const Words before = everything();
   EXPECT_THAT(ctl({"gc", "q"}), HasSubstr("handed back 0"));
+  EXPECT_EQ(ctl({"gc", "q", "--json"}),
+            "{\"queue\":\"q\",\"reclaimed\":0,\"returned\":0,\"died\":0,\"promoted\":0,"
+            "\"holds_ended\":0}\n");
   EXPECT_EQ(everything(), before);
 }
 

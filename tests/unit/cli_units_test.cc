@@ -150,5 +150,12 @@ TEST(SwitchText, ReadsTheUsualWords) {
   EXPECT_EQ(refusal(parse_switch, "maybe"), "'maybe' is neither 1 (on) nor 0 (off)");
 }
 
+TEST(Plural, CountsWords) {
+  EXPECT_EQ(plural(0, "item"), "0 items");
+  EXPECT_EQ(plural(1, "item"), "1 item");
+  EXPECT_EQ(plural(1, "crash", "crashes"), "1 crash");
+  EXPECT_EQ(plural(2, "crash", "crashes"), "2 crashes");
+}
+
 }  // namespace
 }  // namespace wq::cli

@@ -28,6 +28,15 @@ TEST(ResultJson, HoldsAnEmptyItemAndAZeroByteAsText) {
             R"({"id":"1-0","item":"","result":"\u0000","fence":7})");
 }
 
+TEST(ResultJson, HasNoControlCharacterInIt) {
+  const std::string json = result_json({"1-0", "\x7f\xc2\x9b", "\xc2\xa0\xc3\x9b\xe2\x82\x9b", 7});
+  EXPECT_EQ(
+      json,
+      "{\"id\":\"1-0\",\"item\":\"\\u007f\\u009b\",\"result\":\"\xc2\xa0\xc3\x9b\xe2\x82\x9b\","
+      "\"fence\":7}");
+  EXPECT_EQ(Json::parse(json).at("item"), "\x7f\xc2\x9b");
+}
+
 TEST(Base64, IsThatOfTheStandard) {
   EXPECT_EQ(base64(""), "");
   EXPECT_EQ(base64("f"), "Zg==");

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -50,7 +49,7 @@ ServerFacts healthy() {
                   {"save", "3600 1 300 100"},
                   {"stop-writes-on-bgsave-error", "yes"},
                   {"maxclients", "10000"}};
-  facts.rights = {{Role::worker, {}}, {Role::producer, {}}, {Role::viewer, {}}};
+  facts.rights = {{Role::worker, {}}, {Role::producer, {}}, {Role::viewer, {}}, {Role::admin, {}}};
   facts.round_trips.assign(50, microseconds{200});
   facts.clock_ahead = milliseconds{3};
   return facts;
@@ -230,15 +229,23 @@ TEST(Doctor, NamesEachKeyInTheWay) {
 
 TEST(Doctor, GivesTheRuleThatGrantsWhatIsMissing) {
   ServerFacts facts = healthy();
-  facts.rights[Role::producer] = {{"zadd", "script|load"}, {"q:seen"}};
+  facts.rights[Role::producer] = {.commands = {"zadd", "script|load"}, .keys = {"q:seen"}};
   EXPECT_EQ(found(facts, "rights").level, FindingLevel::error);
   EXPECT_EQ(found(facts, "rights").what,
-            "'bob' may not do what a producer does: zadd script|load; keys q:seen");
+            "'bob' may not do what producers do: zadd script|load; keys q:seen");
   EXPECT_EQ(found(facts, "rights").advice, "ACL SETUSER bob +zadd +script|load ~q ~q:*");
-  facts.rights = {{Role::viewer, {{"evalsha"}, {}}}};
+  facts.rights = {{Role::viewer, {.commands = {"evalsha"}}}};
   EXPECT_EQ(found(facts, "rights").advice, "ACL SETUSER bob +evalsha ~q ~q:*");
-  facts.rights = {{Role::worker, {{}, {}, true}}};
+  facts.rights = {{Role::worker, {.unknown = true}}};
   EXPECT_EQ(level(facts, "rights"), FindingLevel::warning);
+}
+
+TEST(Doctor, DoesNotAdviseToGrantWhatTheServerDoesNotKnow) {
+  ServerFacts facts = healthy();
+  facts.rights = {{Role::worker, {.absent = {"lpos"}}}};
+  EXPECT_EQ(found(facts, "rights").level, FindingLevel::error);
+  EXPECT_EQ(found(facts, "rights").what, "the server does not know commands of workers: lpos");
+  EXPECT_THAT(found(facts, "rights").advice, HasSubstr("rename-command"));
 }
 
 TEST(Doctor, SaysWhatItCouldNotSee) {
@@ -268,7 +275,7 @@ TEST(Doctor, SaysThatTheNetworkCanListen) {
 TEST(DoctorNeeds, HaveALineForEveryCommandOfEveryScript) {
   const internal::Keys keys("q");
   std::set<std::string> commands;
-  for (const Role role : {Role::worker, Role::producer, Role::viewer}) {
+  for (const Role role : DoctorOptions{}.roles) {
     for (const auto& command : internal::commands_needed(role, keys)) {
       commands.insert(command.front());
     }

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <queue>
 #include <random>
 #include <utility>
@@ -275,43 +274,6 @@ TEST(Outlook, OfAPausedQueueIsNothing) {
   }
   EXPECT_FALSE(history.outlook().least);
   EXPECT_FALSE(history.outlook().silent);
-}
-
-TEST(Outlook, SaysThatNothingIsCompletedAnyMore) {
-  Counts counts;
-  counts.id = "run";
-  counts.ready = 1'000;
-  counts.processing = 4;
-  OutlookHistory history;
-  for (int second = 0; second <= 100; ++second) {
-    history.add(at(second), counts);
-    ++counts.completed;
-  }
-  --counts.completed;
-  for (int second = 101; second < 160; ++second) {
-    history.add(at(second), counts);
-    EXPECT_FALSE(history.outlook().silent) << second;
-  }
-  history.add(at(160), counts);
-  EXPECT_EQ(history.outlook().silent, Seconds{60});
-  EXPECT_FALSE(history.outlook().least);
-  ++counts.completed;
-  history.add(at(161), counts);
-  EXPECT_FALSE(history.outlook().silent);
-}
-
-TEST(Outlook, DoesNotCallAQueueSilentThatIsSlow) {
-  Counts counts;
-  counts.id = "run";
-  counts.ready = 1'000;
-  OutlookHistory history;
-  for (int second = 0; second <= 5'000; ++second) {
-    if (second % 100 == 99) ++counts.completed;
-    history.add(at(second), counts);
-    if (second > 100) {
-      EXPECT_FALSE(history.outlook().silent) << second;
-    }
-  }
 }
 
 TEST(Outlook, CountsWhatRedisWqClientsComplete) {

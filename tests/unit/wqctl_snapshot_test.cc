@@ -1,6 +1,5 @@
 #include <chrono>
 #include <string>
-#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,5 @@
 #include "cli/log.h"
 
-#include <cstdlib>
 #include <memory>
 
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
+#include "cli/utf8.h"
 
 namespace wq::cli {
 
@@ -41,7 +41,8 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 }
 
 std::string json_text(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return escape_controls(
+      nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 std::string pattern(LogFormat format, LogStyle style) {

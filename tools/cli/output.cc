@@ -1,5 +1,6 @@
 #include "cli/output.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -8,19 +9,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cli/utf8.h"
+
 namespace wq::cli {
 
 namespace {
 
 [[noreturn]] void fail(int error) {
   throw OutputError(fmt::format("cannot write to standard output: {}", std::strerror(error)));
-}
-
-/// A control character of two bytes begins here: U+0080 to U+009F in UTF-8. To many terminals
-/// U+009B is what ESC [ is.
-bool is_long_control(std::string_view text, std::size_t at) {
-  return at + 1 < text.size() && text[at] == '\xc2' &&
-         (static_cast<unsigned char>(text[at + 1]) & 0xe0U) == 0x80U;
 }
 
 }  // namespace
@@ -45,16 +41,16 @@ void occupy_standard_streams() {
 std::string one_line(std::string_view text) {
   std::string line;
   line.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool is_long = is_long_control(text, i) || (i > 0 && is_long_control(text, i - 1));
-    if (text[i] == '\n') {
+  while (!text.empty()) {
+    const std::string_view next = text.substr(0, std::max<std::size_t>(1, character_length(text)));
+    if (next == "\n") {
       line += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f || is_long) {
-      line += fmt::format("\\x{:02x}", byte);
+    } else if (is_control(next)) {
+      for (const char c : next) line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     } else {
-      line += text[i];
+      line += next;
     }
+    text.remove_prefix(next.size());
   }
   return line;
 }

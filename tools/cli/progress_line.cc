@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cli/units.h"
+
 namespace wq::cli {
 
 namespace {
@@ -57,7 +59,7 @@ std::string bar_text(double fraction, std::size_t columns) {
 std::string progress_text(const std::string& verb, std::uint64_t items, double seconds,
                           std::optional<double> fraction, std::size_t columns) {
   const double rate = seconds > 0 ? static_cast<double>(items) / seconds : 0;
-  std::string text = fmt::format("{} {} items, {:.0f}/s", verb, items, rate);
+  std::string text = fmt::format("{} {}, {:.0f}/s", verb, plural(items, "item"), rate);
   if (fraction) {
     const std::string percent = fmt::format(" {:.0f}%", std::clamp(*fraction, 0.0, 1.0) * 100);
     const std::size_t used = text.size() + 1 + percent.size();

@@ -1,6 +1,5 @@
 #include "cli/redis_flags.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>

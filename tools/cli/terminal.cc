@@ -12,11 +12,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/utf8.h"
+
 namespace wq::cli {
 
 namespace {
 
 constexpr unsigned kUsualColumns = 80;
+constexpr unsigned kUsualLines = 24;
 
 std::atomic<bool> g_resized{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
@@ -50,9 +53,27 @@ void clear_locked(Drawn& state) noexcept {
   state.lines = 0;
 }
 
+void leave_locked(Drawn& state) noexcept {
+  if (state.lines > 0) put(state.stream, "\n");
+  state.lines = 0;
+}
+
 bool is_set(const char* name) noexcept {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0';
+}
+
+unsigned size_of(int fd, const char* variable, unsigned short winsize::*member,
+                 unsigned usual) noexcept {
+  if (is_set(variable)) {
+    const std::string_view text = std::getenv(variable);
+    unsigned n = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+    if (error == std::errc{} && end == text.data() + text.size() && n > 0) return n;
+  }
+  winsize size{};
+  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.*member > 0) return size.*member;
+  return usual;
 }
 
 struct Character {
@@ -62,14 +83,7 @@ struct Character {
 
 /// The character that begins at `at`. A byte that begins none is one of its own.
 Character character(std::string_view text, std::size_t at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  std::size_t bytes = 1;
-  if (lead >= 0xc2 && lead < 0xf5) bytes = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if (at + i >= text.size() || (static_cast<unsigned char>(text[at + i]) & 0xc0U) != 0x80U) {
-      return {1, 1};
-    }
-  }
+  const std::size_t bytes = std::max<std::size_t>(1, character_length(text.substr(at)));
   return {bytes, bytes > 2 ? 2U : 1U};
 }
 
@@ -83,15 +97,11 @@ bool is_live_terminal(int fd) noexcept {
 bool wants_colour(int fd) noexcept { return is_live_terminal(fd) && !is_set("NO_COLOR"); }
 
 unsigned terminal_columns(int fd) noexcept {
-  if (is_set("COLUMNS")) {
-    const std::string_view text = std::getenv("COLUMNS");
-    unsigned columns = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
-    if (error == std::errc{} && end == text.data() + text.size() && columns > 0) return columns;
-  }
-  winsize size{};
-  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return kUsualColumns;
+  return size_of(fd, "COLUMNS", &winsize::ws_col, kUsualColumns);
+}
+
+unsigned terminal_lines(int fd) noexcept {
+  return size_of(fd, "LINES", &winsize::ws_row, kUsualLines);
 }
 
 void watch_for_resizes() noexcept {
@@ -135,13 +145,14 @@ std::string fit(std::string_view text, std::size_t columns) {
 LiveText::~LiveText() {
   Drawn& state = drawn();
   const std::lock_guard lock(state.mutex);
-  if (state.lines > 0) put(stream_, "\n");
-  state.lines = 0;
+  leave_locked(state);
 }
 
 void LiveText::draw(std::span<const std::string> lines) {
   Drawn& state = drawn();
   const std::lock_guard lock(state.mutex);
+  // What is scrolled off the top could not be drawn over.
+  lines = lines.first(std::min<std::size_t>(lines.size(), terminal_lines(fileno(stream_))));
   std::string text = erasing(state.lines);
   for (std::size_t i = 0; i < lines.size(); ++i) text += (i > 0 ? "\n" : "") + lines[i];
   put(stream_, text);
@@ -155,6 +166,12 @@ void clear_live_text() noexcept {
   Drawn& state = drawn();
   const std::lock_guard lock(state.mutex);
   clear_locked(state);
+}
+
+void leave_live_text() noexcept {
+  Drawn& state = drawn();
+  const std::unique_lock lock(state.mutex, std::try_to_lock);
+  if (lock) leave_locked(state);
 }
 
 }  // namespace wq::cli

@@ -17,6 +17,9 @@ namespace wq::cli {
 /// How many columns the terminal has: $COLUMNS if it says so, else what the terminal says, else 80.
 [[nodiscard]] unsigned terminal_columns(int fd) noexcept;
 
+/// How many lines, likewise ($LINES, else 24).
+[[nodiscard]] unsigned terminal_lines(int fd) noexcept;
+
 /// From now on `take_resize` tells whether the window was resized (SIGWINCH) since it was last
 /// called.
 void watch_for_resizes() noexcept;
@@ -42,7 +45,8 @@ class LiveText {
   LiveText(const LiveText&) = delete;
   LiveText& operator=(const LiveText&) = delete;
 
-  /// In place of what was drawn last. Lines should be shorter than the terminal is wide.
+  /// In place of what was drawn last: as many lines, from the first on, as the terminal has. They
+  /// should be shorter than it is wide.
   void draw(std::span<const std::string> lines);
   /// Removes what was drawn last.
   void wipe() noexcept;
@@ -54,5 +58,9 @@ class LiveText {
 /// Removes the live text, if there is any, so that something else can be written there; it is
 /// drawn again below. Thread-safe.
 void clear_live_text() noexcept;
+
+/// Ends the line in which the live text ends, for a program that leaves without destructors; what
+/// was drawn stays. Does not wait for a thread that is drawing. Thread-safe.
+void leave_live_text() noexcept;
 
 }  // namespace wq::cli

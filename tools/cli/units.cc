@@ -153,6 +153,11 @@ std::uint64_t parse_number(std::string_view text, std::uint64_t min, std::uint64
       fmt::format("{} is not a whole number from {} to {}", quoted(text), min, max));
 }
 
+std::string plural(std::uint64_t n, std::string_view one, std::string_view many) {
+  if (n == 1 || many.empty()) return fmt::format("{} {}{}", n, one, n == 1 ? "" : "s");
+  return fmt::format("{} {}", n, many);
+}
+
 bool parse_switch(std::string_view text) {
   std::string lower;
   for (const char c : text) {

@@ -40,6 +40,9 @@ struct DurationRange {
     std::string_view text, std::uint64_t min = 0,
     std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
 
+/// `1 item`, `3 items`; `many` where an "s" does not make it many.
+[[nodiscard]] std::string plural(std::uint64_t n, std::string_view one, std::string_view many = "");
+
 /// Reads a switch from the environment: 1, true, yes, on; 0, false, no, off.
 [[nodiscard]] bool parse_switch(std::string_view text);
 

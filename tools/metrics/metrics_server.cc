@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -99,7 +101,15 @@ MetricsServer::MetricsServer(const ListenAddress& address,
   if (!ports.empty()) address_.port = ports.front();
 }
 
-MetricsServer::~MetricsServer() = default;
+MetricsServer::~MetricsServer() {
+  exposer_->RemoveCollectable(source_);
+  // To stop civetweb takes up to 2 s, and much longer while a client is connected that says
+  // nothing. No program of ours is to end later for that.
+  try {
+    std::thread([exposer = std::move(exposer_)] {}).detach();
+  } catch (const std::system_error&) {  // no more threads: then it takes as long as it takes
+  }
+}
 
 std::string MetricsServer::url() const { return fmt::format("http://{}/metrics", address_.text()); }
 

@@ -31,7 +31,9 @@ class MetricsServer {
   /// taken, the address is none of this machine.
   MetricsServer(const ListenAddress& address, std::shared_ptr<prometheus::Collectable> source);
 
-  /// Waits for answers that are under way.
+  /// Waits for a `Collect` that is under way; after that the source is not asked any more. Does not
+  /// wait for clients: the port is free once the web server is rid of them, or when the process
+  /// ends.
   ~MetricsServer();
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;

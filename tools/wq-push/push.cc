@@ -16,6 +16,7 @@
 #include "cli/progress_line.h"
 #include "cli/run_main.h"
 #include "cli/signals.h"
+#include "cli/units.h"
 #include "wq-push/go_on.h"
 #include "wq-push/reader.h"
 
@@ -93,9 +94,10 @@ class Push {
 
   ExitCode done(const PushReport& report) {
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin_;
-    std::string line = fmt::format(
-        "pushed {} items to {} in {:.2f} s ({:.0f}/s)", report.pushed, options_.queue, time.count(),
-        static_cast<double>(report.pushed) / std::max(time.count(), 1e-3));
+    std::string line =
+        fmt::format("pushed {} to {} in {:.2f} s ({:.0f}/s)", cli::plural(report.pushed, "item"),
+                    options_.queue, time.count(),
+                    static_cast<double>(report.pushed) / std::max(time.count(), 1e-3));
     if (options_.producer.once) line += fmt::format(", {} were known already", report.skipped);
     cli::log(LogLevel::info, line);
     if (report.unknown == 0) return ExitCode::done;
@@ -126,6 +128,7 @@ class Push {
   void on_signal(int signal, int count) {
     stop_.request_stop();
     if (count == 1) return;
+    cli::leave_live_text();
     cli::print_error("wq-push", "interrupted again: items on their way may be in or not");
     _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
   }
@@ -156,8 +159,8 @@ ExitCode dry_run(const PushOptions& options) {
     cli::write_out({end, 1});
   }
   cli::flush_out();
-  cli::log(LogLevel::info,
-           fmt::format("{} items would be pushed to {}", reader.given(), options.queue));
+  cli::log(LogLevel::info, fmt::format("{} would be pushed to {}",
+                                       cli::plural(reader.given(), "item"), options.queue));
   return ExitCode::done;
 }
 

@@ -4,7 +4,6 @@
 
 #include "cli/log.h"
 #include "cli/options.h"
-#include "cli/units.h"
 
 namespace wq::push {
 

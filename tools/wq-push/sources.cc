@@ -1,6 +1,5 @@
 #include "wq-push/sources.h"
 
-#include <functional>
 #include <utility>
 
 #include "wq-push/argument_source.h"

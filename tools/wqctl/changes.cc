@@ -1,11 +1,13 @@
 #include "wqctl/changes.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "cli/log.h"
 #include "cli/output.h"
+#include "cli/units.h"
 #include "wqctl/json.h"
 #include "wqctl/listing.h"
 
@@ -17,18 +19,37 @@ constexpr std::size_t kAtOnce = 100;
 // Where an item is that was not found is worth a look at the next so many.
 constexpr std::size_t kMaxScan = 100'000;
 
-std::string where_is(Admin& admin, const std::string& item) {
+/// Where an item is that was not changed.
+struct Place {
+  std::optional<ItemState> state;  // nothing: not found
+  bool searched_all = true;
+};
+
+Place place_of(Admin& admin, const std::string& item, Changed answer) {
+  if (answer == Changed::leased) return {ItemState::leased};
   const Inspection inspection = admin.inspect(item, kMaxScan);
-  if (!inspection.found.empty()) {
-    return fmt::format("it is {}", state_name(inspection.found.front().state));
-  }
-  return inspection.complete ? "it is not in the queue" : "it was not found";
+  if (!inspection.found.empty()) return {inspection.found.front().state};
+  return {std::nullopt, inspection.complete};
+}
+
+std::string place_text(const Place& place) {
+  if (place.state) return fmt::format("it is {}", state_name(*place.state));
+  return place.searched_all ? "it is not in the queue" : "it was not found";
 }
 
 std::string answer_json(const std::string& item, const std::string& result) {
   Json json;
   put_bytes(json, "item", item);
   json["result"] = result;
+  return json_line(json) + "\n";
+}
+
+std::string left_alone_json(const std::string& item, const Place& place) {
+  Json json;
+  put_bytes(json, "item", item);
+  json["result"] = "left_alone";
+  json["state"] = place.state ? Json(state_name(*place.state)) : Json();
+  if (!place.state) json["searched_all"] = place.searched_all;
   return json_line(json) + "\n";
 }
 
@@ -49,7 +70,7 @@ void Selection::check(const Target& target) const {
   if (ways > 1) throw cli::UsageError("items, --match and --all exclude each other");
 }
 
-cli::ExitCode change_named(
+std::uint64_t change_named(
     Admin& admin, std::span<const std::string> items, bool json, const std::string& past,
     const std::string& place,
     const std::function<std::vector<Changed>(std::span<const std::string>)>& change) {
@@ -63,23 +84,22 @@ cli::ExitCode change_named(
         if (json) cli::write_out(answer_json(some[i], past));
         continue;
       }
-      const std::string where =
-          answers[i] == Changed::leased ? "it is leased" : where_is(admin, some[i]);
+      const Place where = place_of(admin, some[i], answers[i]);
       if (json) {
-        cli::write_out(answer_json(some[i], "left alone: " + where));
+        cli::write_out(left_alone_json(some[i], where));
       } else {
-        cli::log(LogLevel::error,
-                 fmt::format("'{}' is not {}: {}; left alone", item_text(some[i]), place, where));
+        cli::log(LogLevel::error, fmt::format("'{}' is not {}: {}; left alone", item_text(some[i]),
+                                              place, place_text(where)));
       }
     }
   }
   if (!json) write_changed(done, json, past);
-  return done == items.size() ? cli::ExitCode::done : cli::ExitCode::failure;
+  return done;
 }
 
 void write_changed(std::uint64_t n, bool json, const std::string& past) {
   cli::write_out(json ? json_line({{past, n}}) + "\n"
-                      : fmt::format("{} {} item{}\n", past, n, n == 1 ? "" : "s"));
+                      : fmt::format("{} {}\n", past, cli::plural(n, "item")));
 }
 
 }  // namespace wq::ctl

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -7,7 +8,6 @@
 
 #include <wq/admin.h>
 
-#include "cli/exit_code.h"
 #include "wqctl/items.h"
 
 namespace wq::ctl {
@@ -32,10 +32,10 @@ class Selection {
   bool all_ = false;
 };
 
-/// What `change` made of the items, some at a time, told item by item: `done` in JSON, and for
-/// people those that were not changed, with where they are. `past`: "dropped"; `place`: "dead".
-/// Returns `failure` if some were not.
-cli::ExitCode change_named(
+/// What `change` made of the items, some at a time, told item by item in JSON, and for people those
+/// that were not changed, with where they are. `past`: "dropped"; `place`: "dead". Returns how many
+/// were changed.
+std::uint64_t change_named(
     Admin& admin, std::span<const std::string> items, bool json, const std::string& past,
     const std::string& place,
     const std::function<std::vector<Changed>(std::span<const std::string>)>& change);

@@ -5,7 +5,6 @@
 
 #include <wq/doctor.h>
 
-#include "cli/log.h"
 #include "cli/output.h"
 #include "wqctl/command.h"
 #include "wqctl/commands.h"
@@ -18,7 +17,8 @@ namespace {
 constexpr const char* kSummary =
     "Looks at the server for what would hurt the queue: version, role, eviction,\n"
     "memory, persistence, replicas, connections, latency, clock, keys of others, and\n"
-    "whether the user that logs in may do what workers, producers and viewers do. The\n"
+    "whether the user that logs in may do what workers, producers, viewers (status,\n"
+    "ls, results, metrics) and admins (retry, drop, pause, purge, verify) do. The\n"
     "queue need not exist. Changes nothing; each right that is missing leaves an entry\n"
     "in ACL LOG, since it is tried in a transaction that is never carried out.\n";
 
@@ -36,10 +36,10 @@ constexpr const char* kEnding =
     "  wqctl doctor shards --role worker --json | jq '.findings[] | select(.level != \"ok\")'\n";
 
 Role parse_role(const std::string& word) {
-  for (const Role role : {Role::worker, Role::producer, Role::viewer}) {
+  for (const Role role : {Role::worker, Role::producer, Role::viewer, Role::admin}) {
     if (word == name_of(role)) return role;
   }
-  throw std::invalid_argument(fmt::format("'{}' is none of worker|producer|viewer", word));
+  throw std::invalid_argument(fmt::format("'{}' is none of worker|producer|viewer|admin", word));
 }
 
 }  // namespace
@@ -55,7 +55,7 @@ cli::ExitCode run_doctor(int argc, const char* const* argv) {
   options.group("Doctor");
   options.add_number("workers", doctor.workers,
                      "how many more workers are planned: is there room for their connections?");
-  options.add("role", "worker|producer|viewer",
+  options.add("role", "worker|producer|viewer|admin",
               "whose rights the user must have; may be given several times [default: all]",
               [&roles](const std::string& word) { roles.push_back(parse_role(word)); });
   options.add_switch("strict", strict, "leave with 1 if there are warnings");

@@ -1,4 +1,7 @@
-#include <fmt/format.h>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
 
 #include <wq/admin.h>
 
@@ -36,9 +39,11 @@ cli::ExitCode run_drop(int argc, const char* const* argv) {
 
   Admin admin{target.queue, target.redis};
   if (selection.named(target)) {
-    return change_named(
-        admin, selection.items(target), json, "dropped", std::string(state_name(from)),
-        [&](std::span<const std::string> items) { return admin.drop(items, from); });
+    const std::vector<std::string> items = selection.items(target);
+    const std::uint64_t n =
+        change_named(admin, items, json, "dropped", std::string(state_name(from)),
+                     [&](std::span<const std::string> some) { return admin.drop(some, from); });
+    return n == items.size() ? cli::ExitCode::done : cli::ExitCode::failure;
   }
   write_changed(admin.drop_matching(selection.pattern(), from), json, "dropped");
   return cli::ExitCode::done;

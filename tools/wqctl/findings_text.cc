@@ -1,10 +1,12 @@
 #include "wqctl/findings_text.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include <fmt/format.h>
 
 #include "cli/output.h"
+#include "cli/units.h"
 #include "wqctl/json.h"
 
 namespace wq::ctl {
@@ -26,7 +28,7 @@ std::string_view name_of_level(FindingLevel level) {
 std::string counted(std::span<const DoctorFinding> findings, FindingLevel level) {
   const auto n = std::count_if(findings.begin(), findings.end(),
                                [level](const DoctorFinding& each) { return each.level == level; });
-  return fmt::format("{} {}{}", n, name_of_level(level), n == 1 ? "" : "s");
+  return cli::plural(static_cast<std::uint64_t>(n), name_of_level(level));
 }
 
 }  // namespace

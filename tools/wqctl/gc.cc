@@ -1,4 +1,5 @@
 #include <stop_token>
+#include <string>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "cli/signals.h"
 #include "wqctl/command.h"
 #include "wqctl/commands.h"
+#include "wqctl/json.h"
 
 namespace wq::ctl {
 
@@ -22,6 +24,16 @@ std::string report_line(const ReclaimReport& report) {
       "{}\n",
       report.reclaimed + report.returned, report.reclaimed, report.returned, report.died,
       report.promoted, report.holds);
+}
+
+std::string report_json(const std::string& queue, const ReclaimReport& report) {
+  return json_line({{"queue", queue},
+                    {"reclaimed", report.reclaimed},
+                    {"returned", report.returned},
+                    {"died", report.died},
+                    {"promoted", report.promoted},
+                    {"holds_ended", report.holds}}) +
+         "\n";
 }
 
 }  // namespace
@@ -41,6 +53,8 @@ cli::ExitCode run_gc(int argc, const char* const* argv) {
                        "the --lease of the workers; a third of it is left to them to be heard of");
   options.add_number("max-crashes", reclaimer.max_crashes,
                      "leases that ran out that make an item a dead letter", 1);
+  bool json = false;
+  add_json_switch(options, json, "a line for people");
   Target target;
   if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
   reclaimer.log = cli::log;
@@ -53,7 +67,7 @@ cli::ExitCode run_gc(int argc, const char* const* argv) {
   try {
     const ReclaimReport report =
         Reclaimer{target.queue, target.redis, reclaimer, stop.get_token()}.run();
-    cli::write_out(report_line(report));
+    cli::write_out(json ? report_json(target.queue, report) : report_line(report));
   } catch (const ConnectionError&) {
     if (signals.first() == 0) throw;
   }

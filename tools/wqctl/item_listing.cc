@@ -1,9 +1,11 @@
 #include <array>
-#include <cstdint>
 
 #include <fmt/format.h>
 
 #include "cli/output.h"
+#include "cli/terminal.h"
+#include "cli/units.h"
+#include "cli/utf8.h"
 #include "wqctl/json.h"
 #include "wqctl/listing.h"
 
@@ -15,24 +17,12 @@ using std::chrono::milliseconds;
 
 constexpr std::array<std::string_view, 4> kStates{"ready", "leased", "delayed", "dead"};
 constexpr std::size_t kLongestItem = 1'000;
-constexpr std::size_t kLongestMessage = 60;
+constexpr std::size_t kMessageColumns = 60;
 
-/// How many bytes the UTF-8 character at the front of `text` has; 0: it is none, or no printable
-/// one.
+/// How many bytes the printable UTF-8 character at the front has; 0: there is none.
 std::size_t printable_length(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
-  if (length == 0 || length > text.size()) return 0;
-  // What follows the last valid lead byte, surrogates and overlong forms, JSON's own check finds.
-  Json character(text.substr(0, length));
-  try {
-    static_cast<void>(character.dump());
-  } catch (const Json::type_error&) {
-    return 0;
-  }
-  const bool is_control = first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
-  return is_control ? 0 : length;
+  const std::size_t length = cli::character_length(text);
+  return length > 0 && cli::is_control(text.substr(0, length)) ? 0 : length;
 }
 
 std::string holder_text(const ItemInfo& item) {
@@ -45,22 +35,15 @@ std::string holder_text(const ItemInfo& item) {
   return fmt::format("held by {}, {} left", who, age_text(item.left));
 }
 
-std::string plural(std::uint64_t n, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
-}
-
 std::string tries_text(const ItemInfo& item) {
-  return fmt::format("{}, {}", plural(item.failures, "failure", "failures"),
-                     plural(item.crashes, "crash", "crashes"));
+  return fmt::format("{}, {}", cli::plural(item.failures, "failure"),
+                     cli::plural(item.crashes, "crash", "crashes"));
 }
 
 std::string short_failure(const ItemInfo& item) {
   if (!item.failure) return "";
-  std::string text = cli::one_line(item.failure->kind + ": " + item.failure->message);
-  if (text.size() <= kLongestMessage) return text;
-  std::size_t end = kLongestMessage;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
-  return text.substr(0, end) + "...";
+  return cli::fit(cli::one_line(item.failure->kind + ": " + item.failure->message),
+                  kMessageColumns);
 }
 
 std::string failure_details(const ItemInfo& item) {

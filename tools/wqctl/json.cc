@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "cli/utf8.h"
+
 namespace wq::ctl {
 
 void put_bytes(Json& json, const std::string& name, std::string_view bytes) {
@@ -15,7 +17,7 @@ void put_bytes(Json& json, const std::string& name, std::string_view bytes) {
 }
 
 std::string json_line(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return cli::escape_controls(json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 std::string base64(std::string_view bytes) {

@@ -16,8 +16,8 @@ using Json = nlohmann::ordered_json;
 /// so that no byte is lost.
 void put_bytes(Json& json, const std::string& name, std::string_view bytes);
 
-/// One line without a line end. Other strings than those of `put_bytes` that are no UTF-8 get
-/// U+FFFD in place of what is not.
+/// One line without a line end, with no control character in it. Other strings than those of
+/// `put_bytes` that are no UTF-8 get U+FFFD in place of what is not.
 [[nodiscard]] std::string json_line(const Json& json);
 
 /// RFC 4648 with padding.

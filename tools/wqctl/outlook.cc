@@ -53,17 +53,20 @@ double finished_between(const Counts& before, const Counts& now) {
 }  // namespace
 
 void OutlookHistory::add(TimePoint at, const Counts& counts, const InFlight& in_flight) {
-  in_flight_ = in_flight;
-  slowest_ = std::max(slowest_, in_flight.oldest.value_or(Seconds{0}));
   if (points_.empty()) {
     points_.push_back({at, 0});
     last_finish_ = at;
   } else {
     const double more = finished_between(last_, counts);
-    if (more > 0) last_finish_ = at;
+    if (more > 0) {
+      last_finish_ = at;
+      slowest_finished_ = slowest_;
+    }
     points_.push_back({at, points_.back().finished + more});
   }
   last_ = counts;
+  in_flight_ = in_flight;
+  slowest_ = std::max(slowest_, in_flight.oldest.value_or(Seconds{0}));
   recent_.push_back(points_.back());
   while (recent_.size() > 2 && at - recent_[1].at >= kRecent) recent_.pop_front();
   if (points_.size() < kMostPoints) return;
@@ -126,7 +129,13 @@ std::optional<Seconds> OutlookHistory::silence() const {
   const Seconds gap = points_.back().at - last_finish_;
   const Seconds seen = last_finish_ - points_.front().at;
   const double finished = points_.back().finished;
-  const Seconds usual = finished > 0 ? seen / finished : Seconds{0};
+  // Nobody knows how long the first item takes.
+  if (finished == 0 && in_flight_.oldest) return std::nullopt;
+  Seconds usual = finished > 0 ? seen / finished : Seconds{0};
+  // What was held for an hour before it was finished will be so again, however short the watch.
+  if (last_.processing > 0) {
+    usual = std::max(usual, slowest_finished_ / static_cast<double>(last_.processing));
+  }
   if (gap < std::max(kSilence, kSilenceInItems * usual)) return std::nullopt;
   return gap;
 }

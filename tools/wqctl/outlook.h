@@ -26,7 +26,8 @@ struct Outlook {
   std::optional<Seconds> least;
   std::optional<Seconds> most;
 
-  /// Nothing was finished for so long, which is longer than one would expect.
+  /// Nothing was finished for so long, which is longer than one would expect from what was seen:
+  /// while a worker is at its first item nobody knows how long it takes.
   std::optional<Seconds> silent;
 };
 
@@ -71,7 +72,8 @@ class OutlookHistory {
   TimePoint last_finish_;
   Counts last_;
   InFlight in_flight_;
-  Seconds slowest_{0};  // the greatest age of a lease
+  Seconds slowest_{0};           // the greatest age of a lease
+  Seconds slowest_finished_{0};  // the same up to the last finish
 };
 
 }  // namespace wq::ctl

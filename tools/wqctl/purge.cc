@@ -8,6 +8,7 @@
 #include <wq/queue.h>
 
 #include "cli/output.h"
+#include "cli/units.h"
 #include "wqctl/command.h"
 #include "wqctl/commands.h"
 #include "wqctl/json.h"
@@ -34,7 +35,7 @@ bool confirmed(const Target& target) {
             << "\nEverything of it will be removed for good. Type the queue's name to go on: "
             << std::flush;
   std::string answer;
-  std::getline(std::cin, answer);
+  if (!std::getline(std::cin, answer)) std::cerr << '\n';  // Ctrl-D
   return answer == target.queue;
 }
 
@@ -43,10 +44,10 @@ std::string report_line(const std::string& queue, const PurgeReport& report) {
     return fmt::format("{}: there was nothing to remove\n", cli::one_line(queue));
   }
   return fmt::format(
-      "{}: removed ready {}, processing {}, delayed {}, dead {}, results {}, leases {}; {} keys in "
+      "{}: removed ready {}, processing {}, delayed {}, dead {}, results {}, leases {}; {} in "
       "all\n",
       cli::one_line(queue), report.counts.ready, report.counts.processing, report.counts.delayed,
-      report.counts.dead, report.results, report.leases, report.keys);
+      report.counts.dead, report.results, report.leases, cli::plural(report.keys, "key"));
 }
 
 }  // namespace

@@ -133,7 +133,8 @@ std::vector<MetricFamily> queue_families(std::span<const QueueReading> readings)
             [](const QueueMetrics& of) { return of.counts.producers; });
   add_gauge("wq_paused", "1 while nothing is leased because somebody paused the queue.",
             [](const QueueMetrics& of) { return of.counts.paused ? 1 : 0; });
-  add_gauge("wq_drained", "1 if all is done or dead, and nobody is filling the queue.",
+  add_gauge("wq_drained",
+            "1 if all is done or dead, nobody is filling the queue, and it is not paused.",
             [](const QueueMetrics& of) { return of.counts.drained() ? 1 : 0; });
   families.push_back(oldest(readings));
   add_gauge("wq_fence", "The last fence given out.",

@@ -1,4 +1,7 @@
+#include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <wq/admin.h>
 
@@ -44,8 +47,12 @@ cli::ExitCode run_retry(int argc, const char* const* argv) {
 
   Admin admin{target.queue, target.redis};
   if (selection.named(target)) {
-    return change_named(admin, selection.items(target), json, "retried", "dead or delayed",
-                        [&](std::span<const std::string> items) { return admin.retry(items); });
+    const std::vector<std::string> items = selection.items(target);
+    const std::uint64_t n =
+        change_named(admin, items, json, "retried", "dead or delayed",
+                     [&](std::span<const std::string> some) { return admin.retry(some); });
+    warn_if_nobody_works(admin, n);
+    return n == items.size() ? cli::ExitCode::done : cli::ExitCode::failure;
   }
   const std::uint64_t n =
       admin.retry_matching(selection.pattern(), delayed ? ItemState::delayed : ItemState::dead);

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/progress_line.h"
 #include "cli/terminal.h"
+#include "cli/units.h"
 #include "wqctl/listing.h"
 
 namespace wq::ctl {
@@ -61,17 +62,14 @@ void lay_out(const std::vector<Piece>& pieces, std::size_t columns, bool colour,
   if (used > 0) lines.push_back(line);
 }
 
-std::string plural(std::uint64_t n, std::string_view word) {
-  return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
-}
-
 bool has_begun(const Counts& counts) {
   return !counts.id.empty() || counts.ready > 0 || counts.processing > 0;
 }
 
 std::string not_begun_text(const Counts& counts) {
-  return counts.producers > 0 ? "not begun, a producer is about to fill it"
-                              : "not begun, nothing was pushed yet";
+  std::string text = counts.producers > 0 ? "not begun, a producer is about to fill it"
+                                          : "not begun, nothing was pushed yet";
+  return counts.paused ? text + ", paused" : text;
 }
 
 std::string rate_text(double rate) {
@@ -126,7 +124,7 @@ std::string workers_text(const Snapshot& now) {
   if (now.crew.alive + now.crew.overdue == 0) {
     return knows_workers(now.counts) ? "no workers" : "";
   }
-  std::string text = plural(now.crew.alive, "worker");
+  std::string text = cli::plural(now.crew.alive, "worker");
   if (now.crew.overdue > 0) text += fmt::format(" ({} more not heard of)", now.crew.overdue);
   return text;
 }
@@ -175,7 +173,7 @@ std::string status_line(const Snapshot& now) {
     if (!more.empty()) line += ", " + more;
   }
   if (counts.producers > 0)
-    line += fmt::format(", {} filling it", plural(counts.producers, "producer"));
+    line += fmt::format(", {} filling it", cli::plural(counts.producers, "producer"));
   if (counts.paused) line += ", paused";
   if (counts.drained()) line += ", drained";
   return line;
@@ -288,7 +286,7 @@ std::vector<std::string> watch_frame(const Snapshot& now, const Outlook& outlook
   const bool filling = counts.producers > 0;
   lay_out({{rates_text(outlook)},
            {left_text(outlook), Colour::bold},
-           {filling ? plural(counts.producers, "producer") + " filling it" : ""}},
+           {filling ? cli::plural(counts.producers, "producer") + " filling it" : ""}},
           room, colour, lines);
   const std::string silence = silence_text(now, outlook);
   lay_out({{workers_text(now),

@@ -21,10 +21,11 @@ constexpr std::chrono::milliseconds kFastest{100};
 
 constexpr const char* kSummary =
     R"(How many items are where, read in one atomic step, and who works on them. With --watch it is
-shown again and again until the queue is drained, on a terminal in place, with how fast it goes and
-the time that is left. That is a range, taken from how fast and how evenly the last while went and
-from how long items take; it is missing while there is nothing honest to say, and only "at least"
-while somebody is filling the queue.
+shown again and again until the queue is drained (all is done or dead, nobody is filling it, and it
+is not paused), on a terminal in place, with how fast it goes and the time that is left. That is a
+range, taken from how fast and how evenly the last while went and from how long items take; it is
+missing while there is nothing honest to say, and only "at least" while somebody is filling the
+queue.
 )";
 
 constexpr const char* kExamples =

@@ -1,5 +1,4 @@
 #include <string>
-#include <string_view>
 
 #include <fmt/format.h>
 
@@ -81,6 +80,7 @@ std::string text_of(const std::string& queue, const VerifyReport& report, bool r
 }
 
 std::string json_of(const std::string& queue, const VerifyReport& report) {
+  const Counts& counts = report.counts;
   Json findings = Json::array();
   for (const Finding& finding : report.findings) {
     Json examples = Json::array();
@@ -94,10 +94,16 @@ std::string json_of(const std::string& queue, const VerifyReport& report) {
   }
   return json_line({{"queue", queue},
                     {"provable", report.provable},
-                    {"pushed", report.counts.pushed},
+                    {"pushed", counts.pushed},
                     {"foreign_pushes", report.foreign_pushes},
+                    {"ready", counts.ready},
+                    {"processing", counts.processing},
+                    {"delayed", counts.delayed},
+                    {"dead", counts.dead},
+                    {"completed", counts.completed},
+                    {"dropped", counts.dropped},
+                    {"merged", counts.merged},
                     {"unaccounted", report.unaccounted},
-                    {"merged", report.counts.merged},
                     {"findings", findings}}) +
          "\n";
 }

@@ -30,7 +30,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kTerminalInterval{1};
+// However seldom it is shown: how irregular a queue is can be told from many looks only.
+constexpr seconds kLookInterval{1};
 constexpr seconds kLineInterval{10};
 // A window that is resized is filled anew after that.
 constexpr milliseconds kResizeLook{100};
@@ -55,18 +56,20 @@ class Watch {
     }
     interval_ = options.interval;
     if (interval_ == milliseconds::zero()) {
-      interval_ = live_ || options.json ? kTerminalInterval : kLineInterval;
+      interval_ = live_ || options.json ? kLookInterval : kLineInterval;
     }
   }
 
   cli::ExitCode run() {
     try {
-      while (true) {
+      for (TimePoint next_show = begin_; !stop_.stop_requested(); wait()) {
         look();
-        show();
-        if (const auto end = ending()) return *end;
-        wait();
-        if (stop_.stop_requested()) break;
+        const auto end = ending();
+        if (const TimePoint now = BootClock::now(); end || now >= next_show) {
+          show();
+          next_show = now + interval_;
+        }
+        if (end) return *end;
       }
     } catch (const ConnectionError&) {
       if (!stop_.stop_requested()) throw;
@@ -124,7 +127,7 @@ class Watch {
 
   /// Until the next look is due. Meanwhile a window that is resized is drawn anew.
   void wait() {
-    const TimePoint end = BootClock::now() + interval_;
+    const TimePoint end = BootClock::now() + std::min<milliseconds>(interval_, kLookInterval);
     std::unique_lock lock(mutex_);
     for (TimePoint now = BootClock::now(); now < end; now = BootClock::now()) {
       const auto rest = std::chrono::ceil<milliseconds>(end - now);
@@ -138,7 +141,9 @@ class Watch {
   void on_signal(int signal, int count) {
     stop_.request_stop();
     // The second does not wait for a Redis that does not answer. Nothing has to be undone.
-    if (count > 1) _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
+    if (count == 1) return;
+    cli::leave_live_text();
+    _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
   }
 
   const WatchOptions options_;

@@ -7,7 +7,6 @@
 #include "cli/output.h"
 #include "wqctl/command.h"
 #include "wqctl/commands.h"
-#include "wqctl/json.h"
 #include "wqctl/listing.h"
 
 namespace wq::ctl {

@@ -18,17 +18,22 @@ namespace wq {
 enum class Role {
   worker,    ///< lease and settle items, reclaim what dead workers left
   producer,  ///< push items
-  viewer,    ///< look: counts, results, workers, metrics
+  viewer,    ///< look: counts, items, results, workers, metrics
+  admin,     ///< what `Admin` changes: retry, drop, pause, purge; and verify
 };
 
 /// What a user may not do that a role takes.
 struct MissingRights {
-  std::vector<std::string> commands;  ///< in lower case: "evalsha", "script|load"
-  std::vector<std::string> keys;      ///< that may not be read and written
+  std::vector<std::string> commands{};  ///< in lower case: "evalsha", "script|load"
+  std::vector<std::string> keys{};      ///< that may not be read and written
+  /// Commands that nobody may use, since the server does not know them (rename-command).
+  std::vector<std::string> absent{};
   /// Could not be found out.
   bool unknown = false;
 
-  [[nodiscard]] bool none() const noexcept { return commands.empty() && keys.empty() && !unknown; }
+  [[nodiscard]] bool none() const noexcept {
+    return commands.empty() && keys.empty() && absent.empty() && !unknown;
+  }
 };
 
 /// A key where the queue has one of its own, of a type that it cannot use.
@@ -61,7 +66,7 @@ struct ServerFacts {
 };
 
 struct DoctorOptions {
-  std::vector<Role> roles{Role::worker, Role::producer, Role::viewer};
+  std::vector<Role> roles{Role::worker, Role::producer, Role::viewer, Role::admin};
   std::uint64_t workers = 0;  ///< to be run in addition to what is connected; zero: not known
   unsigned pings = 50;        ///< measured for the latency
 };
@@ -101,7 +106,7 @@ struct DoctorFinding {
 /// The worst of them.
 [[nodiscard]] FindingLevel worst(std::span<const DoctorFinding> findings);
 
-/// "worker", "producer", "viewer".
+/// "worker", "producer", "viewer", "admin".
 [[nodiscard]] std::string_view name_of(Role role);
 
 }  // namespace wq

@@ -107,6 +107,14 @@ std::string grant(const Look& look, const MissingRights& missing) {
   return rule;
 }
 
+std::string missing_text(const std::string& who, Role role, const MissingRights& missing) {
+  std::string text = fmt::format("{} may not do what {}s do:", who, name_of(role));
+  if (!missing.commands.empty()) text += fmt::format(" {}", fmt::join(missing.commands, " "));
+  if (missing.keys.empty()) return text;
+  return text + fmt::format("{} keys {}", missing.commands.empty() ? "" : ";",
+                            fmt::join(missing.keys, " "));
+}
+
 }  // namespace
 
 void check_persistence(Look& look) {
@@ -182,24 +190,27 @@ void check_rights(Look& look) {
     const std::string who = "'" + look.facts.user + "'";
     if (missing.unknown) {
       look.warn("rights",
-                fmt::format("what {} may do as a {} could not be seen: MULTI is refused", who,
-                            name_of(role)),
+                fmt::format("whether {} may do what {}s do could not be seen: MULTI is refused",
+                            who, name_of(role)),
                 "A missing right ends programs with NOPERM, some only once an item fails.",
-                "Allow multi, or compare with the list in docs/operations.md.");
-    } else if (missing.none()) {
-      look.pass("rights", fmt::format("{} may do what a {} does", who, name_of(role)));
-    } else {
-      std::string what = fmt::format("{} may not do what a {} does:", who, name_of(role));
-      if (!missing.commands.empty()) what += fmt::format(" {}", fmt::join(missing.commands, " "));
-      if (!missing.keys.empty()) {
-        what += fmt::format("{} keys {}", missing.commands.empty() ? "" : ";",
-                            fmt::join(missing.keys, " "));
-      }
-      look.fail(
-          "rights", std::move(what),
-          "It ends with NOPERM when it gets there, which for some rights is only when an item "
-          "fails.",
-          grant(look, missing));
+                fmt::format("ACL SETUSER {} +multi, while doctor looks.", look.facts.user));
+    }
+    if (!missing.absent.empty()) {
+      look.fail("rights",
+                fmt::format("the server does not know commands of {}s: {}", name_of(role),
+                            fmt::join(missing.absent, " ")),
+                "It ends with an error when it gets there, which for some commands is only when an "
+                "item fails.",
+                "Take their rename-command out of redis.conf.");
+    }
+    if (!missing.commands.empty() || !missing.keys.empty()) {
+      look.fail("rights", missing_text(who, role, missing),
+                "It ends with NOPERM when it gets there, which for some rights is only when an "
+                "item fails.",
+                grant(look, missing));
+    }
+    if (missing.none()) {
+      look.pass("rights", fmt::format("{} may do what {}s do", who, name_of(role)));
     }
   }
 }

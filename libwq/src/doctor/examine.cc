@@ -39,6 +39,12 @@ void append(Pipeline& out, const Command& command) {
 
 bool refused(const Reply& reply) { return reply.has_error("NOPERM"); }
 
+constexpr std::string_view kUnknown = "ERR unknown ";  // command, or subcommand
+
+bool unknown(const Reply& reply) {
+  return reply.value().is_error() && reply.value().text().starts_with(kUnknown);
+}
+
 // One command whose refusal is worth a note; nothing then.
 std::optional<Reply> ask(Connection& redis, const Command& command, std::string_view name,
                          ServerFacts& facts) {
@@ -121,7 +127,7 @@ std::optional<std::vector<std::string>> refusals(const RedisOptions& options,
   std::vector<std::string> said;
   for (std::size_t i = 0; i < commands.size(); ++i) {
     const Reply reply = redis.receive();
-    said.emplace_back(refused(reply) ? reply.value().text() : "");
+    said.emplace_back(refused(reply) || unknown(reply) ? reply.value().text() : "");
   }
   return said;
 }
@@ -147,11 +153,16 @@ MissingRights read_rights(const RedisOptions& redis, Role role, const Keys& keys
     return missing;
   }
   for (std::size_t i = 0; i < said->size(); ++i) {
+    const std::string& text = (*said)[i];
+    if (text.empty()) continue;
     // "... to run the 'get' command", or "... to access one of the keys ...".
-    const bool the_command = (*said)[i].find(" to run ") != std::string::npos;
-    if ((*said)[i].empty()) continue;
-    if (i < of_commands && the_command) missing.commands.push_back(command_name(commands[i]));
-    if (i >= of_commands && !the_command) missing.keys.push_back(names[i - of_commands]);
+    const bool the_command = text.find(" to run ") != std::string::npos;
+    const bool is_unknown = text.starts_with(kUnknown);
+    if (i >= of_commands) {
+      if (!the_command && !is_unknown) missing.keys.push_back(names[i - of_commands]);
+    } else if (the_command || is_unknown) {
+      (is_unknown ? missing.absent : missing.commands).push_back(command_name(commands[i]));
+    }
   }
   return missing;
 }
@@ -208,6 +219,8 @@ std::string_view name_of(Role role) {
       return "producer";
     case Role::viewer:
       return "viewer";
+    case Role::admin:
+      return "admin";
   }
   return "";
 }

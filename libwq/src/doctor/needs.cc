@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <set>
-#include <span>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
@@ -34,6 +33,7 @@ constexpr std::array kSamples = {
     Sample{"HINCRBY", "KEY f 1"},
     Sample{"HLEN", "KEY"},
     Sample{"HMGET", "KEY f"},
+    Sample{"HSCAN", "KEY 0"},
     Sample{"HSET", "KEY f v"},
     Sample{"HSETNX", "KEY f v"},
     Sample{"INCR", "KEY"},
@@ -55,20 +55,25 @@ constexpr std::array kSamples = {
     Sample{"RPOP", "KEY"},
     Sample{"RPUSH", "KEY v"},
     Sample{"SADD", "KEY v"},
+    Sample{"SCAN", "0"},
     Sample{"SCRIPT", "LOAD return"},
     Sample{"SET", "KEY v"},
     Sample{"SMISMEMBER", "KEY v"},
     Sample{"TIME", ""},
     Sample{"TYPE", "KEY"},
+    Sample{"UNLINK", "KEY"},
     Sample{"XADD", "KEY * f v"},
     Sample{"XLEN", "KEY"},
     Sample{"XRANGE", "KEY - +"},
     Sample{"ZADD", "KEY 0 v"},
     Sample{"ZCARD", "KEY"},
+    Sample{"ZCOUNT", "KEY 0 0"},
     Sample{"ZRANGE", "KEY 0 0"},
     Sample{"ZRANGEBYSCORE", "KEY 0 0"},
+    Sample{"ZRANK", "KEY v"},
     Sample{"ZREM", "KEY v"},
     Sample{"ZREVRANGE", "KEY 0 0"},
+    Sample{"ZSCAN", "KEY 0"},
     Sample{"ZSCORE", "KEY v"},
 };
 
@@ -88,10 +93,18 @@ const RoleNeeds& needs_of(Role role) {
       {}};
   static const RoleNeeds producer{
       {&open, &push, &touch, &close}, {"EVALSHA", "LPUSHX", "RENAMENX", "SCRIPT"}, {}};
-  static const RoleNeeds viewer{
-      {&counts, &last_due},
-      {"EVALSHA", "GET", "HGETALL", "LRANGE", "SCRIPT", "TIME", "XRANGE", "ZRANGE"},
-      {Key::fence, Key::results, Key::workers}};
+  static const RoleNeeds viewer{{&counts, &find, &last_due, &page},
+                                {"EVALSHA", "GET", "HGETALL", "HMGET", "LRANGE", "MGET", "PTTL",
+                                 "SCRIPT", "TIME", "XRANGE", "ZRANGE"},
+                                {Key::fence, Key::results, Key::workers}};
+  // Repair hands items back as a reclaimer does.
+  static const RoleNeeds admin{
+      {&close, &counts, &drop, &drop_ready, &end_strays, &find, &forget, &past_oom, &promote,
+       &purge, &purge_leases, &reclaim, &requeue, &retry, &sweep},
+      {"DEL",    "EVALSHA", "EXISTS", "GET",    "HDEL",   "HGET",          "HGETALL", "HINCRBY",
+       "HMGET",  "HSCAN",   "LLEN",   "LRANGE", "MGET",   "PEXPIRE",       "PTTL",    "SCAN",
+       "SCRIPT", "SET",     "TIME",   "XLEN",   "ZRANGE", "ZRANGEBYSCORE", "ZSCAN"},
+      {}};
   switch (role) {
     case Role::worker:
       return worker;
@@ -99,6 +112,8 @@ const RoleNeeds& needs_of(Role role) {
       return producer;
     case Role::viewer:
       return viewer;
+    case Role::admin:
+      return admin;
   }
   throw std::invalid_argument("no such role");
 }
@@ -143,7 +158,7 @@ std::vector<std::string> keys_needed(Role role, const Keys& keys) {
   for (const Script* script : needs.scripts) which.insert(script->keys.begin(), script->keys.end());
   std::vector<std::string> names;
   for (const Key key : which) names.push_back(keys[key]);
-  if (role == Role::worker) names.push_back(keys.lease_prefix() + "doctor");
+  if (role != Role::producer) names.push_back(keys.lease_prefix() + "doctor");
   if (role != Role::viewer) names.push_back(keys.replay("doctor"));
   return names;
 }
