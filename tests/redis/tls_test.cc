@@ -24,27 +24,17 @@ using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-// Made before the server, which reads them as it starts.
-struct Certificates {
-  TemporaryFolder folder;
-  CertificateAuthority ca{folder, "ca"};
-  CertificateAuthority stranger{folder, "stranger"};
-  CertificateFiles server = ca.sign("server");
-  CertificateFiles client = ca.sign("client");
-};
-
-class Tls : private Certificates, public QueueTest {
+class Tls : private TlsCertificates, public QueueTest {
  protected:
-  explicit Tls(bool asks_for_a_certificate = false)
-      : QueueTest(tls_config(Certificates::server, ca, asks_for_a_certificate)) {
+  explicit Tls(bool asks_for_a_certificate = false) : QueueTest(config(asks_for_a_certificate)) {
     options_ = with_host("localhost");
     options_.tls.ca_file = ca.file();
   }
 
-  using Certificates::ca;
-  using Certificates::client;
-  using Certificates::folder;
-  using Certificates::stranger;
+  using TlsCertificates::ca;
+  using TlsCertificates::client;
+  using TlsCertificates::folder;
+  using TlsCertificates::stranger;
 
   RedisOptions with_host(const std::string& host) const {
     RedisOptions options = this->options();

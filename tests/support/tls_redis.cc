@@ -28,8 +28,7 @@ int free_port() {
 
 }  // namespace
 
-std::vector<std::string> tls_config(const CertificateFiles& server, const CertificateAuthority& ca,
-                                    bool asks_for_a_certificate) {
+std::vector<std::string> TlsCertificates::config(bool asks_for_a_certificate) const {
   return {"bind 127.0.0.1", "tls-cert-file " + server.cert, "tls-key-file " + server.key,
           "tls-ca-cert-file " + ca.file(),
           std::string("tls-auth-clients ") + (asks_for_a_certificate ? "yes" : "no")};
