@@ -212,13 +212,6 @@ TEST_F(Doctor, AnAdminWithTheRightsItWantsCanSteer) {
   }
 }
 
-TEST_F(Doctor, SaysThatThisBuildHasNoTls) {
-  Process doctor = ctl_process({"doctor", "q"}, {{{"WQ_REDIS", "rediss://localhost"}}});
-  EXPECT_EQ(doctor.wait(), 2);
-  EXPECT_THAT(doctor.err(), HasSubstr("TLS"));
-  EXPECT_EQ(doctor.out(), "");
-}
-
 TEST_F(Doctor, RefusesARoleThatThereIsNot) {
   Process doctor = ctl_process({"doctor", "q", "--role", "owner"});
   EXPECT_EQ(doctor.wait(), 2);

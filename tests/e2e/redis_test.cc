@@ -1,6 +1,7 @@
 #include <cstdint>
 
 #include "e2e/programs.h"
+#include "support/tls_redis.h"
 
 // Redis that is away, comes late, refuses, or is not what it should be.
 namespace wq::test {
@@ -80,8 +81,10 @@ TEST_F(OnRedis, ThatHangsForLongerThanALeaseTheItemIsStoppedAndTriedAgain) {
   EXPECT_EQ(results(), exactly_once({"a"}, [](const std::string&) { return "again\n"; }));
 }
 
-TEST_F(OnRedis, OverTlsIsRefusedWithAClearMessage) {
-  expect_all_refused("TLS", {.environment = {{"WQ_REDIS", "rediss://localhost:6379/0"}}});
+TEST_F(OnRedis, WithoutTlsIsRefusedWhereItIsAskedFor) {
+  const std::string port = std::to_string(open_port(server_, "port"));
+  expect_all_refused("does not speak TLS",
+                     {.environment = {{"WQ_REDIS", "rediss://localhost:" + port}}});
 }
 
 TEST_F(OnRedis, AtAnAddressThatIsNoneIsRefused) {

@@ -269,7 +269,10 @@ TEST(Doctor, SaysThatTheNetworkCanListen) {
   ServerFacts facts = healthy();
   facts.over_network = true;
   facts.logs_in = true;
-  EXPECT_THAT(found(facts, "connection").why, HasSubstr("TLS"));
+  EXPECT_THAT(found(facts, "connection").what, HasSubstr("not encrypted"));
+  EXPECT_THAT(found(facts, "connection").remedy, HasSubstr("rediss://"));
+  facts.encrypted = true;
+  EXPECT_THAT(found(facts, "connection").what, HasSubstr("network, encrypted"));
 }
 
 TEST(DoctorNeeds, HaveALineForEveryCommandOfEveryScript) {

@@ -43,14 +43,24 @@ void add_redis_options(Options& options, RedisOptions& redis) {
   redis.password = environment("REDISCLI_AUTH");
   redis.url.clear();
   options.group("Redis");
-  options.add_text("redis", "URL", redis.url,
-                   "redis://[USER[:PASSWORD]@]HOST[:PORT][/DB] or unix://PATH[?db=N], with user "
-                   "and password percent-encoded [default: $WQ_REDIS, else $REDIS_URL, else the "
-                   "Kubernetes Service named redis, else " +
-                       RedisOptions{}.url + "]");
+  options.add_text(
+      "redis", "URL", redis.url,
+      "redis://[USER[:PASSWORD]@]HOST[:PORT][/DB], rediss:// with the same for TLS, or "
+      "unix://PATH[?db=N], with user and password percent-encoded [default: $WQ_REDIS, else "
+      "$REDIS_URL, else the "
+      "Kubernetes Service named redis, else " +
+          RedisOptions{}.url + "]");
   options.add_text("password-file", "FILE", redis.password_file,
                    "read the password from here whenever a connection is made; without it "
                    "$REDISCLI_AUTH is the password, if the URL has none");
+  options.add_text("tls-ca", "FILE", redis.tls.ca_file,
+                   "with rediss://: the CA that signed the server's certificate [default: those "
+                   "that the system trusts]");
+  options.add_text("tls-cert", "FILE", redis.tls.cert_file,
+                   "our own certificate, for a server that asks for one; with --tls-key");
+  options.add_text("tls-key", "FILE", redis.tls.key_file, "its key, without a passphrase");
+  options.add_text("tls-server-name", "NAME", redis.tls.server_name,
+                   "the name that the server's certificate must have [default: the URL's host]");
   options.add_duration("redis-patience", redis.patience,
                        "how long to wait for a Redis that is away before giving up");
 }

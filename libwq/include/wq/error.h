@@ -36,7 +36,8 @@ class ReplyError : public Error {
 };
 
 /// Redis will keep refusing until somebody changes the configuration: the login, a right, a key
-/// of another type in the way, a server that is too old. Waiting does not help.
+/// of another type in the way, a server that is too old, a certificate that one of the two sides
+/// does not accept. Waiting does not help.
 class RefusedError : public ReplyError {
   using ReplyError::ReplyError;
 };

@@ -7,11 +7,28 @@
 
 namespace wq {
 
+/// What `rediss://` uses besides the URL. All files are PEM, and are read again for every
+/// connection, so that rotated ones are picked up.
+struct TlsOptions {
+  /// The CA that signed the server's certificate. Empty: those that the system trusts.
+  std::string ca_file;
+
+  /// Our own certificate, with what signed it behind it, and its key without a passphrase, for a
+  /// server that asks for one. Both or neither.
+  std::string cert_file;
+  std::string key_file;
+
+  /// The name that the server's certificate must have, also sent to it (SNI). Empty: the host of
+  /// the URL, which may be an address too.
+  std::string server_name;
+
+  bool operator==(const TlsOptions&) const = default;
+};
+
 /// Where Redis is, who we are there, and how long to wait for it.
 struct RedisOptions {
-  /// `redis://[user[:password]@]host[:port][/db]` or `unix://[user[:password]@]/path[?db=N]`,
-  /// user and password percent-encoded. `rediss://` (TLS) is understood and, in a build without
-  /// TLS, refused with `std::invalid_argument`.
+  /// `redis://[user[:password]@]host[:port][/db]`, `rediss://` with the same for TLS, or
+  /// `unix://[user[:password]@]/path[?db=N]`, user and password percent-encoded.
   std::string url = "redis://localhost:6379/0";
 
   /// The password, when the URL has none. An empty string means: log in without one.
@@ -21,6 +38,9 @@ struct RedisOptions {
   /// the URL nor `password` gives one. It is read again for every connection, so that a rotated
   /// secret is picked up.
   std::string password_file;
+
+  /// Only for a URL with `rediss://`; with another they are refused as a mistake.
+  TlsOptions tls;
 
   /// What CLIENT LIST shows for our connections. Spaces and control characters become dashes,
   /// since Redis refuses them.

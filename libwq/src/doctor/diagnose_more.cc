@@ -165,11 +165,14 @@ void check_clock(Look& look) {
 
 void check_connection(Look& look) {
   if (!look.facts.over_network) return look.pass("connection", "within this machine");
-  look.find(FindingLevel::ok, "connection",
-            fmt::format("over the network, not encrypted, {}",
-                        look.facts.logs_in ? "with a password" : "without a password"),
-            "This build of wq has no TLS: whoever is on the way reads items and the password.",
-            "Use it on a network that you trust, or through a tunnel.");
+  const std::string_view login = look.facts.logs_in ? "with a password" : "without a password";
+  if (look.facts.encrypted) {
+    return look.pass("connection", fmt::format("over the network, encrypted, {}", login));
+  }
+  look.find(
+      FindingLevel::ok, "connection", fmt::format("over the network, not encrypted, {}", login),
+      "Whoever is on the way reads items and the password.",
+      "Use it on a network that you trust, or let Redis speak TLS, and connect to rediss://.");
 }
 
 void check_keys(Look& look) {

@@ -199,6 +199,7 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
     ServerFacts facts;
     facts.queue = queue;
     facts.over_network = !endpoint.host.empty() && !is_this_machine(endpoint.host);
+    facts.encrypted = endpoint.tls;
     facts.logs_in = !endpoint.password.empty();
     facts.user = endpoint.user.empty() ? "default" : endpoint.user;
     read_server(connection, facts);

@@ -1,6 +1,7 @@
 #include "redis/connection.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -25,6 +26,8 @@ constexpr int kKeepaliveProbes = 3;
 // The reader gives its buffer back when it is empty and larger than this; hiredis' default of
 // 16 KiB would allocate anew for every batch.
 constexpr std::size_t kReaderKeepsBytes = std::size_t{1} << 20U;
+// The most that one record of TLS holds, RFC 8446 section 5.1.
+constexpr std::size_t kTlsRecordBytes = std::size_t{1} << 14U;
 
 timeval to_timeval(std::chrono::milliseconds time) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
@@ -56,18 +59,44 @@ Endpoint endpoint_now(const RedisOptions& options) {
   }
 }
 
+redisContext* connect(const Endpoint& endpoint, const timeval& timeout) {
+  return endpoint.host.empty()
+             ? redisConnectUnixWithTimeout(endpoint.socket_path.c_str(), timeout)
+             : redisConnectWithTimeout(endpoint.host.c_str(), endpoint.port, timeout);
+}
+
+// A Redis without TLS takes our hello for the begin of a line and waits for more of it, so only
+// asking shows what it is.
+bool answers_in_the_clear(const Endpoint& endpoint, const timeval& timeout) {
+  const std::unique_ptr<redisContext, decltype(&redisFree)> plain(connect(endpoint, timeout),
+                                                                  redisFree);
+  if (!plain || plain->err != 0 || redisSetTimeout(plain.get(), timeout) != REDIS_OK) return false;
+  const std::unique_ptr<void, decltype(&freeReplyObject)> reply(redisCommand(plain.get(), "PING"),
+                                                                freeReplyObject);
+  return reply != nullptr;
+}
+
 }  // namespace
+
+template <typename Action>
+auto Connection::breaking(Action action) {
+  try {
+    return action();
+  } catch (...) {
+    if (context_->err == 0) context_->err = REDIS_ERR_OTHER;
+    throw;
+  }
+}
 
 Connection::Connection(const RedisOptions& options) {
   const Endpoint endpoint = endpoint_now(options);
   server_ = endpoint.name();
-  const timeval timeout = to_timeval(options.connect_timeout);
-  context_.reset(endpoint.host.empty()
-                     ? redisConnectUnixWithTimeout(endpoint.socket_path.c_str(), timeout)
-                     : redisConnectWithTimeout(endpoint.host.c_str(), endpoint.port, timeout));
+  context_.reset(connect(endpoint, to_timeval(options.connect_timeout)));
   if (!context_) throw std::bad_alloc();
   if (context_->err != 0) fail(context_->errstr);
   configure_socket(options);
+  if (endpoint.tls) encrypt(endpoint, options);
+  set_timeout(options.command_timeout);
   log_in(endpoint, options);
 }
 
@@ -75,7 +104,6 @@ void Connection::configure_socket(const RedisOptions& options) {
   const int socket = context_->fd;
   // hiredis 0.14 has no way to open the socket with SOCK_CLOEXEC.
   fcntl(socket, F_SETFD, FD_CLOEXEC);
-  set_timeout(options.command_timeout);
   context_->reader->maxbuf = kReaderKeepsBytes;
   if (context_->connection_type != REDIS_CONN_TCP) return;
   set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -84,6 +112,17 @@ void Connection::configure_socket(const RedisOptions& options) {
   set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);
   set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT,
              static_cast<int>(options.command_timeout.count()));
+}
+
+void Connection::encrypt(const Endpoint& endpoint, const RedisOptions& options) {
+  set_timeout(options.connect_timeout);
+  try {
+    breaking([&] { tls_.emplace(context_->fd, options.tls, endpoint.host, server_); });
+  } catch (const ConnectionError&) {
+    if (!answers_in_the_clear(endpoint, to_timeval(options.connect_timeout))) throw;
+    throw RefusedError(fmt::format(
+        "Redis at {} does not speak TLS on this port; use its TLS port, or redis://", server_));
+  }
 }
 
 void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
@@ -104,6 +143,7 @@ void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
     throw RefusedError(fmt::format("{}; check the user, the password and the database for {}",
                                    error.what(), server_));
   }
+  logged_in_ = true;
   // Only for people who look at CLIENT LIST, so a user without the right to it may go on.
   Pipeline name;
   name.command({"CLIENT", "SETNAME", printable(options.client_name)});
@@ -112,9 +152,13 @@ void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
 }
 
 void Connection::send(const Pipeline& commands) {
-  std::string_view rest = commands.bytes();
+  if (context_->err != 0) fail("the connection is broken");
+  if (tls_) return breaking([&] { tls_->write(commands.bytes()); });
+  send_plain(commands.bytes());
+}
+
+void Connection::send_plain(std::string_view rest) {
   while (!rest.empty()) {
-    if (context_->err != 0) fail("the connection is broken");
     // Not through hiredis, whose write would raise SIGPIPE on a closed connection.
     const ssize_t written = ::send(context_->fd, rest.data(), rest.size(), MSG_NOSIGNAL);
     if (written < 0) {
@@ -131,12 +175,26 @@ Reply Connection::receive() {
     if (context_->err != 0) fail("the connection is broken");
     if (redisGetReplyFromReader(context_.get(), &reply) != REDIS_OK) fail(context_->errstr);
     if (reply != nullptr) return Reply(static_cast<redisReply*>(reply));
-    if (redisBufferRead(context_.get()) != REDIS_OK) {
-      fail(context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK)
-               ? "timed out while waiting for an answer"
-               : context_->errstr);
+    if (!tls_) {
+      read_plain();
+      continue;
     }
+    std::array<char, kTlsRecordBytes> buffer;
+    const std::size_t got = breaking([&] { return tls_->read(buffer); });
+    if (redisReaderFeed(context_->reader, buffer.data(), got) != REDIS_OK) throw std::bad_alloc();
   }
+}
+
+void Connection::read_plain() {
+  if (redisBufferRead(context_.get()) == REDIS_OK) return;
+  const bool closed =
+      context_->err == REDIS_ERR_EOF || (context_->err == REDIS_ERR_IO && errno == ECONNRESET);
+  if (closed && !logged_in_) {
+    fail(fmt::format("{}, as a server does that speaks only TLS (rediss://)", context_->errstr));
+  }
+  fail(context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK)
+           ? "timed out while waiting for an answer"
+           : context_->errstr);
 }
 
 Reply Connection::call(const Pipeline& commands) {

@@ -2,25 +2,27 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "redis/endpoint.h"
 #include "redis/pipeline.h"
 #include "redis/reply.h"
+#include "redis/tls.h"
 
 struct redisContext;
 
 namespace wq::internal {
 
-/// One connection to Redis, logged in. After anything went wrong on it (a `ConnectionError` was
-/// thrown) it is broken for good: what still arrives on it could belong to another request. The
-/// socket is closed on exec and never raises SIGPIPE. Not thread-safe.
+/// One connection to Redis, logged in, encrypted if the URL says so. After anything went wrong on
+/// it (a `ConnectionError` was thrown) it is broken for good: what still arrives on it could belong
+/// to another request. The socket is closed on exec and never raises SIGPIPE. Not thread-safe.
 class Connection {
  public:
   /// Connects, logs in, selects the database, names the connection. Throws `ConnectionError`,
-  /// `RefusedError` when the login or the database is refused, `ReplyError` when the server is not
-  /// ready.
+  /// `RefusedError` when a certificate, the login or the database is refused, `ReplyError` when the
+  /// server is not ready.
   explicit Connection(const RedisOptions& options);
 
   /// Sends commands without waiting for their replies.
@@ -43,11 +45,19 @@ class Connection {
   };
 
   void configure_socket(const RedisOptions& options);
+  void encrypt(const Endpoint& endpoint, const RedisOptions& options);
   void log_in(const Endpoint& endpoint, const RedisOptions& options);
+  void send_plain(std::string_view bytes);
+  void read_plain();
+  /// Runs what may throw, and marks the connection as broken if it does.
+  template <typename Action>
+  auto breaking(Action action);
   [[noreturn]] void fail(std::string_view what);
 
   std::string server_;
   std::unique_ptr<redisContext, Close> context_;
+  bool logged_in_ = false;
+  std::optional<TlsSession> tls_;  ///< goes before the socket does
 };
 
 }  // namespace wq::internal

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "pure/url.h"
+#include "redis/tls.h"
 
 namespace wq::internal {
 namespace {
@@ -35,16 +36,22 @@ std::string Endpoint::name() const {
 Endpoint resolve_endpoint(const RedisOptions& options) {
   RedisUrl url = parse_url(options.url);
   if (url.tls) {
-    throw std::invalid_argument(
-        "rediss:// asks for TLS, and this build of wq has none; use redis:// on a trusted network");
+    check_tls_files(options.tls);
+  } else if (options.tls != TlsOptions{}) {
+    throw std::invalid_argument("certificates are given, but only rediss:// uses TLS");
   }
   std::string password = std::move(url.password);
   if (password.empty()) password = options.password;
   if (password.empty() && !options.password_file.empty()) {
     password = read_password(options.password_file);
   }
-  return {std::move(url.host), url.port,    std::move(url.socket_path), std::move(url.user),
-          std::move(password), url.database};
+  return {url.tls,
+          std::move(url.host),
+          url.port,
+          std::move(url.socket_path),
+          std::move(url.user),
+          std::move(password),
+          url.database};
 }
 
 }  // namespace wq::internal

@@ -8,6 +8,7 @@ namespace wq::internal {
 
 /// Where to connect and as whom.
 struct Endpoint {
+  bool tls = false;
   std::string host;  ///< empty: the unix socket at `socket_path`
   int port = 0;
   std::string socket_path;
@@ -23,8 +24,8 @@ struct Endpoint {
 /// nothing else: asking a Sentinel, or a Cluster for a slot's node, would stand here. Reads the
 /// password file, so that a rotated secret is picked up.
 ///
-/// Throws `std::invalid_argument` for a URL that cannot be read or asks for TLS, which this build
-/// does not have, and for a password file that cannot be read.
+/// Throws `std::invalid_argument` for a URL that cannot be read and for a file that cannot be read
+/// or does not hold what it should.
 [[nodiscard]] Endpoint resolve_endpoint(const RedisOptions& options);
 
 }  // namespace wq::internal
