@@ -12,7 +12,7 @@ namespace wq::test {
 /// `ProcessOptions::terminal`). Not thread-safe; what was written is read when it is asked for.
 class Terminal {
  public:
-  Terminal(unsigned columns, unsigned rows = 24);
+  explicit Terminal(unsigned columns, unsigned rows = 24);
 
   [[nodiscard]] int slave() const noexcept { return slave_.get(); }
 
@@ -29,7 +29,7 @@ class Terminal {
   /// The same with line ends.
   [[nodiscard]] std::string text();
   /// Waits until the window shows the text.
-  void wait_for(std::string_view text);
+  void wait_for(std::string_view wanted);
 
   /// The modes of the terminal (stty): the same bytes, the same modes.
   [[nodiscard]] std::string modes() const;

@@ -11,7 +11,7 @@ namespace wq::internal {
 // passed over, nothing throws for it.
 
 /// Reads a value of `Q:failures`.
-void read_failure(std::string_view json, ItemInfo& item);
+void read_failure(std::string_view text, ItemInfo& item);
 
 /// Reads the lease: its value and its PTTL.
 void read_lease(std::string_view holder, std::int64_t pttl_ms, ItemInfo& item);
