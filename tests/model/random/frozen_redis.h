@@ -25,7 +25,7 @@ using Contents = std::map<std::string, std::string>;
 /// The commands of a pipeline, each as its words.
 [[nodiscard]] std::vector<std::vector<std::string>> words_of(const internal::Pipeline& pipeline);
 
-[[nodiscard]] std::vector<std::string> texts(internal::Value list);
+[[nodiscard]] std::vector<std::string> texts(internal::Value value);
 
 /// A change of a script, to see that a wrong one is found.
 struct ScriptChange {

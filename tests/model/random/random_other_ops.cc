@@ -14,7 +14,6 @@ using internal::Key;
 using internal::Pipeline;
 using internal::printable;
 using internal::Reply;
-using internal::Value;
 using std::chrono::milliseconds;
 
 constexpr std::int64_t kTailMs = internal::kLeaseTail.count();
