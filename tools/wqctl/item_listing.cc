@@ -108,7 +108,7 @@ std::optional<ItemState> state_called(std::string_view name) {
 }
 
 std::string item_line(const ItemInfo& item) {
-  const std::string shown = item_text(item.item);
+  std::string shown = item_text(item.item);
   switch (item.state) {
     case ItemState::ready:
       return shown;
