@@ -21,7 +21,7 @@ struct CertificateFiles {
 struct CertificateWish {
   std::string names = "DNS:localhost,IP:127.0.0.1";  ///< as OpenSSL writes subjectAltName
   std::chrono::hours valid_for{1};                   ///< from now on; negative: it has expired
-  std::string passphrase;                            ///< encrypts the key
+  std::string passphrase = {};                       ///< encrypts the key
 };
 
 /// A CA of the test's own, which signs certificates into a folder.

@@ -270,7 +270,7 @@ TEST(Doctor, SaysThatTheNetworkCanListen) {
   facts.over_network = true;
   facts.logs_in = true;
   EXPECT_THAT(found(facts, "connection").what, HasSubstr("not encrypted"));
-  EXPECT_THAT(found(facts, "connection").remedy, HasSubstr("rediss://"));
+  EXPECT_THAT(found(facts, "connection").advice, HasSubstr("rediss://"));
   facts.encrypted = true;
   EXPECT_THAT(found(facts, "connection").what, HasSubstr("network, encrypted"));
 }
