@@ -323,9 +323,9 @@ TEST_F(OverTcp, AHostThatDoesNotExistIsWaitedForUpToThePatience) {
 }
 
 TEST_F(OverTcp, AWrongUrlIsKnownAtOnce) {
-  for (const char* url : {"", "redis", "http://x", "redis://host:port", "redis://host:0",
-                          "redis://host:65536", "redis://host/db", "unix://relative", "redis://%4",
-                          "unix:///s?timeout=1"}) {
+  for (const char* url :
+       {"", "redis", "http://x", "redis://host:port", "redis://host:0", "redis://host:65536",
+        "redis://host/db", "unix://relative", "redis://%4", "unix:///s?timeout=1"}) {
     EXPECT_THAT(thrown_by([&] { Queue("q", with_url(url)); }), HasSubstr("argument: ")) << url;
   }
 }

@@ -48,7 +48,7 @@ struct ServerFacts {
   std::string queue;
   bool over_network = false;  ///< neither a unix socket nor this machine
   bool encrypted = false;
-  bool logs_in = false;       ///< with a password
+  bool logs_in = false;  ///< with a password
 
   std::map<std::string, std::string> info;    ///< INFO, by field; empty if it is not allowed
   std::map<std::string, std::string> config;  ///< what CONFIG GET gave, by name
