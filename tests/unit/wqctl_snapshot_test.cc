@@ -11,6 +11,7 @@ namespace wq::ctl {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -54,6 +55,13 @@ TEST(StatusLine, SaysWhatIsUnusual) {
   EXPECT_EQ(status_line(now),
             "shards: ready 120, processing 4, delayed 0, dead 2, completed 874 of 1000 pushed, "
             "crashed 7, 1 worker (2 more not heard of), 2 producers filling it, paused");
+}
+
+TEST(StatusLine, SaysNothingOfALeaseThatTheCountsDoNotKnow) {
+  Snapshot now = some();
+  now.counts.processing = 0;
+  drop_outdated(now);
+  EXPECT_THAT(status_line(now), AllOf(HasSubstr("3 workers"), Not(HasSubstr("oldest lease"))));
 }
 
 TEST(StatusLine, SaysThatNobodyWorksUnlessItMayBeARedisWqClient) {

@@ -160,6 +160,11 @@ Crew crew_of(std::span<const WorkerInfo> workers) {
   return crew;
 }
 
+void drop_outdated(Snapshot& now) {
+  if (now.counts.drained()) now.crew = {};
+  if (now.counts.processing == 0) now.crew.oldest.reset();
+}
+
 std::string status_line(const Snapshot& now) {
   const Counts& counts = now.counts;
   const std::string name = cli::one_line(now.queue);

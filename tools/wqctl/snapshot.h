@@ -33,6 +33,9 @@ struct Snapshot {
   std::optional<std::chrono::milliseconds> last_due;  ///< of the delayed items
 };
 
+/// Workers tell of themselves every two seconds: takes away what the counts contradict.
+void drop_outdated(Snapshot& now);
+
 /// One line for people, without a line end.
 [[nodiscard]] std::string status_line(const Snapshot& now);
 /// The same while it is watched: with rates and the time left.

@@ -53,6 +53,7 @@ Snapshot snapshot(const Target& target) {
   now.queue = target.queue;
   now.counts = queue.counts();
   now.crew = crew_of(Admin{target.queue, target.redis}.workers());
+  drop_outdated(now);
   now.last_due = queue.last_due();
   return now;
 }

@@ -92,8 +92,7 @@ class Watch {
       now_.crew = crew_of(admin_.workers());
       next_crew_ = now + crew_interval(now_.crew);
     }
-    if (now_.counts.drained()) now_.crew = {};
-    if (now_.counts.processing == 0) now_.crew.oldest.reset();
+    drop_outdated(now_);
     now_.last_due.reset();
     if (now_.counts.delayed > 0) now_.last_due = queue_.last_due();
     history_.add(now, now_.counts, {now_.crew.oldest, now_.last_due});
