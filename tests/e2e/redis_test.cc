@@ -144,6 +144,10 @@ TEST_F(OnRedis, WithoutARightTheWorkerNamesIt) {
   redis_.call({"ACL", "SETUSER", "stranger", "on", ">pw", "~other:*", "&*", "+@all"});
   expect_refused(worker({}, {"true"}, options_of("stranger")), "NOPERM");
   expect_refused(push_process({"q", "a"}, options_of("stranger")), "NOPERM");
+  // Within a script.
+  redis_.call({"ACL", "SETUSER", "reader", "+evalsha", "-zcard"});
+  expect_refused(worker({}, {"true"}, options_of("reader")), "'zcard'");
+  expect_refused(push_process({"q", "a"}, options_of("reader")), "'zcard'");
   EXPECT_EQ(all(Key::ready), Words{"a"});
   EXPECT_EQ(counts().processing, 0U);
 }

@@ -140,6 +140,12 @@ TEST_F(Connecting, AUserWithoutARightIsRefusedAtOnce) {
               HasSubstr("refused: NOPERM"));
 }
 
+TEST_F(Connecting, AUserWithoutARightThatAScriptNeedsIsToldWhich) {
+  redis_.call({"ACL", "SETUSER", "u", "on", ">pw", "~*", "+@all", "-zcard"});
+  EXPECT_THAT(counting(with_url("unix://u:pw@" + server_.socket_path())),
+              AllOf(HasSubstr("refused: NOPERM"), HasSubstr("'zcard'")));
+}
+
 TEST_F(Connecting, AUserWhoMayNotAskForInfoMayWork) {
   redis_.call({"ACL", "SETUSER", "u", "on", ">pw", "~*", "+@all", "-info", "-client|setname"});
   const RedisOptions options = with_url("unix://u:pw@" + server_.socket_path());

@@ -35,6 +35,22 @@ TEST(ReplyErrors, FindTheCodeForWhichATransactionIsRefused) {
       ReplyError("EXECABORT Transaction discarded because of previous errors.").transient());
 }
 
+TEST(ReplyErrors, FindTheCodeForWhatAUserMayNotDoInAScript) {
+  for (const char* message :
+       {"ERR The user executing the script can't run this command or subcommand script: 180f8c10, "
+        "on @user_script:25.",
+        "ERR The user executing the script can't access at least one of the keys mentioned in the "
+        "command arguments script: 180f8c10, on @user_script:25.",
+        "ERR Error running script (call to f_180f8c10): @user_script:25: @user_script: 25: The "
+        "user "
+        "executing the script can't run this command or subcommand",
+        "ERR ACL failure in script: User u has no permissions to run the 'get' command script: "
+        "180f8c10, on @user_script:25."}) {
+    EXPECT_EQ(ReplyError(message).code(), "NOPERM") << message;
+    EXPECT_FALSE(ReplyError(message).transient()) << message;
+  }
+}
+
 TEST(ReplyErrors, DoNotTakeWordsOfAMessageForACode) {
   EXPECT_EQ(ReplyError("ERR something: OOM is mentioned").code(), "ERR");
 }

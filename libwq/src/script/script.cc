@@ -1,6 +1,11 @@
 #include "script/script.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
+#include <charconv>
+
+#include <fmt/format.h>
 
 #include <wq/error.h>
 
@@ -66,6 +71,40 @@ const Script touch{
 
 namespace {
 
+/// What the line calls that an error of Redis names, in the words of ACL SETUSER; empty if that
+/// cannot be told.
+std::string called_at(const Script& script, std::string_view error) {
+  constexpr std::string_view kPlace = "@user_script:";
+  constexpr std::string_view kCall = "call('";
+  const std::size_t place = error.find(kPlace);
+  if (place == std::string_view::npos) return "";
+  int number = 0;
+  const char* const digits = error.data() + place + kPlace.size();
+  std::from_chars(digits, error.data() + error.size(), number);
+  std::string_view rest = script.source.text;
+  for (int line = 1; line < number && !rest.empty(); ++line) {
+    rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
+  }
+  rest = rest.substr(0, rest.find('\n'));
+  const std::size_t call = rest.find(kCall);
+  if (call == std::string_view::npos) return "";
+  rest.remove_prefix(call + kCall.size());
+  std::string name(rest.substr(0, rest.find('\'')));
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name;
+}
+
+// Redis names the right itself only where the command was not called by a script.
+[[noreturn]] void refuse(const Script& script, std::string_view error) {
+  const std::string name = called_at(script, error);
+  if (name.empty()) throw RefusedError(std::string(error));
+  throw RefusedError(fmt::format(
+      "NOPERM our user may not run '{}', or not on the queue's keys; wqctl doctor lists all rights "
+      "that are missing ({})",
+      name, error));
+}
+
 void append_load(Pipeline& out, const Script& script) {
   out.command({"SCRIPT", "LOAD", script.source.text});
 }
@@ -100,6 +139,7 @@ Reply run_script(Connection& connection, const Script& script, const Pipeline& c
     connection.send(call);
     reply = connection.receive();
   }
+  if (reply.has_error("NOPERM")) refuse(script, reply.value().text());
   reply.checked();
   return reply;
 }
