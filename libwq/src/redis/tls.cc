@@ -1,7 +1,9 @@
 #include "redis/tls.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -25,33 +27,62 @@ struct FreeMethod {
   void operator()(BIO_METHOD* method) const noexcept { BIO_meth_free(method); }
 };
 
-// OpenSSL's own socket BIO writes with write(), which raises SIGPIPE on a closed connection.
+// A BIO over a socket, since OpenSSL's own writes with write(), which raises SIGPIPE on a closed
+// connection. What a BIO must answer: BIO_meth_new(3), BIO_ctrl(3).
+
+int socket_of(BIO* bio) {
+  return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+}
+
+bool would_block(ssize_t result) { return result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK); }
+
 int write_socket(BIO* bio, const char* data, int size) {
   BIO_clear_retry_flags(bio);
   ssize_t written = 0;
   do {
-    written = ::send(static_cast<int>(BIO_get_fd(bio, nullptr)), data,
-                     static_cast<std::size_t>(size), MSG_NOSIGNAL);
+    written = ::send(socket_of(bio), data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
   } while (written < 0 && errno == EINTR);
-  if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_write(bio);
+  if (would_block(written)) BIO_set_retry_write(bio);
   return static_cast<int>(written);
 }
 
-// The rest of it: our method is the socket's with another way to write.
-const BIO_METHOD* socket_method() {
+int read_socket(BIO* bio, char* into, int size) {
+  BIO_clear_retry_flags(bio);
+  ssize_t got = 0;
+  do {
+    got = ::recv(socket_of(bio), into, static_cast<std::size_t>(size), 0);
+  } while (got < 0 && errno == EINTR);
+  if (would_block(got)) BIO_set_retry_read(bio);
+  if (got == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+  return static_cast<int>(got);
+}
+
+long control_socket(BIO* bio, int command, long /*number*/, void* /*pointer*/) {
+  switch (command) {
+    case BIO_CTRL_FLUSH:
+      return 1;
+    case BIO_CTRL_EOF:
+      return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
+    default:
+      return 0;
+  }
+}
+
+BIO* make_bio(int socket) {
   static const std::unique_ptr<BIO_METHOD, FreeMethod> method = [] {
-    const BIO_METHOD* const socket = BIO_s_socket();
-    std::unique_ptr<BIO_METHOD, FreeMethod> own(BIO_meth_new(BIO_TYPE_SOCKET, "wq socket"));
+    std::unique_ptr<BIO_METHOD, FreeMethod> own(
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wq socket"));
     if (own == nullptr) throw std::bad_alloc();
     BIO_meth_set_write(own.get(), write_socket);
-    BIO_meth_set_read(own.get(), BIO_meth_get_read(socket));
-    BIO_meth_set_puts(own.get(), BIO_meth_get_puts(socket));
-    BIO_meth_set_ctrl(own.get(), BIO_meth_get_ctrl(socket));
-    BIO_meth_set_create(own.get(), BIO_meth_get_create(socket));
-    BIO_meth_set_destroy(own.get(), BIO_meth_get_destroy(socket));
+    BIO_meth_set_read(own.get(), read_socket);
+    BIO_meth_set_ctrl(own.get(), control_socket);
     return own;
   }();
-  return method.get();
+  BIO* const bio = BIO_new(method.get());
+  if (bio == nullptr) throw std::bad_alloc();
+  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
+  BIO_set_init(bio, 1);
+  return bio;
 }
 
 /// What OpenSSL says was wrong; forgets it.
@@ -174,9 +205,8 @@ TlsSession::TlsSession(int socket, const TlsOptions& options, const std::string&
     throw ConnectionError(error.what());
   }
   session_.reset(SSL_new(context.get()));
-  BIO* const bio = session_ == nullptr ? nullptr : BIO_new(socket_method());
-  if (bio == nullptr) throw std::bad_alloc();
-  BIO_set_fd(bio, socket, BIO_NOCLOSE);
+  if (session_ == nullptr) throw std::bad_alloc();
+  BIO* const bio = make_bio(socket);
   SSL_set_bio(session_.get(), bio, bio);
   if (is_address(expected_name_)) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session_.get()), expected_name_.c_str());
