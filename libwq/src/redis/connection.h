@@ -47,7 +47,7 @@ class Connection {
   void configure_socket(const RedisOptions& options);
   void encrypt(const Endpoint& endpoint, const RedisOptions& options);
   void log_in(const Endpoint& endpoint, const RedisOptions& options);
-  void send_plain(std::string_view bytes);
+  void send_plain(std::string_view rest);
   void read_plain();
   /// Runs what may throw, and marks the connection as broken if it does.
   template <typename Action>
