@@ -6,9 +6,6 @@
 
 #include "support/temporary_folder.h"
 
-using EVP_PKEY = struct evp_pkey_st;
-using X509 = struct x509_st;
-
 namespace wq::test {
 
 /// A certificate and its key, as PEM files.
