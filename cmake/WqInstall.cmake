@@ -40,7 +40,7 @@ wq_library(wq wqTargets wq)
 install(EXPORT wqTargets NAMESPACE wq:: DESTINATION ${WQ_PACKAGE_DIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/libwq/include/wq ${PROJECT_BINARY_DIR}/libwq/include/wq
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.h)
-wq_pkg_config(wq.pc "hiredis >= 0.14, libcrypto >= 3, fmt" "-pthread")
+wq_pkg_config(wq.pc "hiredis >= 0.14, libssl >= 3, libcrypto >= 3, fmt" "-pthread")
 
 if(WQ_BUILD_PROGRAMS)
   wq_library(wq_worker_main wqWorkerMainTargets worker_main)
