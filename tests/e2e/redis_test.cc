@@ -83,8 +83,8 @@ TEST_F(OnRedis, ThatHangsForLongerThanALeaseTheItemIsStoppedAndTriedAgain) {
 
 TEST_F(OnRedis, WithoutTlsIsRefusedWhereItIsAskedFor) {
   const std::string port = std::to_string(open_port(server_, "port"));
-  expect_all_refused("does not speak TLS",
-                     {.environment = {{"WQ_REDIS", "rediss://localhost:" + port}}});
+  const ProcessOptions process{.environment = {{"WQ_REDIS", "rediss://localhost:" + port}}};
+  expect_refused(ctl_process({"status", "q"}, process), "does not speak TLS");
 }
 
 TEST_F(OnRedis, AtAnAddressThatIsNoneIsRefused) {
