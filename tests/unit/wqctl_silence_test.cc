@@ -63,7 +63,8 @@ TEST(Outlook, DoesNotCallAQueueSilentWhoseItemsTakeAnHour) {
   // Ten times as long is too long all the same.
   int second = 10'000;
   while (!history.outlook().silent && second < 100'000) {
-    history.add(at(++second), counts, {Seconds{second - 9'000}, {}});
+    ++second;
+    history.add(at(second), counts, {Seconds{second - 9'000}, {}});
   }
   EXPECT_NEAR(second, 9'000 + 36'000, 10);
 }

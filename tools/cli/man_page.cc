@@ -131,7 +131,7 @@ std::string sections(const std::string& ending, std::string_view request) {
 }
 
 std::string option_text(const OptionText& option) {
-  std::string head = option.letter == 0 ? "" : fmt::format("\\fB\\-{}\\fR, ", option.letter);
+  std::string head = option.letter == 0 ? "" : fmt::format(R"(\fB\-{}\fR, )", option.letter);
   head += "\\fB" + escaped("--" + option.name) + "\\fR";
   if (!option.argument.empty()) head += " \\fI" + escaped(option.argument) + "\\fR";
   return fmt::format(".TP\n{}\n{}\n", head, escaped(option.help));

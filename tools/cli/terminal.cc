@@ -65,8 +65,8 @@ bool is_set(const char* name) noexcept {
 
 unsigned size_of(int fd, const char* variable, unsigned short winsize::*member,
                  unsigned usual) noexcept {
-  if (is_set(variable)) {
-    const std::string_view text = std::getenv(variable);
+  if (const char* value = std::getenv(variable); value != nullptr) {
+    const std::string_view text = value;
     unsigned n = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
     if (error == std::errc{} && end == text.data() + text.size() && n > 0) return n;
