@@ -2,6 +2,7 @@
 
 #include "bench/groups.h"
 #include "bench/item_maker.h"
+#include "support/paths.h"
 #include "support/process.h"
 #include "support/temporary_folder.h"
 
@@ -22,7 +23,7 @@ double run_all(std::vector<std::string> command, std::uint64_t n) {
 double run_with_worker(Bench& bench, std::uint64_t n) {
   bench.clear();
   bench.fill(n);
-  const double rate = run_all({WQ_TEST_WORKER, "--redis", bench.url(), "--queue", kQueue,
+  const double rate = run_all({test::kWorkerProgram, "--redis", bench.url(), "--queue", kQueue,
                                "--concurrency", kConcurrency, "--", "true", "{}"},
                               n);
   bench.check_all_done_once(n);

@@ -5,6 +5,7 @@
 #include "bench/bare_push.h"
 #include "bench/groups.h"
 #include "bench/item_maker.h"
+#include "support/paths.h"
 #include "support/process.h"
 #include "support/temporary_folder.h"
 
@@ -24,7 +25,7 @@ double push_with_library(Bench& bench, std::uint64_t n) {
 
 double push_with_program(const Bench& bench, std::uint64_t n, const std::string& file) {
   const StopWatch watch;
-  test::Process push({WQ_TEST_PUSH, "--redis", bench.url(), kQueue, "--file", file});
+  test::Process push({test::kPushProgram, "--redis", bench.url(), kQueue, "--file", file});
   const int code = push.wait();
   const double seconds = watch.seconds();
   check(code == 0, "wq-push failed: " + push.err());

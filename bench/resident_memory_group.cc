@@ -9,6 +9,7 @@
 #include "bench/groups.h"
 #include "bench/item_maker.h"
 #include "support/eventually.h"
+#include "support/paths.h"
 #include "support/process.h"
 #include "support/temporary_folder.h"
 
@@ -28,7 +29,7 @@ double worker_at_rest(Bench& bench) {
   bench.clear();
   const Producer open(kQueue, bench.redis());
   const test::Process worker(
-      {WQ_TEST_WORKER, "--redis", bench.url(), "--queue", kQueue, "--", "true"});
+      {test::kWorkerProgram, "--redis", bench.url(), "--queue", kQueue, "--", "true"});
   // The keeper's connection is its last.
   check(
       test::eventually([&] {
@@ -47,7 +48,7 @@ struct PushPeak {
 
 PushPeak push_peak(Bench& bench, const std::string& file, std::uint64_t n) {
   bench.clear();
-  test::Process push({WQ_TEST_PUSH, "--redis", bench.url(), kQueue, "--file", file});
+  test::Process push({test::kPushProgram, "--redis", bench.url(), kQueue, "--file", file});
   PushPeak peak{0, 0};
   // Seen often enough that the last look is a moment before the end.
   while (!push.ended()) {

@@ -11,6 +11,7 @@
 
 #include "bench/groups.h"
 #include "support/eventually.h"
+#include "support/paths.h"
 #include "support/process.h"
 #include "support/temporary_folder.h"
 
@@ -54,9 +55,9 @@ double start_of_worker(Bench& bench) {
     const std::string file = folder.path() / "stamp";
     bench.clear();
     bench.fill(1);
-    times_ms.push_back(until_stamp(
-        {WQ_TEST_WORKER, "--redis", bench.url(), "--queue", kQueue, "--", WQ_BENCH_STAMP, file},
-        file));
+    times_ms.push_back(until_stamp({test::kWorkerProgram, "--redis", bench.url(), "--queue", kQueue,
+                                    "--", WQ_BENCH_STAMP, file},
+                                   file));
     bench.check_all_done_once(1);
   }
   return median(std::move(times_ms));
@@ -87,7 +88,7 @@ double idle_cpu_percent(Bench& bench) {
   bench.clear();
   const Producer open(kQueue, bench.redis());
   const test::Process worker(
-      {WQ_TEST_WORKER, "--redis", bench.url(), "--queue", kQueue, "--", "true"});
+      {test::kWorkerProgram, "--redis", bench.url(), "--queue", kQueue, "--", "true"});
   // It waits for an item, and for the second time, so that everything has been set up.
   check(test::eventually([&] {
           return bench.client().integer({"EXISTS", fmt::format("{}:reclaimer", kQueue)});

@@ -76,7 +76,7 @@ TEST_F(Command, WithItsOwnMarkerInAScriptIsRefusedToo) {
 
 TEST_F(Command, MustStandBehindTheDashes) {
   push({"a", "b", "c"});
-  Process refused = start({WQ_TEST_WORKER, "--queue", "q", "true", "{}"});
+  Process refused = start({kWorkerProgram, "--queue", "q", "true", "{}"});
   EXPECT_EQ(refused.wait(), 2);
   EXPECT_THAT(refused.err(), HasSubstr("-- COMMAND"));
   expect_untouched();
@@ -84,7 +84,7 @@ TEST_F(Command, MustStandBehindTheDashes) {
 
 TEST_F(Command, IsNeeded) {
   push({"a", "b", "c"});
-  Process refused = start({WQ_TEST_WORKER, "--queue", "q"});
+  Process refused = start({kWorkerProgram, "--queue", "q"});
   EXPECT_EQ(refused.wait(), 2);
   EXPECT_THAT(refused.err(), HasSubstr("-- COMMAND"));
   expect_untouched();
@@ -98,11 +98,11 @@ TEST_F(Command, LineWithAnUnknownOptionNamesTheNearest) {
     EXPECT_EQ(refused.out(), "");
     return refused.err();
   };
-  EXPECT_THAT(refusal({WQ_TEST_WORKER, "--queue", "q", "--concurency", "2", "--", "true"}),
+  EXPECT_THAT(refusal({kWorkerProgram, "--queue", "q", "--concurency", "2", "--", "true"}),
               AllOf(HasSubstr("'--concurency'"), HasSubstr("did you mean '--concurrency'?")));
-  EXPECT_THAT(refusal({WQ_TEST_PUSH, "--onec", "q", "a"}), HasSubstr("did you mean '--once'?"));
-  EXPECT_THAT(refusal({WQ_TEST_CTL, "status", "q", "--jsn"}), HasSubstr("did you mean '--json'?"));
-  EXPECT_THAT(refusal({WQ_TEST_CTL, "statsu", "q"}), HasSubstr("did you mean 'status'?"));
+  EXPECT_THAT(refusal({kPushProgram, "--onec", "q", "a"}), HasSubstr("did you mean '--once'?"));
+  EXPECT_THAT(refusal({kCtlProgram, "status", "q", "--jsn"}), HasSubstr("did you mean '--json'?"));
+  EXPECT_THAT(refusal({kCtlProgram, "statsu", "q"}), HasSubstr("did you mean 'status'?"));
 }
 
 TEST_F(Command, LineTakesEachOptionFromTheEnvironmentToo) {
@@ -201,7 +201,7 @@ TEST_F(Command, InheritsItsThreeStreamsAndNoOtherDescriptor) {
   push({"/proc/self/fd/"});
   // The worker itself gets a few that it knows nothing of.
   Process worker = start({"sh", "-c", R"(exec 7</dev/null 8>/dev/null 9</dev/null; exec "$@")", "_",
-                          WQ_TEST_WORKER, "--queue", "q", "--results", "--", "ls", "-l", "{}"});
+                          kWorkerProgram, "--queue", "q", "--results", "--", "ls", "-l", "{}"});
   EXPECT_EQ(worker.wait(), 0) << worker.err();
   const std::string listing = results().at("/proc/self/fd/").front();
   Words targets;
@@ -219,7 +219,7 @@ TEST_F(Command, StartsWithNoSignalBlockedOrIgnored) {
   push({"a"});
   // The worker itself is started with some ignored.
   Process worker =
-      start({"sh", "-c", R"(trap "" HUP INT QUIT USR1; exec "$@")", "_", WQ_TEST_WORKER, "--queue",
+      start({"sh", "-c", R"(trap "" HUP INT QUIT USR1; exec "$@")", "_", kWorkerProgram, "--queue",
              "q", "--results", "--", "grep", "^Sig", "/proc/self/status"});
   EXPECT_EQ(worker.wait(), 0) << worker.err();
   const std::string mask = results().at("a").front();

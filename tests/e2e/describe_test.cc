@@ -19,13 +19,11 @@ using ::testing::UnorderedElementsAre;
 const std::vector<std::string> kPrograms{"wq-worker", "wq-push", "wqctl"};
 
 std::string path_of(const std::string& program) {
-  if (program == "wq-worker") return WQ_TEST_WORKER;
-  return program == "wq-push" ? WQ_TEST_PUSH : WQ_TEST_CTL;
+  if (program == "wq-worker") return kWorkerProgram;
+  return program == "wq-push" ? kPushProgram : kCtlProgram;
 }
 
-std::string described(const std::string& file) {
-  return std::string(WQ_TEST_DESCRIPTIONS) + "/" + file;
-}
+std::string described(const std::string& file) { return std::string(kDescriptions) + "/" + file; }
 
 std::string output_of(const Words& command, ProcessOptions options = {}) {
   Process process(command, std::move(options));
@@ -65,7 +63,7 @@ std::set<std::string> options_in(const std::string& help) {
 /// The commands that `wqctl --help` lists.
 Words wqctl_commands() {
   Words commands;
-  std::istringstream lines(output_of({WQ_TEST_CTL, "--help"}));
+  std::istringstream lines(output_of({kCtlProgram, "--help"}));
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("  ")) commands.push_back(words_of(line).front());
   }
@@ -87,7 +85,7 @@ TEST(ManPage, HasEveryOptionOfHelp) {
     std::string help = output_of({path_of(program), "--help"});
     if (program == "wqctl") {
       for (const std::string& command : wqctl_commands()) {
-        help += output_of({WQ_TEST_CTL, command, "--help"});
+        help += output_of({kCtlProgram, command, "--help"});
         EXPECT_THAT(page, Contains(command));
       }
     }
@@ -157,7 +155,7 @@ TEST_F(BashCompletion, OffersEveryOptionOfHelp) {
     EXPECT_THAT(offered({program, "-"}), ::testing::UnorderedElementsAreArray(options));
   }
   for (const std::string& command : wqctl_commands()) {
-    const auto options = options_in(output_of({WQ_TEST_CTL, command, "--help"}));
+    const auto options = options_in(output_of({kCtlProgram, command, "--help"}));
     EXPECT_THAT(offered({"wqctl", command, "q", "-"}),
                 ::testing::UnorderedElementsAreArray(options));
   }

@@ -169,7 +169,7 @@ TEST_F(Drain, GoesOnWhenNobodyReadsTheLog) {
   push(numbered("", 5));
   Process shell = start(
       {"sh", "-c", R"({ "$@"; echo "ended with $?" >)" + path("code") + "; } 2>&1 | head -c 1", "_",
-       WQ_TEST_WORKER, "--queue", "q", "--", "sh", "-c", "echo to stderr >&2"});
+       kWorkerProgram, "--queue", "q", "--", "sh", "-c", "echo to stderr >&2"});
   EXPECT_EQ(shell.wait(), 0);
   EXPECT_EQ(counts().completed, 5U);
   EXPECT_EQ(content_of(path("code")), "ended with 0\n");
@@ -177,7 +177,7 @@ TEST_F(Drain, GoesOnWhenNobodyReadsTheLog) {
 
 TEST_F(Drain, GoesOnWithItsStreamsClosed) {
   push(numbered("", 5));
-  Process shell = start({"sh", "-c", R"(exec "$@" <&- >&- 2>&-)", "_", WQ_TEST_WORKER, "--queue",
+  Process shell = start({"sh", "-c", R"(exec "$@" <&- >&- 2>&-)", "_", kWorkerProgram, "--queue",
                          "q", "--results", "--", "cat"});
   EXPECT_EQ(shell.wait(), 0);
   EXPECT_EQ(results(), exactly_once(numbered("", 5), [](const std::string& item) { return item; }));

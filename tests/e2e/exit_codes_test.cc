@@ -58,16 +58,16 @@ TEST_F(ExitCode, IsOneForAPushWhoseInputBreaks) {
 TEST_F(ExitCode, IsOneForResultsThatCannotBeWritten) {
   push({"a"});
   EXPECT_EQ(work({"--results"}, {"cat"}), 0);
-  Process full = start({"sh", "-c", R"(exec "$@" > /dev/full)", "_", WQ_TEST_CTL, "results", "q"});
+  Process full = start({"sh", "-c", R"(exec "$@" > /dev/full)", "_", kCtlProgram, "results", "q"});
   EXPECT_EQ(full.wait(), 1) << full.err();
   EXPECT_THAT(full.err(), HasSubstr("standard output"));
 }
 
 TEST_F(ExitCode, IsTwoForWrongUse) {
-  EXPECT_EQ(start({WQ_TEST_WORKER}).wait(), 2);
-  EXPECT_EQ(start({WQ_TEST_PUSH}).wait(), 2);
-  EXPECT_EQ(start({WQ_TEST_CTL}).wait(), 2);
-  EXPECT_EQ(start({WQ_TEST_CTL, "status"}).wait(), 2);
+  EXPECT_EQ(start({kWorkerProgram}).wait(), 2);
+  EXPECT_EQ(start({kPushProgram}).wait(), 2);
+  EXPECT_EQ(start({kCtlProgram}).wait(), 2);
+  EXPECT_EQ(start({kCtlProgram, "status"}).wait(), 2);
   EXPECT_EQ(worker({"--no-such-option"}, {"true"}).wait(), 2);
 }
 
@@ -75,7 +75,7 @@ TEST_F(ExitCode, IsTwoForAQueueNameThatIsTaken) {
   for (const char* name : {"", "q:processing", "q:stats", "q:leased_by_session:x"}) {
     EXPECT_EQ(push_process({name, "a"}).wait(), 2) << name;
     EXPECT_EQ(ctl_process({"status", name}).wait(), 2) << name;
-    EXPECT_EQ(start({WQ_TEST_WORKER, "--queue", name, "--", "true"}).wait(), 2) << name;
+    EXPECT_EQ(start({kWorkerProgram, "--queue", name, "--", "true"}).wait(), 2) << name;
   }
 }
 
@@ -177,8 +177,8 @@ TEST_F(ExitCode, Is143AfterSIGTERM) {
 
 TEST_F(ExitCode, IsZeroForHelpAndVersionOnStdout) {
   for (const Words& program :
-       {Words{WQ_TEST_WORKER}, Words{WQ_TEST_PUSH}, Words{WQ_TEST_CTL},
-        Words{WQ_TEST_CTL, "status"}, Words{WQ_TEST_CTL, "results"}, Words{WQ_TEST_CTL, "gc"}}) {
+       {Words{kWorkerProgram}, Words{kPushProgram}, Words{kCtlProgram},
+        Words{kCtlProgram, "status"}, Words{kCtlProgram, "results"}, Words{kCtlProgram, "gc"}}) {
     Process help = start(program + Words{"--help"}, without_redis());
     EXPECT_EQ(help.wait(), 0) << program.front();
     EXPECT_THAT(help.out(), HasSubstr("Usage: "));

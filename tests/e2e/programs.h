@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 
 #include "support/eventually.h"
+#include "support/paths.h"
 #include "support/process.h"
 #include "support/queue_test.h"
 #include "support/temporary_folder.h"
@@ -49,17 +50,17 @@ class ProgramTest : public QueueTest {
   /// wq-worker on q: `options`, then `--` and the command.
   [[nodiscard]] Process worker(const Words& options, const Words& command,
                                ProcessOptions process = {}) const {
-    return start(Words{WQ_TEST_WORKER, "--queue", "q"} + options + Words{"--"} + command,
+    return start(Words{kWorkerProgram, "--queue", "q"} + options + Words{"--"} + command,
                  std::move(process));
   }
 
   /// wq-push; the queue is among the arguments.
   [[nodiscard]] Process push_process(const Words& arguments, ProcessOptions process = {}) const {
-    return start(Words{WQ_TEST_PUSH} + arguments, std::move(process));
+    return start(Words{kPushProgram} + arguments, std::move(process));
   }
 
   [[nodiscard]] Process ctl_process(const Words& arguments, ProcessOptions process = {}) const {
-    return start(Words{WQ_TEST_CTL} + arguments, std::move(process));
+    return start(Words{kCtlProgram} + arguments, std::move(process));
   }
 
   /// Runs wqctl to a good end and returns what it printed.

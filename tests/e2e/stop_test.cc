@@ -228,7 +228,7 @@ TEST_P(StopOfProcess1, LeavesWith143AfterItsItemAndCollectsOrphans) {
                           R"( ]; do sleep 0.02; done; echo running >&2; until [ -e )" + go_ +
                           R"( ]; do sleep 0.02; done; echo "worker $PPID")"};
   Process container = start(with_kill(GetParam()) +
-                            Words{WQ_TEST_WORKER, "--queue", "q", "--results", "--"} + command);
+                            Words{kWorkerProgram, "--queue", "q", "--results", "--"} + command);
   container.wait_for_err("running");
   ASSERT_EQ(children_of(container.pid()).size(), 1U);
   const pid_t worker = children_of(container.pid()).front();

@@ -91,7 +91,7 @@ TEST_F(Ctl, ResultsEndQuietlyWhenTheirReaderLeaves) {
   push(numbered("", 10));
   EXPECT_EQ(work({"--results"}, {"head", "-c", "100000", "/dev/zero"}), 0);
   Process pipe = start(
-      {"sh", "-c", R"("$@" 2>&1 >/dev/null | head -c 0; :)", "_", WQ_TEST_CTL, "results", "q"});
+      {"sh", "-c", R"("$@" 2>&1 >/dev/null | head -c 0; :)", "_", kCtlProgram, "results", "q"});
   EXPECT_EQ(pipe.wait(), 0) << pipe.err();
   EXPECT_EQ(pipe.err(), "");
 }

@@ -21,6 +21,7 @@
 #include "fault/verdict.h"
 #include "pure/keys.h"
 #include "support/eventually.h"
+#include "support/paths.h"
 #include "support/process.h"
 #include "support/redis_server.h"
 #include "support/temporary_folder.h"
@@ -172,7 +173,7 @@ class Round {
       client.process = process({WQ_FAULT_WORKER, kQueue, lease}, client.tap->url());
       return;
     }
-    client.process = process({WQ_TEST_WORKER,
+    client.process = process({test::kWorkerProgram,
                               "--queue",
                               kQueue,
                               "--results",
@@ -289,7 +290,7 @@ class Round {
 
   void tell_redis(Fault fault) {
     if (fault == Fault::gc) {
-      gc_.push_back(process({WQ_TEST_CTL, "gc", kQueue}, server_.url()));
+      gc_.push_back(process({test::kCtlProgram, "gc", kQueue}, server_.url()));
       return;
     }
     test::RedisClient redis(server_.options());

@@ -16,6 +16,7 @@
 
 #include "redis/connection.h"
 #include "support/eventually.h"
+#include "support/paths.h"
 
 namespace wq::test {
 namespace {
@@ -29,7 +30,7 @@ namespace {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
-  ::execl(WQ_TEST_REDIS_SERVER, WQ_TEST_REDIS_SERVER, config, nullptr);
+  ::execl(kRedisServer, kRedisServer, config, nullptr);
   ::_exit(127);
 }
 

@@ -12,6 +12,7 @@
 
 #include "metrics/families.h"
 #include "metrics/metrics_server.h"
+#include "support/paths.h"
 #include "worker_collector.h"
 #include "wqctl/queue_collector.h"
 
@@ -104,7 +105,7 @@ std::set<std::string> exported() {
 }
 
 TEST(Dashboard, AsksForNothingThatIsNotExported) {
-  std::ifstream file(WQ_TEST_DASHBOARD);
+  std::ifstream file(test::kDashboard);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const auto dashboard = nlohmann::json::parse(text);
   std::set<std::string> asked;

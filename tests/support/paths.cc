@@ -1,0 +1,12 @@
+#include "support/paths.h"
+
+namespace wq::test {
+
+const char* const kRedisServer = WQ_TEST_REDIS_SERVER;
+const char* const kWorkerProgram = WQ_TEST_WORKER;
+const char* const kPushProgram = WQ_TEST_PUSH;
+const char* const kCtlProgram = WQ_TEST_CTL;
+const char* const kDescriptions = WQ_TEST_DESCRIPTIONS;
+const char* const kDashboard = WQ_TEST_DASHBOARD;
+
+}  // namespace wq::test
