@@ -15,6 +15,7 @@
 #include "support/eventually.h"
 #include "support/fault_proxy.h"
 #include "support/queue_test.h"
+#include "support/wait_for_stop.h"
 
 namespace wq::test {
 namespace {
@@ -86,7 +87,7 @@ TEST_F(Purge, EndsWorkersAndProducersThatAreAtIt) {
   WorkerOptions short_lease;
   short_lease.lease = 1s;
   Worker worker("q", options(), short_lease, [](const Job& job) {
-    while (!job.stop.stop_requested() && job.item == "0") std::this_thread::sleep_for(1ms);
+    if (job.item == "0") wait_for_stop(job.stop);
     return Outcome::complete();
   });
   std::string said;

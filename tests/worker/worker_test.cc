@@ -18,6 +18,7 @@
 
 #include "support/eventually.h"
 #include "support/queue_test.h"
+#include "support/wait_for_stop.h"
 
 namespace wq::test {
 namespace {
@@ -37,14 +38,6 @@ WorkerOptions quick() {
   options.retry.release_delay = 1ms;
   options.lease = 400ms;
   return options;
-}
-
-// Waits until it is told to stop.
-void wait_for_stop(std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait(lock, std::move(stop), [] { return false; });
 }
 
 class WorkerTest : public QueueTest {
