@@ -111,6 +111,22 @@ TEST_F(Purge, EndsWorkersAndProducersThatAreAtIt) {
   EXPECT_EQ(counts().ready, 0U);
 }
 
+TEST_F(Purge, ReachesAWorkerBetweenItsPopAndItsLeases) {
+  push({"a"});
+  FaultProxy proxy(server_);
+  bool once = false;
+  proxy.watch([&](std::string_view bytes) {
+    const bool leases = bytes.find("q:leased_by_session:") != std::string_view::npos;
+    if (leases && !std::exchange(once, true)) static_cast<void>(admin_.purge());
+  });
+  Worker worker("q", proxy.options(), {}, [](const Job& job) {
+    wait_for_stop(job.stop);
+    return Outcome::complete();
+  });
+  EXPECT_THROW(static_cast<void>(worker.run()), ProtocolError);
+  EXPECT_FALSE(redis_.exists(key(Key::workers)));
+}
+
 TEST_F(Purge, ReachesAProducerThatPushesNothingAtTheMoment) {
   Producer idle("q", options(), {.hold = 1s});
   static_cast<void>(admin_.purge());

@@ -49,8 +49,14 @@ Heartbeat::Heartbeat(Link& link, const Keys& keys, std::string session)
 bool Heartbeat::beat(const WorkerStatus& status) {
   Pipeline ask;
   ask.command({"TIME"});
-  const Reply time = link_.connection().call(ask);
-  server_ms_ = time.value()[0].integer() * 1'000 + time.value()[1].integer() / 1'000;
+  ask.command({"HGET", keys_[Key::stats], "id"});
+  Connection& redis = link_.connection();
+  redis.send(ask);
+  const Reply time = redis.receive();
+  const Reply id = redis.receive();
+  const Value now = time.checked().value();
+  server_ms_ = now[0].integer() * 1'000 + now[1].integer() / 1'000;
+  queue_id_ = id.checked().value().is_nil() ? "" : id.value().text();
   if (started_ms_ == 0) started_ms_ = server_ms_;
   const std::string json = entry(status);
   if (const auto elected = try_beat(json, false)) return *elected;

@@ -39,6 +39,9 @@ class Heartbeat {
   /// not elected again. One try; throws `ConnectionError` or `ReplyError`.
   [[nodiscard]] bool beat(const WorkerStatus& status);
 
+  /// The queue's id at the last beat; empty if it had none.
+  [[nodiscard]] const std::string& queue_id() const noexcept { return queue_id_; }
+
   /// Removes the entry; of a drained queue all of them, since the other workers leave as well and
   /// those that died cannot. One try.
   void leave(bool drained);
@@ -53,6 +56,7 @@ class Heartbeat {
   const std::string session_;
   std::int64_t server_ms_ = 0;   // the server's clock at this beat
   std::int64_t started_ms_ = 0;  // and at the first
+  std::string queue_id_;
 };
 
 }  // namespace wq::internal

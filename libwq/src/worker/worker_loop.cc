@@ -11,7 +11,6 @@
 
 #include "pure/printable.h"
 #include "pure/random.h"
-#include "pure/wait.h"
 #include "queue/server_check.h"
 #include "script/script.h"
 #include "worker/check_options.h"
@@ -21,7 +20,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
-using std::chrono::seconds;
 
 // How much work is taken ahead of the handlers: enough to hide a round trip, little enough that
 // another worker would not have begun it much earlier.
@@ -34,8 +32,6 @@ constexpr milliseconds kLongestWait{1'000};
 constexpr milliseconds kFirstDryWait{50};
 constexpr milliseconds kLongestDryWait{1'000};
 constexpr milliseconds kPausedWait{500};
-// How long everything may take to be settled after the handlers were told to stop.
-constexpr seconds kSettleTime{10};
 constexpr std::size_t kInFlight = 2;
 
 // The keeper's answers must come well before a lease ends.
@@ -45,13 +41,6 @@ RedisOptions for_keeper(RedisOptions redis, milliseconds lease) {
   redis.command_timeout = std::min(redis.command_timeout, lease / 4);
   redis.log = nullptr;  // the main connection has said it
   return redis;
-}
-
-// Often enough that nothing is late by more than a small part of a lease or timeout.
-milliseconds watch_tick(const WorkerOptions& options) {
-  milliseconds tick = options.lease / 20;
-  if (options.timeout > milliseconds::zero()) tick = std::min(tick, options.timeout / 10);
-  return std::clamp(tick, milliseconds{10}, milliseconds{500});
 }
 
 }  // namespace
@@ -319,7 +308,11 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queue() {
   report_.counts = link_.run([&call](Connection& redis) {
     return read_counts(run_script(redis, scripts::counts, call).value());
   });
-  check_id(report_.counts);
+  check_id(queue_id_, report_.counts.id, leased_ > 0);
+  if (queue_id_.empty()) {
+    const std::lock_guard lock(mutex_);
+    queue_id_ = report_.counts.id;
+  }
   const TimePoint now = BootClock::now();
   if (report_.counts.drained()) return WorkerEnd::drained;
   if (queue_id_.empty() && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
@@ -327,17 +320,6 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queue() {
     return WorkerEnd::max_idle;
   }
   return std::nullopt;
-}
-
-void WorkerLoop::check_id(const Counts& counts) {
-  if (counts.id == queue_id_ && (!counts.id.empty() || leased_ == 0)) return;
-  if (queue_id_.empty() && !counts.id.empty()) {
-    queue_id_ = counts.id;
-    return;
-  }
-  throw ProtocolError(fmt::format(
-      "queue '{}' is not the one this worker began with: Redis lost its data, or it was purged",
-      keys_.queue()));
 }
 
 // No more leases. What waits goes back, unless we were asked to work on so many items; what runs
@@ -363,76 +345,6 @@ void WorkerLoop::settle_the_rest() {
     if (stream_.outstanding() > 0) absorb(stream_.take());
   }
   if (report_.end != WorkerEnd::drained) static_cast<void>(look_at_queue());
-}
-
-// ---- the other threads ----
-
-void WorkerLoop::start_threads() {
-  keeper_thread_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
-  watch_thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
-  reclaimer_thread_ = std::jthread([this](const std::stop_token& stop) { reclaimer_.run(stop); });
-}
-
-void WorkerLoop::stop_threads() noexcept {
-  for (std::jthread* thread : {&reclaimer_thread_, &keeper_thread_, &watch_thread_}) {
-    thread->request_stop();
-    changed_.notify_all();
-    if (thread->joinable()) thread->join();
-  }
-}
-
-void WorkerLoop::keep(const std::stop_token& stop) {
-  const milliseconds tick = std::clamp(options_.lease / 12, milliseconds{10}, Heartbeat::kInterval);
-  Heartbeat heartbeat(keeper_link_, keys_, session_);
-  TimePoint next_beat{};
-  while (!stop.stop_requested()) {
-    const TimePoint now = BootClock::now();
-    try {
-      keeper_.renew(now);
-      if (now >= next_beat) {
-        next_beat = now + Heartbeat::kInterval;
-        if (heartbeat.beat(status())) reclaimer_.elect();
-      }
-    } catch (const ConnectionError&) {
-      keeper_link_.drop();
-    } catch (const ReplyError& error) {
-      keeper_link_.drop();
-      if (!error.transient()) {
-        give_up(std::current_exception());
-        return;
-      }
-    }
-    wait_for(tick, stop);
-  }
-  try {
-    heartbeat.leave(drained_);
-  } catch (const Error&) {
-    // Then somebody removes the entry later.
-  }
-}
-
-void WorkerLoop::watch(const std::stop_token& stop) {
-  const milliseconds tick = watch_tick(options_);
-  std::unique_lock lock(mutex_);
-  while (!stop.stop_requested()) {
-    const auto leave_at = leave_at_;
-    lock.unlock();
-    const TimePoint now = BootClock::now();
-    slots_.enforce_timeout(now);
-    keeper_.expire(now);
-    if (leave_at && now >= *leave_at) slots_.leave();
-    if (leave_at && (holding_ == 0 || now >= *leave_at + kSettleTime)) abandon_.request_stop();
-    lock.lock();
-    changed_.wait_for(lock, stop, tick, [&] { return leave_at_ != leave_at; });
-  }
-}
-
-void WorkerLoop::give_up(std::exception_ptr error) noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!error_) error_ = std::move(error);
-  }
-  slots_.poke();
 }
 
 void WorkerLoop::log(LogLevel level, std::string_view text) const {

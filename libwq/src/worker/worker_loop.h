@@ -60,7 +60,6 @@ class WorkerLoop {
   std::size_t ahead(const Slots::Load& load) const;
   [[nodiscard]] std::optional<WorkerEnd> wait_for_work();
   std::optional<WorkerEnd> look_at_queue();
-  void check_id(const Counts& counts);
   void settle_the_rest();
 
   // The other threads, and what they share with it.
@@ -68,7 +67,9 @@ class WorkerLoop {
   void stop_threads() noexcept;
   void keep(const std::stop_token& stop);
   void watch(const std::stop_token& stop);
+  void beat(Heartbeat& heartbeat);
   WorkerStatus status() const;
+  void check_id(const std::string& known, const std::string& found, bool leased) const;
   void give_up(std::exception_ptr error) noexcept;
   void log(LogLevel level, std::string_view text) const;
 
@@ -81,7 +82,6 @@ class WorkerLoop {
   // Of the main thread.
   Link link_;
   LeaseStream stream_;
-  std::string queue_id_;
   WorkerReport report_;
   std::uint64_t leased_ = 0;
   std::uint64_t failures_in_a_row_ = 0;
@@ -110,6 +110,7 @@ class WorkerLoop {
   std::atomic<bool> drained_{false};
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
+  std::string queue_id_;               // written by the main thread
   std::optional<TimePoint> leave_at_;  // when handlers are told to stop
   std::exception_ptr error_;
   bool redis_is_away_ = false;  // and error_ says so

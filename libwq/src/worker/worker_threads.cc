@@ -1,0 +1,128 @@
+// The threads of a worker beside its main one.
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <wq/error.h>
+
+#include "pure/wait.h"
+#include "roles/heartbeat.h"
+#include "worker/worker_loop.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long everything may take to be settled after the handlers were told to stop.
+constexpr std::chrono::seconds kSettleTime{10};
+
+// Often enough that nothing is late by more than a small part of a lease or timeout.
+milliseconds watch_tick(const WorkerOptions& options) {
+  milliseconds tick = options.lease / 20;
+  if (options.timeout > milliseconds::zero()) tick = std::min(tick, options.timeout / 10);
+  return std::clamp(tick, milliseconds{10}, milliseconds{500});
+}
+
+}  // namespace
+
+void WorkerLoop::start_threads() {
+  keeper_thread_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+  watch_thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+  reclaimer_thread_ = std::jthread([this](const std::stop_token& stop) { reclaimer_.run(stop); });
+}
+
+void WorkerLoop::stop_threads() noexcept {
+  for (std::jthread* thread : {&reclaimer_thread_, &keeper_thread_, &watch_thread_}) {
+    thread->request_stop();
+    changed_.notify_all();
+    if (thread->joinable()) thread->join();
+  }
+}
+
+void WorkerLoop::keep(const std::stop_token& stop) {
+  const milliseconds tick = std::clamp(options_.lease / 12, milliseconds{10}, Heartbeat::kInterval);
+  Heartbeat heartbeat(keeper_link_, keys_, session_);
+  TimePoint next_beat{};
+  while (!stop.stop_requested()) {
+    const TimePoint now = BootClock::now();
+    try {
+      keeper_.renew(now);
+      if (now >= next_beat) {
+        next_beat = now + Heartbeat::kInterval;
+        beat(heartbeat);
+      }
+    } catch (const ConnectionError&) {
+      keeper_link_.drop();
+    } catch (const ReplyError& error) {
+      keeper_link_.drop();
+      if (!error.transient()) {
+        give_up(std::current_exception());
+        return;
+      }
+    } catch (const ProtocolError&) {
+      give_up(std::current_exception());
+      break;
+    }
+    wait_for(tick, stop);
+  }
+  try {
+    heartbeat.leave(drained_);
+  } catch (const Error&) {
+    // Then somebody removes the entry later.
+  }
+}
+
+// The main thread looks at the queue only while it holds nothing; this is for the rest of the time.
+void WorkerLoop::beat(Heartbeat& heartbeat) {
+  std::string known;
+  {
+    const std::lock_guard lock(mutex_);
+    known = queue_id_;
+  }
+  const WorkerStatus before = status();
+  if (heartbeat.beat(before)) reclaimer_.elect();
+  check_id(known, heartbeat.queue_id(), before.holding > 0);
+}
+
+// `known` and `leased` are of a time before `found` was read.
+void WorkerLoop::check_id(const std::string& known, const std::string& found, bool leased) const {
+  const bool same = known.empty() ? !found.empty() || !leased : found == known;
+  if (same) return;
+  throw ProtocolError(fmt::format(
+      "queue '{}' is not the one this worker began with: Redis lost its data, or it was purged",
+      keys_.queue()));
+}
+
+void WorkerLoop::watch(const std::stop_token& stop) {
+  const milliseconds tick = watch_tick(options_);
+  std::unique_lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    const auto leave_at = leave_at_;
+    lock.unlock();
+    const TimePoint now = BootClock::now();
+    slots_.enforce_timeout(now);
+    keeper_.expire(now);
+    if (leave_at && now >= *leave_at) slots_.leave();
+    if (leave_at && (holding_ == 0 || now >= *leave_at + kSettleTime)) abandon_.request_stop();
+    lock.lock();
+    changed_.wait_for(lock, stop, tick, [&] { return leave_at_ != leave_at; });
+  }
+}
+
+void WorkerLoop::give_up(std::exception_ptr error) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::move(error);
+  }
+  slots_.poke();
+}
+
+}  // namespace wq::internal
