@@ -52,6 +52,24 @@ TEST_F(Failing, WithAFatalExitCodeMakesADeadLetterAtOnce) {
   EXPECT_EQ(failure.at("stderr_tail"), "no such bucket\n");
 }
 
+TEST_F(Failing, ByUsingTooMuchMemoryHarmsNobodyElse) {
+  push({"greedy", "modest"});
+  EXPECT_EQ(work({"--memory-limit", "200M", "--max-attempts", "1", "--concurrency", "2"},
+                 {"python3", "-c",
+                  "import sys, signal\n"
+                  "if sys.argv[1] == 'greedy':\n"
+                  "  held = bytearray(b'x') * (300 << 20)\n"
+                  "  signal.pause()\n",
+                  "{}"}),
+            0);
+  EXPECT_EQ(all(Key::dead), Words{"greedy"});
+  EXPECT_EQ(counts().completed, 1U);
+  const nlohmann::json failure = failure_of("greedy");
+  EXPECT_EQ(failure.at("kind"), "oom");
+  EXPECT_EQ(failure.at("signal"), SIGKILL);
+  EXPECT_THAT(std::string(failure.at("message")), HasSubstr("200 MiB, --memory-limit"));
+}
+
 TEST_F(Failing, WithAnotherCodeIsTriedAgainUntilItSucceeds) {
   push({"a"});
   EXPECT_EQ(work(Words{"--results", "--fatal-exit-codes", "65"} + kFast, fail_at_first(2, 7)), 0);

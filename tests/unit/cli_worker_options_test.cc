@@ -170,9 +170,10 @@ TEST_F(WqWorkerCommandLine, SaysTheRightFormWhenTheDashesOrTheCommandAreMissing)
 
 TEST_F(WqWorkerCommandLine, SetsItsOwnOptions) {
   (void)read({"--queue=q", "-I", "", "--fatal-exit-codes", "2,64", "--results",
-              "--results-max-bytes", "2M", "--", "true"},
+              "--results-max-bytes", "2M", "--memory-limit", "1G", "--", "true"},
              program_);
   EXPECT_EQ(exec_.marker, "");
+  EXPECT_EQ(exec_.memory_limit_bytes, std::uint64_t{1} << 30U);
   EXPECT_THAT(exec_.fatal_exit_codes, ElementsAre(2, 64));
   EXPECT_TRUE(exec_.results);
   EXPECT_EQ(exec_.results_max_bytes, std::size_t{2} << 20U);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -173,6 +174,7 @@ class Run {
     stdout_ = std::move(out.ours);
     stderr_ = std::move(err.ours);
     group_ = child_.pid();
+    if (error == 0 && spec_.memory_guard != nullptr) watched_.emplace(*spec_.memory_guard, group_);
     return error;
   }
 
@@ -232,6 +234,8 @@ class Run {
   }
 
   void collect_child() {
+    if (watched_) result_.killed_at_bytes = watched_->killed_at_bytes();
+    watched_.reset();
     rusage usage{};
     const int status = child_.collect(usage);
     pidfd_.reset();
@@ -285,6 +289,7 @@ class Run {
   const ChildSpec& spec_;
   OrphanReaper& reaper_;
   DirectChild child_;
+  std::optional<MemoryGuard::Watched> watched_;  // gone before the child is collected
   pid_t group_ = 0;
   UniqueFd pidfd_;
   UniqueFd stop_event_;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "memory_guard.h"
 #include "orphan_reaper.h"
 
 namespace wq::internal {
@@ -27,6 +28,8 @@ struct ChildSpec {
   std::optional<std::size_t> stdout_limit_bytes;
   /// How long its process group may go on after it was asked to end with SIGTERM.
   std::chrono::milliseconds kill_delay{3'000};
+  /// What may kill it for the memory that it uses; may be null.
+  MemoryGuard* memory_guard = nullptr;
 };
 
 /// How it ended.
@@ -36,7 +39,8 @@ struct ChildResult {
   std::optional<int> exit_code;  ///< this
   std::optional<int> signal;     ///< or this
   std::uint64_t max_rss_bytes = 0;
-  std::string output;  ///< its stdout, empty if `output_too_long`
+  std::optional<std::uint64_t> killed_at_bytes;  ///< by the guard, for using so much
+  std::string output;                            ///< its stdout, empty if `output_too_long`
   bool output_too_long = false;
   std::string stderr_tail;  ///< the last whole lines, at most 4 KiB
 };

@@ -68,6 +68,10 @@ WorkerProgram exec_program(ExecOptions& exec) {
          }
          exec.results_max_bytes = size;
        }},
+      {"memory-limit", "SIZE",
+       "what all commands may use together; past it the one that uses most is killed, which is a "
+       "failure of its item (0: no limit) [default: 90 % of the cgroup's limit, if it has one]",
+       [&exec](const std::string& text) { exec.memory_limit_bytes = cli::parse_size(text); }},
   };
   return program;
 }

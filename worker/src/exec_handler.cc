@@ -90,6 +90,8 @@ std::string describe_signal(int signal) {
          (name != nullptr ? " (SIG" + std::string(name) + ")" : "");
 }
 
+std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20U) + " MiB"; }
+
 /// The kernel counts from before the program was executed, when the child shared our memory: a
 /// value that does not exceed our own says nothing of the child.
 std::optional<std::uint64_t> known_rss(std::uint64_t max_rss_bytes) {
@@ -109,7 +111,10 @@ Outcome unpassable(std::string message) {
 }  // namespace
 
 ExecHandler::ExecHandler(ExecOptions options, OrphanReaper& reaper)
-    : options_(std::move(options)), command_(options_.command, options_.marker), reaper_(reaper) {
+    : options_(std::move(options)),
+      command_(options_.command, options_.marker),
+      reaper_(reaper),
+      memory_guard_(options_.memory_limit_bytes) {
   for (const int code : options_.fatal_exit_codes) {
     if (code < 1 || code > 255 || code == kReleaseCode) {
       throw std::invalid_argument("fatal exit code " + std::to_string(code) +
@@ -122,6 +127,7 @@ ExecHandler::ExecHandler(ExecOptions options, OrphanReaper& reaper)
   }
   shared_environment_.push_back("WQ_QUEUE=" + options_.queue);
   shared_environment_.push_back("WQ_LEASE_SECONDS=" + in_seconds(options_.lease));
+  memory_guard_.start();
 }
 
 Outcome ExecHandler::operator()(const Job& job) const {
@@ -149,6 +155,7 @@ Outcome ExecHandler::operator()(const Job& job) const {
   spec.environment = environment(job);
   if (options_.results) spec.stdout_limit_bytes = options_.results_max_bytes;
   spec.kill_delay = options_.kill_delay;
+  spec.memory_guard = &memory_guard_;
 
   try {
     ChildResult result = run_child(spec, reaper_, job.stop);
@@ -192,6 +199,12 @@ Outcome ExecHandler::outcome(ChildResult result) const {
     failure.kind = "exit";
     failure.message = "exited with code " + std::to_string(*result.exit_code);
     failure.exit_code = result.exit_code;
+  } else if (result.signal == SIGKILL && result.killed_at_bytes) {
+    failure.kind = "oom";
+    failure.message = "killed: it used " + mebibytes(*result.killed_at_bytes) +
+                      ", most of what all commands of this worker may use together (" +
+                      mebibytes(options_.memory_limit_bytes) + ", --memory-limit)";
+    failure.signal = result.signal;
   } else {
     failure.kind = "signal";
     failure.message = describe_signal(*result.signal);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "child_process.h"
 #include "command_template.h"
+#include "memory_guard.h"
 #include "orphan_reaper.h"
 
 namespace wq::internal {
@@ -26,6 +28,7 @@ struct ExecOptions {
   std::string queue;                                     ///< for the child's environment
   std::chrono::milliseconds lease{60'000};               ///< for the child's environment
   Log log;                                               ///< may be empty
+  std::uint64_t memory_limit_bytes = 0;  ///< of all children together, see `MemoryGuard`; 0: none
 };
 
 /// Runs one process for each item, as `run_child` describes.
@@ -52,6 +55,7 @@ class ExecHandler {
   /// - 99: release;
   /// - another exit code: a failure of the kind `exit`, fatal if it is one of those;
   /// - a signal, also one of ours after `job.stop` was requested: a failure of the kind `signal`;
+  /// - killed by the memory guard: a failure of the kind `oom`;
   /// - an item that cannot be an argument: fatal, of the kind `unpassable`;
   /// - a program whose name comes from the item and that cannot be executed: a failure of the kind
   ///   `error`;
@@ -70,6 +74,7 @@ class ExecHandler {
   ExecOptions options_;
   CommandTemplate command_;
   OrphanReaper& reaper_;
+  mutable MemoryGuard memory_guard_;
   std::string session_;
   std::vector<std::string> paths_;  // of the program, if it is the same for every item
   std::vector<std::string> shared_environment_;

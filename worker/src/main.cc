@@ -2,6 +2,7 @@
 // worker_main.cc, what only this one has on its command line in exec_command_line.cc, and how an
 // item becomes a process in exec_handler.h.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -11,10 +12,21 @@
 #include "exec_command_line.h"
 #include "exec_handler.h"
 #include "orphan_reaper.h"
+#include "process_memory.h"
+
+namespace {
+
+/// The rest is for the worker itself, and for what is used up between two looks.
+std::uint64_t default_memory_limit() {
+  return wq::internal::cgroup_memory_limit().value_or(0) / 10 * 9;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   wq::internal::ExecOptions exec;
   std::optional<wq::internal::OrphanReaper> reaper;
+  exec.memory_limit_bytes = default_memory_limit();
   wq::WorkerProgram program = wq::internal::exec_program(exec);
   program.make = [&](const wq::WorkerContext& context) -> wq::Handler {
     exec.command = context.arguments;

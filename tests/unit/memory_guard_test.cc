@@ -1,0 +1,169 @@
+#include "memory_guard.h"
+
+#include <filesystem>
+#include <future>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "child_process.h"
+#include "process_memory.h"
+#include "spawn.h"
+#include "support/eventually.h"
+#include "support/temporary_folder.h"
+
+namespace wq::internal {
+namespace {
+
+using ::testing::Eq;
+using ::testing::Ge;
+using ::testing::Le;
+using ::testing::Lt;
+using ::testing::Optional;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
+
+/// A child that holds memory until it is ended.
+class Hog {
+ public:
+  /// It holds so much when this returns. Python that it executes before that, and after it.
+  Hog(MemoryGuard& guard, OrphanReaper& reaper, unsigned mebibytes, const std::string& before = "",
+      const std::string& after = "") {
+    const std::string ready = folder_.path() / "ready";
+    ChildSpec spec;
+    spec.arguments = {"python3", "-c",
+                      "import os, signal\n"
+                      "held = bytearray(b'x') * (" +
+                          std::to_string(mebibytes) + " << 20)\n" + before + "\nopen('" + ready +
+                          "', 'w').close()\n" + after + "\nsignal.pause()\n"};
+    spec.paths = executable_paths("python3");
+    spec.shared_environment = environment_;
+    spec.memory_guard = &guard;
+    ended_ = std::async(std::launch::async, [this, spec, &reaper] {
+      return run_child(spec, reaper, stop_.get_token());
+    });
+    EXPECT_TRUE(test::eventually([&] { return std::filesystem::exists(ready); }));
+  }
+  ~Hog() { stop_.request_stop(); }
+  Hog(const Hog&) = delete;
+  Hog& operator=(const Hog&) = delete;
+
+  ChildResult wait() { return ended_.get(); }
+  ChildResult stop() {
+    stop_.request_stop();
+    return wait();
+  }
+
+ private:
+  const std::vector<std::string> environment_{"PATH=/usr/bin:/bin"};
+  test::TemporaryFolder folder_;
+  std::stop_source stop_;
+  std::future<ChildResult> ended_;
+};
+
+TEST(MemoryGuard, LeavesThemAloneBelowTheLimit) {
+  OrphanReaper reaper;
+  MemoryGuard guard(1'000 * kMiB);
+  Hog hog(guard, reaper, 64);
+  EXPECT_THAT(guard.look(), Ge(64 * kMiB));
+  const ChildResult result = hog.stop();
+  EXPECT_THAT(result.signal, Optional(SIGTERM));
+  EXPECT_THAT(result.killed_at_bytes, Eq(std::nullopt));
+}
+
+TEST(MemoryGuard, KillsTheOneThatUsesMost) {
+  OrphanReaper reaper;
+  MemoryGuard guard(150 * kMiB);
+  Hog small(guard, reaper, 40);
+  Hog large(guard, reaper, 120);
+  EXPECT_THAT(guard.look(), Ge(160 * kMiB));
+  const ChildResult killed = large.wait();
+  EXPECT_THAT(killed.signal, Optional(SIGKILL));
+  EXPECT_THAT(killed.killed_at_bytes, Optional(Ge(120 * kMiB)));
+  EXPECT_THAT(guard.look(), Lt(150 * kMiB));
+  EXPECT_THAT(small.stop().signal, Optional(SIGTERM));
+}
+
+TEST(MemoryGuard, CountsWhatAChildHasStarted) {
+  OrphanReaper reaper;
+  MemoryGuard guard(100 * kMiB);
+  Hog hog(guard, reaper, 1,
+          "if os.fork() == 0:\n"
+          "  held = bytearray(b'x') * (120 << 20)\n"
+          "  signal.pause()\n");
+  EXPECT_TRUE(test::eventually([&] { return guard.look() > 100 * kMiB; }));
+  EXPECT_THAT(hog.wait().signal, Optional(SIGKILL));
+}
+
+TEST(MemoryGuard, CountsOnceWhatForkedProcessesShare) {
+  OrphanReaper reaper;
+  MemoryGuard guard(250 * kMiB);
+  Hog hog(guard, reaper, 100,
+          "for _ in range(4):\n"
+          "  if os.fork() == 0: signal.pause()\n");
+  // 100 MiB five times over, if each had its own.
+  EXPECT_THAT(guard.look(), Le(250 * kMiB));
+  EXPECT_THAT(hog.stop().signal, Optional(SIGTERM));
+}
+
+TEST(MemoryGuard, LooksByItself) {
+  OrphanReaper reaper;
+  MemoryGuard guard(50 * kMiB);
+  guard.start();
+  Hog hog(guard, reaper, 1, "", "held = bytearray(b'x') * (100 << 20)");
+  EXPECT_THAT(hog.wait().killed_at_bytes, Optional(Ge(50 * kMiB)));
+}
+
+class CgroupMemoryLimit : public ::testing::Test {
+ protected:
+  void write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories((root_.path() / path).parent_path());
+    root_.file(path, text);
+  }
+  std::optional<std::uint64_t> limit() { return cgroup_memory_limit(root_.path()); }
+
+  test::TemporaryFolder root_;
+};
+
+TEST_F(CgroupMemoryLimit, IsTheLeastOfTheGroupAndThoseItLiesIn) {
+  write("sys/fs/cgroup/cgroup.controllers", "memory\n");
+  write("proc/self/cgroup", "0::/pod/container\n");
+  write("sys/fs/cgroup/pod/memory.max", "1000000\n");
+  write("sys/fs/cgroup/pod/container/memory.max", "max\n");
+  EXPECT_THAT(limit(), Optional(1'000'000U));
+  write("sys/fs/cgroup/pod/container/memory.max", "500000\n");
+  EXPECT_THAT(limit(), Optional(500'000U));
+}
+
+TEST_F(CgroupMemoryLimit, IsFoundInAContainerThatSeesOnlyItsOwnGroup) {
+  write("sys/fs/cgroup/cgroup.controllers", "memory\n");
+  write("proc/self/cgroup", "0::/\n");
+  write("sys/fs/cgroup/memory.max", "1000000\n");
+  EXPECT_THAT(limit(), Optional(1'000'000U));
+}
+
+TEST_F(CgroupMemoryLimit, IsFoundWithVersionOne) {
+  write("proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/docker/abc\n0::/\n");
+  write("sys/fs/cgroup/memory/memory.limit_in_bytes", "2000000\n");
+  EXPECT_THAT(limit(), Optional(2'000'000U));
+  write("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "1000000\n");
+  EXPECT_THAT(limit(), Optional(1'000'000U));
+}
+
+TEST_F(CgroupMemoryLimit, IsNoneWhereThereIsNone) {
+  EXPECT_EQ(limit(), std::nullopt);
+  write("sys/fs/cgroup/cgroup.controllers", "memory\n");
+  write("proc/self/cgroup", "0::/\n");
+  EXPECT_EQ(limit(), std::nullopt);
+  write("sys/fs/cgroup/memory.max", "max\n");
+  EXPECT_EQ(limit(), std::nullopt);
+  write("proc/self/cgroup", "4:memory:/\n");
+  write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  EXPECT_EQ(limit(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace wq::internal

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace wq::internal {
+
+/// The children of a process, those of all its threads; those that have ended and were not
+/// collected too. Empty for a process that is gone.
+[[nodiscard]] std::vector<pid_t> children_of(pid_t pid);
+
+/// The memory of a process that no file stands for, each shared page counted in full: what it uses
+/// is never more. Cheap. 0 for a process that is gone.
+[[nodiscard]] std::uint64_t most_memory_bytes(pid_t pid);
+
+/// The same with each shared page divided among those who share it, so that the figures of
+/// processes can be added up. Takes time in proportion to its memory: about 5 ms a GiB. Where the
+/// kernel does not tell, the same as `most_memory_bytes`.
+[[nodiscard]] std::uint64_t memory_share_bytes(pid_t pid);
+
+/// How much memory this process's cgroup may use, or one that it lies in: for cgroup v2 and v1;
+/// nothing if there is no limit. `root` is for tests.
+[[nodiscard]] std::optional<std::uint64_t> cgroup_memory_limit(
+    const std::filesystem::path& root = "/");
+
+}  // namespace wq::internal
