@@ -1,5 +1,6 @@
 # What `cmake --install` puts where: headers, libraries, programs, the package that find_package(wq)
-# finds, and pkg-config files. All paths in them are relative, so a prefix may be moved.
+# finds, and pkg-config files. All paths in them are relative, so a prefix may be moved. The component
+# `programs` is what the image needs: the programs alone.
 include(CMakePackageConfigHelpers)
 set(WQ_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/wq)
 get_target_property(library_type wq TYPE)
@@ -55,7 +56,7 @@ if(WQ_BUILD_PROGRAMS)
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.h)
   file(RELATIVE_PATH bin_to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
   set_target_properties(wq-worker wq-push wqctl PROPERTIES INSTALL_RPATH $ORIGIN/${bin_to_lib})
-  install(TARGETS wq-worker wq-push wqctl)
+  install(TARGETS wq-worker wq-push wqctl COMPONENT programs)
   if(NOT CMAKE_CROSSCOMPILING)
     install(DIRECTORY ${WQ_DESCRIPTIONS}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
     install(DIRECTORY ${WQ_DESCRIPTIONS}/bash/
