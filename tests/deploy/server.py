@@ -1,0 +1,139 @@
+"""A redis-server with the redis.conf and users.acl of the manifests, and a connection to it."""
+
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+OPERATOR = "user test-operator on >test allkeys allchannels allcommands"
+
+
+class Refused(Exception):
+    """What Redis says when it does not do a thing."""
+
+
+class Connection:
+    def __init__(self, path, user=None, password=None):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(30)
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.socket.close()
+            raise
+        self.file = self.socket.makefile("rb")
+        if user is not None:
+            self.call("AUTH", user, password)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+
+    def call(self, *words):
+        words = [str(word).encode() for word in words]
+        self.socket.sendall(b"*%d\r\n" % len(words) +
+                            b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+        return self.answer()
+
+    def answer(self):
+        line = self.file.readline()
+        if not line.endswith(b"\r\n"):
+            raise ConnectionError("Redis is gone")
+        kind, rest = line[:1], line[1:-2].decode()
+        if kind == b"-":
+            raise Refused(rest)
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            return None if rest == "-1" else self.file.read(int(rest) + 2)[:-2].decode()
+        if kind == b"*":
+            return None if rest == "-1" else [self.answer() for _ in range(int(rest))]
+        return rest
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def make_certificates(folder):
+    folder.mkdir()
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+           "-nodes", "-days", "2"]
+    for words in (["-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test CA"],
+                  ["-keyout", "tls.key", "-out", "tls.crt", "-subj", "/CN=redis", "-CA", "ca.crt",
+                   "-CAkey", "ca.key", "-addext", "subjectAltName=DNS:redis", "-addext",
+                   "basicConstraints=critical,CA:FALSE"]):
+        subprocess.run([*new, *words], cwd=folder, check=True, capture_output=True)
+
+
+class Server:
+    """Listens on a unix socket, and with TLS if `conf` says so: then certificates for the name redis
+    are in the folder `tls`, with the CA that signed them."""
+
+    def __init__(self, conf, acl):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="wq-users-"))
+        self.path = self.folder / "socket"
+        self.tls_port = None
+        self.process = None
+        self.log = open(self.folder / "log", "w+", encoding="utf-8")
+        try:
+            (self.folder / "users.acl").write_text(acl + OPERATOR + "\n")
+            conf = re.sub(r"^dir .*$", f"dir {self.folder}", conf, flags=re.MULTILINE)
+            conf = conf.replace("/etc/redis/users/", f"{self.folder}/")
+            conf += f"\nunixsocket {self.path}\nport 0\nloglevel warning\n"
+            if "tls-port" not in conf:
+                self.start(conf)
+                return
+            make_certificates(self.folder / "tls")
+            conf = conf.replace("/etc/redis/tls/", f"{self.folder}/tls/")
+            self.start_on_a_free_port(conf)
+        except BaseException:
+            self.close()
+            raise
+
+    def start_on_a_free_port(self, conf):
+        for attempt in range(5):
+            self.tls_port = free_port()
+            try:
+                return self.start(f"{conf}tls-port {self.tls_port}\n")
+            except RuntimeError as error:  # somebody else has it by now
+                if attempt == 4 or "Failed listening on port" not in str(error):
+                    raise
+
+    def start(self, conf):
+        (self.folder / "redis.conf").write_text(conf)
+        self.process = subprocess.Popen([os.environ["WQ_TEST_REDIS_SERVER"],
+                                         self.folder / "redis.conf"], stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=self.log)
+        self.wait()
+
+    def wait(self):
+        end = time.monotonic() + 30
+        while True:
+            try:
+                with Connection(self.path) as redis:
+                    return redis.call("PING")
+            except (OSError, Refused) as error:
+                if self.process.poll() is not None or time.monotonic() > end:
+                    self.log.seek(0)
+                    raise RuntimeError(f"redis-server: {error}: {self.log.read()}") from error
+            time.sleep(0.01)
+
+    def close(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder)
+
+    def operator(self):
+        return Connection(self.path, "test-operator", "test")
