@@ -5,7 +5,8 @@
 -- ARGV: the lowest fence among the items, item..., holder..., then what is not a bare completion,
 --       four values each: position of the item, verb, and two operands:
 --       complete: result RESULT '' | push ITEM ''
---       fail: fail FAILURE DELAY_MS | dead FAILURE '' | died FAILURE '' (as dead, and one attempt)
+--       fail: fail FAILURE DELAY_MS (and one attempt) | crash FAILURE DELAY_MS (and one crash) |
+--             dead FAILURE ''; without a delay the item is dead
 --       release: release '' DELAY_MS (0: to the right end of ready)
 --       FAILURE is a JSON object without its first brace
 -- RETURNS: the positions of the items that were lost
@@ -60,15 +61,18 @@ local function apply(item, holder, sha, verb, x, y)
     add('released')
   else
     call('HSET', failures, sha, string.format('{"at_ms":%.0f,', now) .. x)
-    if verb ~= 'dead' then
+    if verb == 'fail' then
       call('HINCRBY', attempts, sha, 1)
       add('failed')
+    elseif verb == 'crash' then
+      call('HINCRBY', crashes, sha, 1)
+      add('crashed')
     end
   end
   if y == '0' then
     call('RPUSH', ready, item)
   else
-    local buried = verb == 'dead' or verb == 'died'
+    local buried = y == ''
     if call('ZADD', buried and dead or delayed, buried and now or now + y, item) == 0 then
       add('merged')
     end

@@ -31,7 +31,7 @@ Failure any_failure(Bytes& bytes) {
 }
 
 Outcome any_outcome(Bytes& bytes) {
-  switch (bytes.byte() % 6U) {
+  switch (bytes.byte() % 7U) {
     case 0:
       return Outcome::fail(any_failure(bytes));
     case 1:
@@ -45,8 +45,10 @@ Outcome any_outcome(Bytes& bytes) {
       outcome.follow_ups = {bytes.word(), bytes.word()};
       return outcome;
     }
-    default:
+    case 5:
       return Outcome::complete();
+    default:
+      return Outcome::crash(any_failure(bytes));
   }
 }
 
@@ -56,7 +58,9 @@ std::vector<Settlement> any_settlements(Bytes& bytes) {
     Settlement next;
     next.outcome = any_outcome(bytes);
     next.lease.fence = bytes.byte() + 1U;
-    next.lease.failures = bytes.byte() % 4U;
+    const std::uint8_t tries = bytes.byte();
+    next.lease.failures = tries % 4U;
+    next.lease.crashes = tries / 4U % 4U;
     next.lease.item = bytes.word();
     next.lease.hash = hash_item(next.lease.item);
     settlements.push_back(std::move(next));
@@ -95,10 +99,13 @@ void check_verbs(const Settlement& settlement, const Verbs& verbs, const RetryPo
     require(name == "release" && std::stoll(delay_ms) >= 0, "a release waits for a time");
     return;
   }
-  const bool last = settlement.lease.failures + 1 >= policy.max_attempts;
   const bool fatal = outcome.kind == Outcome::Kind::fatal;
-  require(name == (fatal ? "dead" : last ? "died" : "fail"), "the last failure is a death");
-  if (name == "fail") {
+  const bool crash = outcome.kind == Outcome::Kind::crash;
+  const bool last = fatal || (crash ? settlement.lease.crashes + 1 >= policy.max_crashes
+                                    : settlement.lease.failures + 1 >= policy.max_attempts);
+  require(name == (fatal ? "dead" : crash ? "crash" : "fail"), "a failure is told as what it was");
+  require(delay_ms.empty() == last, "the last failure is a death");
+  if (!last) {
     require(std::stoll(delay_ms) >= 0 && std::stoll(delay_ms) <= policy.backoff_max.count(),
             "a backoff is in its range");
   }

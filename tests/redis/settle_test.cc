@@ -141,6 +141,59 @@ TEST_F(Settle, TheLastAttemptThatFailsIsDead) {
   EXPECT_TRUE(counts().drained());
 }
 
+TEST_F(Settle, ACrashIsChargedApartFromFailuresAndWaitsOutABackoff) {
+  Failure failure;
+  failure.kind = "signal";
+  failure.message = "killed by signal 11";
+  RetryPolicy policy;
+  policy.max_attempts = 1;
+  policy.backoff_base = 10s;
+  EXPECT_EQ(settle(pushed("a"), Outcome::crash(failure), policy), Settled::accepted);
+  EXPECT_THAT(all(Key::delayed), ElementsAre("a"));
+  EXPECT_THAT(delay_ms("a"), AllOf(Ge(4'000), Le(10'000)));
+  EXPECT_FALSE(redis_.exists(lease_key("a")));
+  EXPECT_EQ(redis_.text({"HGET", key(Key::crashes), hash_of("a")}), "1");
+  EXPECT_FALSE(redis_.exists(key(Key::attempts)));
+  EXPECT_EQ(failure_of("a")["kind"], "signal");
+  EXPECT_EQ(counts().crashed, 1U);
+  EXPECT_EQ(counts().failed, 0U);
+}
+
+TEST_F(Settle, ACrashWithoutBackoffIsLeasedNextAndKnown) {
+  push({"a", "b"});
+  RetryPolicy policy;
+  policy.backoff_base = 0ms;
+  EXPECT_EQ(settle(lease_one(queue_), Outcome::crash({}), policy), Settled::accepted);
+  const Lease again = lease_one(queue_);
+  EXPECT_EQ(again.item, "a");
+  EXPECT_EQ(again.crashes, 1U);
+  EXPECT_EQ(again.failures, 0U);
+}
+
+TEST_F(Settle, TheLastCrashIsDeadAndFailuresDoNotCountForIt) {
+  Lease lease = pushed("a");
+  lease.crashes = 1;
+  lease.failures = 2;
+  EXPECT_EQ(settle(lease, Outcome::crash({}), {.backoff_base = 0ms}), Settled::accepted);
+  EXPECT_THAT(all(Key::ready), ElementsAre("a"));
+  lease = lease_one(queue_);
+  lease.crashes = 2;
+  EXPECT_EQ(settle(lease, Outcome::crash({})), Settled::accepted);
+  EXPECT_THAT(all(Key::dead), ElementsAre("a"));
+  EXPECT_EQ(counts().died, 1U);
+  EXPECT_EQ(counts().crashed, 2U);
+  EXPECT_EQ(counts().failed, 0U);
+  EXPECT_TRUE(counts().drained());
+}
+
+TEST_F(Settle, ACompletionForgetsReportedCrashes) {
+  const Lease lease = pushed("a");
+  EXPECT_EQ(settle(lease, Outcome::crash({}), {.backoff_base = 0ms}), Settled::accepted);
+  EXPECT_EQ(settle(lease_one(queue_), Outcome::complete()), Settled::accepted);
+  EXPECT_FALSE(redis_.exists(key(Key::crashes)));
+  EXPECT_FALSE(redis_.exists(key(Key::failures)));
+}
+
 TEST_F(Settle, AFatalFailureIsDeadAtOnce) {
   EXPECT_EQ(settle(pushed("a"), Outcome::fatal("hopeless")), Settled::accepted);
   EXPECT_THAT(all(Key::dead), ElementsAre("a"));
@@ -181,8 +234,8 @@ TEST_F(Settle, ALeaseOfSomebodyElseIsLostAndNothingIsWritten) {
   const auto before = everything();
   Outcome complete = Outcome::complete("r");
   complete.follow_ups = {"b"};
-  for (const Outcome& outcome : {complete, Outcome::fail("no"), Outcome::fatal("no"),
-                                 Outcome::release(), Outcome::release(0ms)}) {
+  for (const Outcome& outcome : {complete, Outcome::fail("no"), Outcome::crash({}),
+                                 Outcome::fatal("no"), Outcome::release(), Outcome::release(0ms)}) {
     EXPECT_EQ(settle(lease, outcome), Settled::lost);
   }
   EXPECT_EQ(everything(), before);

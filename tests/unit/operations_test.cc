@@ -78,8 +78,11 @@ Words settle_arguments(const std::vector<Settlement>& settlements, const RetryPo
 }
 
 // The four words behind the fence, the items and the holders of one settlement.
-Words verb_of(const Outcome& outcome, std::uint32_t failures = 0, const RetryPolicy& policy = {}) {
-  Words words = settle_arguments({{lease("a", 5, failures), outcome}}, policy);
+Words verb_of(const Outcome& outcome, std::uint32_t failures = 0, const RetryPolicy& policy = {},
+              std::uint32_t crashes = 0) {
+  Lease tried = lease("a", 5, failures);
+  tried.crashes = crashes;
+  Words words = settle_arguments({{tried, outcome}}, policy);
   words.erase(words.begin(), words.begin() + 3);
   return words;
 }
@@ -175,11 +178,27 @@ TEST(Operations, TheLastFailureIsTheDeathOfTheItem) {
   RetryPolicy policy;
   policy.max_attempts = 3;
   EXPECT_EQ(verb_of(Outcome::fail("no"), 1, policy).at(1), "fail");
-  EXPECT_EQ(verb_of(Outcome::fail("no"), 2, policy).at(1), "died");
-  EXPECT_EQ(verb_of(Outcome::fail("no"), 9, policy).at(1), "died");
+  EXPECT_EQ(verb_of(Outcome::fail("no"), 2, policy).at(3), "");
+  EXPECT_EQ(verb_of(Outcome::fail("no"), 9, policy).at(3), "");
   EXPECT_EQ(verb_of(Outcome::fatal("no"), 0, policy).at(1), "dead");
   policy.max_attempts = 1;
-  EXPECT_EQ(verb_of(Outcome::fail("no"), 0, policy).at(1), "died");
+  EXPECT_EQ(verb_of(Outcome::fail("no"), 0, policy).at(3), "");
+}
+
+TEST(Operations, CrashesHaveABudgetAndABackoffOfTheirOwn) {
+  RetryPolicy policy;
+  policy.backoff_base = 1s;
+  policy.max_attempts = 1;
+  policy.max_crashes = 3;
+  for (std::uint32_t crashes : {0U, 1U}) {
+    const Words words = verb_of(Outcome::crash({}), 9, policy, crashes);
+    EXPECT_EQ(words.at(1), "crash");
+    const long longest = 1'000L << crashes;
+    EXPECT_THAT(std::stol(words.at(3)), AllOf(Ge(longest / 2), Le(longest)));
+  }
+  EXPECT_EQ(verb_of(Outcome::crash({}), 0, policy, 2).at(3), "");
+  policy.max_attempts = 3;
+  EXPECT_NE(verb_of(Outcome::fail("no"), 1, policy, 9).at(3), "");
 }
 
 TEST(Operations, AReleaseTakesTheDelayOfThePolicyOrItsOwn) {

@@ -143,6 +143,30 @@ TEST_F(WorkerTest, AFailedItemIsTriedAgainAndKnowsItsAttempt) {
   EXPECT_FALSE(redis_.exists(key(Key::attempts)));
 }
 
+TEST_F(WorkerTest, ACrashThatTheHandlerReportsCostsNoAttempt) {
+  push({"a"});
+  WorkerOptions options = quick();
+  options.retry.max_attempts = 1;
+  options.retry.max_crashes = 2;
+  options.label = "box 1";
+  std::vector<std::uint32_t> crashes;
+  const WorkerReport report = work(options, [&crashes](const Job& job) {
+    crashes.push_back(job.lease.crashes);
+    Failure failure;
+    failure.message = "killed by signal 11";
+    return Outcome::crash(failure);
+  });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(report.failed, 2U);
+  EXPECT_EQ(report.counts.crashed, 2U);
+  EXPECT_EQ(report.counts.failed, 0U);
+  EXPECT_THAT(crashes, ElementsAre(0U, 1U));
+  EXPECT_THAT(all(Key::dead), ElementsAre("a"));
+  const std::string failure = redis_.text({"HGET", key(Key::failures), hash_of("a")}).value_or("");
+  EXPECT_THAT(failure, ::testing::HasSubstr("killed by signal 11"));
+  EXPECT_THAT(failure, ::testing::HasSubstr("box 1"));
+}
+
 TEST_F(WorkerTest, AFatalOutcomeKillsTheItemAtOnce) {
   push({"a", "b"});
   const WorkerReport report = work(quick(), [](const Job& job) {

@@ -32,7 +32,9 @@ constexpr Total kTotals[] = {
      &Counts::leased},
     {"wq_items_completed_total", "Items completed.", &Counts::completed},
     {"wq_items_failed_total", "Failures reported by handlers.", &Counts::failed},
-    {"wq_items_crashed_total", "Leases that ran out: the worker died or was cut off.",
+    {"wq_items_crashed_total",
+     "Crashes: leases that ran out, since the worker died or was cut off, and processes that died "
+     "at work.",
      &Counts::crashed},
     {"wq_items_returned_total", "Items found without a lease and handed back.", &Counts::returned},
     {"wq_items_released_total", "Items handed back by their holders.", &Counts::released},

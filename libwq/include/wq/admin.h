@@ -53,7 +53,7 @@ struct ItemInfo {
   std::string item;
   ItemState state = ItemState::ready;
   std::uint32_t failures = 0;  ///< tries that a handler reported as failed
-  std::uint32_t crashes = 0;   ///< tries that ended with a lease that ran out
+  std::uint32_t crashes = 0;   ///< tries that ended with a crash, or a lease that ran out
   /// The last failure, with the time it was recorded; `kind` is "crash" where a lease ran out.
   std::optional<Failure> failure;
   std::optional<ServerTime> failed_at;

@@ -30,7 +30,8 @@ struct Lease {
   std::uint64_t fence = 0;
   /// Earlier tries at this item that a handler reported as failed.
   std::uint32_t failures = 0;
-  /// Earlier tries at this item that ended with a lease that ran out.
+  /// Earlier tries at this item that ended with a lease that ran out, or that a handler reported as
+  /// crashed.
   std::uint32_t crashes = 0;
 
   /// 1 for the first try.
@@ -59,6 +60,7 @@ struct Outcome {
   enum class Kind {
     complete,  ///< done: counted, result and follow-ups stored, never handed out again
     fail,      ///< costs one attempt; tried again after a backoff, or dead when none is left
+    crash,     ///< what did the work died of it: costs one crash and no attempt, else as `fail`
     fatal,     ///< no use in trying again: dead at once
     release,   ///< costs nothing; handed out again after the release delay
   };
@@ -68,7 +70,7 @@ struct Outcome {
   std::optional<std::string> result;
   /// Items pushed onto the same queue together with the completion.
   std::vector<std::string> follow_ups;
-  /// Why, when kind is `fail` or `fatal`.
+  /// Why, when kind is `fail`, `crash` or `fatal`.
   Failure failure;
   /// When kind is `release`: how long the item waits, in place of the policy's release delay. Zero
   /// puts it where it is leased next.
@@ -78,6 +80,7 @@ struct Outcome {
   [[nodiscard]] static Outcome complete(std::string result);
   [[nodiscard]] static Outcome fail(std::string message);
   [[nodiscard]] static Outcome fail(Failure failure);
+  [[nodiscard]] static Outcome crash(Failure failure);
   [[nodiscard]] static Outcome fatal(std::string message);
   [[nodiscard]] static Outcome fatal(Failure failure);
   [[nodiscard]] static Outcome release();

@@ -37,7 +37,7 @@ struct Counts {
   std::uint64_t leased = 0;     ///< pops, so an item that was tried twice counts twice
   std::uint64_t completed = 0;  ///< commits
   std::uint64_t failed = 0;     ///< failures reported by handlers
-  std::uint64_t crashed = 0;    ///< leases that ran out
+  std::uint64_t crashed = 0;    ///< leases that ran out, and crashes reported by handlers
   std::uint64_t returned = 0;   ///< items found without a lease and handed back, uncharged
   std::uint64_t released = 0;   ///< handed back by their holders, uncharged
   std::uint64_t died = 0;       ///< moves to the dead letters
@@ -75,9 +75,10 @@ struct Result {
 /// What a failed item costs.
 struct RetryPolicy {
   std::uint32_t max_attempts = 3;  ///< failures until an item is dead
-  std::uint32_t max_crashes = 3;   ///< leases that ran out until an item is dead
-  /// The n-th retry waits a random time between half of and the whole of
-  /// min(backoff_max, backoff_base * 2^(n-1)). At most 24 h.
+  std::uint32_t max_crashes = 3;   ///< crashes until an item is dead, counted apart
+  /// After the n-th failure, and after the n-th crash that a handler reported, an item waits a
+  /// random time between half of and the whole of min(backoff_max, backoff_base * 2^(n-1)). At most
+  /// 24 h. One whose lease ran out has waited.
   std::chrono::milliseconds backoff_base{std::chrono::seconds{1}};
   std::chrono::milliseconds backoff_max{std::chrono::minutes{5}};
   /// How long an item waits that a handler released for later. At most 24 h.

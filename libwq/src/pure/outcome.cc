@@ -30,6 +30,7 @@ Outcome Outcome::complete(std::string result) {
 
 Outcome Outcome::fail(std::string message) { return failed(Kind::fail, error(std::move(message))); }
 Outcome Outcome::fail(Failure failure) { return failed(Kind::fail, std::move(failure)); }
+Outcome Outcome::crash(Failure failure) { return failed(Kind::crash, std::move(failure)); }
 Outcome Outcome::fatal(std::string message) {
   return failed(Kind::fatal, error(std::move(message)));
 }

@@ -36,13 +36,12 @@ struct Verb {
   std::string delay_ms;
 };
 
-Verb failed_verb(std::size_t position, const Settlement& settlement, const RetryPolicy& policy) {
-  const std::uint32_t failures = settlement.lease.failures + 1;
-  std::string json = failure_json(settlement.outcome.failure);
-  if (failures >= policy.max_attempts) return {position, "died", std::move(json), ""};
+// `tries` so far, this one included, of the `most` that the item may have.
+std::string backoff_ms(std::uint32_t tries, std::uint32_t most, const RetryPolicy& policy) {
+  if (tries >= most) return {};
   const auto delay =
-      backoff_delay(failures, policy.backoff_base, policy.backoff_max, random_fraction());
-  return {position, "fail", std::move(json), std::to_string(delay.count())};
+      backoff_delay(tries, policy.backoff_base, policy.backoff_max, random_fraction());
+  return std::to_string(delay.count());
 }
 
 void collect_verbs(std::size_t position, const Settlement& settlement, const RetryPolicy& policy,
@@ -56,7 +55,12 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
       }
       return;
     case Outcome::Kind::fail:
-      verbs.push_back(failed_verb(position, settlement, policy));
+      verbs.push_back({position, "fail", failure_json(outcome.failure),
+                       backoff_ms(settlement.lease.failures + 1, policy.max_attempts, policy)});
+      return;
+    case Outcome::Kind::crash:
+      verbs.push_back({position, "crash", failure_json(outcome.failure),
+                       backoff_ms(settlement.lease.crashes + 1, policy.max_crashes, policy)});
       return;
     case Outcome::Kind::fatal:
       verbs.push_back({position, "dead", failure_json(outcome.failure), ""});

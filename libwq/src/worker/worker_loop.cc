@@ -170,7 +170,7 @@ void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
   for (Settlement& each : settlements) {
     Failure& failure = each.outcome.failure;
     const bool failed =
-        each.outcome.kind == Outcome::Kind::fail || each.outcome.kind == Outcome::Kind::fatal;
+        each.outcome.kind != Outcome::Kind::complete && each.outcome.kind != Outcome::Kind::release;
     if (failed && failure.worker.empty()) failure.worker = options_.label;
   }
   keeper_.remove(settlements);
@@ -244,6 +244,7 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
       ++released_;
       return;
     case Outcome::Kind::fail:
+    case Outcome::Kind::crash:
     case Outcome::Kind::fatal:
       ++failed_;
       ++failures_in_a_row_;

@@ -186,6 +186,12 @@ void QueueModel::apply(const Settled& settled, const RetryPolicy& policy) {
       ++stats_["failed"];
       dies = settlement.lease.failures + 1 >= policy.max_attempts;
       break;
+    case Outcome::Kind::crash:
+      note_failure(hash, json_of(outcome.failure));
+      ++crashes_[hash];
+      ++stats_["crashed"];
+      dies = settlement.lease.crashes + 1 >= policy.max_crashes;
+      break;
   }
   if (dies) {
     add_to_set(dead_, item, now_ms());

@@ -201,7 +201,7 @@ void RandomRun::renew() {
 Outcome RandomRun::random_outcome() {
   Failure failure;
   failure.message = fmt::format("failure {}", below(1'000));
-  switch (draining_ ? 8 : below(12)) {
+  switch (draining_ ? 9 : below(13)) {
     case 0:
       if (one_in(2)) failure.exit_code = static_cast<int>(below(256));
       if (one_in(3)) failure.stderr_tail = "the \"last\" line\n";
@@ -223,6 +223,8 @@ Outcome RandomRun::random_outcome() {
       if (one_in(2)) outcome.result = "with follow-ups";
       return outcome;
     }
+    case 8:
+      return Outcome::crash(failure);
     default:
       return Outcome::complete();
   }
@@ -231,6 +233,7 @@ Outcome RandomRun::random_outcome() {
 RetryPolicy RandomRun::random_policy() {
   RetryPolicy policy;
   policy.max_attempts = static_cast<std::uint32_t>(between(1, 3));
+  policy.max_crashes = static_cast<std::uint32_t>(between(1, 3));
   policy.backoff_base = milliseconds{between(0, 1) * 1'000};
   policy.backoff_max = milliseconds{1'500};
   policy.release_delay = milliseconds{between(0, 1) * 300};
@@ -308,10 +311,12 @@ std::vector<QueueModel::Settled> RandomRun::with_delays(Pipeline& call, const Po
   const std::size_t keys = internal::scripts::settle.keys.size() + posted.settlements.size();
   const std::size_t verbs = kWordsBeforeKeys + keys + 1 + 2 * posted.settlements.size();
   for (std::size_t at = verbs; at + 3 < words.size(); at += 4) {
-    if (words[at + 1] != "fail") continue;
+    const bool crash = words[at + 1] == "crash";
+    if ((words[at + 1] != "fail" && !crash) || words[at + 3].empty()) continue;
     QueueModel::Settled& each = settled.at(std::stoul(words[at]) - 1);
+    const Lease& lease = each.settlement->lease;
     std::int64_t whole_ms = posted.policy.backoff_base.count();
-    for (std::uint32_t i = 0; i < each.settlement->lease.failures; ++i) whole_ms *= 2;
+    for (std::uint32_t i = 0; i < (crash ? lease.crashes : lease.failures); ++i) whole_ms *= 2;
     whole_ms = std::min(whole_ms, posted.policy.backoff_max.count());
     const std::int64_t delay_ms = std::stoll(words[at + 3]);
     if (2 * delay_ms < whole_ms || delay_ms > whole_ms) {
@@ -330,7 +335,7 @@ std::vector<QueueModel::Settled> RandomRun::with_delays(Pipeline& call, const Po
 void RandomRun::post(const Posted& posted) {
   std::string text;
   for (const Settlement& each : posted.settlements) {
-    constexpr const char* kKinds[] = {"complete", "fail", "fatal", "release"};
+    constexpr const char* kKinds[] = {"complete", "fail", "crash", "fatal", "release"};
     text += fmt::format(" {} {}#{}", kKinds[static_cast<int>(each.outcome.kind)],
                         printable(each.lease.item), each.lease.fence);
   }
