@@ -35,6 +35,14 @@ Lease lease(std::string item, std::uint64_t fence = 0, std::uint32_t crashes = 0
   return lease;
 }
 
+WorkerOptions options(unsigned concurrency, std::size_t batch, std::chrono::milliseconds timeout) {
+  WorkerOptions options;
+  options.concurrency = concurrency;
+  options.batch = batch;
+  options.timeout = timeout;
+  return options;
+}
+
 std::vector<Outcome> all(const Batch& batch, const Outcome& outcome) {
   return std::vector<Outcome>(batch.leases.size(), outcome);
 }
@@ -78,7 +86,7 @@ std::vector<Settlement> finished(Slots& slots, std::size_t n) {
 }
 
 TEST(Slots, RunWhatTheyAreGivenInOrder) {
-  Slots slots(1, 1, 0ms, [](const Batch& batch) {
+  Slots slots(options(1, 1, 0ms), [](const Batch& batch) {
     return all(batch, Outcome::complete("done " + batch.leases[0].item));
   });
   slots.give({lease("a"), lease("b")}, BootClock::now());
@@ -93,7 +101,7 @@ TEST(Slots, RunAsManyAtATimeAsThereAre) {
   Gate gate;
   std::mutex mutex;
   std::set<unsigned> numbers;
-  Slots slots(3, 1, 0ms, [&](const Batch& batch) {
+  Slots slots(options(3, 1, 0ms), [&](const Batch& batch) {
     {
       const std::lock_guard lock(mutex);
       numbers.insert(batch.slot);
@@ -114,7 +122,7 @@ TEST(Slots, RunAsManyAtATimeAsThereAre) {
 TEST(Slots, GiveABatchUpToItsSize) {
   std::vector<std::size_t> sizes;
   Gate gate;
-  Slots slots(1, 3, 0ms, [&](const Batch& batch) {
+  Slots slots(options(1, 3, 0ms), [&](const Batch& batch) {
     sizes.push_back(batch.leases.size());
     if (batch.leases[0].item == "first") gate.pass(batch.stop);
     return all(batch, Outcome::complete());
@@ -130,7 +138,7 @@ TEST(Slots, GiveABatchUpToItsSize) {
 TEST(Slots, GiveAnItemThatCrashedBeforeToNobodyTogetherWithOthers) {
   std::vector<std::vector<std::string>> batches;
   Gate gate;
-  Slots slots(1, 10, 0ms, [&](const Batch& batch) {
+  Slots slots(options(1, 10, 0ms), [&](const Batch& batch) {
     batches.emplace_back();
     for (const Lease& each : batch.leases) batches.back().push_back(each.item);
     if (batch.leases[0].item == "first") gate.pass(batch.stop);
@@ -149,7 +157,7 @@ TEST(Slots, GiveAnItemThatCrashedBeforeToNobodyTogetherWithOthers) {
 }
 
 TEST(Slots, TakeAnExceptionForAFailureOfTheWholeBatch) {
-  Slots slots(1, 2, 0ms, [](const Batch&) -> std::vector<Outcome> {
+  Slots slots(options(1, 2, 0ms), [](const Batch&) -> std::vector<Outcome> {
     throw std::runtime_error("what it said");
   });
   slots.give({lease("a"), lease("b")}, BootClock::now());
@@ -160,13 +168,13 @@ TEST(Slots, TakeAnExceptionForAFailureOfTheWholeBatch) {
 }
 
 TEST(Slots, TakeAnythingElseThatIsThrownForAFailure) {
-  Slots slots(1, 1, 0ms, [](const Batch&) -> std::vector<Outcome> { throw 42; });
+  Slots slots(options(1, 1, 0ms), [](const Batch&) -> std::vector<Outcome> { throw 42; });
   slots.give({lease("a")}, BootClock::now());
   EXPECT_EQ(finished(slots, 1).at(0).outcome.kind, Kind::fail);
 }
 
 TEST(Slots, TakeAWrongNumberOfOutcomesForAFailure) {
-  Slots slots(1, 2, 0ms, [](const Batch&) { return std::vector<Outcome>(5); });
+  Slots slots(options(1, 2, 0ms), [](const Batch&) { return std::vector<Outcome>(5); });
   slots.give({lease("a"), lease("b")}, BootClock::now());
   const auto settled = finished(slots, 2);
   EXPECT_EQ(settled.at(0).outcome.kind, Kind::fail);
@@ -174,7 +182,7 @@ TEST(Slots, TakeAWrongNumberOfOutcomesForAFailure) {
 }
 
 TEST(Slots, ReleaseTheItemsOfAHandlerThatCannotRunAndKeepItsWords) {
-  Slots slots(1, 1, 0ms,
+  Slots slots(options(1, 1, 0ms),
               [](const Batch&) -> std::vector<Outcome> { throw CannotRun("no such program"); });
   EXPECT_FALSE(slots.cannot_run());
   slots.give({lease("a")}, BootClock::now());
@@ -188,7 +196,7 @@ TEST(Slots, ReleaseTheItemsOfAHandlerThatCannotRunAndKeepItsWords) {
 class BusySlots : public ::testing::Test {
  protected:
   explicit BusySlots(std::chrono::milliseconds timeout = 0ms)
-      : slots_(1, 2, timeout, [this](const Batch& batch) {
+      : slots_(options(1, 2, timeout), [this](const Batch& batch) {
           if (gate_.pass(batch.stop)) return all(batch, Outcome::fail("as it happens"));
           return all(batch, when_told_);
         }) {
@@ -295,7 +303,8 @@ TEST_F(SlotsWithTimeout, TellAHandlerThatTakesTooLongAndFailItsItems) {
 }
 
 TEST(Slots, KnowHowLongAnItemTakesAndHowLargeItIs) {
-  Slots slots(1, 1, 0ms, [](const Batch& batch) { return all(batch, Outcome::complete()); });
+  Slots slots(options(1, 1, 0ms),
+              [](const Batch& batch) { return all(batch, Outcome::complete()); });
   EXPECT_FALSE(slots.load().per_item.has_value());
   slots.give({lease(std::string(1'000, 'x'))}, BootClock::now());
   static_cast<void>(finished(slots, 1));

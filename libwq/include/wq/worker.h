@@ -37,13 +37,18 @@ struct Job {
 /// Several items at once; one outcome for each, in their order.
 struct Batch {
   std::span<const Lease> leases;
-  unsigned slot;
+  unsigned slot;         ///< as in `Job`, but shared by `WorkerOptions::calls_per_slot` calls
   std::stop_token stop;  ///< as in `Job`; requested when any of the leases was lost
+  /// Settles one item before the rest of its batch, by its index in `leases`: what a worker that
+  /// dies has settled is not done again. That lease must not be looked at afterwards, and what the
+  /// handler returns for it is ignored (all of it may be left out if every item was settled).
+  /// Any thread, until the handler returns. Throws `std::invalid_argument` if it was settled.
+  std::function<void(std::size_t, Outcome)> settle{};
 };
 
 /// Called from `concurrency` threads of the worker's at once. An exception derived from
 /// `std::exception` is a failure with `what()` as its message (for a batch: of each of its items),
-/// except `CannotRun`.
+/// except `CannotRun` and `CannotGoOn`.
 using Handler = std::function<Outcome(const Job&)>;
 using BatchHandler = std::function<std::vector<Outcome>(const Batch&)>;
 
@@ -53,9 +58,24 @@ class CannotRun : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The same for a handler that could once, and cannot any more (its device is gone). The fault
+/// lies with this machine, not with what was asked, so that it is worth trying elsewhere.
+class CannotGoOn : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 struct WorkerOptions {
   unsigned concurrency = 1;  ///< handlers running at a time
   std::size_t batch = 1;     ///< items given to one call of a `BatchHandler`, at most `kMaxBatch`
+  /// How long an item may wait for its batch to be full. A batch is handed out when it is full, or
+  /// when this has passed, or when ready is empty and no producer holds the queue open.
+  std::chrono::milliseconds max_delay{0};
+  /// A batch is full, too, when one more item would make it larger than this. An item that is
+  /// larger by itself is handed out alone. Zero: no limit.
+  std::size_t max_batch_bytes = 0;
+  /// Calls of a `BatchHandler` at a time with the same slot number: two let a handler send the next
+  /// batch to its device while that computes. A second one only when each slot has its first.
+  unsigned calls_per_slot = 1;
   /// How long an item stays ours when we are not heard of. Renewed every third of it while the
   /// item is here. 100 ms to 24 h.
   std::chrono::milliseconds lease{std::chrono::seconds{60}};
@@ -129,7 +149,8 @@ struct WorkerFigures {
 ///
 /// How many items it takes ahead of the handlers follows from how long they take: none for items
 /// of a tenth of a second and more, up to a few hundred for tiny ones. An item that was taken
-/// ahead and is not begun within a second is given back.
+/// ahead and is not begun within a second is given back, except that with batches one next batch
+/// for each slot is always taken, and stays.
 class Worker {
  public:
   /// Does not connect. Throws `std::invalid_argument` for a bad name, URL or option.
@@ -145,7 +166,7 @@ class Worker {
   ///
   /// Throws `ConnectionError` when Redis was away longer than `RedisOptions::patience`,
   /// `RefusedError`, `ProtocolError` when the queue's data was lost (its id changed or vanished),
-  /// and what a handler threw as `CannotRun`. Call it once.
+  /// and what a handler threw as `CannotRun` or `CannotGoOn`. Call it once.
   WorkerReport run();
 
   /// Makes `run` end: handlers may finish within the grace time. Any thread, any number of times;

@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 
 // Each handler has a thread; more than that is a slip of the keyboard.
 constexpr unsigned kMostConcurrency = 10'000;
+constexpr unsigned kMostCallsPerSlot = 100;
 
 void check_range(const char* what, milliseconds value, milliseconds lowest, milliseconds highest) {
   if (value < lowest || value > highest) {
@@ -50,7 +51,13 @@ WorkerOptions checked(WorkerOptions options) {
     throw std::invalid_argument(fmt::format("the batch is {}; it must lie between 1 and {}",
                                             options.batch, Queue::kMaxBatch));
   }
+  if (options.calls_per_slot == 0 || options.calls_per_slot > kMostCallsPerSlot) {
+    throw std::invalid_argument(
+        fmt::format("the calls of a slot are {}; they must lie between 1 and {}",
+                    options.calls_per_slot, kMostCallsPerSlot));
+  }
   const RetryPolicy& retry = options.retry;
+  check_not_negative("the longest delay of a batch", options.max_delay);
   check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
   check_not_negative("the timeout", options.timeout);
   check_not_negative("the grace time", options.grace);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/chrono.h>
@@ -48,11 +49,18 @@ class Slots::Told {
   std::vector<std::stop_source> sources_;
 };
 
-Slots::Slots(unsigned count, std::size_t batch, milliseconds timeout, BatchHandler handler)
-    : batch_(batch), timeout_(timeout), handler_(std::move(handler)), slots_(count) {
+Slots::Slots(const WorkerOptions& options, BatchHandler handler)
+    : batch_(options.batch),
+      max_delay_(options.max_delay),
+      max_batch_bytes_(options.max_batch_bytes),
+      calls_per_slot_(options.calls_per_slot),
+      timeout_(options.timeout),
+      handler_(std::move(handler)),
+      slots_(std::size_t{options.concurrency} * options.calls_per_slot) {
   try {
-    for (unsigned number = 0; number < count; ++number) {
-      slots_[number].thread = std::thread([this, number] { work(number); });
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      slots_[i].number = static_cast<unsigned>(i / calls_per_slot_);
+      slots_[i].thread = std::thread([this, i] { work(slots_[i]); });
     }
   } catch (...) {  // the system has no more threads
     end();
@@ -94,14 +102,22 @@ std::vector<Settlement> Slots::take_finished(std::size_t most) {
   return taken;
 }
 
-std::vector<Settlement> Slots::take_back(TimePoint before) {
+std::vector<Settlement> Slots::take_back(TimePoint before, std::size_t keep) {
   std::vector<Settlement> taken;
   const std::lock_guard lock(mutex_);
-  while (!waiting_.empty() && waiting_.front().since <= before) {
-    taken.push_back(released(std::move(waiting_.front().lease)));
-    waiting_.pop_front();
+  const auto begin =
+      waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(keep, waiting_.size()));
+  auto end = begin;
+  for (; end != waiting_.end() && end->since <= before; ++end) {
+    taken.push_back(released(std::move(end->lease)));
   }
+  waiting_.erase(begin, end);
   return taken;
+}
+
+void Slots::expect_more(bool more) {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(more_to_come_, more) && !more) work_.notify_all();
 }
 
 void Slots::wait(TimePoint until) {
@@ -132,7 +148,9 @@ void Slots::lose(std::span<const std::uint64_t> fences) {
   }
   waiting_.erase(kept, waiting_.end());
   for (Slot& slot : slots_) {
-    if (std::any_of(slot.leases.begin(), slot.leases.end(), is_lost)) told.add(slot, Reason::lost);
+    for (std::size_t i = 0; i < slot.leases.size(); ++i) {
+      if (!slot.settled[i] && is_lost(slot.leases[i])) told.add(slot, Reason::lost);
+    }
   }
   progress_.notify_one();
 }
@@ -177,44 +195,98 @@ std::exception_ptr Slots::cannot_run() const {
   return cannot_run_;
 }
 
-void Slots::work(unsigned number) {
-  Slot& slot = slots_[number];
-  while (take_batch(slot)) {
-    finish(slot, run({slot.leases, number, slot.stop.get_token()}));
-  }
+void Slots::work(Slot& slot) {
+  while (take_batch(slot)) finish(slot, run(slot));
 }
 
 bool Slots::take_batch(Slot& slot) {
   std::unique_lock lock(mutex_);
-  work_.wait(lock, [this] { return leaving_ || !waiting_.empty(); });
-  if (leaving_) return false;
-  while (slot.leases.size() < batch_ && !waiting_.empty()) {
-    const bool alone = waiting_.front().lease.crashes > 0;
-    if (alone && !slot.leases.empty()) break;
-    slot.leases.push_back(std::move(waiting_.front().lease));
-    waiting_.pop_front();
-    if (alone) break;
+  while (!leaving_) {
+    if (waiting_.empty() || !is_its_turn(slot)) {
+      work_.wait(lock);
+    } else if (const nanoseconds left = time_to_next_batch(); left > nanoseconds::zero()) {
+      work_.wait_for(lock, left);
+    } else {
+      break;
+    }
   }
-  running_ += slot.leases.size();
+  if (leaving_) return false;
+  bool full = false;
+  const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(next_batch(full));
+  for (auto each = waiting_.begin(); each != end; ++each) {
+    slot.leases.push_back(std::move(each->lease));
+  }
+  waiting_.erase(waiting_.begin(), end);
+  slot.settled.assign(slot.leases.size(), false);
+  slot.open = slot.leases.size();
+  running_ += slot.open;
   slot.since = BootClock::now();
   if (slot.stop.stop_requested()) slot.stop = {};
   slot.reason = Reason::none;
+  // It may be somebody else's turn now.
+  if (calls_per_slot_ > 1 && !waiting_.empty()) work_.notify_all();
   return true;
 }
 
-std::vector<Outcome> Slots::run(const Batch& batch) {
-  const auto all = [&batch](const Outcome& outcome) {
-    return std::vector<Outcome>(batch.leases.size(), outcome);
+// No slot has fewer calls running.
+bool Slots::is_its_turn(const Slot& slot) const {
+  if (calls_per_slot_ == 1) return true;
+  const auto busy = [this](std::size_t number) {
+    const auto begin = slots_.begin() + static_cast<std::ptrdiff_t>(number * calls_per_slot_);
+    return std::count_if(begin, begin + calls_per_slot_,
+                         [](const Slot& each) { return !each.leases.empty(); });
+  };
+  const auto ours = busy(slot.number);
+  for (std::size_t other = 0; ours > 0 && other < slots_.size() / calls_per_slot_; ++other) {
+    if (busy(other) < ours) return false;
+  }
+  return true;
+}
+
+// How many of those that wait would make one batch. It is full also when the next item is not to
+// be in it: for its size, or because it has crashed before.
+std::size_t Slots::next_batch(bool& full) const {
+  std::size_t size = 0;
+  std::size_t bytes = 0;
+  for (full = false; !full && size < waiting_.size();) {
+    const Lease& next = waiting_[size].lease;
+    const bool alone = next.crashes > 0;
+    bytes += next.item.size();
+    const bool too_large = max_batch_bytes_ > 0 && bytes > max_batch_bytes_;
+    full = alone || too_large;
+    if (full && size > 0) break;
+    full = ++size == batch_ || full;
+  }
+  return size;
+}
+
+nanoseconds Slots::time_to_next_batch() const {
+  bool full = false;
+  static_cast<void>(next_batch(full));
+  if (full || !more_to_come_) return nanoseconds::zero();
+  return waiting_.front().since + max_delay_ - BootClock::now();
+}
+
+std::vector<Outcome> Slots::run(Slot& slot) {
+  const std::size_t size = slot.leases.size();
+  const auto all = [size](const Outcome& outcome) { return std::vector<Outcome>(size, outcome); };
+  const auto release_all = [&] {
+    const std::lock_guard lock(mutex_);
+    if (!cannot_run_) cannot_run_ = std::current_exception();
+    return all(Outcome::release(milliseconds::zero()));
   };
   try {
-    std::vector<Outcome> outcomes = handler_(batch);
-    if (outcomes.size() == batch.leases.size()) return outcomes;
-    return all(Outcome::fail(fmt::format("the handler returned {} outcomes for {} items",
-                                         outcomes.size(), batch.leases.size())));
+    std::vector<Outcome> outcomes = handler_({slot.leases, slot.number, slot.stop.get_token(),
+                                              [this, &slot](std::size_t index, Outcome outcome) {
+                                                settle(slot, index, std::move(outcome));
+                                              }});
+    if (outcomes.size() == size || (outcomes.empty() && slot.open == 0)) return outcomes;
+    return all(Outcome::fail(
+        fmt::format("the handler returned {} outcomes for {} items", outcomes.size(), size)));
   } catch (const CannotRun&) {
-    const std::lock_guard lock(mutex_);
-    cannot_run_ = std::current_exception();
-    return all(Outcome::release(milliseconds::zero()));
+    return release_all();
+  } catch (const CannotGoOn&) {
+    return release_all();
   } catch (const std::exception& error) {
     return all(Outcome::fail(error.what()));
   } catch (...) {
@@ -228,12 +300,30 @@ void Slots::finish(Slot& slot, std::vector<Outcome> outcomes) {
   per_item_ns_ = averaged(
       per_item_ns_, static_cast<double>(took.count()) / static_cast<double>(slot.leases.size()));
   count(took);
-  for (std::size_t i = 0; i < slot.leases.size(); ++i) {
-    finished_.push_back({std::move(slot.leases[i]), judged(std::move(outcomes[i]), slot.reason)});
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!slot.settled[i]) put_finished(slot, i, std::move(outcomes[i]));
   }
-  running_ -= slot.leases.size();
   slot.leases.clear();
   progress_.notify_one();
+  if (calls_per_slot_ > 1) work_.notify_all();  // it may be somebody else's turn now
+}
+
+void Slots::settle(Slot& slot, std::size_t index, Outcome outcome) {
+  const std::lock_guard lock(mutex_);
+  if (index >= slot.leases.size() || slot.settled[index]) {
+    throw std::invalid_argument(
+        fmt::format("item {} of a batch of {} {}", index, slot.leases.size(),
+                    index < slot.leases.size() ? "was settled before" : "is none"));
+  }
+  put_finished(slot, index, std::move(outcome));
+  if (finished_.size() == 1) progress_.notify_one();  // else it was said, and they were not taken
+}
+
+void Slots::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
+  finished_.push_back({std::move(slot.leases[index]), judged(std::move(outcome), slot.reason)});
+  slot.settled[index] = true;
+  --slot.open;
+  --running_;
 }
 
 // The lock is ours already, so this costs the handlers nothing to speak of.

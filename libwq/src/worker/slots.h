@@ -24,8 +24,7 @@ namespace wq::internal {
 /// Thread-safe.
 class Slots {
  public:
-  /// `timeout` zero: a handler may take for ever.
-  Slots(unsigned count, std::size_t batch, std::chrono::milliseconds timeout, BatchHandler handler);
+  Slots(const WorkerOptions& options, BatchHandler handler);
   /// Waits for the handlers that run; `leave` should have been called.
   ~Slots();
   Slots(const Slots&) = delete;
@@ -38,8 +37,12 @@ class Slots {
   /// Up to `most` items that are finished, each with what is to be said of it.
   [[nodiscard]] std::vector<Settlement> take_finished(std::size_t most);
 
-  /// Items that nobody began to run since `before`, to be released.
-  [[nodiscard]] std::vector<Settlement> take_back(TimePoint before);
+  /// Items that nobody began to run since `before`, but for the first `keep` that wait; to be
+  /// released.
+  [[nodiscard]] std::vector<Settlement> take_back(TimePoint before, std::size_t keep = 0);
+
+  /// Whether a batch that is not full may still become so. If not, it is handed out at once.
+  void expect_more(bool more);
 
   /// Waits until something is finished, `poke` is called, or `until`.
   void wait(TimePoint until);
@@ -64,7 +67,7 @@ class Slots {
   /// How long calls of the handler took; the other figures are not ours.
   [[nodiscard]] WorkerFigures handler_times() const;
 
-  /// What a handler threw as `CannotRun`, if one did.
+  /// What a handler threw as `CannotRun` or `CannotGoOn`, if one did.
   [[nodiscard]] std::exception_ptr cannot_run() const;
 
  private:
@@ -74,8 +77,12 @@ class Slots {
     Lease lease;
     TimePoint since;
   };
+  // One call at a time; `calls_per_slot_` of them are a slot to the handler.
   struct Slot {
-    std::vector<Lease> leases;  // running now; not touched while they do
+    unsigned number = 0;
+    std::vector<Lease> leases;  // running now; not touched while they do, but by `settle`
+    std::vector<bool> settled;  // of these
+    std::size_t open = 0;       // how many are not
     TimePoint since;
     std::stop_source stop;
     Reason reason = Reason::none;
@@ -85,14 +92,22 @@ class Slots {
   class Told;
 
   void end();
-  void work(unsigned number);
+  void work(Slot& slot);
   bool take_batch(Slot& slot);
-  std::vector<Outcome> run(const Batch& batch);
+  [[nodiscard]] bool is_its_turn(const Slot& slot) const;
+  [[nodiscard]] std::size_t next_batch(bool& full) const;
+  [[nodiscard]] std::chrono::nanoseconds time_to_next_batch() const;
+  std::vector<Outcome> run(Slot& slot);
+  void settle(Slot& slot, std::size_t index, Outcome outcome);
+  void put_finished(Slot& slot, std::size_t index, Outcome outcome);
   void finish(Slot& slot, std::vector<Outcome> outcomes);
   void count(std::chrono::nanoseconds took);
   Outcome judged(Outcome outcome, Reason reason) const;
 
   const std::size_t batch_;
+  const std::chrono::milliseconds max_delay_;
+  const std::size_t max_batch_bytes_;
+  const unsigned calls_per_slot_;
   const std::chrono::milliseconds timeout_;
   const BatchHandler handler_;
 
@@ -103,6 +118,7 @@ class Slots {
   std::vector<Settlement> finished_;
   std::vector<Slot> slots_;
   std::size_t running_ = 0;
+  bool more_to_come_ = true;
   bool leaving_ = false;
   bool poked_ = false;
   std::exception_ptr cannot_run_;

@@ -62,7 +62,7 @@ WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions opti
               }
             }),
       stream_(link_, keys_, session_),
-      slots_(options_.concurrency, options_.batch, options_.timeout, std::move(handler)),
+      slots_(options_, std::move(handler)),
       keeper_link_(for_keeper(redis_, options_.lease), abandon_.get_token()),
       keeper_(keeper_link_, keys_, session_, options_.lease,
               [this](std::span<const std::uint64_t> fences) {
@@ -157,7 +157,8 @@ bool WorkerLoop::post_if_useful() {
     std::move(more.begin(), more.end(), std::back_inserter(settlements));
   };
   append(std::exchange(to_release_, {}));
-  std::vector<Settlement> back = slots_.take_back(BootClock::now() - kLongestWait);
+  std::vector<Settlement> back =
+      slots_.take_back(BootClock::now() - kLongestWait, next_batches(slots_.load()));
   leased_ -= back.size();
   append(std::move(back));
   const std::size_t want = wanted();
@@ -190,6 +191,7 @@ void WorkerLoop::absorb(LeaseStream::Answer answer) {
   if (answer.popped) {
     dry_wait_ = milliseconds::zero();
     idle_since_ = now;
+    slots_.expect_more(true);
   } else if (want > 0) {
     dry_wait_ = std::clamp(2 * dry_wait_, kFirstDryWait, kLongestDryWait);
     dry_until_ = now + dry_wait_;
@@ -262,7 +264,8 @@ std::size_t WorkerLoop::wanted() const {
   for (const std::size_t want : wants_) coming += want;
   const std::size_t have = load.waiting + load.running + coming;
   const std::size_t slots = options_.concurrency;
-  const std::size_t target = cautious_ ? slots : slots * options_.batch + ahead(load);
+  const std::size_t target =
+      cautious_ ? slots : slots * items_of_batch(load) + std::max(ahead(load), next_batches(load));
   std::size_t want = target - std::min(target, have);
   if (options_.max_items > 0) {
     const std::uint64_t left = options_.max_items - std::min(options_.max_items, leased_ + coming);
@@ -281,10 +284,26 @@ std::size_t WorkerLoop::ahead(const Slots::Load& load) const {
   return std::min({by_time, by_memory, most});
 }
 
+std::size_t WorkerLoop::items_of_batch(const Slots::Load& load) const {
+  if (options_.max_batch_bytes == 0) return options_.batch;
+  return std::clamp(options_.max_batch_bytes / (load.item_bytes + 1), std::size_t{1},
+                    options_.batch);
+}
+
+// What is leased while the slots work, so that none of them waits for Redis between two batches.
+std::size_t WorkerLoop::next_batches(const Slots::Load& load) const {
+  return options_.batch == 1 ? 0 : options_.concurrency * items_of_batch(load);
+}
+
 // Nothing is under way to Redis and nothing is to be said to it.
 std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
   const TimePoint now = BootClock::now();
   if (holding_ > 0) {
+    // Is it worth waiting for more items, so that a batch becomes full?
+    if (options_.max_delay > milliseconds::zero() && slots_.load().waiting > 0) {
+      static_cast<void>(look_at_queue());
+      slots_.expect_more(report_.counts.ready > 0 || report_.counts.producers > 0);
+    }
     slots_.wait(now < dry_until_ ? dry_until_ : now + kLongestWait);
     return std::nullopt;
   }

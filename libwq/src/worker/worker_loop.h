@@ -58,6 +58,8 @@ class WorkerLoop {
   void count(const Settlement& settlement, Settled settled);
   std::size_t wanted() const;
   std::size_t ahead(const Slots::Load& load) const;
+  std::size_t items_of_batch(const Slots::Load& load) const;
+  std::size_t next_batches(const Slots::Load& load) const;
   [[nodiscard]] std::optional<WorkerEnd> wait_for_work();
   std::optional<WorkerEnd> look_at_queue();
   void settle_the_rest();
