@@ -15,6 +15,7 @@ std::optional<double> Result::ratio() const {
 std::optional<bool> Result::reached() const {
   if (!goal) return std::nullopt;
   if (goal->kind == Goal::Kind::ours_at_most) return median(ours) <= goal->value;
+  if (goal->kind == Goal::Kind::ours_at_least) return median(ours) >= goal->value;
   return ratio().value() >= goal->value;
 }
 

@@ -12,6 +12,7 @@ struct Goal {
   enum class Kind {
     ratio_at_least,  ///< ours divided by the baseline
     ours_at_most,
+    ours_at_least,
   };
   Kind kind;
   double value;

@@ -31,7 +31,8 @@ std::string number_text(double value) {
 std::string goal_text(const Result& result) {
   if (!result.goal) return "";
   const bool ratio = result.goal->kind == Goal::Kind::ratio_at_least;
-  return fmt::format("{} {}{}", ratio ? "ratio >=" : "<=", result.goal->value,
+  const bool most = result.goal->kind == Goal::Kind::ours_at_most;
+  return fmt::format("{} {}{}", ratio ? "ratio >=" : (most ? "<=" : ">="), result.goal->value,
                      ratio ? "" : " " + result.unit);
 }
 

@@ -103,7 +103,11 @@ TEST(WorkerCommandLine, OffersBatchesOnlyToHandlersThatTakeThem) {
             "unknown option '--batch'; --help lists them");
   WorkerProgram program;
   program.make_batch = [](const WorkerContext&) -> BatchHandler { return nullptr; };
-  EXPECT_EQ(read({"--queue=q", "--batch=3"}, program).worker.batch, 3U);
+  const WorkerCommandLine line =
+      read({"--queue=q", "--batch=3", "--max-delay=2s", "--max-batch-bytes=1M"}, program);
+  EXPECT_EQ(line.worker.batch, 3U);
+  EXPECT_EQ(line.worker.max_delay, seconds{2});
+  EXPECT_EQ(line.worker.max_batch_bytes, std::size_t{1} << 20U);
   EXPECT_THAT(refusal({"--queue=q", "--batch=1001"}, program),
               HasSubstr("--batch: '1001' is not a whole number from 1 to 1000"));
 }
@@ -142,11 +146,12 @@ TEST(WorkerCommandLine, AddsTheNameToWhatAnOptionOfAProgramRefuses) {
 
 class WqWorkerCommandLine : public testing::Test {
  protected:
-  WqWorkerCommandLine() : program_(exec_program(exec_)) {
-    program_.make = [](const WorkerContext&) -> Handler { return nullptr; };
+  WqWorkerCommandLine() : program_(exec_program(command_)) {
+    program_.make_batch = [](const WorkerContext&) -> BatchHandler { return nullptr; };
   }
 
-  ExecOptions exec_;
+  CommandOptions command_;
+  ExecOptions& exec_ = command_.exec;
   WorkerProgram program_;
 };
 
@@ -177,6 +182,18 @@ TEST_F(WqWorkerCommandLine, SetsItsOwnOptions) {
   EXPECT_THAT(exec_.fatal_exit_codes, ElementsAre(2, 64));
   EXPECT_TRUE(exec_.results);
   EXPECT_EQ(exec_.results_max_bytes, std::size_t{2} << 20U);
+}
+
+TEST_F(WqWorkerCommandLine, LetsACoprocessWatchItsTimeoutsItself) {
+  WorkerCommandLine line =
+      read({"--queue=q", "--coprocess", "--timeout", "9s", "--start-timeout", "1h", "--", "x"},
+           program_);
+  program_.adjust(line.worker);
+  EXPECT_TRUE(command_.is_coprocess);
+  EXPECT_EQ(line.worker.timeout, seconds{0});
+  EXPECT_EQ(line.worker.calls_per_slot, 2U);
+  EXPECT_EQ(command_.coprocess.timeout, seconds{9});
+  EXPECT_EQ(command_.coprocess.start_timeout, minutes{60});
 }
 
 TEST_F(WqWorkerCommandLine, TakesResultsFromTheEnvironment) {

@@ -37,15 +37,6 @@ TEST(ResultJson, HasNoControlCharacterInIt) {
   EXPECT_EQ(Json::parse(json).at("item"), "\x7f\xc2\x9b");
 }
 
-TEST(Base64, IsThatOfTheStandard) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foo"), "Zm9v");
-  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
-  EXPECT_EQ(base64("\xfb\xff\xfe"), "+//+");
-}
-
 std::string refusal(std::vector<const char*> words) {
   words.insert(words.begin(), "wqctl");
   try {

@@ -312,5 +312,155 @@ TEST(Slots, KnowHowLongAnItemTakesAndHowLargeItIs) {
   EXPECT_GT(slots.load().item_bytes, 0U);
 }
 
+// ---- batches ----
+
+TEST(Slots, SettleAnItemBeforeTheRestOfItsBatch) {
+  Gate gate;
+  Slots slots(options(1, 3, 0ms), [&](const Batch& batch) {
+    batch.settle(1, Outcome::complete("early"));
+    EXPECT_THROW(batch.settle(1, Outcome::complete()), std::invalid_argument);
+    EXPECT_THROW(batch.settle(3, Outcome::complete()), std::invalid_argument);
+    gate.pass(batch.stop);
+    return all(batch, Outcome::fail("late"));
+  });
+  slots.give({lease("a"), lease("b"), lease("c")}, BootClock::now());
+  const auto early = finished(slots, 1);
+  EXPECT_EQ(early.at(0).lease.item, "b");
+  EXPECT_EQ(early.at(0).outcome.result, "early");
+  gate.wait_for_handlers(1);
+  EXPECT_EQ(slots.load().running, 2U);
+  gate.open();
+  const auto late = finished(slots, 2);
+  EXPECT_EQ(late.at(0).lease.item, "a");
+  EXPECT_EQ(late.at(1).lease.item, "c");
+  EXPECT_EQ(late.at(1).outcome.kind, Kind::fail);
+}
+
+TEST(Slots, NeedNoOutcomesOfABatchThatIsSettled) {
+  Slots slots(options(1, 2, 0ms), [](const Batch& batch) {
+    for (std::size_t i = 0; i < batch.leases.size(); ++i) batch.settle(i, Outcome::complete());
+    return std::vector<Outcome>();
+  });
+  slots.give({lease("a"), lease("b")}, BootClock::now());
+  for (const Settlement& each : finished(slots, 2)) EXPECT_EQ(each.outcome.kind, Kind::complete);
+}
+
+TEST(Slots, DoNotTellAHandlerOfALostLeaseThatItHasSettled) {
+  Gate gate;
+  Slots slots(options(1, 2, 0ms), [&](const Batch& batch) {
+    batch.settle(0, Outcome::complete());
+    return all(batch, gate.pass(batch.stop) ? Outcome::complete() : Outcome::fail("told"));
+  });
+  slots.give({lease("a", 1), lease("b", 2)}, BootClock::now());
+  gate.wait_for_handlers(1);
+  slots.lose(std::vector<std::uint64_t>{1});
+  gate.open();
+  for (const Settlement& each : finished(slots, 2)) EXPECT_EQ(each.outcome.kind, Kind::complete);
+}
+
+class SlotsThatGather : public ::testing::Test {
+ protected:
+  std::vector<std::vector<std::string>> batches() {
+    const std::lock_guard lock(mutex_);
+    return batches_;
+  }
+
+  BatchHandler handler() {
+    return [this](const Batch& batch) {
+      const std::lock_guard lock(mutex_);
+      batches_.emplace_back();
+      for (const Lease& each : batch.leases) batches_.back().push_back(each.item);
+      return all(batch, Outcome::complete());
+    };
+  }
+
+  static WorkerOptions patient(std::size_t batch, std::chrono::milliseconds delay) {
+    WorkerOptions patient = options(1, batch, 0ms);
+    patient.max_delay = delay;
+    return patient;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::vector<std::string>> batches_;
+};
+
+TEST_F(SlotsThatGather, HandOutABatchWhenItIsFull) {
+  Slots slots(patient(3, 24h), handler());
+  slots.give({lease("a"), lease("b")}, BootClock::now());
+  EXPECT_EQ(slots.load().waiting, 2U);
+  slots.give({lease("c"), lease("d")}, BootClock::now());
+  EXPECT_THAT(finished(slots, 3), SizeIs(3));
+  EXPECT_EQ(slots.load().waiting, 1U);
+  EXPECT_THAT(batches(), ElementsAre(ElementsAre("a", "b", "c")));
+}
+
+TEST_F(SlotsThatGather, HandOutABatchWhenItsOldestItemHasWaitedLongEnough) {
+  Slots slots(patient(3, 1h), handler());
+  slots.give({lease("a")}, BootClock::now() - 2h);
+  EXPECT_THAT(finished(slots, 1), SizeIs(1));
+}
+
+TEST_F(SlotsThatGather, HandOutABatchAtOnceWhenNothingMoreComes) {
+  Slots slots(patient(3, 24h), handler());
+  slots.give({lease("a"), lease("b")}, BootClock::now());
+  slots.expect_more(true);
+  EXPECT_EQ(slots.load().waiting, 2U);
+  slots.expect_more(false);
+  EXPECT_THAT(finished(slots, 2), SizeIs(2));
+  EXPECT_THAT(batches(), ElementsAre(ElementsAre("a", "b")));
+}
+
+TEST_F(SlotsThatGather, DoNotLetAnItemThatHasCrashedWaitForOthers) {
+  Slots slots(patient(3, 24h), handler());
+  slots.give({lease("a"), lease("crashed", 0, 1)}, BootClock::now());
+  EXPECT_THAT(finished(slots, 2), SizeIs(2));
+  EXPECT_THAT(batches(), ElementsAre(ElementsAre("a"), ElementsAre("crashed")));
+}
+
+TEST_F(SlotsThatGather, KeepABatchBelowItsBytes) {
+  WorkerOptions small = patient(10, 24h);
+  small.max_batch_bytes = 4;
+  Slots slots(small, handler());
+  slots.give({lease("12"), lease("34"), lease("5"), lease("too long"), lease("6")},
+             BootClock::now());
+  EXPECT_THAT(finished(slots, 4), SizeIs(4));
+  EXPECT_EQ(slots.load().waiting, 1U);
+  EXPECT_THAT(batches(),
+              ElementsAre(ElementsAre("12", "34"), ElementsAre("5"), ElementsAre("too long")));
+}
+
+TEST(Slots, GiveASlotItsSecondCallOnlyWhenEachHasItsFirst) {
+  Gate gate;
+  std::mutex mutex;
+  std::vector<unsigned> numbers;
+  WorkerOptions two = options(3, 1, 0ms);
+  two.calls_per_slot = 2;
+  Slots slots(two, [&](const Batch& batch) {
+    {
+      const std::lock_guard lock(mutex);
+      numbers.push_back(batch.slot);
+    }
+    gate.pass(batch.stop);
+    return all(batch, Outcome::complete());
+  });
+  slots.give({lease("a"), lease("b"), lease("c")}, BootClock::now());
+  gate.wait_for_handlers(3);
+  EXPECT_THAT(numbers, ::testing::UnorderedElementsAre(0, 1, 2));
+  slots.give({lease("d"), lease("e"), lease("f"), lease("g")}, BootClock::now());
+  gate.wait_for_handlers(6);
+  EXPECT_THAT(numbers, ::testing::UnorderedElementsAre(0, 0, 1, 1, 2, 2));
+  EXPECT_EQ(slots.load().waiting, 1U);
+  gate.open();
+  EXPECT_THAT(finished(slots, 7), SizeIs(7));
+}
+
+TEST_F(BusySlots, TakeBackOnlyWhatWaitsBehindTheNextBatches) {
+  slots_.give({lease("d", 4), lease("e", 5)}, given_at_);
+  EXPECT_THAT(kinds(slots_.take_back(given_at_, 2)), ElementsAre(std::pair("e", Kind::release)));
+  EXPECT_THAT(slots_.take_back(given_at_, 9), IsEmpty());
+  EXPECT_EQ(slots_.load().waiting, 2U);
+}
+
 }  // namespace
 }  // namespace wq::internal

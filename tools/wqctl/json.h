@@ -20,7 +20,4 @@ void put_bytes(Json& json, const std::string& name, std::string_view bytes);
 /// `put_bytes` that are no UTF-8 get U+FFFD in place of what is not.
 [[nodiscard]] std::string json_line(const Json& json);
 
-/// RFC 4648 with padding.
-[[nodiscard]] std::string base64(std::string_view bytes);
-
 }  // namespace wq::ctl

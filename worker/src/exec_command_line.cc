@@ -1,7 +1,9 @@
 #include "exec_command_line.h"
 
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cli/units.h"
 
@@ -23,6 +25,10 @@ WQ_LEASE_SECONDS.
   99                  is released: it comes back after --release-delay, at no cost
   another code        has failed: it is tried again after a while, --max-attempts times in all
   a signal            the same
+
+With --coprocess COMMAND is started once for each of --concurrency slots and stays, to load a model
+once, say. It reads items and writes answers, each a line of JSON, in batches; docs/coprocess.md
+has the messages, examples/coprocess.py is a whole one.
 )";
 
 constexpr const char* kExamples =
@@ -31,6 +37,7 @@ constexpr const char* kExamples =
   wq-worker --queue shards --concurrency 8 --timeout 1h -- python3 train_stats.py
   wq-worker --queue urls --results -- curl -sf {}
   wq-worker --queue jobs -- sh -c 'gzip -c "$1" > "$1.gz"' _ {}
+  wq-worker --queue texts --coprocess --batch 64 -- python3 model.py
 )";
 
 /// "2,64,65" as numbers.
@@ -44,14 +51,46 @@ std::vector<int> exit_codes(std::string_view text) {
   return codes;
 }
 
+/// What makes no sense together is refused; the rest is for coprocesses.
+void adjust(CommandOptions& command, WorkerOptions& worker) {
+  if (!command.is_coprocess) {
+    if (worker.batch > 1) {
+      throw std::invalid_argument(
+          "--batch: a process for each item takes one at a time; with --coprocess it takes many");
+    }
+    return;
+  }
+  if (command.exec.results) {
+    throw std::invalid_argument(
+        "--results: a coprocess says results in its answers, which are kept in any case");
+  }
+  if (!command.exec.fatal_exit_codes.empty()) {
+    throw std::invalid_argument(
+        "--fatal-exit-codes: a coprocess says in its answers what is fatal");
+  }
+  worker.calls_per_slot = 2;  // the next batch is with it while it computes one
+  // It may load its model first, or work on the batch before: only who speaks with it knows.
+  command.coprocess.timeout = std::exchange(worker.timeout, {});
+}
+
 }  // namespace
 
-WorkerProgram exec_program(ExecOptions& exec) {
+WorkerProgram exec_program(CommandOptions& command) {
+  ExecOptions& exec = command.exec;
   WorkerProgram program;
   program.summary = kSummary;
   program.arguments = "-- COMMAND [ARGS...]";
   program.examples = kExamples;
+  program.adjust = [&command](WorkerOptions& worker) { adjust(command, worker); };
   program.options = {
+      {"coprocess", "", "start COMMAND once for each slot, and tell it items on standard input",
+       [&command](const std::string& text) { command.is_coprocess = text == "true"; }},
+      {"start-timeout", "TIME",
+       "how long a coprocess may take to be ready [default: " +
+           cli::duration_text(command.coprocess.start_timeout) + "]",
+       [&command](const std::string& text) {
+         command.coprocess.start_timeout = cli::parse_duration(text);
+       }},
       {"marker,I", "STR", "what is replaced by the item; '' for nothing [default: {}]",
        [&exec](const std::string& text) { exec.marker = text; }},
       {"fatal-exit-codes", "N,N,...", "exit codes after which trying again is of no use",

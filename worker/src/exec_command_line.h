@@ -2,12 +2,20 @@
 
 #include <wq/worker_main.h>
 
+#include "coprocess_handler.h"
 #include "exec_handler.h"
 
 namespace wq::internal {
 
-/// What wq-worker adds to the command line of every worker; its options set `exec`, which must
-/// outlive what is returned. `make` is left to the caller.
-[[nodiscard]] WorkerProgram exec_program(ExecOptions& exec);
+/// How wq-worker runs its command.
+struct CommandOptions {
+  ExecOptions exec;
+  bool is_coprocess = false;
+  CoprocessOptions coprocess;  ///< if it is one; what both have stands in `exec`
+};
+
+/// What wq-worker adds to the command line of every worker; its options set `command`, which must
+/// outlive what is returned. `make_batch` is left to the caller.
+[[nodiscard]] WorkerProgram exec_program(CommandOptions& command);
 
 }  // namespace wq::internal

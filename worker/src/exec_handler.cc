@@ -14,17 +14,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "child_failure.h"
 #include "spawn.h"
 
 namespace wq::internal {
 namespace {
 
 constexpr int kReleaseCode = 99;
-
-// What a child has from us, or must not have.
-constexpr std::array<std::string_view, 9> kOurVariables{
-    "WQ_ITEM",    "WQ_ITEM_SHA224", "WQ_QUEUE",         "WQ_ATTEMPT",   "WQ_FENCE",
-    "WQ_SESSION", "WQ_SLOT",        "WQ_LEASE_SECONDS", "REDISCLI_AUTH"};
 
 /// The longest argument or "NAME=value", its final zero byte included (MAX_ARG_STRLEN).
 std::size_t max_string_bytes() {
@@ -33,73 +29,6 @@ std::size_t max_string_bytes() {
 }
 
 bool has_zero_byte(std::string_view item) { return item.find('\0') != std::string_view::npos; }
-
-bool is_kept(std::string_view variable) {
-  const std::string_view name = variable.substr(0, variable.find('='));
-  return !name.starts_with("WQ_WORKER_") &&
-         std::find(kOurVariables.begin(), kOurVariables.end(), name) == kOurVariables.end();
-}
-
-std::string in_seconds(std::chrono::milliseconds duration) {
-  std::string text = std::to_string(duration.count() / 1000);
-  if (const auto rest = duration.count() % 1000; rest != 0) {
-    std::string decimals = std::to_string(1000 + rest).substr(1);
-    decimals.erase(decimals.find_last_not_of('0') + 1);
-    text += '.' + decimals;
-  }
-  return text;
-}
-
-/// True if it is the program that cannot be executed, now or later; false if only the system has
-/// no room just now, or the program is being written.
-bool is_programs_fault(int error) {
-  switch (error) {
-    case EACCES:
-    case EINVAL:
-    case EISDIR:
-    case ELIBBAD:
-    case ELOOP:
-    case ENAMETOOLONG:
-    case ENOENT:
-    case ENOEXEC:
-    case ENOTDIR:
-    case EPERM:
-      return true;
-    default:
-      return false;
-  }
-}
-
-std::string reason_for(int error, const std::vector<std::string>& paths) {
-  if (error == E2BIG) return "the command and the environment are too long for the system";
-  if (error == ENOEXEC) {
-    return "neither a program for this machine nor a script that begins with a line such as "
-           "#!/bin/sh";
-  }
-  if (error == ENOENT && std::any_of(paths.begin(), paths.end(), [](const std::string& path) {
-        return ::access(path.c_str(), F_OK) == 0;
-      })) {
-    return "the file is there, but the interpreter that it names is not";
-  }
-  return std::generic_category().message(error);
-}
-
-std::string describe_signal(int signal) {
-  const char* name = ::sigabbrev_np(signal);
-  return "killed by signal " + std::to_string(signal) +
-         (name != nullptr ? " (SIG" + std::string(name) + ")" : "");
-}
-
-std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20U) + " MiB"; }
-
-/// The kernel counts from before the program was executed, when the child shared our memory: a
-/// value that does not exceed our own says nothing of the child.
-std::optional<std::uint64_t> known_rss(std::uint64_t max_rss_bytes) {
-  rusage own{};
-  ::getrusage(RUSAGE_SELF, &own);
-  if (max_rss_bytes <= static_cast<std::uint64_t>(own.ru_maxrss) * 1024) return std::nullopt;
-  return max_rss_bytes;
-}
 
 Outcome unpassable(std::string message) {
   Failure failure;
@@ -122,11 +51,7 @@ ExecHandler::ExecHandler(ExecOptions options, OrphanReaper& reaper)
     }
   }
   if (!command_.item_chooses_program()) paths_ = executable_paths(command_.program());
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    if (is_kept(*variable)) shared_environment_.emplace_back(*variable);
-  }
-  shared_environment_.push_back("WQ_QUEUE=" + options_.queue);
-  shared_environment_.push_back("WQ_LEASE_SECONDS=" + in_seconds(options_.lease));
+  shared_environment_ = child_environment(options_.queue, options_.lease);
   memory_guard_.start();
 }
 
@@ -189,29 +114,17 @@ std::vector<std::string> ExecHandler::environment(const Job& job) const {
 Outcome ExecHandler::outcome(ChildResult result) const {
   if (result.exit_code == kReleaseCode) return Outcome::release();
 
-  Failure failure;
   if (result.exit_code == 0) {
     if (!options_.results) return Outcome::complete();
     if (!result.output_too_long) return Outcome::complete(std::move(result.output));
+  }
+  Failure failure = failure_of(result, options_.memory_limit_bytes);
+  if (result.exit_code == 0) {
+    failure.kind = "error";
+    failure.exit_code.reset();
     failure.message = "wrote more than the " + std::to_string(options_.results_max_bytes) +
                       " bytes to stdout that a result may have (--results-max-bytes)";
-  } else if (result.exit_code) {
-    failure.kind = "exit";
-    failure.message = "exited with code " + std::to_string(*result.exit_code);
-    failure.exit_code = result.exit_code;
-  } else if (result.signal == SIGKILL && result.killed_at_bytes) {
-    failure.kind = "oom";
-    failure.message = "killed: it used " + mebibytes(*result.killed_at_bytes) +
-                      ", most of what all commands of this worker may use together (" +
-                      mebibytes(options_.memory_limit_bytes) + ", --memory-limit)";
-    failure.signal = result.signal;
-  } else {
-    failure.kind = "signal";
-    failure.message = describe_signal(*result.signal);
-    failure.signal = result.signal;
   }
-  failure.max_rss_bytes = known_rss(result.max_rss_bytes);
-  failure.stderr_tail = std::move(result.stderr_tail);
 
   const auto& fatal = options_.fatal_exit_codes;
   const bool is_fatal =
@@ -224,7 +137,7 @@ Outcome ExecHandler::not_executed(const ChildSpec& spec, int error) const {
     return unpassable("the item is too long for an argument; without " + command_.marker() +
                       " in the command it comes on stdin");
   }
-  const std::string reason = reason_for(error, spec.paths);
+  const std::string reason = exec_error_text(error, spec.paths);
   if (error != E2BIG && !is_programs_fault(error)) {
     return release_for("cannot run '" + command_.program() + "' now: " + reason);
   }

@@ -1,14 +1,18 @@
-// wq-worker: runs a command for every item of a queue. What all workers have in common is in
-// worker_main.cc, what only this one has on its command line in exec_command_line.cc, and how an
-// item becomes a process in exec_handler.h.
+// wq-worker: runs a command for the items of a queue. What all workers have in common is in
+// worker_main.cc, what only this one has on its command line in exec_command_line.cc; how an item
+// becomes a process in exec_handler.h, and how it is told to one that stays in coprocess_slot.h.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
+#include <vector>
 
 #include <wq/worker_main.h>
 
 #include "cli/log.h"
+#include "coprocess_handler.h"
 #include "exec_command_line.h"
 #include "exec_handler.h"
 #include "orphan_reaper.h"
@@ -16,28 +20,64 @@
 
 namespace {
 
+using wq::internal::CommandOptions;
+using wq::internal::OrphanReaper;
+
 /// The rest is for the worker itself, and for what is used up between two looks.
 std::uint64_t default_memory_limit() {
   return wq::internal::cgroup_memory_limit().value_or(0) / 10 * 9;
 }
 
+wq::BatchHandler one_process_each(CommandOptions& command, const wq::WorkerContext& context,
+                                  OrphanReaper& reaper) {
+  command.exec.command = context.arguments;
+  command.exec.queue = context.queue;
+  command.exec.lease = context.options.lease;
+  command.exec.log = wq::cli::log;
+  auto handler = std::make_shared<wq::internal::ExecHandler>(command.exec, reaper);
+  handler->set_session(context.session);
+  return [handler](const wq::Batch& batch) {
+    const wq::Lease& lease = batch.leases.front();
+    std::vector<wq::Outcome> outcomes;
+    outcomes.push_back((*handler)({lease, lease.item, batch.slot, batch.stop}));
+    return outcomes;
+  };
+}
+
+wq::BatchHandler coprocesses(CommandOptions& command, const wq::WorkerContext& context,
+                             OrphanReaper& reaper) {
+  const wq::internal::ExecOptions& exec = command.exec;
+  const auto& words = context.arguments;
+  if (!exec.marker.empty() && std::any_of(words.begin(), words.end(), [&](const auto& word) {
+        return word.find(exec.marker) != std::string::npos;
+      })) {
+    throw std::invalid_argument("--coprocess tells items on stdin: " + exec.marker +
+                                " has no place in the command (-I '' leaves it as it is)");
+  }
+  command.coprocess.command = words;
+  command.coprocess.hello = {context.queue, context.session, 0, context.options.batch};
+  command.coprocess.slots = context.options.concurrency;
+  command.coprocess.lease = context.options.lease;
+  command.coprocess.results_max_bytes = exec.results_max_bytes;
+  command.coprocess.memory_limit_bytes = exec.memory_limit_bytes;
+  command.coprocess.log = wq::cli::log;
+  auto handler = std::make_shared<wq::internal::CoprocessHandler>(command.coprocess, reaper);
+  return [handler](const wq::Batch& batch) { return (*handler)(batch); };
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  wq::internal::ExecOptions exec;
-  std::optional<wq::internal::OrphanReaper> reaper;
-  exec.memory_limit_bytes = default_memory_limit();
-  wq::WorkerProgram program = wq::internal::exec_program(exec);
-  program.make = [&](const wq::WorkerContext& context) -> wq::Handler {
-    exec.command = context.arguments;
-    exec.queue = context.queue;
-    exec.lease = context.options.lease;
-    exec.log = wq::cli::log;
+  CommandOptions command;
+  std::optional<OrphanReaper> reaper;
+  command.exec.memory_limit_bytes = default_memory_limit();
+  wq::WorkerProgram program = wq::internal::exec_program(command);
+  program.make_batch = [&](const wq::WorkerContext& context) -> wq::BatchHandler {
     reaper.emplace();
-    auto handler = std::make_shared<wq::internal::ExecHandler>(exec, *reaper);
-    handler->set_session(context.session);
+    wq::BatchHandler handler = command.is_coprocess ? coprocesses(command, context, *reaper)
+                                                    : one_process_each(command, context, *reaper);
     reaper->start();
-    return [handler](const wq::Job& job) { return (*handler)(job); };
+    return handler;
   };
   return wq::worker_main(argc, argv, program);
 }

@@ -173,6 +173,7 @@ int worker_main(int argc, char** argv, const WorkerProgram& program) {
   return cli::run_main(name, [&] {
     internal::WorkerCommandLine line;
     if (!internal::read_worker_command_line(argc, argv, program, line)) return ExitCode::done;
+    if (program.adjust) program.adjust(line.worker);
     if (program.make_batch) return run_worker<BatchHandler, Batch>(line, program.make_batch);
     return run_worker<Handler, Job>(line, program.make);
   });

@@ -42,6 +42,15 @@ void declare_work(cli::Options& options, WorkerOptions& worker, bool batches) {
   if (batches) {
     options.add_number("batch", worker.batch, "items handed to the handler at once, at most", 1,
                        Queue::kMaxBatch);
+    options.add_duration("max-delay", worker.max_delay,
+                         "how long an item may wait for its batch to be full; never when the queue "
+                         "has nothing more to give");
+    options.add("max-batch-bytes", "SIZE",
+                "a batch is full, too, when one more item would make it larger (0: no limit) "
+                "[default: 0]",
+                [&worker](const std::string& size) {
+                  worker.max_batch_bytes = static_cast<std::size_t>(cli::parse_size(size));
+                });
   }
   options.add_duration("timeout", worker.timeout,
                        "how long an item may take; longer is a failure (0: as long as it likes)");

@@ -21,7 +21,7 @@ namespace wq {
 /// should return:
 ///
 ///   0         the queue is drained
-///   1         something failed on our side
+///   1         something failed on our side; or the handler threw `CannotGoOn`
 ///   2         usage, configuration or rights; or the handler threw `CannotRun`
 ///   3         drained, but dead letters remain (`--fail-on-dead`); or halted (`--halt`)
 ///   4         Redis was not reachable for longer than `--redis-patience`
@@ -38,7 +38,8 @@ namespace wq {
 /// ignored. It throws nothing.
 int worker_main(int argc, char** argv, Handler handler);
 
-/// The same for a handler that takes several items at once; adds `--batch`.
+/// The same for a handler that takes several items at once; adds `--batch`, `--max-delay` and
+/// `--max-batch-bytes`.
 int worker_main(int argc, char** argv, BatchHandler handler);
 
 /// An option that only one program has.
@@ -67,6 +68,10 @@ struct WorkerProgram {
   std::string arguments;
   std::vector<WorkerOption> options;
   std::string examples;  ///< the end of `--help`
+
+  /// Called before the worker is made, with what its options say; may change them. Throws as
+  /// `make`.
+  std::function<void(WorkerOptions&)> adjust;
 
   // One of the two is set. It is called once, after all options were read and before Redis is
   // contacted, with SIGINT and SIGTERM blocked already, so it may start threads. A signal that

@@ -1,0 +1,103 @@
+#include "coprocess_wire.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace wq::internal {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using Kind = Outcome::Kind;
+
+std::string refusal(std::string_view line) {
+  try {
+    static_cast<void>(read_coprocess_line(line));
+  } catch (const BadLine& bad) {
+    return bad.what();
+  }
+  return "accepted";
+}
+
+Outcome outcome(std::string_view line) {
+  return read_coprocess_line(line).answers.at(0).outcome.value();
+}
+
+TEST(CoprocessHello, IsOneLine) {
+  EXPECT_EQ(hello_line({"pages", "0123456789abcdef", 3, 64}),
+            "{\"wq\":1,\"queue\":\"pages\",\"session\":\"0123456789abcdef\",\"slot\":3,"
+            "\"batch\":64}\n");
+}
+
+TEST(CoprocessBatch, IsOneLineAlsoWithBytesThatAreNoText) {
+  Lease text;
+  text.item = "two\nlines \"\xc3\xa4\"";
+  text.hash.fill('a');
+  text.fence = 7;
+  text.failures = 1;
+  Lease bytes;
+  bytes.item = "\xff";
+  bytes.hash.fill('b');
+  bytes.fence = 8;
+  EXPECT_EQ(batch_line(41, {&text, &bytes}),
+            "{\"items\":[{\"id\":41,\"item\":\"two\\nlines \\\"\xc3\xa4\\\"\",\"attempt\":2,"
+            "\"fence\":7,\"sha224\":\"" +
+                std::string(56, 'a') +
+                "\"},{\"id\":42,\"item_base64\":\"/w==\",\"attempt\":1,\"fence\":8,\"sha224\":\"" +
+                std::string(56, 'b') + "\"}]}\n");
+}
+
+TEST(CoprocessLine, MaySayThatItIsReady) {
+  const CoprocessLine line = read_coprocess_line(R"({"wq":1,"model":"large"})");
+  EXPECT_TRUE(line.ready);
+  EXPECT_THAT(line.answers, IsEmpty());
+  EXPECT_THAT(refusal(R"({"wq":2})"), HasSubstr("another version"));
+  EXPECT_THAT(refusal(R"({"wq":"1"})"), HasSubstr("another version"));
+}
+
+TEST(CoprocessLine, HoldsOneAnswerOrSeveral) {
+  EXPECT_EQ(read_coprocess_line(R"({"id":7,"answer":"done"})").answers.at(0).id, 7U);
+  EXPECT_THAT(read_coprocess_line(R"([{"id":7,"answer":"done"},{"id":8,"answer":"done"}])").answers,
+              SizeIs(2));
+  EXPECT_THAT(read_coprocess_line("[]").answers, IsEmpty());
+}
+
+TEST(CoprocessLine, SaysWhatBecomesOfAnItem) {
+  EXPECT_EQ(outcome(R"({"id":1,"answer":"done"})").result, std::nullopt);
+  EXPECT_EQ(outcome(R"({"id":1,"answer":"done","result":""})").result, "");
+  EXPECT_EQ(outcome(R"({"id":1,"answer":"done","result_base64":"/w=="})").result, "\xff");
+  EXPECT_EQ(outcome(R"({"id":1,"answer":"failed","error":"no"})").failure.message, "no");
+  EXPECT_EQ(outcome(R"({"id":1,"answer":"failed"})").kind, Kind::fail);
+  EXPECT_EQ(outcome(R"({"id":1,"answer":"fatal"})").kind, Kind::fatal);
+  EXPECT_EQ(outcome(R"({"id":1,"answer":"release"})").release_delay, std::nullopt);
+  EXPECT_EQ(outcome(R"({"id":1,"answer":"release","delay_seconds":1.5})").release_delay, 1500ms);
+  EXPECT_FALSE(read_coprocess_line(R"({"id":1,"answer":"progress"})").answers.at(0).outcome);
+}
+
+TEST(CoprocessLine, ThatIsNoneIsRefusedWithTheReason) {
+  for (const char* line : {"", "loading", "1", "null", "\"done\"", "{\"id\":1", "{} {}", "\xff"}) {
+    EXPECT_THAT(refusal(line), ::testing::StartsWith("it ")) << line;
+  }
+  EXPECT_THAT(refusal(R"([1])"), HasSubstr("is no object"));
+  EXPECT_THAT(refusal(R"({"answer":"done"})"), HasSubstr("no \"id\""));
+  EXPECT_THAT(refusal(R"({"id":-1,"answer":"done"})"), HasSubstr("no \"id\""));
+  EXPECT_THAT(refusal(R"({"id":1.5,"answer":"done"})"), HasSubstr("no \"id\""));
+  EXPECT_THAT(refusal(R"({"id":1})"), HasSubstr("no \"answer\""));
+  EXPECT_THAT(refusal(R"({"id":1,"answer":"ok"})"), HasSubstr("none of done, failed"));
+  EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result":1})"), HasSubstr("is no string"));
+  EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result_base64":"/w"})"), HasSubstr("no base64"));
+  EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result":"","result_base64":""})"),
+              HasSubstr("both"));
+  for (const char* delay : {"-1", "86401", "\"1\"", "null", "1e999"}) {
+    const std::string line =
+        std::string(R"({"id":1,"answer":"release","delay_seconds":)") + delay + "}";
+    EXPECT_NE(refusal(line), "accepted") << delay;
+  }
+}
+
+}  // namespace
+}  // namespace wq::internal

@@ -1,0 +1,124 @@
+#include "child_failure.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace wq::internal {
+namespace {
+
+// What a child has from us, or must not have.
+constexpr std::array<std::string_view, 9> kOurVariables{
+    "WQ_ITEM",    "WQ_ITEM_SHA224", "WQ_QUEUE",         "WQ_ATTEMPT",   "WQ_FENCE",
+    "WQ_SESSION", "WQ_SLOT",        "WQ_LEASE_SECONDS", "REDISCLI_AUTH"};
+
+bool is_kept(std::string_view variable) {
+  const std::string_view name = variable.substr(0, variable.find('='));
+  return !name.starts_with("WQ_WORKER_") &&
+         std::find(kOurVariables.begin(), kOurVariables.end(), name) == kOurVariables.end();
+}
+
+std::string describe_signal(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return "killed by signal " + std::to_string(signal) +
+         (name != nullptr ? " (SIG" + std::string(name) + ")" : "");
+}
+
+std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20U) + " MiB"; }
+
+/// The kernel counts from before the program was executed, when the child shared our memory: a
+/// value that does not exceed our own says nothing of the child.
+std::optional<std::uint64_t> known_rss(std::uint64_t max_rss_bytes) {
+  rusage own{};
+  ::getrusage(RUSAGE_SELF, &own);
+  if (max_rss_bytes <= static_cast<std::uint64_t>(own.ru_maxrss) * 1024) return std::nullopt;
+  return max_rss_bytes;
+}
+
+}  // namespace
+
+std::vector<std::string> child_environment(const std::string& queue,
+                                           std::chrono::milliseconds lease) {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (is_kept(*variable)) variables.emplace_back(*variable);
+  }
+  variables.push_back("WQ_QUEUE=" + queue);
+  variables.push_back("WQ_LEASE_SECONDS=" + in_seconds(lease));
+  return variables;
+}
+
+std::string in_seconds(std::chrono::milliseconds duration) {
+  std::string text = std::to_string(duration.count() / 1000);
+  if (const auto rest = duration.count() % 1000; rest != 0) {
+    std::string decimals = std::to_string(1000 + rest).substr(1);
+    decimals.erase(decimals.find_last_not_of('0') + 1);
+    text += '.' + decimals;
+  }
+  return text;
+}
+
+bool is_programs_fault(int error) {
+  switch (error) {
+    case EACCES:
+    case EINVAL:
+    case EISDIR:
+    case ELIBBAD:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case ENOENT:
+    case ENOEXEC:
+    case ENOTDIR:
+    case EPERM:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string exec_error_text(int error, const std::vector<std::string>& paths) {
+  if (error == E2BIG) return "the command and the environment are too long for the system";
+  if (error == ENOEXEC) {
+    return "neither a program for this machine nor a script that begins with a line such as "
+           "#!/bin/sh";
+  }
+  if (error == ENOENT && std::any_of(paths.begin(), paths.end(), [](const std::string& path) {
+        return ::access(path.c_str(), F_OK) == 0;
+      })) {
+    return "the file is there, but the interpreter that it names is not";
+  }
+  return std::generic_category().message(error);
+}
+
+Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes) {
+  Failure failure;
+  if (result.exit_code) {
+    failure.kind = "exit";
+    failure.message = "exited with code " + std::to_string(*result.exit_code);
+    failure.exit_code = result.exit_code;
+  } else if (result.signal == SIGKILL && result.killed_at_bytes) {
+    failure.kind = "oom";
+    failure.message = "killed: it used " + mebibytes(*result.killed_at_bytes) +
+                      ", most of what all commands of this worker may use together (" +
+                      mebibytes(memory_limit_bytes) + ", --memory-limit)";
+    failure.signal = result.signal;
+  } else {
+    failure.kind = "signal";
+    failure.message = describe_signal(*result.signal);
+    failure.signal = result.signal;
+  }
+  failure.max_rss_bytes = known_rss(result.max_rss_bytes);
+  failure.stderr_tail = std::move(result.stderr_tail);
+  return failure;
+}
+
+}  // namespace wq::internal

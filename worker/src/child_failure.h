@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <wq/lease.h>
+
+#include "child_process.h"
+
+// What commands have in common, whether they run for one item or for many.
+namespace wq::internal {
+
+/// The environment of a child: ours without what is ours alone, and WQ_QUEUE and WQ_LEASE_SECONDS.
+[[nodiscard]] std::vector<std::string> child_environment(const std::string& queue,
+                                                         std::chrono::milliseconds lease);
+
+/// "1.5"
+[[nodiscard]] std::string in_seconds(std::chrono::milliseconds duration);
+
+/// True if it is the program that cannot be executed, now or later; false if only the system has
+/// no room just now, or the program is being written.
+[[nodiscard]] bool is_programs_fault(int error);
+
+/// Why none of `paths` could be executed, from an `errno` value.
+[[nodiscard]] std::string exec_error_text(int error, const std::vector<std::string>& paths);
+
+/// How a child that was executed ended, as the failure of what it worked on. Takes the end of its
+/// stderr from `result`.
+[[nodiscard]] Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes);
+
+}  // namespace wq::internal

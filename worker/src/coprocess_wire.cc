@@ -1,0 +1,134 @@
+#include "coprocess_wire.h"
+
+#include <cmath>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/base64.h"
+
+namespace wq::internal {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::milliseconds;
+
+constexpr double kLongestDelaySeconds = 24 * 3600;  // as for --release-delay
+
+/// `"name":"text"`, or `"name_base64":"..."` where it is no UTF-8.
+void append_bytes(std::string& line, std::string_view name, std::string_view bytes) {
+  line.append("\"").append(name);
+  try {
+    const std::string quoted = Json(bytes).dump();
+    line.append("\":").append(quoted);
+  } catch (const Json::type_error&) {
+    line.append("_base64\":\"").append(cli::base64(bytes)).append("\"");
+  }
+}
+
+/// The bytes of such a member, if it is there.
+std::optional<std::string> take_bytes(Json& object, const std::string& name) {
+  std::optional<std::string> bytes;
+  if (const auto text = object.find(name); text != object.end()) {
+    if (!text->is_string()) throw BadLine("its \"" + name + "\" is no string");
+    bytes = std::move(text->get_ref<std::string&>());
+  }
+  const auto encoded = object.find(name + "_base64");
+  if (encoded == object.end()) return bytes;
+  if (bytes) throw BadLine("it has both \"" + name + "\" and \"" + name + "_base64\"");
+  if (encoded->is_string()) bytes = cli::from_base64(encoded->get_ref<std::string&>());
+  if (!bytes) throw BadLine("its \"" + name + "_base64\" is no base64 with padding");
+  return bytes;
+}
+
+milliseconds delay_of(const Json& delay) {
+  const double seconds = delay.is_number() ? delay.get<double>() : -1;
+  if (!(seconds >= 0 && seconds <= kLongestDelaySeconds)) {
+    throw BadLine("its \"delay_seconds\" is no number from 0 to 86400");
+  }
+  return milliseconds{std::llround(seconds * 1000)};
+}
+
+Failure error_of(Json& object) {
+  Failure failure;
+  failure.message = take_bytes(object, "error").value_or("the coprocess did not say why");
+  return failure;
+}
+
+std::optional<Outcome> outcome_of(Json& object) {
+  const auto answer = object.find("answer");
+  if (answer == object.end() || !answer->is_string()) {
+    throw BadLine("it has no \"answer\", which is done, failed, fatal, release or progress");
+  }
+  const std::string& word = answer->get_ref<const std::string&>();
+  if (word == "progress") return std::nullopt;
+  if (word == "done") {
+    auto result = take_bytes(object, "result");
+    return result ? Outcome::complete(std::move(*result)) : Outcome::complete();
+  }
+  if (word == "failed") return Outcome::fail(error_of(object));
+  if (word == "fatal") return Outcome::fatal(error_of(object));
+  if (word == "release") {
+    const auto delay = object.find("delay_seconds");
+    return delay == object.end() ? Outcome::release() : Outcome::release(delay_of(*delay));
+  }
+  throw BadLine("its \"answer\" is none of done, failed, fatal, release and progress");
+}
+
+CoprocessAnswer answer_of(Json& object) {
+  if (!object.is_object()) throw BadLine("an answer in it is no object");
+  const auto id = object.find("id");
+  if (id == object.end() || !id->is_number_unsigned()) {
+    throw BadLine("it has no \"id\", the number of an item");
+  }
+  return {id->get<std::uint64_t>(), outcome_of(object)};
+}
+
+void check_version(const Json& version) {
+  if (version == kCoprocessVersion) return;
+  throw BadLine("it speaks another version of the protocol; this worker speaks " +
+                std::to_string(kCoprocessVersion));
+}
+
+}  // namespace
+
+std::string hello_line(const CoprocessHello& hello) {
+  std::string line = "{\"wq\":" + std::to_string(kCoprocessVersion) + ",";
+  append_bytes(line, "queue", hello.queue);
+  line += ",\"session\":\"" + hello.session + "\",\"slot\":" + std::to_string(hello.slot) +
+          ",\"batch\":" + std::to_string(hello.batch) + "}\n";
+  return line;
+}
+
+std::string batch_line(std::uint64_t first_id, const std::vector<const Lease*>& items) {
+  std::string line = "{\"items\":[";
+  for (const Lease* lease : items) {
+    if (line.back() == '}') line += ',';
+    line.append("{\"id\":").append(std::to_string(first_id++)).append(",");
+    append_bytes(line, "item", lease->item);
+    line.append(",\"attempt\":").append(std::to_string(lease->attempt()));
+    line.append(",\"fence\":").append(std::to_string(lease->fence));
+    line.append(",\"sha224\":\"").append(text(lease->hash)).append("\"}");
+  }
+  line += "]}\n";
+  return line;
+}
+
+CoprocessLine read_coprocess_line(std::string_view line) {
+  Json json = Json::parse(line, nullptr, false);
+  CoprocessLine read;
+  if (json.is_array()) {
+    read.answers.reserve(json.size());
+    for (Json& each : json) read.answers.push_back(answer_of(each));
+  } else if (!json.is_object()) {
+    throw BadLine("it is no JSON object or array of them");
+  } else if (const auto version = json.find("wq"); version != json.end()) {
+    check_version(*version);
+    read.ready = true;
+  } else {
+    read.answers.push_back(answer_of(json));
+  }
+  return read;
+}
+
+}  // namespace wq::internal

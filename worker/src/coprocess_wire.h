@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <wq/lease.h>
+
+// The lines between a worker and its coprocess; docs/coprocess.md is the manual. Pure.
+namespace wq::internal {
+
+inline constexpr int kCoprocessVersion = 1;
+
+/// What a coprocess is told first.
+struct CoprocessHello {
+  std::string queue;
+  std::string session;
+  unsigned slot = 0;
+  std::size_t batch = 1;  ///< most items of a line
+};
+
+/// Each with its line end.
+[[nodiscard]] std::string hello_line(const CoprocessHello& hello);
+/// The items have the ids `first_id`, `first_id + 1`, ...
+[[nodiscard]] std::string batch_line(std::uint64_t first_id,
+                                     const std::vector<const Lease*>& items);
+
+/// What a coprocess says of one item.
+struct CoprocessAnswer {
+  std::uint64_t id = 0;
+  /// What becomes of it; nothing: it is being worked on.
+  std::optional<Outcome> outcome;
+};
+
+struct CoprocessLine {
+  bool ready = false;  ///< it answers our hello
+  std::vector<CoprocessAnswer> answers;
+};
+
+/// A line that is none of a coprocess. `what()` says why, without quoting it.
+class BadLine : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Reads a line without its end. Throws `BadLine`.
+[[nodiscard]] CoprocessLine read_coprocess_line(std::string_view line);
+
+}  // namespace wq::internal

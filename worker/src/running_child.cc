@@ -1,0 +1,179 @@
+#include "running_child.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "spawn.h"
+
+namespace wq::internal {
+namespace {
+
+constexpr std::size_t kStderrTailBytes = 4096;
+constexpr std::size_t kReadBytes = 65'536;  // what a pipe holds
+
+[[noreturn]] void throw_errno(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+struct ProcessSetup {
+  UniqueFd null;
+  rlimit file_limit{};  // of open files, as it was
+};
+
+ProcessSetup set_up_process() {
+  ProcessSetup setup{.null = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))};
+  if (!setup.null) throw_errno("cannot open /dev/null");
+  ::getrlimit(RLIMIT_NOFILE, &setup.file_limit);
+  rlimit raised = setup.file_limit;
+  raised.rlim_cur = raised.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &raised);
+  return setup;
+}
+
+const ProcessSetup& process_setup() {
+  static const ProcessSetup setup = set_up_process();
+  return setup;
+}
+
+// Our end only never waits: the child expects its own to.
+Pipe make_pipe(std::size_t ours) {
+  std::array<int, 2> fds{};
+  if (::pipe2(fds.data(), O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
+  ::fcntl(fds.at(ours), F_SETFL, O_NONBLOCK);
+  return {UniqueFd(fds.at(ours)), UniqueFd(fds.at(1 - ours))};
+}
+
+void write_to_stderr(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, bytes.data(), bytes.size());
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+      ::poll(&room, 1, -1);
+    } else if (errno != EINTR) {
+      return;  // there is nobody left to tell
+    }
+  }
+}
+
+std::vector<char*> pointers(std::span<const std::string> first,
+                            std::span<const std::string> second = {}) {
+  std::vector<char*> result;
+  result.reserve(first.size() + second.size() + 1);
+  for (const auto strings : {first, second}) {
+    for (const std::string& string : strings) result.push_back(const_cast<char*>(string.c_str()));
+  }
+  result.push_back(nullptr);
+  return result;
+}
+
+}  // namespace
+
+Pipe pipe_from_child() { return make_pipe(0); }
+Pipe pipe_to_child() { return make_pipe(1); }
+
+std::size_t read_pipe(UniqueFd& pipe, std::string& bytes) {
+  std::array<char, kReadBytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled
+  const ssize_t size = ::read(pipe.get(), buffer.data(), buffer.size());
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+  if (size <= 0) {
+    pipe.reset();
+    return 0;
+  }
+  bytes.append(buffer.data(), static_cast<std::size_t>(size));
+  return static_cast<std::size_t>(size);
+}
+
+std::size_t waiting_bytes(const UniqueFd& pipe) {
+  int waiting = 0;
+  if (!pipe || ::ioctl(pipe.get(), FIONREAD, &waiting) != 0) return 0;
+  return static_cast<std::size_t>(waiting);
+}
+
+UniqueFd ChildStderr::open() {
+  Pipe pipe = pipe_from_child();
+  pipe_ = std::move(pipe.ours);
+  return std::move(pipe.childs);
+}
+
+std::size_t ChildStderr::read() {
+  const std::size_t before = kept_.size();
+  const std::size_t size = read_pipe(pipe_, kept_);
+  write_to_stderr(std::string_view(kept_).substr(before));
+  if (kept_.size() > 4 * kStderrTailBytes) cut();
+  return size;
+}
+
+void ChildStderr::drain() {
+  for (std::size_t left = waiting_bytes(pipe_), got = 0; left > 0; left -= got) {
+    got = std::min(left, read());
+    if (got == 0) return;
+  }
+}
+
+std::string ChildStderr::take_tail() {
+  cut();
+  // Without a line that was cut off at its beginning.
+  if (kept_.size() > kStderrTailBytes) {
+    const std::size_t line_end = kept_.find('\n');
+    kept_.erase(0, line_end < kept_.size() - 1 ? line_end + 1 : 1);
+  }
+  return std::exchange(kept_, {});
+}
+
+// One byte more than we want: it tells whether the others begin a line.
+void ChildStderr::cut() {
+  if (kept_.size() > kStderrTailBytes + 1) kept_.erase(0, kept_.size() - kStderrTailBytes - 1);
+}
+
+int RunningChild::start(const ChildSpec& spec, int stdin_fd, int stdout_fd, int stderr_fd) {
+  const ProcessSetup& setup = process_setup();
+  const std::vector<char*> paths = pointers(spec.paths);
+  const std::vector<char*> arguments = pointers(spec.arguments);
+  const std::vector<char*> environment = pointers(spec.shared_environment, spec.environment);
+  const int error = spawn({.paths = paths.data(),
+                           .arguments = arguments.data(),
+                           .environment = environment.data(),
+                           .stdin_fd = stdin_fd >= 0 ? stdin_fd : setup.null.get(),
+                           .stdout_fd = stdout_fd,
+                           .stderr_fd = stderr_fd,
+                           .file_limit = setup.file_limit},
+                          child_, pidfd_);
+  group_ = child_.pid();
+  if (error == 0 && spec.memory_guard != nullptr) watched_.emplace(*spec.memory_guard, group_);
+  return error;
+}
+
+void RunningChild::signal_group(int signal) const {
+  if (::kill(-group_, signal) != 0) ::kill(group_, signal);  // it may have joined another group
+}
+
+void RunningChild::collect(ChildResult& result) {
+  if (watched_) result.killed_at_bytes = watched_->killed_at_bytes();
+  watched_.reset();
+  rusage usage{};
+  const int status = child_.collect(usage);
+  pidfd_.reset();
+  if (WIFSIGNALED(status)) {
+    result.signal = WTERMSIG(status);
+  } else {
+    result.exit_code = WEXITSTATUS(status);
+  }
+  result.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace wq::internal
