@@ -2,22 +2,34 @@
 -- so that a lease that ran out is told from one that was never set. The list of items may be
 -- stale: everything is looked at again.
 --
--- KEYS: processing ready dead crashes failures stats lease...
+-- KEYS: processing ready dead crashes failures stats workers lease...
 -- ARGV: the tail in ms, the longest possible time to live in ms, crashes until an item is dead,
 --       item...
 -- RETURNS: {items back in ready, items that are dead now, {position of each item whose lease was set
 --          by a RedisWQ client, ...}}
 
-local processing, ready, dead, crashes, failures, stats = unpack(KEYS, 1, 6)
+local processing, ready, dead, crashes, failures, stats, workers = unpack(KEYS, 1, 7)
 local tail, longest, budget = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local FIXED, ITEMS = 6, 3
+local FIXED, ITEMS = 7, 3
 redis.call('LLEN', ready)
 redis.call('ZCARD', dead)
 redis.call('HLEN', crashes)
 redis.call('HLEN', failures)
 redis.call('HEXISTS', stats, 'id')
+redis.call('HLEN', workers)
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
+
+-- What the holder's last sign of life said of who and where it was, as members of the failure.
+local function who_and_where(holder)
+  local entry = redis.call('HGET', workers, string.match(holder, '^[^#]*'))
+  local _, sign = pcall(cjson.decode, entry)
+  if type(sign) ~= 'table' then return '' end
+  local members = ''
+  if type(sign.label) == 'string' then members = ',"worker":' .. cjson.encode(sign.label) end
+  if type(sign.host) == 'string' then members = members .. ',"host":' .. cjson.encode(sign.host) end
+  return members
+end
 
 -- MGET passes over a key of another type, so that one of those keeps no other item waiting.
 local holders = redis.call('MGET', unpack(KEYS, FIXED + 1))
@@ -37,7 +49,8 @@ for i, holder in ipairs(holders) do
       if removed == 1 then
         local sha = string.sub(lease, -56)
         redis.call('HSET', failures, sha, string.format('{"at_ms":%.0f,', now) ..
-          '"kind":"crash","message":"the lease ran out","holder":' .. cjson.encode(holder) .. '}')
+          '"kind":"crash","message":"the lease ran out","holder":' .. cjson.encode(holder) ..
+          who_and_where(holder) .. '}')
         if redis.call('HINCRBY', crashes, sha, 1) < budget then
           redis.call('RPUSH', ready, item)
           back = back + 1

@@ -54,7 +54,7 @@ TEST_F(Failing, WithAFatalExitCodeMakesADeadLetterAtOnce) {
 
 TEST_F(Failing, ByUsingTooMuchMemoryHarmsNobodyElse) {
   push({"greedy", "modest"});
-  EXPECT_EQ(work({"--memory-limit", "200M", "--max-attempts", "1", "--concurrency", "2"},
+  EXPECT_EQ(work({"--memory-limit", "200M", "--max-crashes", "1", "--concurrency", "2"},
                  {"python3", "-c",
                   "import sys, signal\n"
                   "if sys.argv[1] == 'greedy':\n"
@@ -103,13 +103,6 @@ TEST_F(Failing, WaitsForTheBackoffWhichDoublesEachTime) {
       std::chrono::milliseconds{due_ms - failure_of("a").at("at_ms").get<std::int64_t>()};
   EXPECT_GE(waits, std::chrono::hours{4});
   EXPECT_LE(waits, std::chrono::hours{8});
-}
-
-TEST_F(Failing, OfASignalIsRecorded) {
-  push({"a"});
-  EXPECT_EQ(work({"--max-attempts", "1"}, {"sh", "-c", "kill -SEGV $$"}), 0);
-  EXPECT_EQ(failure_of("a").at("kind"), "signal");
-  EXPECT_EQ(failure_of("a").at("signal"), SIGSEGV);
 }
 
 TEST_F(Failing, OfTheTimeoutEndsTheWholeGroup) {

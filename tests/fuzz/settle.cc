@@ -27,6 +27,8 @@ Failure any_failure(Bytes& bytes) {
   if ((known & 1U) != 0) failure.exit_code = static_cast<int>(bytes.byte());
   if ((known & 2U) != 0) failure.signal = static_cast<int>(bytes.byte());
   if ((known & 4U) != 0) failure.max_rss_bytes = bytes.number();
+  if ((known & 8U) != 0) failure.cpu_time = std::chrono::milliseconds{bytes.byte()};
+  if ((known & 16U) != 0) failure.wall_time = std::chrono::milliseconds{bytes.byte()};
   return failure;
 }
 
@@ -74,6 +76,8 @@ void check_failure(const std::string& operand, const Failure& failure) {
           "a failure says what and why");
   require(json.contains("exit_code") == failure.exit_code.has_value(), "an exit code is told");
   require(json.contains("signal") == failure.signal.has_value(), "a signal is told");
+  require(json.contains("cpu_ms") == failure.cpu_time.has_value(), "the time it used is told");
+  require(json.contains("wall_ms") == failure.wall_time.has_value(), "the time it took is told");
   require(json.contains("stderr_tail") == !failure.stderr_tail.empty(), "stderr is told");
 }
 

@@ -141,6 +141,9 @@ TEST_F(AdminLooks, InspectsAnItemThroughItsLife) {
   failure.message = "exited with code 3";
   failure.exit_code = 3;
   failure.stderr_tail = "oops\n";
+  failure.cpu_time = 1'500ms;
+  failure.wall_time = 2s;
+  failure.host = "where";
   const RetryPolicy slow{.backoff_base = 1h, .backoff_max = 1h};
   ASSERT_EQ(queue.settle({{lease_one(queue), Outcome::fail(failure)}}, slow).front(),
             Settled::accepted);
@@ -151,6 +154,9 @@ TEST_F(AdminLooks, InspectsAnItemThroughItsLife) {
   EXPECT_EQ(delayed.failure->kind, "exit");
   EXPECT_EQ(delayed.failure->exit_code, 3);
   EXPECT_EQ(delayed.failure->stderr_tail, "oops\n");
+  EXPECT_EQ(delayed.failure->cpu_time, 1'500ms);
+  EXPECT_EQ(delayed.failure->wall_time, 2s);
+  EXPECT_EQ(delayed.failure->host, "where");
   EXPECT_GT(*delayed.due - *delayed.failed_at, 29min);
   ASSERT_THAT(admin_.retry({{"a"}}), ElementsAre(Changed::done));
   ASSERT_EQ(queue.settle({{lease_one(queue), Outcome::fatal("no use")}}).front(),

@@ -84,6 +84,31 @@ TEST_F(Reclaim, HandsBackAnItemWhoseLeaseRanOutAndChargesACrash) {
   EXPECT_EQ(again.failures, 0U);
 }
 
+TEST_F(Reclaim, SaysWhoHeldTheItemAndWhereAsFarAsItsWorkersEntryTells) {
+  struct Case {
+    std::string entry;
+    nlohmann::json worker;
+    nlohmann::json host;
+  };
+  const Case cases[] = {{R"({"label":"box \"7\"","host":"node3","pid":9})", "box \"7\"", "node3"},
+                        {R"({"host":"node3","label":5})", nullptr, "node3"},
+                        {R"(["label"])", nullptr, nullptr},
+                        {"no JSON", nullptr, nullptr}};
+  push({"a"});
+  settle_in();
+  for (const Case& each : cases) {
+    redis_.call({"HSET", key(Key::workers), queue_.session(), each.entry});
+    redis_.call({"DEL", key(Key::crashes)});
+    static_cast<void>(lease_one(queue_));
+    end_lease("a");
+    EXPECT_EQ(reclaimer_.pass(begin_).reclaimed, 1U);
+    const auto json = nlohmann::json::parse(
+        redis_.text({"HGET", key(Key::failures), hash_of("a")}).value_or("null"));
+    EXPECT_EQ(json.value("worker", nlohmann::json()), each.worker) << each.entry;
+    EXPECT_EQ(json.value("host", nlohmann::json()), each.host) << each.entry;
+  }
+}
+
 TEST_F(Reclaim, LeavesALeaseThatLives) {
   static_cast<void>(pushed_and_leased("a"));
   settle_in();

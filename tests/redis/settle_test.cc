@@ -89,7 +89,10 @@ TEST_F(Settle, AFailureWaitsOutABackoffAndIsRecorded) {
   failure.exit_code = 3;
   failure.max_rss_bytes = 4'096;
   failure.stderr_tail = "last words \xff";
+  failure.cpu_time = 1'500ms;
+  failure.wall_time = 2s;
   failure.worker = "who";
+  failure.host = "where";
   RetryPolicy policy;
   policy.backoff_base = 10s;
   EXPECT_EQ(settle(pushed("a"), Outcome::fail(failure), policy), Settled::accepted);
@@ -102,7 +105,10 @@ TEST_F(Settle, AFailureWaitsOutABackoffAndIsRecorded) {
   EXPECT_EQ(json["message"], "it said no");
   EXPECT_EQ(json["exit_code"], 3);
   EXPECT_EQ(json["max_rss_bytes"], 4'096);
+  EXPECT_EQ(json["cpu_ms"], 1'500);
+  EXPECT_EQ(json["wall_ms"], 2'000);
   EXPECT_EQ(json["worker"], "who");
+  EXPECT_EQ(json["host"], "where");
   EXPECT_EQ(json["stderr_tail"], "last words \xef\xbf\xbd");
   EXPECT_LE(json["at_ms"].get<std::int64_t>(), redis_.time_ms());
   EXPECT_EQ(counts().failed, 1U);

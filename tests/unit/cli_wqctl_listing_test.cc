@@ -47,6 +47,51 @@ TEST(ItemLine, SaysHowLongALeaseLasts) {
   EXPECT_EQ(item_line(item), "held by pod-7, ran out 3s ago  a");
 }
 
+TEST(ItemLine, SaysOnWhatAnItemDiedAndWhereInOneColumn) {
+  ItemInfo item;
+  item.item = "a";
+  item.state = ItemState::dead;
+  item.crashes = 3;
+  item.failure.emplace();
+  item.failure->kind = "oom";
+  item.failure->message = "killed";
+  EXPECT_THAT(item_line(item), EndsWith("0 failures, 3 crashes  oom: killed  a"));
+  item.failure->host = "node3";
+  item.failure->wall_time = 72s;
+  item.failure->max_rss_bytes = 201 << 20;
+  EXPECT_THAT(item_line(item), EndsWith("  oom: killed  (node3, 1m12s, 201 MiB)  a"));
+  item.failure->worker = "pod\n7";
+  EXPECT_THAT(item_line(item), EndsWith("  (pod\\n7, 1m12s, 201 MiB)  a"));
+}
+
+TEST(ItemDetails, TellEverythingOfTheLastFailure) {
+  ItemInfo item;
+  item.item = "a";
+  item.state = ItemState::dead;
+  Failure& failure = item.failure.emplace();
+  failure.kind = "signal";
+  failure.message = "killed by signal 11 (SIGSEGV)";
+  failure.signal = 11;
+  failure.worker = "pod-7";
+  failure.host = "node3";
+  failure.wall_time = 72s;
+  failure.cpu_time = 70'400ms;
+  failure.max_rss_bytes = 201 << 20;
+  failure.stderr_tail = "one\ntwo";
+  EXPECT_THAT(item_details(item), EndsWith("  last failure: signal: killed by signal 11 (SIGSEGV)\n"
+                                           "    worker:     pod-7\n"
+                                           "    host:       node3\n"
+                                           "    signal:     11\n"
+                                           "    memory:     201 MiB at the most\n"
+                                           "    took:       1m12s\n"
+                                           "    CPU time:   1m10s\n"
+                                           "    stderr:\n"
+                                           "      one\n"
+                                           "      two\n"));
+  EXPECT_THAT(item_json(item),
+              HasSubstr(R"("cpu_ms":70400,"wall_ms":72000,"worker":"pod-7","host":"node3")"));
+}
+
 TEST(WorkersTable, MarksWhoIsOverdue) {
   WorkerInfo worker;
   worker.label = "pod\n7";

@@ -149,9 +149,9 @@ TEST_F(ExecHandlerTest, IsFatalOnTheGivenExitCodes) {
   EXPECT_EQ(run(options).kind, Kind::fail);
 }
 
-TEST_F(ExecHandlerTest, FailsOnASignalAndNamesIt) {
+TEST_F(ExecHandlerTest, TakesASignalForACrashAndNamesIt) {
   const Outcome outcome = run(shell("kill -KILL $$"));
-  EXPECT_EQ(outcome.kind, Kind::fail);
+  EXPECT_EQ(outcome.kind, Kind::crash);
   EXPECT_EQ(outcome.failure.kind, "signal");
   EXPECT_EQ(outcome.failure.message, "killed by signal 9 (SIGKILL)");
   EXPECT_EQ(outcome.failure.signal, SIGKILL);
@@ -166,6 +166,25 @@ TEST_F(ExecHandlerTest, SaysHowMuchMemoryAFailedProcessTook) {
   ASSERT_TRUE(outcome.failure.max_rss_bytes.has_value());
   EXPECT_GT(*outcome.failure.max_rss_bytes, 600'000'000U);
   EXPECT_LT(*outcome.failure.max_rss_bytes, 800'000'000U);
+}
+
+TEST_F(ExecHandlerTest, CountsWhatTheChildrenOfAProcessThatWasKilledUsed) {
+  // Its child outlives it, full of memory, and is killed with the group.
+  const Outcome outcome = run(shell(
+      "(python3 -c 'held = bytearray(b\"x\") * (300 << 20); print(1, flush=True); input()' & wait)"
+      " | (read line; kill -KILL $$)"));
+  EXPECT_EQ(outcome.failure.signal, SIGKILL);
+  ASSERT_TRUE(outcome.failure.max_rss_bytes.has_value());
+  EXPECT_GT(*outcome.failure.max_rss_bytes, 300'000'000U);
+}
+
+TEST_F(ExecHandlerTest, SaysHowMuchTimeOfProcessorsAFailedProcessUsed) {
+  const Outcome idle = run(shell("exit 3"));
+  // dd copies 4 GB within its memory.
+  const Outcome busy =
+      run(shell("dd if=/dev/zero of=/dev/null bs=1M count=4k 2>/dev/null; exit 3"));
+  ASSERT_TRUE(idle.failure.cpu_time && busy.failure.cpu_time);
+  EXPECT_GT(*busy.failure.cpu_time, *idle.failure.cpu_time);
 }
 
 TEST_F(ExecHandlerTest, DoesNotTakeItsOwnMemoryForThatOfASmallProcess) {

@@ -88,7 +88,7 @@ TEST(OrphanReaper, LeavesADirectChildToWhoStartedItAndStillFindsTheOthers) {
   EXPECT_EQ(reaper.sweep(), 1U);
   EXPECT_EQ(::waitpid(orphan, nullptr, WNOHANG), -1);
 
-  rusage usage{};
+  Used usage;
   const int first_status = first.collect(usage);
   const int last_status = last.collect(usage);
   EXPECT_EQ(WEXITSTATUS(first_status), 11);

@@ -165,6 +165,8 @@ TEST_F(WorkerTest, ACrashThatTheHandlerReportsCostsNoAttempt) {
   const std::string failure = redis_.text({"HGET", key(Key::failures), hash_of("a")}).value_or("");
   EXPECT_THAT(failure, ::testing::HasSubstr("killed by signal 11"));
   EXPECT_THAT(failure, ::testing::HasSubstr("box 1"));
+  EXPECT_THAT(failure, ::testing::HasSubstr("\"wall_ms\":"));
+  EXPECT_THAT(failure, ::testing::HasSubstr("\"host\":"));
 }
 
 TEST_F(WorkerTest, AFatalOutcomeKillsTheItemAtOnce) {
@@ -269,6 +271,24 @@ TEST_F(WorkerTest, AHandlerThatTakesTooLongIsToldAndFailsAsTimeout) {
   EXPECT_EQ(report.failed, 1U);
   EXPECT_THAT(redis_.text({"HGET", key(Key::failures), hash_of("a")}).value_or(""),
               ::testing::HasSubstr("timeout"));
+}
+
+TEST_F(WorkerTest, StoppedItTakesNoCrashForTheItemsFault) {
+  push({"a"});
+  std::atomic<bool> running{false};
+  std::atomic<bool> finish{false};
+  Background background(keys_.queue(), this->options(), quick(), [&](const Job&) {
+    running = true;
+    EXPECT_TRUE(eventually([&] { return finish.load(); }));
+    return Outcome::crash({});
+  });
+  ASSERT_TRUE(eventually([&] { return running.load(); }));
+  background.worker().request_stop();
+  finish = true;
+  EXPECT_EQ(background.join().released, 1U);
+  EXPECT_EQ(counts().ready, 1U);
+  EXPECT_EQ(counts().crashed, 0U);
+  EXPECT_FALSE(redis_.exists(key(Key::failures)));
 }
 
 TEST_F(WorkerTest, StoppedItLetsHandlersFinishWithinTheGraceTime) {

@@ -40,10 +40,26 @@ std::string tries_text(const ItemInfo& item) {
                      cli::plural(item.crashes, "crash", "crashes"));
 }
 
+std::string memory_text(std::uint64_t bytes) {
+  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
+  return fmt::format("{} MiB", (bytes + kMebibyte / 2) / kMebibyte);
+}
+
+// Of the last try: who made it, how long it took, what memory it used.
+std::string short_try(const Failure& failure) {
+  std::string text = cli::one_line(failure.worker.empty() ? failure.host : failure.worker);
+  const auto add = [&text](const std::string& more) { text += (text.empty() ? "" : ", ") + more; };
+  if (failure.wall_time) add(age_text(*failure.wall_time));
+  if (failure.max_rss_bytes) add(memory_text(*failure.max_rss_bytes));
+  return text;
+}
+
 std::string short_failure(const ItemInfo& item) {
   if (!item.failure) return "";
-  return cli::fit(cli::one_line(item.failure->kind + ": " + item.failure->message),
-                  kMessageColumns);
+  const std::string why =
+      cli::fit(cli::one_line(item.failure->kind + ": " + item.failure->message), kMessageColumns);
+  const std::string of_try = short_try(*item.failure);
+  return of_try.empty() ? why : fmt::format("{}  ({})", why, of_try);
 }
 
 std::string failure_details(const ItemInfo& item) {
@@ -53,10 +69,14 @@ std::string failure_details(const ItemInfo& item) {
   if (item.failed_at) text += fmt::format("    at:         {}\n", time_text(*item.failed_at));
   if (!failure.worker.empty())
     text += fmt::format("    worker:     {}\n", cli::one_line(failure.worker));
+  if (!failure.host.empty())
+    text += fmt::format("    host:       {}\n", cli::one_line(failure.host));
   if (failure.exit_code) text += fmt::format("    exit code:  {}\n", *failure.exit_code);
   if (failure.signal) text += fmt::format("    signal:     {}\n", *failure.signal);
   if (failure.max_rss_bytes)
-    text += fmt::format("    memory:     {} bytes\n", *failure.max_rss_bytes);
+    text += fmt::format("    memory:     {} at the most\n", memory_text(*failure.max_rss_bytes));
+  if (failure.wall_time) text += fmt::format("    took:       {}\n", age_text(*failure.wall_time));
+  if (failure.cpu_time) text += fmt::format("    CPU time:   {}\n", age_text(*failure.cpu_time));
   if (failure.stderr_tail.empty()) return text;
   text += "    stderr:\n";
   for (std::string_view rest = failure.stderr_tail; !rest.empty();) {
@@ -74,7 +94,10 @@ Json failure_json(const ItemInfo& item) {
   if (failure.exit_code) json["exit_code"] = *failure.exit_code;
   if (failure.signal) json["signal"] = *failure.signal;
   if (failure.max_rss_bytes) json["max_rss_bytes"] = *failure.max_rss_bytes;
+  if (failure.cpu_time) json["cpu_ms"] = failure.cpu_time->count();
+  if (failure.wall_time) json["wall_ms"] = failure.wall_time->count();
   if (!failure.worker.empty()) json["worker"] = failure.worker;
+  if (!failure.host.empty()) json["host"] = failure.host;
   if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
   return json;
 }

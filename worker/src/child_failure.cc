@@ -116,7 +116,11 @@ Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes) {
     failure.message = describe_signal(*result.signal);
     failure.signal = result.signal;
   }
-  failure.max_rss_bytes = known_rss(result.max_rss_bytes);
+  failure.max_rss_bytes = known_rss(result.used.max_rss_bytes);
+  if (result.killed_at_bytes) {
+    failure.max_rss_bytes = std::max(failure.max_rss_bytes.value_or(0), *result.killed_at_bytes);
+  }
+  failure.cpu_time = std::chrono::floor<std::chrono::milliseconds>(result.used.cpu_time);
   failure.stderr_tail = std::move(result.stderr_tail);
   return failure;
 }

@@ -117,7 +117,7 @@ class Run {
 
     asked_to_end_ = true;
     auto pause = kFirstGroupCheck;
-    while (child_.collect_group(killed_)) {
+    while (child_.collect_group(killed_, result_)) {
       wait_for_something(static_cast<int>(pause.count()));
       pause = std::min(2 * pause, kSlowestGroupCheck);
       killed_ = killed_ || Clock::now() >= kill_at_;

@@ -36,9 +36,9 @@ struct ChildSpec {
 struct ChildResult {
   /// Why the program could not be executed, an `errno` value. If it is not 0, the rest is unset.
   int exec_error = 0;
-  std::optional<int> exit_code;  ///< this
-  std::optional<int> signal;     ///< or this
-  std::uint64_t max_rss_bytes = 0;
+  std::optional<int> exit_code;                  ///< this
+  std::optional<int> signal;                     ///< or this
+  Used used;                                     ///< by all of its group that could be collected
   std::optional<std::uint64_t> killed_at_bytes;  ///< by the guard, for using so much
   std::string output;                            ///< its stdout, empty if `output_too_long`
   bool output_too_long = false;

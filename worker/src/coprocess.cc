@@ -88,7 +88,7 @@ ChildResult Coprocess::end() {
   ChildResult result;
   child_.signal_group(SIGKILL);
   child_.collect(result);
-  while (child_.collect_group(true)) {
+  while (child_.collect_group(true, result)) {
     ::poll(nullptr, 0, static_cast<int>(kGroupCheck.count()));
   }
   stderr_.drain();

@@ -24,7 +24,10 @@ WQ_LEASE_SECONDS.
   0                   is done
   99                  is released: it comes back after --release-delay, at no cost
   another code        has failed: it is tried again after a while, --max-attempts times in all
-  a signal            the same
+  a signal            has crashed: the same, but --max-crashes times in all; so has one that was
+                      killed for its memory. A signal of ours (--timeout, a worker that leaves, a
+                      lost lease) is none. A shell that says 139 for its child's end has failed:
+                      let it exec its last command
 
 With --coprocess COMMAND is started once for each of --concurrency slots and stays, to load a model
 once, say. It reads items and writes answers, each a line of JSON, in batches; docs/coprocess.md
@@ -109,7 +112,7 @@ WorkerProgram exec_program(CommandOptions& command) {
        }},
       {"memory-limit", "SIZE",
        "what all commands may use together; past it the one that uses most is killed, which is a "
-       "failure of its item (0: no limit) [default: 90 % of the cgroup's limit, if it has one]",
+       "crash of its item (0: no limit) [default: 90 % of the cgroup's limit, if it has one]",
        [&exec](const std::string& text) { exec.memory_limit_bytes = cli::parse_size(text); }},
   };
   return program;

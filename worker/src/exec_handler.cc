@@ -126,6 +126,8 @@ Outcome ExecHandler::outcome(ChildResult result) const {
                       " bytes to stdout that a result may have (--results-max-bytes)";
   }
 
+  // One of our own is none: the worker knows better why it ended a command.
+  if (failure.signal) return Outcome::crash(std::move(failure));
   const auto& fatal = options_.fatal_exit_codes;
   const bool is_fatal =
       failure.exit_code && std::find(fatal.begin(), fatal.end(), *failure.exit_code) != fatal.end();

@@ -54,8 +54,9 @@ class ExecHandler {
   ///   long, a failure of the kind `error`;
   /// - 99: release;
   /// - another exit code: a failure of the kind `exit`, fatal if it is one of those;
-  /// - a signal, also one of ours after `job.stop` was requested: a failure of the kind `signal`;
-  /// - killed by the memory guard: a failure of the kind `oom`;
+  /// - a signal: a crash of the kind `signal` (also one of ours, after `job.stop` was requested;
+  ///   then the worker puts what the reason calls for in its place);
+  /// - killed by the memory guard: a crash of the kind `oom`;
   /// - an item that cannot be an argument: fatal, of the kind `unpassable`;
   /// - a program whose name comes from the item and that cannot be executed: a failure of the kind
   ///   `error`;

@@ -33,6 +33,13 @@ std::vector<pid_t> children() {
 
 }  // namespace
 
+void Used::add(const rusage& usage) {
+  max_rss_bytes = std::max(max_rss_bytes, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024);
+  for (const timeval& time : {usage.ru_utime, usage.ru_stime}) {
+    cpu_time += std::chrono::seconds{time.tv_sec} + std::chrono::microseconds{time.tv_usec};
+  }
+}
+
 OrphanReaper::OrphanReaper() {
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
     throw std::system_error(errno, std::generic_category(), "cannot adopt orphaned processes");
@@ -92,7 +99,7 @@ bool OrphanReaper::collect_if_orphan(pid_t pid) {
   return ::waitpid(pid, nullptr, WNOHANG) == pid;
 }
 
-bool OrphanReaper::collect_group(pid_t group, bool kill_rest) {
+bool OrphanReaper::collect_group(pid_t group, bool kill_rest, Used& used) {
   const auto id = static_cast<id_t>(group);
   siginfo_t dead{};
   // Nearly always nothing is left; this spares the lock.
@@ -111,7 +118,8 @@ bool OrphanReaper::collect_group(pid_t group, bool kill_rest) {
       if (kill_rest) ::kill(-group, SIGKILL);
       return true;
     }
-    ::waitpid(dead.si_pid, nullptr, WNOHANG);
+    rusage usage{};
+    if (::wait4(dead.si_pid, nullptr, WNOHANG, &usage) == dead.si_pid) used.add(usage);
   }
 }
 
@@ -129,7 +137,7 @@ DirectChild::~DirectChild() {
   if (const pid_t child = pid(); child != 0) {
     ::kill(-child, SIGKILL);
     try {
-      rusage ignored{};
+      Used ignored;
       collect(ignored);
     } catch (const std::system_error&) {  // it is gone, which is all we want
     }
@@ -143,7 +151,7 @@ pid_t DirectChild::pid() const noexcept {
   return std::atomic_ref(const_cast<pid_t&>(pid_)).load();
 }
 
-int DirectChild::collect(rusage& usage) {
+int DirectChild::collect(Used& used) {
   // The wait that may take time comes first and collects nothing, so that it needs no lock.
   siginfo_t dead{};
   while (::waitid(P_PID, static_cast<id_t>(pid()), &dead, WEXITED | WNOWAIT) != 0 &&
@@ -151,12 +159,14 @@ int DirectChild::collect(rusage& usage) {
   }
   const std::lock_guard lock(reaper_.mutex_);
   int status = 0;
+  rusage usage{};
   const pid_t collected = ::wait4(pid(), &status, WNOHANG, &usage);
   const int error = errno;
   std::atomic_ref(pid_).store(0);
   if (collected <= 0) {
     throw std::system_error(error, std::generic_category(), "the exit status of a child was lost");
   }
+  used.add(usage);
   return status;
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -13,6 +15,14 @@
 namespace wq::internal {
 
 class DirectChild;
+
+/// What processes used that were collected, with all those that they had waited for themselves.
+struct Used {
+  std::uint64_t max_rss_bytes = 0;        ///< the largest resident set of any of them
+  std::chrono::microseconds cpu_time{0};  ///< of all together
+
+  void add(const rusage& usage);
+};
 
 /// Collects the dead that nobody else waits for. It makes this process a child subreaper, so that
 /// a descendant whose parent has ended becomes our child instead of that of process 1; as process
@@ -42,8 +52,9 @@ class OrphanReaper {
 
   /// For what a child that was collected has left in its process group: collects those that have
   /// ended and, if `kill_rest`, sends the others SIGKILL. Returns whether any is still there. Cheap
-  /// when there is none. Processes whose parent has left the group and lives are not seen.
-  [[nodiscard]] bool collect_group(pid_t group, bool kill_rest);
+  /// when there is none. Processes whose parent has left the group and lives are not seen. What
+  /// those used that were collected is added to `used`.
+  [[nodiscard]] bool collect_group(pid_t group, bool kill_rest, Used& used);
 
  private:
   friend class DirectChild;
@@ -78,8 +89,8 @@ class DirectChild {
   [[nodiscard]] pid_t pid() const noexcept;
 
   /// Waits for the child, which should have ended already, and returns its status as `waitpid`
-  /// does.
-  int collect(rusage& usage);
+  /// does. What it used is added to `used`.
+  int collect(Used& used);
 
  private:
   OrphanReaper& reaper_;

@@ -165,15 +165,13 @@ void RunningChild::signal_group(int signal) const {
 void RunningChild::collect(ChildResult& result) {
   if (watched_) result.killed_at_bytes = watched_->killed_at_bytes();
   watched_.reset();
-  rusage usage{};
-  const int status = child_.collect(usage);
+  const int status = child_.collect(result.used);
   pidfd_.reset();
   if (WIFSIGNALED(status)) {
     result.signal = WTERMSIG(status);
   } else {
     result.exit_code = WEXITSTATUS(status);
   }
-  result.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
 }  // namespace wq::internal

@@ -72,9 +72,9 @@ class RunningChild {
   void collect(ChildResult& result);
 
   /// After `collect`: true while something of the group is left, which gets SIGKILL if
-  /// `kill_rest`.
-  [[nodiscard]] bool collect_group(bool kill_rest) {
-    return reaper_.collect_group(group_, kill_rest);
+  /// `kill_rest`. What is collected is added to what `result` says was used.
+  [[nodiscard]] bool collect_group(bool kill_rest, ChildResult& result) {
+    return reaper_.collect_group(group_, kill_rest, result.used);
   }
 
  private:

@@ -128,7 +128,7 @@ int spawn(const SpawnRequest& request, DirectChild& child, UniqueFd& pidfd) {
   if (result < 0) throw std::system_error(error, std::generic_category(), "cannot start a process");
   pidfd = UniqueFd(fd);
   if (arguments.error != 0) {
-    rusage ignored{};
+    Used ignored;
     child.collect(ignored);
   }
   return arguments.error;

@@ -69,7 +69,9 @@ void declare_retries(cli::Options& options, WorkerOptions& worker) {
   options.add_number("max-attempts", retry.max_attempts, "failures that make an item a dead letter",
                      1);
   options.add_number("max-crashes", retry.max_crashes,
-                     "leases that ran out (the worker died) that make an item a dead letter", 1);
+                     "crashes that make an item a dead letter: what did the work was killed, or "
+                     "the worker died, so that the lease ran out",
+                     1);
   options.add(
       "backoff", "MIN..MAX", "how long a failed item waits: MIN first, doubled each time up to MAX",
       [&retry](const std::string& range_text) {

@@ -40,19 +40,25 @@ struct Lease {
 
 /// What is kept about a try that did not succeed.
 struct Failure {
-  /// One word: `error`, `exit`, `signal`, `timeout`, `unpassable`. (`crash` is written by the
-  /// reclaimer.)
+  /// One word: `error`, `exit`, `signal`, `oom`, `timeout`, `unpassable`. (`crash` is written by
+  /// the reclaimer.)
   std::string kind = "error";
   /// One line for people.
   std::string message;
   std::optional<int> exit_code;
   std::optional<int> signal;
-  /// The largest resident set of the process that ran, in bytes.
+  /// The most memory in bytes: the largest resident set of any of the processes that ran, or, where
+  /// they were killed for it, what they used together.
   std::optional<std::uint64_t> max_rss_bytes;
+  /// What those processes used of processors.
+  std::optional<std::chrono::milliseconds> cpu_time;
+  /// How long the try took (of a batch: all of it): filled in by `Worker`.
+  std::optional<std::chrono::milliseconds> wall_time;
   /// The last lines of what it wrote to stderr; any bytes.
   std::string stderr_tail;
-  /// Who ran it: filled in by `Worker` with its label when empty.
+  /// Who ran it, and where: filled in by `Worker` with its label and the host's name when empty.
   std::string worker;
+  std::string host;
 };
 
 /// What a handler says of an item.

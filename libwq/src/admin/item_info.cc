@@ -30,6 +30,12 @@ void read(const Json& json, const char* name, std::optional<Number>& value) {
   if (member != json.end() && member->is_number_integer()) value = member->get<Number>();
 }
 
+void read(const Json& json, const char* name, std::optional<milliseconds>& value) {
+  std::optional<std::int64_t> ms;
+  read(json, name, ms);
+  if (ms) value = milliseconds{std::max<std::int64_t>(0, *ms)};
+}
+
 }  // namespace
 
 void read_failure(std::string_view text, ItemInfo& item) {
@@ -41,9 +47,12 @@ void read_failure(std::string_view text, ItemInfo& item) {
   read(json, "exit_code", failure.exit_code);
   read(json, "signal", failure.signal);
   read(json, "max_rss_bytes", failure.max_rss_bytes);
+  read(json, "cpu_ms", failure.cpu_time);
+  read(json, "wall_ms", failure.wall_time);
   read(json, "stderr_tail", failure.stderr_tail);
   read(json, "worker", failure.worker);
-  // What the reclaimer writes: nobody but the session that held it is known.
+  read(json, "host", failure.host);
+  // What the reclaimer writes of one that had given no sign of life: its session is all there is.
   if (failure.worker.empty()) read(json, "holder", failure.worker);
   const auto at = json.find("at_ms");
   if (at != json.end() && at->is_number()) {

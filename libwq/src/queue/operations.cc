@@ -21,7 +21,10 @@ std::string failure_json(const Failure& failure) {
   if (failure.exit_code) json["exit_code"] = *failure.exit_code;
   if (failure.signal) json["signal"] = *failure.signal;
   if (failure.max_rss_bytes) json["max_rss_bytes"] = *failure.max_rss_bytes;
+  if (failure.cpu_time) json["cpu_ms"] = failure.cpu_time->count();
+  if (failure.wall_time) json["wall_ms"] = failure.wall_time->count();
   if (!failure.worker.empty()) json["worker"] = failure.worker;
+  if (!failure.host.empty()) json["host"] = failure.host;
   if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
   // What is not UTF-8 is shown with replacement characters: this is for people. The script puts
   // the server's time in front, in place of the first brace.

@@ -52,9 +52,9 @@ const Script purge_leases{embedded::k_purge_leases, {Key::stats}};
 const Script push{embedded::k_push,
                   {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers,
                    Key::replays, Key::seen}};
-const Script reclaim{
-    embedded::k_reclaim,
-    {Key::processing, Key::ready, Key::dead, Key::crashes, Key::failures, Key::stats}};
+const Script reclaim{embedded::k_reclaim,
+                     {Key::processing, Key::ready, Key::dead, Key::crashes, Key::failures,
+                      Key::stats, Key::workers}};
 const Script renew{embedded::k_renew, {}};
 const Script requeue{embedded::k_requeue, {Key::processing, Key::ready, Key::stats}};
 const Script retry{embedded::k_retry,

@@ -320,7 +320,12 @@ void Slots::settle(Slot& slot, std::size_t index, Outcome outcome) {
 }
 
 void Slots::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
-  finished_.push_back({std::move(slot.leases[index]), judged(std::move(outcome), slot.reason)});
+  outcome = judged(std::move(outcome), slot.reason);
+  if (outcome.kind != Outcome::Kind::complete) {
+    outcome.failure.wall_time =
+        std::chrono::duration_cast<milliseconds>(BootClock::now() - slot.since);
+  }
+  finished_.push_back({std::move(slot.leases[index]), std::move(outcome)});
   slot.settled[index] = true;
   --slot.open;
   --running_;

@@ -169,10 +169,15 @@ bool WorkerLoop::post_if_useful() {
 
 void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
   for (Settlement& each : settlements) {
-    Failure& failure = each.outcome.failure;
-    const bool failed =
-        each.outcome.kind != Outcome::Kind::complete && each.outcome.kind != Outcome::Kind::release;
-    if (failed && failure.worker.empty()) failure.worker = options_.label;
+    Outcome& outcome = each.outcome;
+    // Who stops us may have stopped what did the work too, as a service manager does that signals
+    // all processes. Nobody can tell, so nobody is charged.
+    if (stopping_ && outcome.kind == Outcome::Kind::crash) {
+      outcome = Outcome::release(milliseconds::zero());
+    }
+    if (outcome.kind == Outcome::Kind::complete || outcome.kind == Outcome::Kind::release) continue;
+    if (outcome.failure.worker.empty()) outcome.failure.worker = options_.label;
+    if (outcome.failure.host.empty()) outcome.failure.host = host_name();
   }
   keeper_.remove(settlements);
   wants_.push_back(want);

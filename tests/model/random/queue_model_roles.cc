@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "model/random/hashes.h"
 #include "model/random/queue_model.h"
@@ -20,6 +21,23 @@ std::vector<std::pair<std::string, std::int64_t>> up_to(
   }
   std::stable_sort(members.begin(), members.end(),
                    [](const auto& a, const auto& b) { return a.second < b.second; });
+  return members;
+}
+
+// What the holder's entry says of it.
+std::string who_and_where(const std::string& holder,
+                          const std::map<std::string, std::string>& workers) {
+  const auto entry = workers.find(holder.substr(0, holder.find('#')));
+  if (entry == workers.end()) return "";
+  const auto json = nlohmann::json::parse(entry->second, nullptr, false);
+  if (!json.is_object()) return "";
+  std::string members;
+  for (const auto& [field, name] : {std::pair("worker", "label"), std::pair("host", "host")}) {
+    const auto said = json.find(name);
+    if (said != json.end() && said->is_string()) {
+      members += fmt::format(R"(,"{}":{})", field, said->dump());
+    }
+  }
   return members;
 }
 
@@ -51,8 +69,8 @@ QueueModel::Reclaimed QueueModel::reclaim(std::span<const std::string> items, st
     leases_.erase(hash);
     if (!remove_rightmost(item)) continue;
     note_failure(hash,
-                 fmt::format(R"("kind":"crash","message":"the lease ran out","holder":"{}"}})",
-                             *holders[i]));
+                 fmt::format(R"("kind":"crash","message":"the lease ran out","holder":"{}"{}}})",
+                             *holders[i], who_and_where(*holders[i], workers_)));
     ++stats_["crashed"];
     if (++crashes_[hash] < budget) {
       ready_.push_back(item);

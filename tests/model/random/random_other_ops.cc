@@ -200,9 +200,13 @@ void RandomRun::spoil_expiry() {
 }
 
 void RandomRun::heartbeat() {
-  const std::string session = one_in(2) ? random_name() : random_worker().session;
+  const std::string session = one_in(4) ? random_name() : random_worker().session;
   const std::int64_t seen_ms = model_.now_ms() - between(0, 2) * 400'000;
-  const std::string entry = one_in(5) ? "not JSON" : fmt::format(R"({{"seen_ms":{}}})", seen_ms);
+  constexpr const char* kWho[] = {R"("label":"box \"1\"",)", R"("label":7,)",
+                                  R"("label":7,"host":"h",)", R"("label":"a","host":"b",)"};
+  const std::string entry =
+      one_in(5) ? "not JSON"
+                : fmt::format(R"({{{}"seen_ms":{}}})", kWho[below(std::size(kWho))], seen_ms);
   note("sign of life of " + session);
   redis_.command({"HSET", keys_[Key::workers], session, entry});
   model_.set_worker(session, entry);

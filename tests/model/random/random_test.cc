@@ -123,6 +123,8 @@ const ScriptChange kChanges[] = {
      "merged + 0 * redis.call('ZADD', dead, now, item)"},
     {"reclaim", "left == -1 or left > longest", "left > longest"},
     {"reclaim", "if holder and not string.find(holder, '#', 1, true) then", "if not holder then"},
+    {"reclaim", "if type(sign.label) == 'string'", "if sign.label"},
+    {"reclaim", "string.match(holder, '^[^#]*')", "holder"},
     {"renew", "held[i] == ARGV[1 + i]", "held[i]"},
     {"requeue", "redis.call('EXISTS', KEYS[FIXED + i]) == 0 and", ""},
     {"retry", "tonumber(score) <= latest", "tonumber(score) < latest"},

@@ -205,6 +205,8 @@ Outcome RandomRun::random_outcome() {
     case 0:
       if (one_in(2)) failure.exit_code = static_cast<int>(below(256));
       if (one_in(3)) failure.stderr_tail = "the \"last\" line\n";
+      if (one_in(3)) failure.cpu_time = failure.wall_time = milliseconds{below(10'000)};
+      if (one_in(3)) failure.host = "h";
       return Outcome::fail(failure);
     case 1:
       return Outcome::fail(failure);
