@@ -77,22 +77,27 @@ std::chrono::steady_clock::time_point Mark::wait(Crew& crew) {
 }
 
 double drain(Bench& bench, std::uint64_t n, unsigned workers, std::size_t batch) {
+  return drain(bench, n, workers, options_for(batch));
+}
+
+double drain(Bench& bench, std::uint64_t n, unsigned workers, const WorkerOptions& options,
+             const std::string& result) {
+  const Outcome outcome = result.empty() ? Outcome::complete() : Outcome::complete(result);
   std::atomic<std::uint64_t> handled{0};
   Mark all(n);
   const auto note = [&](std::uint64_t more) { all.pass(handled.fetch_add(more), more); };
   const StopWatch watch;
   Crew crew(workers, [&](unsigned) {
-    if (batch == 1) {
-      return std::make_unique<Worker>(kQueue, bench.redis(), options_for(1),
-                                      Handler([&note](const Job&) {
+    if (options.batch == 1) {
+      return std::make_unique<Worker>(kQueue, bench.redis(), options, Handler([&](const Job&) {
                                         note(1);
-                                        return Outcome::complete();
+                                        return outcome;
                                       }));
     }
-    return std::make_unique<Worker>(kQueue, bench.redis(), options_for(batch),
-                                    BatchHandler([&note](const Batch& items) {
+    return std::make_unique<Worker>(kQueue, bench.redis(), options,
+                                    BatchHandler([&](const Batch& items) {
                                       note(items.leases.size());
-                                      return std::vector<Outcome>(items.leases.size());
+                                      return std::vector<Outcome>(items.leases.size(), outcome);
                                     }));
   });
   static_cast<void>(all.wait(crew));
@@ -108,6 +113,9 @@ double drain(Bench& bench, std::uint64_t n, unsigned workers, std::size_t batch)
   check_equal(completed, n, "items that the workers completed");
   check_equal(handled, n, "items that handlers were given");
   bench.check_all_done_once(n);
+  check_equal(static_cast<std::uint64_t>(
+                  bench.client().integer({"XLEN", std::string(kQueue) + ":results"})),
+              result.empty() ? 0 : n, "results");
   return static_cast<double>(n) / seconds;
 }
 

@@ -20,6 +20,8 @@ namespace wq::bench {
 [[nodiscard]] std::vector<Result> measure_resident_memory(Bench& bench);
 [[nodiscard]] std::vector<Result> measure_redis_memory(Bench& bench);
 [[nodiscard]] std::vector<Result> measure_processes(Bench& bench);
+/// What keeping results costs.
+[[nodiscard]] std::vector<Result> measure_results(Bench& bench);
 [[nodiscard]] std::vector<Result> measure_start_up(Bench& bench);
 
 }  // namespace wq::bench

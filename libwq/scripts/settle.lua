@@ -3,15 +3,15 @@
 --
 -- KEYS: processing stats fence attempts crashes failures results ready delayed dead lease...
 -- ARGV: the lowest fence among the items, item..., holder..., then what is not a bare completion,
---       four values each: position of the item, verb, and two operands:
---       complete: result RESULT '' | push ITEM ''
+--       four values each, those of an item together: position of the item, verb, two operands:
+--       complete: result RESULT TTL_MS (how long results are kept, 0: for ever) | push ITEM ''
 --       fail: fail FAILURE DELAY_MS (and one attempt) | crash FAILURE DELAY_MS (and one crash) |
 --             dead FAILURE ''; without a delay the item is dead
 --       release: release '' DELAY_MS (0: to the right end of ready)
 --       FAILURE is a JSON object without its first brace
 -- RETURNS: the positions of the items that were lost
 
-local call = redis.call
+local call, KEYS, ARGV = redis.call, KEYS, ARGV  -- locals are faster
 local processing, stats, fence, attempts, crashes, failures = unpack(KEYS, 1, 6)
 local results, ready, delayed, dead = unpack(KEYS, 7, 10)
 local FIXED = 10
@@ -20,12 +20,8 @@ local n = #KEYS - FIXED
 -- they stand together and move those aside or, failing that, read FAR entries.
 local MANY, NEAR, FAR = 8, 16, 128
 local CHUNK = 1000  -- unpack() has its limits
-local more, NOTHING = {}, {}
-for a = 2 * n + 2, #ARGV, 4 do
-  local i = tonumber(ARGV[a])
-  more[i] = more[i] or {}
-  table.insert(more[i], {ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]})
-end
+local more = {}  -- where in ARGV what is said of an item begins
+for a = #ARGV - 3, 2 * n + 2, -4 do more[tonumber(ARGV[a])] = a end
 
 -- Everything is read first: a key of another type in the way must stop us before the first write.
 local length = call('LLEN', processing)
@@ -48,10 +44,24 @@ local function add(field)
   count[field] = (count[field] or 0) + 1
 end
 
+-- What is older goes with the first result, whole blocks of the stream at a time; all goes when none
+-- was added for so long. Without a time to live, that of earlier results ends.
+local ttl
+local function add_result(item, holder, result, ttl_ms)
+  local fence_of_item = string.sub(holder, string.find(holder, '#', 1, true) + 1)
+  if ttl or ttl_ms == '0' then
+    call('XADD', results, '*', 'item', item, 'result', result, 'fence', fence_of_item)
+  else
+    call('XADD', results, 'MINID', '~', string.format('%.0f', math.max(0, now - ttl_ms)), '*',
+         'item', item, 'result', result, 'fence', fence_of_item)
+  end
+  ttl = ttl_ms
+end
+
 -- Carries out one verb; true when the item is done for good.
-local function apply(item, holder, sha, verb, x, y)
+local function apply(item, holder, lease, verb, x, y)
   if verb == 'result' then
-    call('XADD', results, '*', 'item', item, 'result', x, 'fence', string.match(holder, '#(.*)$'))
+    add_result(item, holder, x, y)
     return true
   elseif verb == 'push' then
     call('LPUSH', ready, x)
@@ -60,6 +70,7 @@ local function apply(item, holder, sha, verb, x, y)
   elseif verb == 'release' then
     add('released')
   else
+    local sha = string.sub(lease, -56)
     call('HSET', failures, sha, string.format('{"at_ms":%.0f,', now) .. x)
     if verb == 'fail' then
       call('HINCRBY', attempts, sha, 1)
@@ -191,15 +202,26 @@ if not detailed then
   completed = n - #lost
 else
   for i in pairs(accepted) do
-    local sha, complete = string.sub(KEYS[FIXED + i], -56), true
-    for _, each in ipairs(more[i] or NOTHING) do
-      complete = apply(ARGV[1 + i], ARGV[1 + n + i], sha, unpack(each))
+    local complete, a = true, more[i]
+    local position = a and ARGV[a]
+    while position and ARGV[a] == position do
+      complete = apply(ARGV[1 + i], ARGV[1 + n + i], KEYS[FIXED + i], ARGV[a + 1], ARGV[a + 2],
+                       ARGV[a + 3])
+      a = a + 4
     end
     if complete then
       completed = completed + 1
-      for _, hash in ipairs({attempts, crashes, failures}) do call('HDEL', hash, sha) end
+      if troubled then
+        local sha = string.sub(KEYS[FIXED + i], -56)
+        for _, hash in ipairs({attempts, crashes, failures}) do call('HDEL', hash, sha) end
+      end
     end
   end
+end
+if ttl == '0' then
+  call('PERSIST', results)
+elseif ttl then
+  call('PEXPIRE', results, ttl)
 end
 if completed > 0 then
   count.completed = completed

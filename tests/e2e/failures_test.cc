@@ -126,16 +126,6 @@ TEST_F(Failing, OfTheTimeoutKillsWhatIgnoresSIGTERM) {
   EXPECT_EQ(failure_of("a").at("kind"), "timeout");
 }
 
-TEST_F(Failing, OfAResultThatIsTooLong) {
-  push({"short", "too long"});
-  EXPECT_EQ(work({"--results", "--results-max-bytes", "6", "--max-attempts", "1"},
-                 {"printf", "%s.", "{}"}),
-            0);
-  EXPECT_EQ(results(), exactly_once({"short"}, [](const std::string&) { return "short."; }));
-  EXPECT_EQ(all(Key::dead), Words{"too long"});
-  EXPECT_THAT(failure_of("too long").at("message"), HasSubstr("--results-max-bytes"));
-}
-
 TEST_F(Failing, OfAnItemDoesNotKeepTheOthersFromBeingDone) {
   const Words items = numbered("", 50);
   push(items);

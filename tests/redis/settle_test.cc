@@ -72,6 +72,49 @@ TEST_F(Settle, AnEmptyResultIsStored) {
   EXPECT_THAT(queue_.results("", 10), SizeIs(1));
 }
 
+TEST_F(Settle, AResultsTimeToLiveIsThatOfTheLastResult) {
+  RetryPolicy policy;
+  policy.results_ttl = std::chrono::hours{1};
+  EXPECT_EQ(settle(pushed("a"), Outcome::complete("r"), policy), Settled::accepted);
+  EXPECT_THAT(redis_.integer({"PTTL", key(Key::results)}), AllOf(Ge(3'500'000), Le(3'600'000)));
+  EXPECT_EQ(settle(pushed("b"), Outcome::complete("r")), Settled::accepted);
+  EXPECT_EQ(redis_.integer({"PTTL", key(Key::results)}), -1);
+  EXPECT_EQ(settle(pushed("c"), Outcome::complete(), policy), Settled::accepted);
+  EXPECT_EQ(redis_.integer({"PTTL", key(Key::results)}), -1) << "it had no result";
+  EXPECT_THAT(queue_.results("", 10), SizeIs(2));
+}
+
+TEST_F(Settle, AResultRemovesThoseThatAreOlderThanTheirTimeToLiveAWholeBlockAtATime) {
+  const std::string now_ms = std::to_string(redis_.time_ms() - 1'800'000);
+  for (int i = 0; i < 250; ++i) {
+    redis_.call({"XADD", key(Key::results), "1-*", "item", "old", "result", "r", "fence", "1"});
+  }
+  redis_.call({"XADD", key(Key::results), now_ms, "item", "young", "result", "r", "fence", "1"});
+  RetryPolicy policy;
+  policy.results_ttl = std::chrono::hours{1};
+  EXPECT_EQ(settle(pushed("a"), Outcome::complete("r"), policy), Settled::accepted);
+  const auto results = queue_.results("", 1'000);
+  ASSERT_THAT(results, SizeIs(AllOf(Ge(2U), Le(102U))));
+  EXPECT_EQ(results[results.size() - 2].item, "young");
+  EXPECT_EQ(results.back().item, "a");
+}
+
+TEST_F(Settle, ResultsAreTrimmedUpToTheOneThatIsNamed) {
+  for (const std::string& item : numbered("", 5)) {
+    EXPECT_EQ(settle(pushed(item), Outcome::complete("r")), Settled::accepted);
+  }
+  const auto before = queue_.results("", 10);
+  EXPECT_EQ(queue_.trim_results(before[2].id), 3U);
+  EXPECT_EQ(queue_.trim_results(before[2].id), 0U);
+  const auto after = queue_.results("", 10);
+  ASSERT_THAT(after, SizeIs(2));
+  EXPECT_EQ(after[0].id, before[3].id);
+  for (const char* id : {"", "1", "1-", "-1", "1-0-0", "1-x", "99999999999999999999-0"}) {
+    EXPECT_THROW(queue_.trim_results(id), std::invalid_argument) << id;
+  }
+  EXPECT_EQ(queue_.trim_results("18446744073709551614-18446744073709551615"), 2U);
+}
+
 TEST_F(Settle, FollowUpsArePushedWithTheCompletion) {
   const Lease lease = pushed("a");
   Outcome outcome = Outcome::complete("r");

@@ -105,14 +105,14 @@ TEST_F(ExecHandlerTest, LeavesStdoutAloneWithResultsOff) {
   EXPECT_FALSE(outcome.result.has_value());
 }
 
-TEST_F(ExecHandlerTest, FailsAnItemWhoseResultIsTooLong) {
+TEST_F(ExecHandlerTest, GivesUpAnItemWhoseResultIsTooLong) {
   ExecOptions options = shell("echo 12345678; echo note >&2");
   options.results_max_bytes = 8;
   ::testing::internal::CaptureStderr();
   const Outcome outcome = run(options);
   ::testing::internal::GetCapturedStderr();
-  EXPECT_EQ(outcome.kind, Kind::fail);
-  EXPECT_EQ(outcome.failure.kind, "error");
+  EXPECT_EQ(outcome.kind, Kind::fatal);
+  EXPECT_EQ(outcome.failure.kind, "result");
   EXPECT_EQ(outcome.failure.message,
             "wrote more than the 8 bytes to stdout that a result may have (--results-max-bytes)");
   EXPECT_EQ(outcome.failure.stderr_tail, "note\n");

@@ -150,8 +150,14 @@ TEST(Operations, ACompletionTellsItsResultAndThenItsFollowUps) {
   Outcome outcome = Outcome::complete("r");
   outcome.follow_ups = {"x", ""};
   EXPECT_THAT(verb_of(outcome),
-              ElementsAre("1", "result", "r", "", "1", "push", "x", "", "1", "push", "", ""));
+              ElementsAre("1", "result", "r", "0", "1", "push", "x", "", "1", "push", "", ""));
   EXPECT_THAT(verb_of(Outcome::complete()), SizeIs(0));
+}
+
+TEST(Operations, AResultTellsHowLongItIsKept) {
+  RetryPolicy policy;
+  policy.results_ttl = 7s;
+  EXPECT_THAT(verb_of(Outcome::complete("r"), 0, policy), ElementsAre("1", "result", "r", "7000"));
 }
 
 TEST(Operations, AVerbNamesThePositionOfItsItem) {
@@ -159,7 +165,7 @@ TEST(Operations, AVerbNamesThePositionOfItsItem) {
                                         {lease("b", 2), Outcome::release(7ms)},
                                         {lease("c", 3), Outcome::complete("r")}});
   EXPECT_EQ(Words(words.begin() + 7, words.end()),
-            (Words{"2", "release", "", "7", "3", "result", "r", ""}));
+            (Words{"2", "release", "", "7", "3", "result", "r", "0"}));
 }
 
 TEST(Operations, AFailureIsTriedAgainAfterABackoff) {

@@ -29,6 +29,14 @@ void flush_out() {
   if (std::fflush(stdout) != 0) fail(errno);
 }
 
+void sync_out() {
+  flush_out();
+  // Pipes and terminals have nothing to wait for.
+  if (fsync(STDOUT_FILENO) != 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP) {
+    fail(errno);
+  }
+}
+
 void occupy_standard_streams() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;

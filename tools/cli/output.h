@@ -18,6 +18,9 @@ void write_out(std::string_view text);
 /// everything written so far.
 void flush_out();
 
+/// The same, and where standard output is a file or a block device, until that is safe on the disk.
+void sync_out();
+
 /// Gives the numbers 0, 1 and 2 to something that cannot be used, where the program was started
 /// with one of them closed. Otherwise a connection to Redis could get the number 1, and results
 /// would be written into it. Call it first.

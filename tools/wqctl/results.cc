@@ -1,55 +1,71 @@
-#include <algorithm>
+#include <memory>
 #include <string>
 
-#include <wq/queue.h>
-
-#include "cli/output.h"
 #include "wqctl/command.h"
 #include "wqctl/commands.h"
-#include "wqctl/text.h"
+#include "wqctl/results_reader.h"
 
 namespace wq::ctl {
 
 namespace {
 
-// Results may be a megabyte each: few at a time, so that a page stays small in that case too.
-constexpr std::size_t kMinPage = 8;
-constexpr std::size_t kMaxPage = 100;
-constexpr std::size_t kPageBytes = 4 * 1024 * 1024;
+constexpr const char* kSummary =
+    R"(Prints the results kept so far, oldest first, one JSON object a line: "id", "item", "result",
+"fence". A value that is not valid UTF-8 stands in "item_base64" or "result_base64" instead, so no
+byte is lost. Each item has at most one result, whatever crashed. Results stay in Redis, also when
+the queue is drained, until --trim, wqctl purge, or the workers' --results-ttl removes them.
 
-/// How many results to ask for next, from how large the last ones were.
-std::size_t next_page(std::size_t results, std::size_t bytes) {
-  const std::size_t fitting = kPageBytes * results / (bytes + 1);
-  return std::clamp(fitting, kMinPage, kMaxPage);
+--to writes the same lines to DIR/results-000001.jsonl, DIR/results-000002.jsonl and so on: a new
+file each 64 MiB, of which only the last is ever written to; DIR/results-queue.json says whose they
+are. Run again it goes on where it was, after kill -9 too: no result is there twice, none is
+missing. Read them at any time; take away all but the last as you like.
+
+--trim removes from Redis what was written, and not before it is on the disk, also behind a >. What
+went into a pipe counts as written, whatever its reader made of it. Killed in between, it prints
+some of it again the next time; with --to it does not. Only one may trim a queue at a time.
+)";
+
+constexpr const char* kExamples =
+    R"(Examples:
+  wqctl results shards > results.jsonl
+  wqctl results shards | jq -r .result
+  wqctl results shards --follow --to results
+  wqctl results shards --follow --to results --trim
+  grep -hF '"item":"shard-007.tar"' results/*.jsonl | jq -r .result
+)";
+
+cli::ProgramText text() {
+  using cli::ExitCode;
+  cli::ProgramText text = command_text("results", kSummary, "");
+  text.ending =
+      cli::exit_code_help({ExitCode::done, ExitCode::failure, ExitCode::usage, ExitCode::no_redis,
+                           ExitCode::never_opened, ExitCode::interrupted, ExitCode::terminated}) +
+      "\n" + kExamples;
+  return text;
 }
 
 }  // namespace
 
 cli::ExitCode run_results(int argc, const char* const* argv) {
-  cli::Options options{command_text(
-      "results",
-      "Prints the results kept so far, oldest first, one JSON object a line: \"id\", \"item\",\n"
-      "\"result\", \"fence\". A value that is not valid UTF-8 stands in \"item_base64\" or\n"
-      "\"result_base64\" instead. Each item has at most one result, whatever crashed.\n",
-      "Examples:\n"
-      "  wqctl results shards > results.jsonl\n"
-      "  wqctl results shards | jq -r .result\n")};
+  cli::Options options{text()};
+  ResultsOptions reading;
+  std::string folder;
+  options.group("Results");
+  options.add_switch("follow,f", reading.follow, "go on until the queue is drained");
+  options.add_duration("wait-open", reading.wait_open,
+                       "with --follow: how long to wait for the queue to begin");
+  options.add_text("to", "DIR", folder, "to files in this folder, which is made if need be");
+  options.add_switch("trim", reading.trim, "remove from Redis what was written");
   Target target;
   if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
 
-  Queue queue{target.queue, target.redis};
-  std::string after;
-  for (std::size_t page = kMinPage;;) {
-    const auto results = queue.results(after, page);
-    std::size_t bytes = 0;
-    for (const Result& result : results) {
-      cli::write_out(result_json(result) + "\n");
-      bytes += result.item.size() + result.result.size();
-    }
-    if (results.size() < page) return cli::ExitCode::done;
-    after = results.back().id;
-    page = next_page(results.size(), bytes);
+  std::unique_ptr<ResultsOutput> output;
+  if (folder.empty()) {
+    output = std::make_unique<ResultsStream>(reading.trim);
+  } else {
+    output = std::make_unique<ResultsFolder>(folder);
   }
+  return read_results(target, reading, *output);
 }
 
 }  // namespace wq::ctl

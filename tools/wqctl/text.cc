@@ -1,15 +1,55 @@
 #include "wqctl/text.h"
 
+#include <string_view>
+
+#include <fmt/format.h>
+
 #include "wqctl/json.h"
 
 namespace wq::ctl {
 
+namespace {
+
+/// `"name":"text"`, or false, with `json` as it was, for a text that takes more than a look at each
+/// byte. There are millions of results, and this is several times as fast as a `Json` of each.
+bool append_plain(std::string& json, std::string_view name, std::string_view text) {
+  const std::size_t before = json.size();
+  json.append(1, '"').append(name).append("\":\"");
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      json.append(1, '\\').append(1, c);
+    } else if (c == '\n') {
+      json.append("\\n");
+    } else if (c >= ' ' && c <= '~') {
+      json.append(1, c);
+    } else {
+      json.resize(before);
+      return false;
+    }
+  }
+  json.append(1, '"');
+  return true;
+}
+
+void append_bytes(std::string& json, const std::string& name, std::string_view bytes) {
+  if (append_plain(json, name, bytes)) return;
+  Json slowly;
+  put_bytes(slowly, name, bytes);
+  const std::string object = json_line(slowly);
+  json.append(object, 1, object.size() - 2);  // without the braces
+}
+
+}  // namespace
+
 std::string result_json(const Result& result) {
-  Json json = {{"id", result.id}};
-  put_bytes(json, "item", result.item);
-  put_bytes(json, "result", result.result);
-  json["fence"] = result.fence;
-  return json_line(json);
+  std::string json = "{";
+  append_bytes(json, "id", result.id);
+  json += ',';
+  append_bytes(json, "item", result.item);
+  json += ',';
+  append_bytes(json, "result", result.result);
+  json += fmt::format(",\"fence\":{}}}", result.fence);
+  return json;
 }
 
 }  // namespace wq::ctl

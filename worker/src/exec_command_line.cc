@@ -101,7 +101,8 @@ WorkerProgram exec_program(CommandOptions& command) {
       {"results", "", "keep what COMMAND writes to standard output, see wqctl results",
        [&exec](const std::string& text) { exec.results = text == "true"; }},
       {"results-max-bytes", "SIZE",
-       "a longer result is a failure [default: " + cli::size_text(exec.results_max_bytes) + "]",
+       "a longer result makes its item a dead letter at once [default: " +
+           cli::size_text(exec.results_max_bytes) + "]",
        [&exec](const std::string& text) {
          const std::uint64_t size = cli::parse_size(text);
          if (size > kMaxResultBytes) {

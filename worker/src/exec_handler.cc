@@ -120,7 +120,7 @@ Outcome ExecHandler::outcome(ChildResult result) const {
   }
   Failure failure = failure_of(result, options_.memory_limit_bytes);
   if (result.exit_code == 0) {
-    failure.kind = "error";
+    failure.kind = "result";
     failure.exit_code.reset();
     failure.message = "wrote more than the " + std::to_string(options_.results_max_bytes) +
                       " bytes to stdout that a result may have (--results-max-bytes)";
@@ -128,9 +128,11 @@ Outcome ExecHandler::outcome(ChildResult result) const {
 
   // One of our own is none: the worker knows better why it ended a command.
   if (failure.signal) return Outcome::crash(std::move(failure));
+  // The work was done, and would be as long again.
   const auto& fatal = options_.fatal_exit_codes;
-  const bool is_fatal =
-      failure.exit_code && std::find(fatal.begin(), fatal.end(), *failure.exit_code) != fatal.end();
+  const bool is_fatal = failure.kind == "result" ||
+                        (failure.exit_code &&
+                         std::find(fatal.begin(), fatal.end(), *failure.exit_code) != fatal.end());
   return is_fatal ? Outcome::fatal(std::move(failure)) : Outcome::fail(std::move(failure));
 }
 

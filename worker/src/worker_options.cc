@@ -57,6 +57,10 @@ void declare_work(cli::Options& options, WorkerOptions& worker, bool batches) {
   options.add_duration("lease", worker.lease,
                        "how long an item stays ours when we are not heard of; renewed by itself "
                        "while we are alive, so it need not be as long as the work");
+  options.add_duration("results-ttl", worker.retry.results_ttl,
+                       "how long results are kept at least, if the handler gives any: older ones "
+                       "go with the next that comes, all when none has come for so long; the same "
+                       "for all workers (0: until they are removed)");
   options.add_duration("grace", worker.grace,
                        "how long handlers may go on after SIGINT or SIGTERM");
   options.add_text("label", "TEXT", worker.label,

@@ -40,8 +40,8 @@ struct Lease {
 
 /// What is kept about a try that did not succeed.
 struct Failure {
-  /// One word: `error`, `exit`, `signal`, `oom`, `timeout`, `unpassable`. (`crash` is written by
-  /// the reclaimer.)
+  /// One word: `error`, `exit`, `signal`, `oom`, `timeout`, `unpassable`, `result` (too long).
+  /// (`crash` is written by the reclaimer.)
   std::string kind = "error";
   /// One line for people.
   std::string message;

@@ -72,7 +72,7 @@ struct Result {
   std::uint64_t fence = 0;  ///< of the lease under which it was committed
 };
 
-/// What a failed item costs.
+/// What settling does beyond what an outcome says: what a failed item costs, how long results stay.
 struct RetryPolicy {
   std::uint32_t max_attempts = 3;  ///< failures until an item is dead
   std::uint32_t max_crashes = 3;   ///< crashes until an item is dead, counted apart
@@ -83,7 +83,12 @@ struct RetryPolicy {
   std::chrono::milliseconds backoff_max{std::chrono::minutes{5}};
   /// How long an item waits that a handler released for later. At most 24 h.
   std::chrono::milliseconds release_delay{std::chrono::seconds{1}};
+  /// How long a result is kept at least; zero: until somebody removes it. With every result that
+  /// is added, older ones may go, and all go when none was added for so long: the last one decides
+  /// for all. At most `kLongestResultsTtl`.
+  std::chrono::milliseconds results_ttl{0};
 };
+inline constexpr std::chrono::days kLongestResultsTtl{3'650};
 
 /// One queue on one Redis, through one connection that is opened at first use.
 ///
@@ -135,6 +140,10 @@ class Queue {
 
   /// Up to `n` results whose id is greater than `after` (empty: from the first), oldest first.
   [[nodiscard]] std::vector<Result> results(std::string_view after, std::size_t n);
+
+  /// Removes the results whose ids are not greater than `last`, which `results` gave out. Returns
+  /// how many there were. Repeated safely. Throws `std::invalid_argument` for what is no such id.
+  std::uint64_t trim_results(std::string_view last);
 
  private:
   std::unique_ptr<internal::Session> session_;

@@ -65,6 +65,7 @@ constexpr std::array kSamples = {
     Sample{"XADD", "KEY * f v"},
     Sample{"XLEN", "KEY"},
     Sample{"XRANGE", "KEY - +"},
+    Sample{"XTRIM", "KEY MAXLEN 0"},
     Sample{"ZADD", "KEY 0 v"},
     Sample{"ZCARD", "KEY"},
     Sample{"ZCOUNT", "KEY 0 0"},
@@ -101,9 +102,9 @@ const RoleNeeds& needs_of(Role role) {
   static const RoleNeeds admin{
       {&close, &counts, &drop, &drop_ready, &end_strays, &find, &forget, &past_oom, &promote,
        &purge, &purge_leases, &reclaim, &requeue, &retry, &sweep},
-      {"DEL",    "EVALSHA", "EXISTS", "GET",    "HDEL",   "HGET",          "HGETALL", "HINCRBY",
-       "HMGET",  "HSCAN",   "LLEN",   "LRANGE", "MGET",   "PEXPIRE",       "PTTL",    "SCAN",
-       "SCRIPT", "SET",     "TIME",   "XLEN",   "ZRANGE", "ZRANGEBYSCORE", "ZSCAN"},
+      {"DEL",    "EVALSHA", "EXISTS", "GET",    "HDEL",  "HGET",    "HGETALL",       "HINCRBY",
+       "HMGET",  "HSCAN",   "LLEN",   "LRANGE", "MGET",  "PEXPIRE", "PTTL",          "SCAN",
+       "SCRIPT", "SET",     "TIME",   "XLEN",   "XTRIM", "ZRANGE",  "ZRANGEBYSCORE", "ZSCAN"},
       {}};
   switch (role) {
     case Role::worker:

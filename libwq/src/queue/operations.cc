@@ -52,7 +52,10 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
   const Outcome& outcome = settlement.outcome;
   switch (outcome.kind) {
     case Outcome::Kind::complete:
-      if (outcome.result) verbs.push_back({position, "result", *outcome.result, ""});
+      if (outcome.result) {
+        verbs.push_back(
+            {position, "result", *outcome.result, std::to_string(policy.results_ttl.count())});
+      }
       for (const std::string& item : outcome.follow_ups) {
         verbs.push_back({position, "push", item, ""});
       }

@@ -1,3 +1,5 @@
+#include <charconv>
+#include <cstdint>
 #include <stdexcept>
 #include <utility>
 
@@ -70,6 +72,21 @@ Result read_result(Value entry) {
     if (name == "fence") result.fence = static_cast<std::uint64_t>(fields[i + 1].integer());
   }
   return result;
+}
+
+/// The least id that is greater than `last`.
+std::string next_id(std::string_view last) {
+  std::uint64_t ms = 0;
+  std::uint64_t number = 0;
+  const char* const end = last.data() + last.size();
+  const auto first = std::from_chars(last.data(), end, ms);
+  if (first.ec == std::errc{} && first.ptr != end && *first.ptr == '-') {
+    const auto second = std::from_chars(first.ptr + 1, end, number);
+    if (second.ec == std::errc{} && second.ptr == end) {
+      return ++number > 0 ? fmt::format("{}-{}", ms, number) : fmt::format("{}-0", ms + 1);
+    }
+  }
+  throw std::invalid_argument(fmt::format("'{}' is not the id of a result", last));
 }
 
 }  // namespace
@@ -154,6 +171,14 @@ std::vector<Result> Queue::results(std::string_view after, std::size_t n) {
       results.push_back(internal::read_result(reply.value()[i]));
     }
     return results;
+  });
+}
+
+std::uint64_t Queue::trim_results(std::string_view last) {
+  Pipeline call;
+  call.command({"XTRIM", session_->keys()[Key::results], "MINID", internal::next_id(last)});
+  return session_->link().run([&call](Connection& redis) {
+    return static_cast<std::uint64_t>(redis.call(call).value().integer());
   });
 }
 

@@ -66,6 +66,7 @@ WorkerOptions checked(WorkerOptions options) {
   check_range("the longest backoff", retry.backoff_max, milliseconds{0}, kLongestDelay);
   check_range("the first backoff", retry.backoff_base, milliseconds{0}, retry.backoff_max);
   check_range("the release delay", retry.release_delay, milliseconds{0}, kLongestDelay);
+  check_range("the results' time to live", retry.results_ttl, milliseconds{0}, kLongestResultsTtl);
   if (retry.max_attempts == 0) throw std::invalid_argument("the attempts must be at least 1");
   if (retry.max_crashes == 0) throw std::invalid_argument("the crashes must be at least 1");
   if (options.label.empty()) options.label = host_name();

@@ -1,0 +1,45 @@
+#include <string>
+
+#include <fmt/format.h>
+
+#include "bench/drain.h"
+#include "bench/groups.h"
+
+namespace wq::bench {
+namespace {
+
+constexpr unsigned kWorkers = 2;
+constexpr std::size_t kBatch = 100;
+constexpr std::size_t kResultBytes = 100;
+
+}  // namespace
+
+std::vector<Result> measure_results(Bench& bench) {
+  const std::uint64_t n = bench.items(500'000);
+  const auto drained = [&](WorkerOptions options, const std::string& result) {
+    return [&bench, n, options = std::move(options), result] {
+      bench.clear();
+      bench.fill(n);
+      return drain(bench, n, kWorkers, options, result);
+    };
+  };
+  WorkerOptions off;
+  off.batch = kBatch;
+  WorkerOptions with_ttl = off;
+  with_ttl.retry.results_ttl = std::chrono::hours{1};
+  const std::string result(kResultBytes, 'r');
+  const auto figures = interleave(
+      bench.rounds(), {drained(off, {}), drained(off, result), drained(with_ttl, result)});
+  bench.clear();
+  const std::string name =
+      fmt::format("drain {} items with results of {} bytes, batches of {}, two workers", n,
+                  kResultBytes, kBatch);
+  return {
+      {"i", name, "items/s", figures[1], "ours without results", figures[0],
+       Goal{Goal::Kind::ratio_at_least, 0.75}, ""},
+      {"i", name + ", with a time to live", "items/s", figures[2], "ours without results",
+       figures[0], Goal{Goal::Kind::ratio_at_least, 0.75}, ""},
+  };
+}
+
+}  // namespace wq::bench
