@@ -113,7 +113,7 @@ TEST_F(CoprocessAnswers, SayOfEachItemOfABatchWhatBecomesOfIt) {
 TEST_F(CoprocessAnswers, ThatAreLongerThanAResultMayBeAreFailures) {
   push({"long", "short"});
   Process worker =
-      coprocess({"--batch", "2", "--max-attempts", "1", "--results-max-bytes", "10"},
+      coprocess({"--batch", "2", "--results-max-bytes", "10"},
                 "say([done(item, item['item'] * 2) for item in items if item['item'] == 'short'])\n"
                 "say([done(item, item['item'] * 3) for item in items if item['item'] == 'long'])");
   EXPECT_EQ(worker.wait(), 0) << worker.err();

@@ -259,10 +259,13 @@ void CoprocessSlot::on_answer(CoprocessAnswer answer) {
   }
   Outcome& outcome = *answer.outcome;
   if (outcome.result && outcome.result->size() > terms_.results_max_bytes) {
-    outcome =
-        Outcome::fail(fmt::format("its result has more than the {} bytes that one may have "
-                                  "(--results-max-bytes)",
-                                  terms_.results_max_bytes));
+    // The work was done, and would be as long again.
+    Failure failure;
+    failure.kind = "result";
+    failure.message =
+        fmt::format("its result has more than the {} bytes that one may have (--results-max-bytes)",
+                    terms_.results_max_bytes);
+    outcome = Outcome::fatal(std::move(failure));
   }
   settle(*item, std::move(outcome));
 }
