@@ -91,7 +91,7 @@ double drain(Bench& bench, std::uint64_t n, unsigned workers, const WorkerOption
     if (options.batch == 1) {
       return std::make_unique<Worker>(kQueue, bench.redis(), options, Handler([&](const Job&) {
                                         note(1);
-                                        return outcome;
+                                        return Outcome(outcome);
                                       }));
     }
     return std::make_unique<Worker>(kQueue, bench.redis(), options,

@@ -6,7 +6,6 @@ namespace wq::test {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 struct Phase {
@@ -16,7 +15,7 @@ struct Phase {
   const char* message;
 };
 
-void PrintTo(const Phase& phase, std::ostream* out) { *out << phase.name; }
+std::ostream& operator<<(std::ostream& out, const Phase& phase) { return out << phase.name; }
 
 class CoprocessWithAPoison : public CoprocessTest, public ::testing::WithParamInterface<Phase> {};
 

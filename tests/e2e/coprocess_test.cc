@@ -6,10 +6,8 @@
 namespace wq::test {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr const char* kDoAll = "say([done(item, item['item']) for item in items])";

@@ -25,13 +25,13 @@ class Died : public ProgramTest {
   // after another try.
   void expect_dead(const Words& options, const Words& command) {
     push({"a"});
-    EXPECT_EQ(work(options + kFast, command), 0);
+    EXPECT_EQ(work(options + fast_, command), 0);
     EXPECT_EQ(all(Key::dead), Words{"a"});
     EXPECT_EQ(counts().completed, 0U);
   }
   void expect_tried_again(const Words& options, const Words& command) {
     push({"a"});
-    EXPECT_EQ(work(options + kFast, command), 0);
+    EXPECT_EQ(work(options + fast_, command), 0);
     EXPECT_EQ(counts().completed, 1U);
     EXPECT_EQ(counts().dead, 0U);
   }
@@ -44,7 +44,7 @@ class Died : public ProgramTest {
     worker.kill();
   }
 
-  const Words kFast{"--backoff", "1ms..10ms", "--lease", "300ms"};
+  const Words fast_{"--backoff", "1ms..10ms", "--lease", "300ms"};
 };
 
 TEST_F(Died, OfAnExitCodeIsAnError) {
@@ -90,7 +90,7 @@ TEST_F(Died, OfTooMuchMemoryIsACrashThatSaysHowMuch) {
 TEST_F(Died, WithItsWorkerIsACrashThatSaysWhoAndWhere) {
   push({"a"});
   kill_a_worker_at_work({"--label", "box 7"});
-  EXPECT_EQ(work(only_crashes_count() + kFast, {"true"}), 0);
+  EXPECT_EQ(work(only_crashes_count() + fast_, {"true"}), 0);
   EXPECT_EQ(all(Key::dead), Words{"a"});
   EXPECT_EQ(counts().crashed, 1U);
   EXPECT_EQ(failure_of("a").at("kind"), "crash");
@@ -101,7 +101,7 @@ TEST_F(Died, WithItsWorkerIsACrashThatSaysWhoAndWhere) {
 TEST_F(Died, WithItsWorkerCostsNoAttempt) {
   push({"a"});
   kill_a_worker_at_work({});
-  EXPECT_EQ(work(only_errors_count() + kFast, {"true"}), 0);
+  EXPECT_EQ(work(only_errors_count() + fast_, {"true"}), 0);
   EXPECT_EQ(counts().completed, 1U);
   EXPECT_EQ(counts().crashed, 1U);
 }
@@ -109,7 +109,7 @@ TEST_F(Died, WithItsWorkerCostsNoAttempt) {
 TEST_F(Died, OfASignalAndWithItsWorkerComesOutOfOneBudget) {
   push({"a"});
   kill_a_worker_at_work({});
-  EXPECT_EQ(work(Words{"--max-crashes", "2"} + kFast, sh("kill -SEGV $$")), 0);
+  EXPECT_EQ(work(Words{"--max-crashes", "2"} + fast_, sh("kill -SEGV $$")), 0);
   EXPECT_EQ(all(Key::dead), Words{"a"});
   EXPECT_EQ(counts().crashed, 2U);
 }
