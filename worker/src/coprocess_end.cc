@@ -25,14 +25,15 @@ void CoprocessSlot::on_end() {
   std::deque<Piece> sent = std::exchange(sent_, {});
   std::vector<Item*> suspects;
   // Backwards, since each is put in front of what waits.
-  for (auto piece = sent.rbegin(); piece != sent.rend(); ++piece) {
+  for (; !sent.empty(); sent.pop_back()) {
+    const Piece& piece = sent.back();
     const bool suspected = ending_why_ != Ending::stopped &&
-                           (ending_why_ != Ending::hung || piece->first_id == hung_id_);
+                           (ending_why_ != Ending::hung || piece.first_id == hung_id_);
     if (suspected) {
-      const std::vector<Item*> open = open_items(*piece);
+      const std::vector<Item*> open = open_items(piece);
       suspects.insert(suspects.begin(), open.begin(), open.end());
     } else {
-      put_back(open_items(*piece), piece->alone);
+      put_back(open_items(piece), piece.alone);
     }
   }
   const bool halved = suspects.size() > 1;

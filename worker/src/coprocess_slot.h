@@ -97,7 +97,7 @@ class CoprocessSlot {
   void on_line(std::string_view line);
   void on_answer(CoprocessAnswer answer);
   void on_end();
-  void on_end_unready(const Failure& failure);
+  void on_end_unready(const Failure& why);
   [[nodiscard]] Failure failure();
   void charge(std::vector<Item*> suspects, const Failure& failure);
   void put_back(std::vector<Item*> items, bool alone);

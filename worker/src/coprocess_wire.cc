@@ -60,7 +60,7 @@ std::optional<Outcome> outcome_of(Json& object) {
   if (answer == object.end() || !answer->is_string()) {
     throw BadLine("it has no \"answer\", which is done, failed, fatal, release or progress");
   }
-  const std::string& word = answer->get_ref<const std::string&>();
+  const auto& word = answer->get_ref<const std::string&>();
   if (word == "progress") return std::nullopt;
   if (word == "done") {
     auto result = take_bytes(object, "result");
@@ -93,22 +93,22 @@ void check_version(const Json& version) {
 }  // namespace
 
 std::string hello_line(const CoprocessHello& hello) {
-  std::string line = "{\"wq\":" + std::to_string(kCoprocessVersion) + ",";
+  std::string line = R"({"wq":)" + std::to_string(kCoprocessVersion) + ",";
   append_bytes(line, "queue", hello.queue);
-  line += ",\"session\":\"" + hello.session + "\",\"slot\":" + std::to_string(hello.slot) +
-          ",\"batch\":" + std::to_string(hello.batch) + "}\n";
+  line += R"(,"session":")" + hello.session + R"(","slot":)" + std::to_string(hello.slot) +
+          R"(,"batch":)" + std::to_string(hello.batch) + "}\n";
   return line;
 }
 
 std::string batch_line(std::uint64_t first_id, const std::vector<const Lease*>& items) {
-  std::string line = "{\"items\":[";
+  std::string line = R"({"items":[)";
   for (const Lease* lease : items) {
     if (line.back() == '}') line += ',';
-    line.append("{\"id\":").append(std::to_string(first_id++)).append(",");
+    line.append(R"({"id":)").append(std::to_string(first_id++)).append(",");
     append_bytes(line, "item", lease->item);
-    line.append(",\"attempt\":").append(std::to_string(lease->attempt()));
-    line.append(",\"fence\":").append(std::to_string(lease->fence));
-    line.append(",\"sha224\":\"").append(text(lease->hash)).append("\"}");
+    line.append(R"(,"attempt":)").append(std::to_string(lease->attempt()));
+    line.append(R"(,"fence":)").append(std::to_string(lease->fence));
+    line.append(R"(,"sha224":")").append(text(lease->hash)).append("\"}");
   }
   line += "]}\n";
   return line;
