@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "process_memory.h"
+#include "process_tree.h"
 
 namespace wq::internal {
 namespace {

@@ -5,31 +5,19 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <system_error>
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#include "process_tree.h"
 
 namespace wq::internal {
 namespace {
 
 constexpr std::chrono::seconds kSweepEvery{1};
 constexpr int kPeek = WEXITED | WNOHANG | WNOWAIT;
-
-/// Our children of every thread, living and dead. Adopted ones belong to the main thread, but
-/// that is the kernel's own affair. Those that come or go meanwhile may be missing.
-std::vector<pid_t> children() {
-  std::vector<pid_t> found;
-  std::error_code ignored;  // a thread may end while we look
-  for (std::filesystem::directory_iterator task("/proc/self/task", ignored), end; task != end;
-       task.increment(ignored)) {
-    std::ifstream list(task->path() / "children");
-    for (pid_t pid = 0; list >> pid;) found.push_back(pid);
-  }
-  return found;
-}
 
 }  // namespace
 
@@ -84,7 +72,7 @@ std::size_t OrphanReaper::sweep() {
     ++collected;
   }
   // A direct child that its own thread has yet to collect stands first and hides the others.
-  for (const pid_t pid : children()) collected += collect_if_orphan(pid) ? 1 : 0;
+  for (const pid_t pid : children_of(::getpid())) collected += collect_if_orphan(pid) ? 1 : 0;
   return collected;
 }
 

@@ -63,17 +63,6 @@ std::optional<std::uint64_t> least_limit(const fs::path& top, fs::path path, con
 
 }  // namespace
 
-std::vector<pid_t> children_of(pid_t pid) {
-  std::vector<pid_t> children;
-  std::error_code error;
-  for (fs::directory_iterator thread(folder_of(pid) / "task", error), end; !error && thread != end;
-       thread.increment(error)) {
-    std::ifstream file(thread->path() / "children");
-    for (pid_t child = 0; file >> child;) children.push_back(child);
-  }
-  return children;
-}
-
 std::uint64_t most_memory_bytes(pid_t pid) {
   constexpr std::string_view kNames[] = {"RssAnon", "RssShmem"};
   return sum_of(folder_of(pid) / "status", kNames).value_or(0);

@@ -3,15 +3,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <vector>
 
 #include <sys/types.h>
 
 namespace wq::internal {
-
-/// The children of a process, those of all its threads; those that have ended and were not
-/// collected too. Empty for a process that is gone.
-[[nodiscard]] std::vector<pid_t> children_of(pid_t pid);
 
 /// The memory of a process that no file stands for, each shared page counted in full: what it uses
 /// is never more. Cheap. 0 for a process that is gone.
