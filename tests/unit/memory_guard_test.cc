@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <future>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -9,8 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "child_failure.h"
 #include "child_process.h"
-#include "process_memory.h"
 #include "spawn.h"
 #include "support/eventually.h"
 #include "support/temporary_folder.h"
@@ -117,52 +118,54 @@ TEST(MemoryGuard, LooksByItself) {
   EXPECT_THAT(hog.wait().killed_at_bytes, Optional(Ge(50 * kMiB)));
 }
 
-class CgroupMemoryLimit : public ::testing::Test {
+/// A cgroup whose files are written by the test.
+class MemoryGuardInACgroup : public ::testing::Test {
  protected:
-  void write(const std::string& path, const std::string& text) {
-    std::filesystem::create_directories((root_.path() / path).parent_path());
-    root_.file(path, text);
+  MemoryGuardInACgroup() {
+    std::filesystem::create_directories(root_.path() / "sys/fs/cgroup");
+    std::filesystem::create_directories(root_.path() / "proc/self");
+    root_.file("sys/fs/cgroup/cgroup.controllers", "memory\n");
+    root_.file("proc/self/cgroup", "0::/\n");
+    events_ = root_.file("sys/fs/cgroup/memory.events", "oom 0\noom_kill 1\n");
+    guard_.emplace(0, root_.path());
   }
-  std::optional<std::uint64_t> limit() { return cgroup_memory_limit(root_.path()); }
 
+  Failure failure_of_shell(const std::string& script) {
+    ChildSpec spec;
+    spec.arguments = {"sh", "-c", script, "sh", events_};
+    spec.paths = executable_paths("sh");
+    spec.shared_environment = environment_;
+    spec.memory_guard = &*guard_;
+    ChildResult result = run_child(spec, reaper_, {});
+    return failure_of(result, 0);
+  }
+
+  const std::vector<std::string> environment_{"PATH=/usr/bin:/bin"};
   test::TemporaryFolder root_;
+  std::string events_;
+  OrphanReaper reaper_;
+  std::optional<MemoryGuard> guard_;
 };
 
-TEST_F(CgroupMemoryLimit, IsTheLeastOfTheGroupAndThoseItLiesIn) {
-  write("sys/fs/cgroup/cgroup.controllers", "memory\n");
-  write("proc/self/cgroup", "0::/pod/container\n");
-  write("sys/fs/cgroup/pod/memory.max", "1000000\n");
-  write("sys/fs/cgroup/pod/container/memory.max", "max\n");
-  EXPECT_THAT(limit(), Optional(1'000'000U));
-  write("sys/fs/cgroup/pod/container/memory.max", "500000\n");
-  EXPECT_THAT(limit(), Optional(500'000U));
+TEST_F(MemoryGuardInACgroup, TellsThatTheKernelKilledForWantOfMemory) {
+  const Failure failure = failure_of_shell("echo 'oom 1\noom_kill 2' >$1; kill -9 $$");
+  EXPECT_EQ(failure.kind, "oom");
+  EXPECT_THAT(failure.signal, Optional(SIGKILL));
+  EXPECT_EQ(failure.message, "killed by the kernel: no memory was left");
 }
 
-TEST_F(CgroupMemoryLimit, IsFoundInAContainerThatSeesOnlyItsOwnGroup) {
-  write("sys/fs/cgroup/cgroup.controllers", "memory\n");
-  write("proc/self/cgroup", "0::/\n");
-  write("sys/fs/cgroup/memory.max", "1000000\n");
-  EXPECT_THAT(limit(), Optional(1'000'000U));
+TEST_F(MemoryGuardInACgroup, TellsThatTheKernelKilledWhatAShellHadStarted) {
+  const Failure failure =
+      failure_of_shell("sh -c 'echo \"oom 1\noom_kill 2\" >$0; kill -9 $$' $1; exit $?");
+  EXPECT_EQ(failure.kind, "oom");
+  EXPECT_THAT(failure.exit_code, Optional(137));
 }
 
-TEST_F(CgroupMemoryLimit, IsFoundWithVersionOne) {
-  write("proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/docker/abc\n0::/\n");
-  write("sys/fs/cgroup/memory/memory.limit_in_bytes", "2000000\n");
-  EXPECT_THAT(limit(), Optional(2'000'000U));
-  write("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "1000000\n");
-  EXPECT_THAT(limit(), Optional(1'000'000U));
-}
-
-TEST_F(CgroupMemoryLimit, IsNoneWhereThereIsNone) {
-  EXPECT_EQ(limit(), std::nullopt);
-  write("sys/fs/cgroup/cgroup.controllers", "memory\n");
-  write("proc/self/cgroup", "0::/\n");
-  EXPECT_EQ(limit(), std::nullopt);
-  write("sys/fs/cgroup/memory.max", "max\n");
-  EXPECT_EQ(limit(), std::nullopt);
-  write("proc/self/cgroup", "4:memory:/\n");
-  write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-  EXPECT_EQ(limit(), std::nullopt);
+TEST_F(MemoryGuardInACgroup, BlamesTheKernelForNothingElse) {
+  EXPECT_EQ(failure_of_shell("kill -9 $$").kind, "signal");  // the one kill was before its time
+  EXPECT_EQ(failure_of_shell("exit 137").kind, "exit");
+  EXPECT_EQ(failure_of_shell("echo 'oom 1\noom_kill 2' >$1; exit 1").kind, "exit");
+  EXPECT_EQ(failure_of_shell("echo 'oom 1\noom_kill 3' >$1; kill -11 $$").kind, "signal");
 }
 
 }  // namespace

@@ -101,20 +101,24 @@ std::string exec_error_text(int error, const std::vector<std::string>& paths) {
 
 Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes) {
   Failure failure;
-  if (result.exit_code) {
-    failure.kind = "exit";
-    failure.message = "exited with code " + std::to_string(*result.exit_code);
-    failure.exit_code = result.exit_code;
-  } else if (result.signal == SIGKILL && result.killed_at_bytes) {
+  failure.exit_code = result.exit_code;
+  failure.signal = result.signal;
+  // A shell says with this code that its command died of SIGKILL.
+  const bool was_killed = result.signal == SIGKILL || result.exit_code == 128 + SIGKILL;
+  if (was_killed && result.killed_at_bytes) {
     failure.kind = "oom";
     failure.message = "killed: it used " + mebibytes(*result.killed_at_bytes) +
                       ", most of what all commands of this worker may use together (" +
                       mebibytes(memory_limit_bytes) + ", --memory-limit)";
-    failure.signal = result.signal;
+  } else if (was_killed && result.saw_oom_kill) {
+    failure.kind = "oom";
+    failure.message = "killed by the kernel: no memory was left";
+  } else if (result.exit_code) {
+    failure.kind = "exit";
+    failure.message = "exited with code " + std::to_string(*result.exit_code);
   } else {
     failure.kind = "signal";
     failure.message = describe_signal(*result.signal);
-    failure.signal = result.signal;
   }
   failure.max_rss_bytes = known_rss(result.used.max_rss_bytes);
   if (result.killed_at_bytes) {

@@ -127,7 +127,7 @@ Outcome ExecHandler::outcome(ChildResult result) const {
   }
 
   // One of our own is none: the worker knows better why it ended a command.
-  if (failure.signal) return Outcome::crash(std::move(failure));
+  if (failure.signal || failure.kind == "oom") return Outcome::crash(std::move(failure));
   // The work was done, and would be as long again.
   const auto& fatal = options_.fatal_exit_codes;
   const bool is_fatal = failure.kind == "result" ||

@@ -7,13 +7,15 @@
 
 #include <unistd.h>
 
-#include "process_memory.h"
 #include "process_tree.h"
 
 namespace wq::internal {
 namespace {
 
-constexpr std::chrono::milliseconds kBetweenLooks{100};
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kLongestPause{100};
+constexpr std::chrono::milliseconds kShortestPause{5};
 
 // A process may have ended, and its number be another's: then that one is counted for a moment, but
 // never killed.
@@ -82,19 +84,28 @@ std::vector<MemoryGuard::Family> MemoryGuard::families() const {
 }
 
 void MemoryGuard::run(const std::stop_token& stop) {
+  Clock::duration pause = kLongestPause;
   while (true) {
     {
       std::unique_lock lock(mutex_);
       if (!wake_.wait(lock, stop, [this] { return !watched_.empty(); })) return;
       // Not at once: what takes a moment is not looked at.
-      wake_.wait_for(lock, stop, kBetweenLooks, [] { return false; });
+      wake_.wait_for(lock, stop, pause, [] { return false; });
     }
     if (stop.stop_requested()) return;
-    look();
+    const auto begin = Clock::now();
+    const std::uint64_t used = std::min(look(), limit_bytes_);
+    // A tenth of our time at the most goes into looking.
+    const Clock::duration least =
+        std::max<Clock::duration>(kShortestPause, 10 * (Clock::now() - begin));
+    const double share_left = 1 - static_cast<double>(used) / static_cast<double>(limit_bytes_);
+    pause =
+        std::max(least, std::chrono::duration_cast<Clock::duration>(kLongestPause * share_left));
   }
 }
 
-MemoryGuard::Watched::Watched(MemoryGuard& guard, pid_t child) : guard_(guard), child_(child) {
+MemoryGuard::Watched::Watched(MemoryGuard& guard, pid_t child)
+    : guard_(guard), child_(child), oom_kills_before_(guard.oom_kills_.count()) {
   if (guard_.limit_bytes_ == 0) return;
   const std::lock_guard lock(guard_.mutex_);
   guard_.watched_.push_back(this);
@@ -110,6 +121,10 @@ MemoryGuard::Watched::~Watched() {
 std::optional<std::uint64_t> MemoryGuard::Watched::killed_at_bytes() const {
   const std::lock_guard lock(guard_.mutex_);
   return killed_at_bytes_;
+}
+
+bool MemoryGuard::Watched::saw_oom_kill() const {
+  return guard_.oom_kills_.count() > oom_kills_before_;
 }
 
 }  // namespace wq::internal

@@ -1,12 +1,16 @@
 #include "process_memory.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace wq::internal {
 namespace {
@@ -45,20 +49,41 @@ std::optional<std::uint64_t> limit_in(const fs::path& path) {
   return bytes;
 }
 
-/// The least limit from the group at `path` up to `top`.
-std::optional<std::uint64_t> least_limit(const fs::path& top, fs::path path, const char* file) {
-  // In a container the path may be that outside of it, which is not to be seen in here.
-  std::error_code error;
-  path = path.relative_path();
-  if (!fs::exists(top / path, error)) path.clear();
-  std::optional<std::uint64_t> least;
-  while (true) {
-    if (const auto limit = limit_in(top / path / file)) {
-      least = std::min(least.value_or(*limit), *limit);
+/// The cgroup of this process that counts its memory.
+struct MemoryGroup {
+  fs::path top;   ///< where the hierarchy is mounted
+  fs::path path;  ///< below it
+  bool is_v2 = false;
+};
+
+std::optional<MemoryGroup> own_memory_group(const fs::path& root) {
+  const fs::path mounts = root / "sys/fs/cgroup";
+  std::ifstream file(root / "proc/self/cgroup");
+  // Lines of "number:controllers:path"; version 2 has the number 0 and no controllers.
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string number;
+    std::string controllers;
+    std::string path;
+    std::getline(fields, number, ':');
+    std::getline(fields, controllers, ':');
+    std::getline(fields, path);
+    MemoryGroup group;
+    if (("," + controllers + ",").find(",memory,") != std::string::npos) {
+      group.top = mounts / "memory";
+    } else if (controllers.empty() && fs::exists(mounts / "cgroup.controllers")) {
+      group.top = mounts;
+      group.is_v2 = true;
+    } else {
+      continue;
     }
-    if (path.empty()) return least;
-    path = path.parent_path();
+    // In a container the path may be that outside of it, which is not to be seen in here.
+    group.path = fs::path(path).relative_path();
+    std::error_code error;
+    if (!fs::exists(group.top / group.path, error)) group.path.clear();
+    return group;
   }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -75,25 +100,38 @@ std::uint64_t memory_share_bytes(pid_t pid) {
 }
 
 std::optional<std::uint64_t> cgroup_memory_limit(const fs::path& root) {
-  const fs::path mounts = root / "sys/fs/cgroup";
-  std::ifstream file(root / "proc/self/cgroup");
-  // Lines of "number:controllers:path"; version 2 has the number 0 and no controllers.
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream fields(line);
-    std::string number;
-    std::string controllers;
-    std::string path;
-    std::getline(fields, number, ':');
-    std::getline(fields, controllers, ':');
-    std::getline(fields, path);
-    if (("," + controllers + ",").find(",memory,") != std::string::npos) {
-      return least_limit(mounts / "memory", path, "memory.limit_in_bytes");
+  const auto group = own_memory_group(root);
+  if (!group) return std::nullopt;
+  const char* file = group->is_v2 ? "memory.max" : "memory.limit_in_bytes";
+  std::optional<std::uint64_t> least;
+  for (fs::path path = group->path;; path = path.parent_path()) {
+    if (const auto limit = limit_in(group->top / path / file)) {
+      least = std::min(least.value_or(*limit), *limit);
     }
-    if (controllers.empty() && fs::exists(mounts / "cgroup.controllers")) {
-      return least_limit(mounts, path, "memory.max");
-    }
+    if (path.empty()) return least;
   }
-  return std::nullopt;
+}
+
+OomKills::OomKills(const fs::path& root) {
+  const auto group = own_memory_group(root);
+  if (!group) return;
+  const char* file = group->is_v2 ? "memory.events" : "memory.oom_control";
+  file_ = UniqueFd(::open((group->top / group->path / file).c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+std::uint64_t OomKills::count() const {
+  // Lines of "name number": a dozen at most.
+  std::array<char, 1024> buffer{};
+  const ssize_t size = ::pread(file_.get(), buffer.data(), buffer.size(), 0);
+  if (size <= 0) return 0;
+  const std::string_view text(buffer.data(), static_cast<std::size_t>(size));
+  constexpr std::string_view kName = "\noom_kill ";  // never the first
+  const std::size_t at = text.find(kName);
+  std::uint64_t count = 0;
+  if (at != std::string_view::npos) {
+    std::from_chars(text.data() + at + kName.size(), text.data() + text.size(), count);
+  }
+  return count;
 }
 
 }  // namespace wq::internal

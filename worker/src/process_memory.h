@@ -6,6 +6,8 @@
 
 #include <sys/types.h>
 
+#include "unique_fd.h"
+
 namespace wq::internal {
 
 /// The memory of a process that no file stands for, each shared page counted in full: what it uses
@@ -21,5 +23,20 @@ namespace wq::internal {
 /// nothing if there is no limit. `root` is for tests.
 [[nodiscard]] std::optional<std::uint64_t> cgroup_memory_limit(
     const std::filesystem::path& root = "/");
+
+/// How many processes of this process's cgroup the kernel has killed because memory had run out,
+/// the cgroup's or the machine's: `oom_kill` of memory.events (cgroup v2) or memory.oom_control
+/// (v1). The kernel counts before it kills, so whoever sees a process dead sees the count as well.
+class OomKills {
+ public:
+  /// `root` is for tests.
+  explicit OomKills(const std::filesystem::path& root = "/");
+
+  /// 0 where the kernel does not tell. Cheap. Thread-safe.
+  [[nodiscard]] std::uint64_t count() const;
+
+ private:
+  UniqueFd file_;
+};
 
 }  // namespace wq::internal

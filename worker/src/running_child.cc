@@ -163,7 +163,10 @@ void RunningChild::signal_group(int signal) const {
 }
 
 void RunningChild::collect(ChildResult& result) {
-  if (watched_) result.killed_at_bytes = watched_->killed_at_bytes();
+  if (watched_) {
+    result.killed_at_bytes = watched_->killed_at_bytes();
+    result.saw_oom_kill = watched_->saw_oom_kill();
+  }
   watched_.reset();
   const int status = child_.collect(result.used);
   pidfd_.reset();
