@@ -46,7 +46,8 @@ Plan Plan::from_seed(std::uint64_t seed) {
   const int workers = dice.between(1, 4);
   for (int i = 0; i < workers; ++i) {
     const bool processes = !plan.full_redis && dice.percent(40);
-    plan.workers.push_back(processes ? Worker::processes : Worker::batches);
+    const Worker many = dice.percent(40) ? Worker::coprocesses : Worker::batches;
+    plan.workers.push_back(processes ? Worker::processes : many);
   }
   const unsigned n =
       plan.full_redis ? kItemsOfFullRedis : static_cast<unsigned>(dice.between(200, 1'500));
@@ -56,7 +57,7 @@ Plan Plan::from_seed(std::uint64_t seed) {
 
 std::string Plan::text() const {
   std::string kinds;
-  for (const Worker worker : workers) kinds += worker == Worker::processes ? 'p' : 'b';
+  for (const Worker worker : workers) kinds += "pcb"[static_cast<int>(worker)];
   return fmt::format(
       "seed {}: {} items, workers {}, lease {} ms, {} faults about {} ms apart{}{}{}", seed,
       items.size(), kinds, lease.count(), faults, faults_apart.count(),

@@ -12,8 +12,9 @@ namespace wq::fault {
 struct Plan {
   /// How a worker handles items.
   enum class Worker {
-    processes,  ///< wq-worker, a process per item
-    batches,    ///< a C++ worker with batches of 20
+    processes,    ///< wq-worker, a process per item
+    coprocesses,  ///< wq-worker, batches of 8 told to a process that stays
+    batches,      ///< a C++ worker with batches of 20
   };
 
   std::uint64_t seed = 0;

@@ -19,6 +19,7 @@
 #include "fault/handling.h"
 #include "fault/tap.h"
 #include "fault/verdict.h"
+#include "fault/worker_command.h"
 #include "pure/keys.h"
 #include "support/eventually.h"
 #include "support/paths.h"
@@ -40,19 +41,6 @@ constexpr milliseconds kHold{10'000};
 constexpr milliseconds kLongestRound{240'000};
 constexpr std::size_t kLastWords = 1'500;
 constexpr unsigned kChunks = 12;
-
-// What wq-worker runs for an item. The shell does not overwrite a file with set -C, so that each
-// fault happens once.
-constexpr const char* kHandler = R"(
-first() { (set -C; : >"$FAULT_MARKS/$1") 2>/dev/null; }
-case $1 in
-  *:kill-handler) first "$1" && kill -9 $$ ;;
-  *:kill-worker) first "$1" && kill -9 $PPID ;;
-  *:fail) first "$1" && exit 1 ;;
-  *:outlast-lease) first "$1" && sleep 0.8 ;;
-esac
-printf 'done %s' "$1"
-)";
 
 constexpr std::pair<const char*, Fault> kMarks[] = {
     {kKillHandler, Fault::handler_kills_itself},
@@ -167,39 +155,8 @@ class Round {
 
   void start_worker(std::size_t i) {
     Client& client = clients_[i];
-    const std::string lease = std::to_string(plan_.lease.count());
     client.told_to_stop = false;
-    if (plan_.workers[i - 1] == Plan::Worker::batches) {
-      client.process = process({WQ_FAULT_WORKER, kQueue, lease}, client.tap->url());
-      return;
-    }
-    client.process = process({test::kWorkerProgram,
-                              "--queue",
-                              kQueue,
-                              "--results",
-                              "--concurrency",
-                              "4",
-                              "--lease",
-                              lease + "ms",
-                              "--grace",
-                              "200ms",
-                              "--max-attempts",
-                              "1000",
-                              "--max-crashes",
-                              "1000",
-                              "--backoff",
-                              "10ms..50ms",
-                              "--halt",
-                              "0",
-                              "--redis-patience",
-                              "60s",
-                              "--",
-                              "sh",
-                              "-c",
-                              kHandler,
-                              "_",
-                              "{}"},
-                             client.tap->url());
+    client.process = process(worker_command(plan_.workers[i - 1], plan_.lease), client.tap->url());
   }
 
   void start_python() {

@@ -1,0 +1,35 @@
+"""The coprocess of a round: does with an item, once, what the end of its name says."""
+
+import json
+import os
+import signal
+import sys
+import time
+
+
+def first(item):
+    try:
+        os.close(os.open(os.path.join(os.environ["FAULT_MARKS"], item), os.O_CREAT | os.O_EXCL))
+        return True
+    except FileExistsError:
+        return False
+
+
+def answer(message):
+    item = message["item"]
+    if ":" in item and first(item):
+        if item.endswith(":kill-handler"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if item.endswith(":kill-worker"):
+            os.kill(os.getppid(), signal.SIGKILL)
+        if item.endswith(":fail"):
+            return {"id": message["id"], "answer": "failed", "error": "as asked"}
+        if item.endswith(":outlast-lease"):
+            time.sleep(0.8)
+    return {"id": message["id"], "answer": "done", "result": "done " + item}
+
+
+print('{"wq":1}', flush=True)
+for line in sys.stdin:
+    for each in json.loads(line).get("items", []):
+        print(json.dumps(answer(each)), flush=True)

@@ -1,0 +1,63 @@
+#include "fault/worker_command.h"
+
+#include <initializer_list>
+
+#include "fault/verdict.h"
+#include "support/paths.h"
+
+namespace wq::fault {
+namespace {
+
+// What wq-worker runs for an item. The shell does not overwrite a file with set -C, so that each
+// fault happens once.
+constexpr const char* kHandler = R"(
+first() { (set -C; : >"$FAULT_MARKS/$1") 2>/dev/null; }
+case $1 in
+  *:kill-handler) first "$1" && kill -9 $$ ;;
+  *:kill-worker) first "$1" && kill -9 $PPID ;;
+  *:fail) first "$1" && exit 1 ;;
+  *:outlast-lease) first "$1" && sleep 0.8 ;;
+esac
+printf 'done %s' "$1"
+)";
+
+std::vector<std::string> wq_worker(std::chrono::milliseconds lease,
+                                   std::initializer_list<const char*> rest) {
+  std::vector<std::string> command{test::kWorkerProgram,
+                                   "--queue",
+                                   kQueue,
+                                   "--lease",
+                                   std::to_string(lease.count()) + "ms",
+                                   "--grace",
+                                   "200ms",
+                                   "--max-attempts",
+                                   "1000",
+                                   "--max-crashes",
+                                   "1000",
+                                   "--backoff",
+                                   "10ms..50ms",
+                                   "--halt",
+                                   "0",
+                                   "--redis-patience",
+                                   "60s"};
+  command.insert(command.end(), rest.begin(), rest.end());
+  return command;
+}
+
+}  // namespace
+
+std::vector<std::string> worker_command(Plan::Worker kind, std::chrono::milliseconds lease) {
+  switch (kind) {
+    case Plan::Worker::processes:
+      return wq_worker(lease,
+                       {"--results", "--concurrency", "4", "--", "sh", "-c", kHandler, "_", "{}"});
+    case Plan::Worker::coprocesses:
+      return wq_worker(lease, {"--concurrency", "2", "--coprocess", "--batch", "8", "--",
+                               WQ_TEST_PYTHON, WQ_FAULT_COPROCESS});
+    case Plan::Worker::batches:
+      return {WQ_FAULT_WORKER, kQueue, std::to_string(lease.count())};
+  }
+  return {};
+}
+
+}  // namespace wq::fault
