@@ -2,9 +2,11 @@
 -- its lease is exactly the given holder and a copy of it is then removed from processing.
 --
 -- KEYS: processing stats fence attempts crashes failures results ready delayed dead lease...
--- ARGV: the lowest fence among the items, item..., holder..., then what is not a bare completion,
---       four values each, those of an item together: position of the item, verb, two operands:
---       complete: result RESULT TTL_MS (how long results are kept, 0: for ever) | push ITEM ''
+-- ARGV: the lowest fence among the items, item..., holder... (of one session). If there is more than
+--       bare completions: how long results are kept in ms (0: for ever), the number of runs of items
+--       with a result, and of each run the first position, how many, RESULT...; then the rest, four
+--       values each, those of an item together: position of the item, verb, two operands:
+--       complete: push ITEM ''
 --       fail: fail FAILURE DELAY_MS (and one attempt) | crash FAILURE DELAY_MS (and one crash) |
 --             dead FAILURE ''; without a delay the item is dead
 --       release: release '' DELAY_MS (0: to the right end of ready)
@@ -20,16 +22,25 @@ local n = #KEYS - FIXED
 -- they stand together and move those aside or, failing that, read FAR entries.
 local MANY, NEAR, FAR = 8, 16, 128
 local CHUNK = 1000  -- unpack() has its limits
-local more = {}  -- where in ARGV what is said of an item begins
-for a = #ARGV - 3, 2 * n + 2, -4 do more[tonumber(ARGV[a])] = a end
+local result = {}  -- of an item, where in ARGV
+local more = {}  -- where in ARGV what else is said of an item begins
+local ttl_ms = ARGV[2 * n + 2]
+local rest = 2 * n + 4
+for _ = 1, ARGV[2 * n + 3] or 0 do
+  local first, size = tonumber(ARGV[rest]), tonumber(ARGV[rest + 1])
+  for k = 1, size do result[first + k - 1] = rest + 1 + k end
+  rest = rest + 2 + size
+end
+for a = #ARGV - 3, rest, -4 do more[tonumber(ARGV[a])] = a end
 
 -- Everything is read first: a key of another type in the way must stop us before the first write.
 local length = call('LLEN', processing)
 local since = math.max(0, (tonumber(call('GET', fence)) or 0) - ARGV[1])
 call('HEXISTS', stats, 'id')
 local troubled = call('EXISTS', attempts, crashes, failures) > 0
+local detailed = troubled or next(result) or next(more)
 local now
-if troubled or next(more) then
+if detailed then
   for _, hash in ipairs({attempts, crashes, failures}) do call('HLEN', hash) end
   for _, set in ipairs({delayed, dead}) do call('ZCARD', set) end
   call('XLEN', results)
@@ -44,26 +55,9 @@ local function add(field)
   count[field] = (count[field] or 0) + 1
 end
 
--- What is older goes with the first result, whole blocks of the stream at a time; all goes when none
--- was added for so long. Without a time to live, that of earlier results ends.
-local ttl
-local function add_result(item, holder, result, ttl_ms)
-  local fence_of_item = string.sub(holder, string.find(holder, '#', 1, true) + 1)
-  if ttl or ttl_ms == '0' then
-    call('XADD', results, '*', 'item', item, 'result', result, 'fence', fence_of_item)
-  else
-    call('XADD', results, 'MINID', '~', string.format('%.0f', math.max(0, now - ttl_ms)), '*',
-         'item', item, 'result', result, 'fence', fence_of_item)
-  end
-  ttl = ttl_ms
-end
-
 -- Carries out one verb; true when the item is done for good.
-local function apply(item, holder, lease, verb, x, y)
-  if verb == 'result' then
-    add_result(item, holder, x, y)
-    return true
-  elseif verb == 'push' then
+local function apply(item, lease, verb, x, y)
+  if verb == 'push' then
     call('LPUSH', ready, x)
     add('pushed')
     return true
@@ -94,7 +88,6 @@ end
 
 -- Which of them are ours? DEL counts each lease once, so it finds the same lease given twice.
 local lost, ours, accepted = {}, {}, {}
-local detailed = troubled or next(more)
 for i = 1, n do
   if held[i] == ARGV[1 + n + i] then
     ours[#ours + 1] = i
@@ -197,16 +190,39 @@ else
   end
 end
 
+-- Results have a loop of their own, which is the longest part of a call that has them. What is too
+-- old goes with the first, whole blocks of the stream at a time, and all of it when none was added
+-- for so long. Without a time to live, that of earlier results ends.
+local added = false
+local sub, behind_session = string.sub, string.find(ARGV[2 + n], '#', 1, true) + 1
+for i = 1, n do
+  if result[i] and accepted[i] then
+    local item, text = ARGV[1 + i], ARGV[result[i]]
+    local fence_of_item = sub(ARGV[1 + n + i], behind_session)
+    if added or ttl_ms == '0' then
+      call('XADD', results, '*', 'item', item, 'result', text, 'fence', fence_of_item)
+    else
+      call('XADD', results, 'MINID', '~', string.format('%.0f', math.max(0, now - ttl_ms)), '*',
+           'item', item, 'result', text, 'fence', fence_of_item)
+    end
+    added = true
+  end
+end
+if added and ttl_ms == '0' then
+  call('PERSIST', results)
+elseif added then
+  call('PEXPIRE', results, ttl_ms)
+end
+
 local completed = 0
-if not detailed then
+if not (troubled or next(more)) then
   completed = n - #lost
 else
   for i in pairs(accepted) do
     local complete, a = true, more[i]
     local position = a and ARGV[a]
     while position and ARGV[a] == position do
-      complete = apply(ARGV[1 + i], ARGV[1 + n + i], KEYS[FIXED + i], ARGV[a + 1], ARGV[a + 2],
-                       ARGV[a + 3])
+      complete = apply(ARGV[1 + i], KEYS[FIXED + i], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3])
       a = a + 4
     end
     if complete then
@@ -217,11 +233,6 @@ else
       end
     end
   end
-end
-if ttl == '0' then
-  call('PERSIST', results)
-elseif ttl then
-  call('PEXPIRE', results, ttl)
 end
 if completed > 0 then
   count.completed = completed

@@ -1,5 +1,6 @@
 // Settlements of any kind and with any bytes: what goes out is what a script is to read.
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,12 +88,9 @@ using Verbs = std::vector<std::array<std::string, 3>>;
 void check_verbs(const Settlement& settlement, const Verbs& verbs, const RetryPolicy& policy) {
   const Outcome& outcome = settlement.outcome;
   if (outcome.kind == Outcome::Kind::complete) {
-    const std::size_t results = outcome.result ? 1 : 0;
-    require(verbs.size() == results + outcome.follow_ups.size(), "a completion tells all it has");
-    if (outcome.result)
-      require(verbs[0][0] == "result" && verbs[0][1] == *outcome.result, "result");
+    require(verbs.size() == outcome.follow_ups.size(), "a completion tells all it has");
     for (std::size_t i = 0; i < outcome.follow_ups.size(); ++i) {
-      require(verbs[results + i][0] == "push" && verbs[results + i][1] == outcome.follow_ups[i],
+      require(verbs[i][0] == "push" && verbs[i][1] == outcome.follow_ups[i],
               "follow-ups are pushed as they are");
     }
     return;
@@ -116,6 +114,18 @@ void check_verbs(const Settlement& settlement, const Verbs& verbs, const RetryPo
   check_failure(operand, outcome.failure);
 }
 
+/// Reads the runs of results that begin at `at`, and moves behind them.
+std::map<std::size_t, std::string> read_results(const std::vector<std::string>& words,
+                                                std::size_t& at) {
+  std::map<std::size_t, std::string> results;
+  for (std::size_t runs = std::stoul(words.at(at++)); runs > 0; --runs) {
+    const std::size_t first = std::stoul(words.at(at++));
+    const std::size_t size = std::stoul(words.at(at++));
+    for (std::size_t i = 0; i < size; ++i) results.emplace(first - 1 + i, words.at(at++));
+  }
+  return results;
+}
+
 void look(const std::vector<Settlement>& settlements) {
   const internal::Keys keys("q");
   const RetryPolicy policy;
@@ -133,7 +143,12 @@ void look(const std::vector<Settlement>& settlements) {
 
   const std::size_t n = settlements.size();
   const std::size_t keys_end = kHead + std::stoul(words.at(2));
-  const std::size_t verbs_begin = keys_end + 1 + 2 * n;
+  std::size_t verbs_begin = keys_end + 1 + 2 * n;
+  std::map<std::size_t, std::string> results;
+  if (words.size() > verbs_begin) {
+    require(words[verbs_begin++] == std::to_string(policy.results_ttl.count()), "the time to live");
+    results = read_results(words, verbs_begin);
+  }
   require(words.size() >= verbs_begin && (words.size() - verbs_begin) % 4 == 0,
           "verbs are four words each");
   std::vector<Verbs> verbs(n);
@@ -148,6 +163,10 @@ void look(const std::vector<Settlement>& settlements) {
     require(words[keys_end + 1 + i] == lease.item, "each item is named as it is");
     require(words[keys_end + 1 + n + i] == internal::holder(kSession, lease.fence),
             "each holder is named");
+    const Outcome& outcome = settlements[i].outcome;
+    const bool has_result = outcome.kind == Outcome::Kind::complete && outcome.result;
+    require(results.contains(i) == has_result && (!has_result || results[i] == *outcome.result),
+            "each result is told as it is, and no other");
     check_verbs(settlements[i], verbs[i], policy);
   }
   require(words[keys_end] == std::to_string(lowest), "the lowest fence stands in front");

@@ -77,13 +77,13 @@ Words settle_arguments(const std::vector<Settlement>& settlements, const RetryPo
   return arguments_of(out);
 }
 
-// The four words behind the fence, the items and the holders of one settlement.
+// The four words behind the fence, the items, the holders and the results of one settlement.
 Words verb_of(const Outcome& outcome, std::uint32_t failures = 0, const RetryPolicy& policy = {},
               std::uint32_t crashes = 0) {
   Lease tried = lease("a", 5, failures);
   tried.crashes = crashes;
   Words words = settle_arguments({{tried, outcome}}, policy);
-  words.erase(words.begin(), words.begin() + 3);
+  words.erase(words.begin(), words.begin() + 5);
   return words;
 }
 
@@ -149,15 +149,15 @@ TEST(Operations, ASettlementBeginsWithTheLowestFenceTheItemsAndTheHolders) {
 TEST(Operations, ACompletionTellsItsResultAndThenItsFollowUps) {
   Outcome outcome = Outcome::complete("r");
   outcome.follow_ups = {"x", ""};
-  EXPECT_THAT(verb_of(outcome),
-              ElementsAre("1", "result", "r", "0", "1", "push", "x", "", "1", "push", "", ""));
-  EXPECT_THAT(verb_of(Outcome::complete()), SizeIs(0));
+  EXPECT_THAT(settle_arguments({{lease("a", 1), outcome}}),
+              ElementsAre("1", "a", "s#1", "0", "1", "1", "1", "r",  //
+                          "1", "push", "x", "", "1", "push", "", ""));
 }
 
 TEST(Operations, AResultTellsHowLongItIsKept) {
   RetryPolicy policy;
   policy.results_ttl = 7s;
-  EXPECT_THAT(verb_of(Outcome::complete("r"), 0, policy), ElementsAre("1", "result", "r", "7000"));
+  EXPECT_EQ(settle_arguments({{lease("a", 1), Outcome::complete("r")}}, policy).at(3), "7000");
 }
 
 TEST(Operations, AVerbNamesThePositionOfItsItem) {
@@ -165,7 +165,16 @@ TEST(Operations, AVerbNamesThePositionOfItsItem) {
                                         {lease("b", 2), Outcome::release(7ms)},
                                         {lease("c", 3), Outcome::complete("r")}});
   EXPECT_EQ(Words(words.begin() + 7, words.end()),
-            (Words{"2", "release", "", "7", "3", "result", "r", "0"}));
+            (Words{"0", "1", "3", "1", "r", "2", "release", "", "7"}));
+}
+
+TEST(Operations, ResultsStandInRuns) {
+  const Words words = settle_arguments({{lease("a", 1), Outcome::complete("x")},
+                                        {lease("b", 2), Outcome::complete("")},
+                                        {lease("c", 3), Outcome::complete()},
+                                        {lease("d", 4), Outcome::complete("y")}});
+  EXPECT_EQ(Words(words.begin() + 9, words.end()),
+            (Words{"0", "2", "1", "2", "x", "", "4", "1", "y"}));
 }
 
 TEST(Operations, AFailureIsTriedAgainAfterABackoff) {

@@ -31,7 +31,7 @@ std::string failure_json(const Failure& failure) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(1);
 }
 
-// What the settle script is told of an item beyond "complete".
+// What the settle script is told of an item beyond completion and its result.
 struct Verb {
   std::size_t position;
   std::string_view name;
@@ -52,10 +52,6 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
   const Outcome& outcome = settlement.outcome;
   switch (outcome.kind) {
     case Outcome::Kind::complete:
-      if (outcome.result) {
-        verbs.push_back(
-            {position, "result", *outcome.result, std::to_string(policy.results_ttl.count())});
-      }
       for (const std::string& item : outcome.follow_ups) {
         verbs.push_back({position, "push", item, ""});
       }
@@ -77,6 +73,23 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
            std::to_string(outcome.release_delay.value_or(policy.release_delay).count())});
       return;
   }
+}
+
+// Settlements with a result that stand one behind the other.
+struct Run {
+  std::size_t first;
+  std::size_t size;
+};
+
+std::vector<Run> runs_with_result(std::span<const Settlement> settlements) {
+  std::vector<Run> runs;
+  for (std::size_t i = 0; i < settlements.size(); ++i) {
+    const Outcome& outcome = settlements[i].outcome;
+    if (outcome.kind != Outcome::Kind::complete || !outcome.result) continue;
+    if (runs.empty() || runs.back().first + runs.back().size != i) runs.push_back({i, 0});
+    ++runs.back().size;
+  }
+  return runs;
 }
 
 std::uint64_t unsigned_integer(Value value) {
@@ -225,14 +238,29 @@ void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
     lowest_fence = std::min(lowest_fence, settlements[i].lease.fence);
     collect_verbs(i + 1, settlements[i], policy, verbs);
   }
+  const std::vector<Run> runs = runs_with_result(settlements);
   const std::size_t n = settlements.size();
-  begin_call(out, scripts::settle, keys, n, 1 + 2 * n + 4 * verbs.size());
+  std::size_t words = 1 + 2 * n;
+  const bool bare = verbs.empty() && runs.empty();
+  if (!bare) words += 2 + 4 * verbs.size();
+  for (const Run& run : runs) words += 2 + run.size;
+  begin_call(out, scripts::settle, keys, n, words);
   for (const Settlement& each : settlements) {
     out.word(keys.lease_prefix(), text(each.lease.hash));
   }
   out.word(lowest_fence);
   for (const Settlement& each : settlements) out.word(each.lease.item);
   for (const Settlement& each : settlements) out.word(holder(session, each.lease.fence));
+  if (bare) return;
+  out.word(policy.results_ttl.count());
+  out.word(runs.size());
+  for (const Run& run : runs) {
+    out.word(run.first + 1);
+    out.word(run.size);
+    for (const Settlement& each : settlements.subspan(run.first, run.size)) {
+      out.word(*each.outcome.result);
+    }
+  }
   for (const Verb& verb : verbs) {
     out.word(verb.position);
     out.word(verb.name);

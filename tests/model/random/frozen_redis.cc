@@ -110,7 +110,7 @@ FrozenClock::~FrozenClock() {
 FrozenRedis::FrozenRedis() {
   const Variable preload("LD_PRELOAD", WQ_FROZEN_CLOCK_LIBRARY);
   const Variable clock("WQ_FROZEN_CLOCK", clock_.path());
-  server_ = std::make_unique<RedisServer>();
+  server_ = std::make_unique<RedisServer>(std::vector<std::string>{"stream-node-max-entries 1"});
   connection_ = std::make_unique<internal::Connection>(server_->options());
   const Reply time = command({"TIME"});
   const std::int64_t now_us = time.value()[0].integer() * 1'000'000 + time.value()[1].integer();
@@ -202,8 +202,11 @@ void FrozenRedis::append_look(Pipeline& out, const std::string& key, std::string
   if (type == "list") return out.command({"LRANGE", key, "0", "-1"});
   if (type == "zset") return out.command({"ZRANGE", key, "0", "-1", "WITHSCORES"});
   if (type == "set") return out.command({"SMEMBERS", key});
-  if (type == "stream") return out.command({"XRANGE", key, "-", "+"});
-  out.command({type == "hash" ? "HGETALL" : "GET", key});
+  if (type == "stream") {
+    out.command({"XRANGE", key, "-", "+"});
+  } else {
+    out.command({type == "hash" ? "HGETALL" : "GET", key});
+  }
   out.command({"PTTL", key});
 }
 
@@ -217,16 +220,17 @@ std::string FrozenRedis::read_look(std::string_view type) {
     std::sort(members.begin(), members.end());
     return render_list(members);
   }
+  const Reply left = receive();
+  const std::int64_t left_ms = left.checked().value().integer();
   if (type == "stream") {
     std::map<std::string, std::string> results;
     for (std::size_t i = 0; i < value.size(); ++i) {
       results.emplace(value[i][0].text(), render_list(texts(value[i][1])));
     }
-    return render_pairs(results);
+    return results.empty() ? std::string() : render_hash(results, left_ms);
   }
-  const Reply left_ms = receive();
-  if (type == "hash") return render_hash(pairs(value), left_ms.checked().value().integer());
-  return render_string(value.text(), left_ms.checked().value().integer());
+  if (type == "hash") return render_hash(pairs(value), left_ms);
+  return render_string(value.text(), left_ms);
 }
 
 std::string render_string(std::string_view value, std::int64_t left_ms) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <map>
@@ -57,6 +58,10 @@ class FrozenClock {
 /// A redis-server of our own whose clock stands still until it is told the time.
 class FrozenRedis {
  public:
+  /// What one XADD removes at the most: Redis stops after a hundred nodes, and here each of a
+  /// stream's nodes has one entry, so that an approximate trim is an exact one.
+  static constexpr std::size_t kMostTrimmed = 100;
+
   /// Throws `std::runtime_error` if the clock of the server is not the frozen one.
   FrozenRedis();
 

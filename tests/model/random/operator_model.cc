@@ -121,6 +121,7 @@ std::optional<OperatorModel::Purged> OperatorModel::purge(
       !std::all_of(sessions.begin(), sessions.end(), known)) {
     return std::nullopt;
   }
+  q.forget_expired_results();
   Purged purged{std::to_string(q.fence_.value_or(0)), 0, q.results_.size(), q.counts()};
   Contents removed = q.contents();
   removed.erase(q.keys_[internal::Key::fence]);
@@ -146,6 +147,7 @@ std::optional<OperatorModel::Purged> OperatorModel::purge(
   q.failures_.clear();
   q.results_.clear();
   q.last_result_ms_ = q.last_result_number_ = 0;
+  q.results_expire_ms_ = -1;
   q.id_.clear();
   q.stats_.clear();
   q.producers_.clear();

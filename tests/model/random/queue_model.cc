@@ -145,6 +145,7 @@ void QueueModel::add_to_set(Set& set, const std::string& item, std::int64_t scor
 std::vector<bool> QueueModel::settle(std::span<const Settled> settlements, std::string_view session,
                                      const RetryPolicy& policy) {
   unsure_ = {};
+  forget_expired_results();
   // First of all the leases: what is not ours is lost, and so is a second mention of the same item.
   std::vector<bool> accepted;
   for (const Settled& each : settlements) {
@@ -174,7 +175,7 @@ void QueueModel::apply(const Settled& settled, const RetryPolicy& policy) {
   bool dies = false;
   switch (outcome.kind) {
     case Outcome::Kind::complete:
-      complete(settlement);
+      complete(settlement, policy.results_ttl);
       return;
     case Outcome::Kind::release:
       ++stats_["released"];
@@ -207,11 +208,12 @@ void QueueModel::apply(const Settled& settled, const RetryPolicy& policy) {
   }
 }
 
-void QueueModel::complete(const Settlement& settlement) {
+void QueueModel::complete(const Settlement& settlement, std::chrono::milliseconds results_ttl) {
   const std::string hash = hash_of(settlement.lease.item);
   const Outcome& outcome = settlement.outcome;
   if (outcome.result) {
-    add_result({settlement.lease.item, *outcome.result, std::to_string(settlement.lease.fence)});
+    add_result({settlement.lease.item, *outcome.result, std::to_string(settlement.lease.fence)},
+               results_ttl);
   }
   for (const std::string& item : outcome.follow_ups) {
     ready_.push_front(item);
@@ -228,7 +230,14 @@ void QueueModel::note_failure(const std::string& hash, std::string_view json_wit
   failures_[hash] = fmt::format("{{\"at_ms\":{},{}", now_ms(), json_without_brace);
 }
 
-void QueueModel::add_result(Entry entry) {
+void QueueModel::add_result(Entry entry, std::chrono::milliseconds ttl) {
+  if (ttl.count() > 0 && unsure_.added_results == 0) {
+    const auto old = [&](const StoredResult& each) { return each.ms < now_ms() - ttl.count(); };
+    const auto end = results_.begin() + static_cast<std::ptrdiff_t>(
+                                            std::min(results_.size(), FrozenRedis::kMostTrimmed));
+    results_.erase(results_.begin(), std::find_if_not(results_.begin(), end, old));
+  }
+  results_expire_ms_ = ttl.count() > 0 ? now_ms() + ttl.count() : -1;
   ++unsure_.added_results;
   if (now_ms() > last_result_ms_) {
     last_result_ms_ = now_ms();
@@ -236,8 +245,19 @@ void QueueModel::add_result(Entry entry) {
   } else {
     ++last_result_number_;  // Redis does not let the numbers of a stream go back
   }
-  results_.push_back(
-      {fmt::format("{}-{}", last_result_ms_, last_result_number_), std::move(entry)});
+  results_.push_back({last_result_ms_, last_result_number_, std::move(entry)});
+}
+
+void QueueModel::trim_results() {
+  forget_expired_results();
+  results_.clear();
+}
+
+void QueueModel::forget_expired_results() {
+  if (!is_past(results_expire_ms_)) return;
+  results_.clear();
+  last_result_ms_ = last_result_number_ = 0;
+  results_expire_ms_ = -1;
 }
 
 // Which items remain is promised, and how often each; their order is not.

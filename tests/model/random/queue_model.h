@@ -134,7 +134,7 @@ class QueueModel {
   void set_foreign_lease(std::string_view item, std::string_view holder, std::int64_t ttl_ms);
   /// Nothing: the lease never expires.
   void set_expiry(std::string_view item, std::optional<std::int64_t> ttl_ms);
-  void trim_results() { results_.clear(); }
+  void trim_results();
   void set_worker(const std::string& session, const std::string& entry);
   [[nodiscard]] const std::map<std::string, std::string>& workers() const { return workers_; }
   void remove_worker(const std::string& session) { workers_.erase(session); }
@@ -170,7 +170,8 @@ class QueueModel {
     std::int64_t expires_ms = -1;
   };
   struct StoredResult {
-    std::string id;
+    std::int64_t ms = 0;  ///< the first part of its id
+    std::int64_t number = 0;
     Entry entry;
   };
   using Set = std::map<std::string, std::int64_t>;
@@ -185,9 +186,10 @@ class QueueModel {
   bool remove_rightmost(const std::string& item);
   void add_to_set(Set& set, const std::string& item, std::int64_t score);
   void apply(const Settled& settled, const RetryPolicy& policy);
-  void complete(const Settlement& settlement);
+  void complete(const Settlement& settlement, std::chrono::milliseconds results_ttl);
   void note_failure(const std::string& hash, std::string_view json_without_brace);
-  void add_result(Entry entry);
+  void add_result(Entry entry, std::chrono::milliseconds ttl);
+  void forget_expired_results();
   void show_sign_of_life(const std::string& session, std::int64_t hold_ms);
 
   const internal::Keys& keys_;
@@ -201,6 +203,7 @@ class QueueModel {
   std::vector<StoredResult> results_;
   std::int64_t last_result_ms_ = 0;
   std::int64_t last_result_number_ = 0;
+  std::int64_t results_expire_ms_ = -1;
   std::string id_;
   std::map<std::string, std::int64_t> stats_;
   std::optional<std::uint64_t> fence_;

@@ -64,12 +64,13 @@ std::vector<std::int64_t> QueueModel::moments_ms() const {
     moments.push_back(lease.expires_ms - internal::kLeaseTail.count());
   }
   for (const auto& each : replay_) moments.push_back(each.second.expires_ms);
+  moments.push_back(results_expire_ms_);
   std::erase_if(moments, [this](std::int64_t moment) { return moment <= now_ms(); });
   return moments;
 }
 
 std::vector<std::string> QueueModel::mortal_keys() const {
-  std::vector<std::string> keys;
+  std::vector<std::string> keys{keys_[Key::results]};
   for (const auto& [hash, lease] : leases_) keys.push_back(keys_.lease_prefix() + hash);
   for (const auto& [session, replay] : replay_) keys.push_back(keys_.replay(session));
   return keys;
@@ -79,6 +80,7 @@ void QueueModel::forget_expired() {
   const auto past = [this](const auto& each) { return is_past(each.second.expires_ms); };
   std::erase_if(leases_, past);
   std::erase_if(replay_, past);
+  forget_expired_results();
 }
 
 void QueueModel::check_conservation() const {
@@ -109,12 +111,6 @@ Contents QueueModel::contents() const {
   add(keys_[Key::attempts], render_pairs(numbers(attempts_)));
   add(keys_[Key::crashes], render_pairs(numbers(crashes_)));
   add(keys_[Key::failures], render_pairs(failures_));
-  std::map<std::string, std::string> results;
-  for (const StoredResult& each : results_) {
-    results.emplace(each.id, render_list({"item", each.entry.item, "result", each.entry.result,
-                                          "fence", each.entry.fence}));
-  }
-  add(keys_[Key::results], render_pairs(results));
   std::map<std::string, std::string> stats = numbers(stats_);
   std::erase_if(stats, [](const auto& each) { return each.second == "0"; });
   if (begun()) stats.emplace("id", id_);
@@ -128,6 +124,15 @@ Contents QueueModel::contents() const {
   const auto left_ms = [this](std::int64_t expires_ms) {
     return expires_ms < 0 ? -1 : expires_ms - now_ms();
   };
+  std::map<std::string, std::string> results;
+  for (const StoredResult& each : results_) {
+    results.emplace(fmt::format("{}-{}", each.ms, each.number),
+                    render_list({"item", each.entry.item, "result", each.entry.result, "fence",
+                                 each.entry.fence}));
+  }
+  if (!results.empty() && !is_past(results_expire_ms_)) {
+    add(keys_[Key::results], render_hash(results, left_ms(results_expire_ms_)));
+  }
   for (const auto& [session, replay] : replay_) {
     if (is_past(replay.expires_ms)) continue;
     std::map<std::string, std::string> fields;

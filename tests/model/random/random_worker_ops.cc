@@ -239,6 +239,7 @@ RetryPolicy RandomRun::random_policy() {
   policy.backoff_base = milliseconds{between(0, 1) * 1'000};
   policy.backoff_max = milliseconds{1'500};
   policy.release_delay = milliseconds{between(0, 1) * 300};
+  policy.results_ttl = milliseconds{between(0, 2) * 400};
   return policy;
 }
 
@@ -311,7 +312,12 @@ std::vector<QueueModel::Settled> RandomRun::with_delays(Pipeline& call, const Po
   }
   std::vector<std::string> words = words_of(call).at(0);
   const std::size_t keys = internal::scripts::settle.keys.size() + posted.settlements.size();
-  const std::size_t verbs = kWordsBeforeKeys + keys + 1 + 2 * posted.settlements.size();
+  std::size_t verbs = kWordsBeforeKeys + keys + 1 + 2 * posted.settlements.size() + 2;
+  if (verbs <= words.size()) {
+    for (std::size_t runs = std::stoul(words[verbs - 1]); runs > 0; --runs) {
+      verbs += 2 + std::stoul(words[verbs + 1]);
+    }
+  }
   for (std::size_t at = verbs; at + 3 < words.size(); at += 4) {
     const bool crash = words[at + 1] == "crash";
     if ((words[at + 1] != "fail" && !crash) || words[at + 3].empty()) continue;
