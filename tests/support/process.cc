@@ -250,16 +250,22 @@ void Process::wait_for(std::string_view text, const UniqueFd& stream, const char
 }
 
 std::size_t Process::peak_memory_bytes() const {
-  std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stoul(line.substr(6)) * 1024;
-  }
-  fail("has no memory any more");
+  const std::size_t bytes = test::peak_memory_bytes(pid_);
+  if (bytes == 0) fail("has no memory any more");
+  return bytes;
 }
 
 void Process::fail(const std::string& what) const {
   throw std::runtime_error(name_ + " (process " + std::to_string(pid_) + ") " + what +
                            "; its stderr:\n" + err());
+}
+
+std::size_t peak_memory_bytes(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoul(line.substr(6)) * 1024;
+  }
+  return 0;
 }
 
 std::vector<pid_t> children_of(pid_t parent) {

@@ -98,6 +98,9 @@ class Process {
   std::chrono::time_point<Clock, std::chrono::milliseconds> ended_at_;
 };
 
+/// The most memory that a process has occupied at a time so far; 0 for one that is gone.
+[[nodiscard]] std::size_t peak_memory_bytes(pid_t pid);
+
 /// The processes, living or dead and uncollected, whose parent is the given one.
 [[nodiscard]] std::vector<pid_t> children_of(pid_t parent);
 
