@@ -110,6 +110,16 @@ TEST(MemoryGuard, CountsOnceWhatForkedProcessesShare) {
   EXPECT_THAT(hog.stop().signal, Optional(SIGTERM));
 }
 
+TEST(MemoryGuard, LooksMoreOftenWhenLittleIsLeft) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(pause_before_look(0, 1'000, 0ms), 100ms);
+  EXPECT_EQ(pause_before_look(875, 1'000, 0ms), 12'500us);
+  EXPECT_EQ(pause_before_look(1'000, 1'000, 0ms), 5ms);
+  EXPECT_EQ(pause_before_look(2'000, 1'000, 0ms), 5ms);
+  EXPECT_EQ(pause_before_look(1'000, 1'000, 4ms), 40ms);
+  EXPECT_EQ(pause_before_look(1'000, 1'000, 1s), 100ms);
+}
+
 TEST(MemoryGuard, LooksByItself) {
   OrphanReaper reaper;
   MemoryGuard guard(50 * kMiB);
@@ -152,6 +162,17 @@ TEST_F(MemoryGuardInACgroup, TellsThatTheKernelKilledForWantOfMemory) {
   EXPECT_EQ(failure.kind, "oom");
   EXPECT_THAT(failure.signal, Optional(SIGKILL));
   EXPECT_EQ(failure.message, "killed by the kernel: no memory was left");
+  EXPECT_TRUE(is_crash(failure));
+}
+
+TEST_F(MemoryGuardInACgroup, TellsOneChildOnlyOfEachKill) {
+  EXPECT_EQ(guard_->oom_kills(), 1U);
+  EXPECT_FALSE(guard_->claim_oom_kill(1));
+  root_.file("sys/fs/cgroup/memory.events", "oom 0\noom_kill 3\n");
+  EXPECT_TRUE(guard_->claim_oom_kill(1));
+  EXPECT_TRUE(guard_->claim_oom_kill(1));
+  EXPECT_FALSE(guard_->claim_oom_kill(1));
+  EXPECT_FALSE(guard_->claim_oom_kill(3));
 }
 
 TEST_F(MemoryGuardInACgroup, TellsThatTheKernelKilledWhatAShellHadStarted) {
@@ -159,11 +180,13 @@ TEST_F(MemoryGuardInACgroup, TellsThatTheKernelKilledWhatAShellHadStarted) {
       failure_of_shell("sh -c 'echo \"oom 1\noom_kill 2\" >$0; kill -9 $$' $1; exit $?");
   EXPECT_EQ(failure.kind, "oom");
   EXPECT_THAT(failure.exit_code, Optional(137));
+  EXPECT_TRUE(is_crash(failure));
 }
 
 TEST_F(MemoryGuardInACgroup, BlamesTheKernelForNothingElse) {
   EXPECT_EQ(failure_of_shell("kill -9 $$").kind, "signal");  // the one kill was before its time
   EXPECT_EQ(failure_of_shell("exit 137").kind, "exit");
+  EXPECT_FALSE(is_crash(failure_of_shell("exit 137")));
   EXPECT_EQ(failure_of_shell("echo 'oom 1\noom_kill 2' >$1; exit 1").kind, "exit");
   EXPECT_EQ(failure_of_shell("echo 'oom 1\noom_kill 3' >$1; kill -11 $$").kind, "signal");
 }

@@ -103,14 +103,12 @@ Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes) {
   Failure failure;
   failure.exit_code = result.exit_code;
   failure.signal = result.signal;
-  // A shell says with this code that its command died of SIGKILL.
-  const bool was_killed = result.signal == SIGKILL || result.exit_code == 128 + SIGKILL;
-  if (was_killed && result.killed_at_bytes) {
+  if (result.signal == SIGKILL && result.killed_at_bytes) {
     failure.kind = "oom";
     failure.message = "killed: it used " + mebibytes(*result.killed_at_bytes) +
                       ", most of what all commands of this worker may use together (" +
                       mebibytes(memory_limit_bytes) + ", --memory-limit)";
-  } else if (was_killed && result.saw_oom_kill) {
+  } else if (result.oom_killed) {
     failure.kind = "oom";
     failure.message = "killed by the kernel: no memory was left";
   } else if (result.exit_code) {
@@ -128,5 +126,7 @@ Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes) {
   failure.stderr_tail = std::move(result.stderr_tail);
   return failure;
 }
+
+bool is_crash(const Failure& failure) { return failure.signal || failure.kind == "oom"; }
 
 }  // namespace wq::internal

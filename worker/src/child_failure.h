@@ -30,4 +30,7 @@ namespace wq::internal {
 /// stderr from `result`.
 [[nodiscard]] Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes);
 
+/// Whether what worked on an item died of it, rather than ended by itself.
+[[nodiscard]] bool is_crash(const Failure& failure);
+
 }  // namespace wq::internal

@@ -40,8 +40,8 @@ struct ChildResult {
   std::optional<int> signal;                     ///< or this
   Used used;                                     ///< by all of its group that could be collected
   std::optional<std::uint64_t> killed_at_bytes;  ///< by the guard, for using so much
-  bool saw_oom_kill = false;  ///< while it ran the kernel killed, in our cgroup, for want of memory
-  std::string output;         ///< its stdout, empty if `output_too_long`
+  bool oom_killed = false;  ///< by the kernel, as far as can be known; see `claim_oom_kill`
+  std::string output;       ///< its stdout, empty if `output_too_long`
   bool output_too_long = false;
   std::string stderr_tail;  ///< the last whole lines, at most 4 KiB
 };

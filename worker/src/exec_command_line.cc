@@ -25,9 +25,9 @@ WQ_LEASE_SECONDS.
   99                  is released: it comes back after --release-delay, at no cost
   another code        has failed: it is tried again after a while, --max-attempts times in all
   a signal            has crashed: the same, but --max-crashes times in all; so has one that was
-                      killed for its memory. A signal of ours (--timeout, a worker that leaves, a
-                      lost lease) is none. A shell that says 139 for its child's end has failed:
-                      let it exec its last command
+                      killed for its memory, also by the kernel. A signal of ours (--timeout, a
+                      worker that leaves, a lost lease) is none. A shell that says 139 for its
+                      child's end has failed: let it exec its last command
 
 With --coprocess COMMAND is started once for each of --concurrency slots and stays, to load a model
 once, say. It reads items and writes answers, each a line of JSON, in batches; docs/coprocess.md

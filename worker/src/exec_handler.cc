@@ -126,14 +126,14 @@ Outcome ExecHandler::outcome(ChildResult result) const {
                       " bytes to stdout that a result may have (--results-max-bytes)";
   }
 
-  // One of our own is none: the worker knows better why it ended a command.
-  if (failure.signal || failure.kind == "oom") return Outcome::crash(std::move(failure));
   // The work was done, and would be as long again.
   const auto& fatal = options_.fatal_exit_codes;
   const bool is_fatal = failure.kind == "result" ||
                         (failure.exit_code &&
                          std::find(fatal.begin(), fatal.end(), *failure.exit_code) != fatal.end());
-  return is_fatal ? Outcome::fatal(std::move(failure)) : Outcome::fail(std::move(failure));
+  if (is_fatal) return Outcome::fatal(std::move(failure));
+  // A signal of our own is no crash: the worker knows better why it ended a command.
+  return is_crash(failure) ? Outcome::crash(std::move(failure)) : Outcome::fail(std::move(failure));
 }
 
 Outcome ExecHandler::not_executed(const ChildSpec& spec, int error) const {

@@ -51,12 +51,14 @@ class ExecHandler {
 
   /// What the process did:
   /// - exit code 0: complete, with its stdout as the result if results are on; if that is too
-  ///   long, a failure of the kind `error`;
+  ///   long, fatal, of the kind `result`;
   /// - 99: release;
   /// - another exit code: a failure of the kind `exit`, fatal if it is one of those;
   /// - a signal: a crash of the kind `signal` (also one of ours, after `job.stop` was requested;
   ///   then the worker puts what the reason calls for in its place);
-  /// - killed by the memory guard: a crash of the kind `oom`;
+  /// - killed for its memory, by the memory guard or by the kernel, itself or the command of a
+  /// shell
+  ///   that then ends with 137: a crash of the kind `oom`, or fatal if 137 is one of those;
   /// - an item that cannot be an argument: fatal, of the kind `unpassable`;
   /// - a program whose name comes from the item and that cannot be executed: a failure of the kind
   ///   `error`;

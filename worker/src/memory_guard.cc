@@ -45,7 +45,7 @@ std::uint64_t MemoryGuard::look() {
   const bool one_is_dying = std::any_of(watched_.begin(), watched_.end(), [](const Watched* each) {
     return each->killed_at_bytes_.has_value();
   });
-  if (limit_bytes_ == 0 || one_is_dying) return 0;
+  if (limit_bytes_ == 0 || one_is_dying) return limit_bytes_;
 
   const std::vector<Family> all = families();
   std::uint64_t total = 0;
@@ -94,18 +94,29 @@ void MemoryGuard::run(const std::stop_token& stop) {
     }
     if (stop.stop_requested()) return;
     const auto begin = Clock::now();
-    const std::uint64_t used = std::min(look(), limit_bytes_);
-    // A tenth of our time at the most goes into looking.
-    const Clock::duration least =
-        std::max<Clock::duration>(kShortestPause, 10 * (Clock::now() - begin));
-    const double share_left = 1 - static_cast<double>(used) / static_cast<double>(limit_bytes_);
-    pause =
-        std::max(least, std::chrono::duration_cast<Clock::duration>(kLongestPause * share_left));
+    const std::uint64_t used = look();
+    pause = pause_before_look(used, limit_bytes_, Clock::now() - begin);
   }
 }
 
-MemoryGuard::Watched::Watched(MemoryGuard& guard, pid_t child)
-    : guard_(guard), child_(child), oom_kills_before_(guard.oom_kills_.count()) {
+bool MemoryGuard::claim_oom_kill(std::uint64_t before) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t known = std::max(before, oom_kills_claimed_);
+  if (oom_kills() <= known) return false;
+  oom_kills_claimed_ = known + 1;
+  return true;
+}
+
+Clock::duration pause_before_look(std::uint64_t used, std::uint64_t limit,
+                                  Clock::duration last_look) {
+  // Looking is not to take more than a tenth of the time, unless a look takes very long.
+  const auto shortest = std::clamp<Clock::duration>(10 * last_look, kShortestPause, kLongestPause);
+  const double share_used = static_cast<double>(used) / static_cast<double>(limit);
+  const auto pause = std::chrono::duration_cast<Clock::duration>(kLongestPause * (1 - share_used));
+  return std::max(pause, shortest);
+}
+
+MemoryGuard::Watched::Watched(MemoryGuard& guard, pid_t child) : guard_(guard), child_(child) {
   if (guard_.limit_bytes_ == 0) return;
   const std::lock_guard lock(guard_.mutex_);
   guard_.watched_.push_back(this);
@@ -121,10 +132,6 @@ MemoryGuard::Watched::~Watched() {
 std::optional<std::uint64_t> MemoryGuard::Watched::killed_at_bytes() const {
   const std::lock_guard lock(guard_.mutex_);
   return killed_at_bytes_;
-}
-
-bool MemoryGuard::Watched::saw_oom_kill() const {
-  return guard_.oom_kills_.count() > oom_kills_before_;
 }
 
 }  // namespace wq::internal

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
@@ -17,11 +18,10 @@ namespace wq::internal {
 
 /// Keeps what all our children use together below a limit, by killing the one that uses most. In a
 /// Kubernetes pod the kernel would kill the worker with its child otherwise (kubelet sets
-/// memory.oom.group), and nobody would know which item it was. Where the kernel kills one child
-/// alone, it tells that too.
+/// memory.oom.group), and nobody would know which item it was. Where the kernel is faster and kills
+/// a child alone, it tells that too.
 ///
-/// A look every 100 ms, and more often the less is left: what takes all of the rest between two
-/// looks the kernel is faster to see. Thread-safe, except for `start`.
+/// A look every 100 ms, and more often the less is left. Thread-safe, except for `start`.
 class MemoryGuard {
  public:
   /// `limit_bytes` 0: no limit, and nothing is killed. `root` is for tests.
@@ -37,8 +37,16 @@ class MemoryGuard {
   void start();
 
   /// The thread's step. Returns what the children use, or an upper bound of it if that is below
-  /// the limit.
+  /// the limit; the limit while one that was killed is dying.
   std::uint64_t look();
+
+  /// How many processes of our cgroup the kernel has killed so far, for want of memory.
+  [[nodiscard]] std::uint64_t oom_kills() const { return oom_kills_.count(); }
+
+  /// For a child that was killed, and not by us: true if there was an OOM kill since there were
+  /// `before` of them that no other child was told of. It is this child's then, unless it was that
+  /// of a process which nobody missed.
+  [[nodiscard]] bool claim_oom_kill(std::uint64_t before);
 
   /// A direct child of this process that leads a process group, from its start until just before
   /// it is collected. What it has started counts too.
@@ -52,16 +60,11 @@ class MemoryGuard {
     /// What it used, if it was killed for that.
     [[nodiscard]] std::optional<std::uint64_t> killed_at_bytes() const;
 
-    /// Whether the kernel has killed since its start, for want of memory, a process of our cgroup:
-    /// this one, if it has died of SIGKILL.
-    [[nodiscard]] bool saw_oom_kill() const;
-
    private:
     friend class MemoryGuard;
 
     MemoryGuard& guard_;
     const pid_t child_;
-    const std::uint64_t oom_kills_before_;
     std::optional<std::uint64_t> killed_at_bytes_;
   };
 
@@ -78,8 +81,14 @@ class MemoryGuard {
   const OomKills oom_kills_;
   mutable std::mutex mutex_;  // held while a child is killed: it is not collected meanwhile
   std::vector<Watched*> watched_;
+  std::uint64_t oom_kills_claimed_ = 0;
   std::condition_variable_any wake_;
   std::jthread thread_;  // the last, so that it ends first
 };
+
+/// How long to wait for the next look: the shorter, the less of the limit is left, and longer after
+/// a look that took long.
+[[nodiscard]] std::chrono::steady_clock::duration pause_before_look(
+    std::uint64_t used, std::uint64_t limit, std::chrono::steady_clock::duration last_look);
 
 }  // namespace wq::internal

@@ -68,10 +68,11 @@ std::optional<MemoryGroup> own_memory_group(const fs::path& root) {
     std::getline(fields, number, ':');
     std::getline(fields, controllers, ':');
     std::getline(fields, path);
+    std::error_code error;
     MemoryGroup group;
     if (("," + controllers + ",").find(",memory,") != std::string::npos) {
       group.top = mounts / "memory";
-    } else if (controllers.empty() && fs::exists(mounts / "cgroup.controllers")) {
+    } else if (controllers.empty() && fs::exists(mounts / "cgroup.controllers", error)) {
       group.top = mounts;
       group.is_v2 = true;
     } else {
@@ -79,7 +80,6 @@ std::optional<MemoryGroup> own_memory_group(const fs::path& root) {
     }
     // In a container the path may be that outside of it, which is not to be seen in here.
     group.path = fs::path(path).relative_path();
-    std::error_code error;
     if (!fs::exists(group.top / group.path, error)) group.path.clear();
     return group;
   }

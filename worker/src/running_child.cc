@@ -145,6 +145,8 @@ int RunningChild::start(const ChildSpec& spec, int stdin_fd, int stdout_fd, int 
   const std::vector<char*> paths = pointers(spec.paths);
   const std::vector<char*> arguments = pointers(spec.arguments);
   const std::vector<char*> environment = pointers(spec.shared_environment, spec.environment);
+  guard_ = spec.memory_guard;
+  if (guard_ != nullptr) oom_kills_before_ = guard_->oom_kills();
   const int error = spawn({.paths = paths.data(),
                            .arguments = arguments.data(),
                            .environment = environment.data(),
@@ -154,7 +156,7 @@ int RunningChild::start(const ChildSpec& spec, int stdin_fd, int stdout_fd, int 
                            .file_limit = setup.file_limit},
                           child_, pidfd_);
   group_ = child_.pid();
-  if (error == 0 && spec.memory_guard != nullptr) watched_.emplace(*spec.memory_guard, group_);
+  if (error == 0 && guard_ != nullptr) watched_.emplace(*guard_, group_);
   return error;
 }
 
@@ -163,10 +165,7 @@ void RunningChild::signal_group(int signal) const {
 }
 
 void RunningChild::collect(ChildResult& result) {
-  if (watched_) {
-    result.killed_at_bytes = watched_->killed_at_bytes();
-    result.saw_oom_kill = watched_->saw_oom_kill();
-  }
+  if (watched_) result.killed_at_bytes = watched_->killed_at_bytes();
   watched_.reset();
   const int status = child_.collect(result.used);
   pidfd_.reset();
@@ -175,6 +174,10 @@ void RunningChild::collect(ChildResult& result) {
   } else {
     result.exit_code = WEXITSTATUS(status);
   }
+  // A shell says with this code that its command died of SIGKILL.
+  const bool killed = result.signal == SIGKILL || result.exit_code == 128 + SIGKILL;
+  result.oom_killed = killed && !result.killed_at_bytes && guard_ != nullptr &&
+                      guard_->claim_oom_kill(oom_kills_before_);
 }
 
 }  // namespace wq::internal

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,6 +81,8 @@ class RunningChild {
  private:
   OrphanReaper& reaper_;
   DirectChild child_;
+  MemoryGuard* guard_ = nullptr;
+  std::uint64_t oom_kills_before_ = 0;
   std::optional<MemoryGuard::Watched> watched_;  // gone before the child is collected
   pid_t group_ = 0;
   UniqueFd pidfd_;
