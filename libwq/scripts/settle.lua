@@ -26,7 +26,7 @@ local result = {}  -- of an item, where in ARGV
 local more = {}  -- where in ARGV what else is said of an item begins
 local ttl_ms = ARGV[2 * n + 2]
 local rest = 2 * n + 4
-for _ = 1, ARGV[2 * n + 3] or 0 do
+for _ = 1, tonumber(ARGV[2 * n + 3] or 0) do
   local first, size = tonumber(ARGV[rest]), tonumber(ARGV[rest + 1])
   for k = 1, size do result[first + k - 1] = rest + 1 + k end
   rest = rest + 2 + size
@@ -38,6 +38,7 @@ local length = call('LLEN', processing)
 local since = math.max(0, (tonumber(call('GET', fence)) or 0) - ARGV[1])
 call('HEXISTS', stats, 'id')
 local troubled = call('EXISTS', attempts, crashes, failures) > 0
+local behind_session = string.find(ARGV[2 + n], '#', 1, true) + 1
 local detailed = troubled or next(result) or next(more)
 local now
 if detailed then
@@ -193,9 +194,8 @@ end
 -- Results have a loop of their own, which is the longest part of a call that has them. What is too
 -- old goes with the first, whole blocks of the stream at a time, and all of it when none was added
 -- for so long. Without a time to live, that of earlier results ends.
-local added = false
-local sub, behind_session = string.sub, string.find(ARGV[2 + n], '#', 1, true) + 1
-for i = 1, n do
+local sub, added = string.sub, false
+for i = 1, next(result) and n or 0 do
   if result[i] and accepted[i] then
     local item, text = ARGV[1 + i], ARGV[result[i]]
     local fence_of_item = sub(ARGV[1 + n + i], behind_session)
