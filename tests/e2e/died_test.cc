@@ -38,13 +38,13 @@ class Died : public ProgramTest {
   // A worker that is gone without a word while it holds an item.
   void kill_a_worker_at_work(const Words& options) {
     Process worker =
-        this->worker(Words{"--lease", "300ms"} + options, sh("echo running >&2; exec sleep 1000"));
+        this->worker(Words{"--lease", "3s"} + options, sh("echo running >&2; exec sleep 1000"));
     worker.wait_for_err("running");
     ASSERT_TRUE(eventually([this] { return redis_.exists(key(Key::workers)); }));
     worker.kill();
   }
 
-  const Words fast_{"--backoff", "1ms..10ms", "--lease", "300ms"};
+  const Words fast_{"--backoff", "1ms..10ms", "--lease", "3s"};
 };
 
 TEST_F(Died, OfAnExitCodeIsAnError) {
@@ -131,7 +131,7 @@ TEST_F(Died, WhileItsWorkerWasLeavingCostsNothing) {
 
 TEST_F(Died, WhenItsLeaseWasTakenAwayCostsNothing) {
   push({"a"});
-  Process worker = this->worker({"--lease", "500ms", "--max-attempts", "1", "--max-crashes", "1"},
+  Process worker = this->worker({"--lease", "3s", "--max-attempts", "1", "--max-crashes", "1"},
                                 sh_once("echo running >&2; exec sleep 1000"));
   worker.wait_for_err("running");
   redis_.call({"DEL", lease_key("a")});

@@ -73,7 +73,7 @@ TEST_F(Drain, WithoutFailuresLeavesOnlyTheTotalsAndTheFence) {
 TEST_F(Drain, LosesAndRepeatsNothingWhenAWorkerIsKilledInTheMiddleOfAnItem) {
   const Words items = numbered("", 40);
   push(items);
-  const Words options{"--results", "--lease", "1s"};
+  const Words options{"--results", "--lease", "3s"};
   Process a = worker(options, stuck_at("17"));
   Process b = worker(options, stuck_at("17"));
   Process c = worker(options, stuck_at("17"));
@@ -97,12 +97,12 @@ TEST_F(Drain, LosesAndRepeatsNothingWhenAWorkerIsKilledInTheMiddleOfAnItem) {
 
 TEST_F(Drain, GoesOnWhenTheReclaimerIsKilled) {
   push({"a"});
-  Process reclaimer = worker({"--results", "--lease", "1s"}, stuck_at("a"));
+  Process reclaimer = worker({"--results", "--lease", "3s"}, stuck_at("a"));
   reclaimer.wait_for_err("stuck: ");
   const std::string session = word_after(reclaimer.err(), "session=");
   ASSERT_TRUE(eventually([&] { return redis_.text({"GET", key(Key::reclaimer)}) == session; }));
 
-  Process other = worker({"--results", "--lease", "1s"}, stuck_at("a"));
+  Process other = worker({"--results", "--lease", "3s"}, stuck_at("a"));
   ASSERT_TRUE(eventually([this] { return redis_.integer({"HLEN", key(Key::workers)}) == 2; }));
   reclaimer.kill();
   EXPECT_EQ(other.wait(), 0) << other.err();
@@ -114,7 +114,7 @@ TEST_F(Drain, MakesAnItemThatKillsItsWorkersADeadLetter) {
   push({"good", "bad"});
   // Until the last of them, every worker is killed by the item.
   const Words killer{"sh", "-c", R"([ "$1" = good ] || kill -9 $PPID)", "_", "{}"};
-  const Words options{"--lease", "500ms", "--max-crashes", "2"};
+  const Words options{"--lease", "2s", "--max-crashes", "2"};
   EXPECT_EQ(work(options, killer), -SIGKILL);
   EXPECT_EQ(work(options, killer), -SIGKILL);
   EXPECT_EQ(work(options, killer), 0);
@@ -128,12 +128,12 @@ TEST_F(Drain, CommitsNothingForAWorkerThatSleptThroughItsLease) {
   push({"a"});
   // The first try goes on while its worker sleeps, and ends well.
   Process sleeper =
-      worker({"--results", "--lease", "1s"}, {"sh", "-c",
+      worker({"--results", "--lease", "3s"}, {"sh", "-c",
                                               R"(echo running >&2; until [ -e ")" + path("go") +
                                                   R"(" ]; do sleep 0.02; done; echo "too late")"});
   sleeper.wait_for_err("running");
   sleeper.signal(SIGSTOP);
-  Process other = worker({"--results", "--lease", "1s"}, {"printf", "done %s", "{}"});
+  Process other = worker({"--results", "--lease", "3s"}, {"printf", "done %s", "{}"});
   EXPECT_EQ(other.wait(), 0) << other.err();
   file("go", "");
   sleeper.signal(SIGCONT);

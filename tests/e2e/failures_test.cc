@@ -108,7 +108,7 @@ TEST_F(Failing, WaitsForTheBackoffWhichDoublesEachTime) {
 TEST_F(Failing, OfTheTimeoutEndsTheWholeGroup) {
   push({"a"});
   Process worker = this->worker(
-      {"--timeout", "300ms", "--max-attempts", "1"},
+      {"--timeout", "2s", "--max-attempts", "1"},
       {"sh", "-c", R"(sleep 1000 & echo "background: $! ." >&2; echo "child: $$ ." >&2; wait)"});
   EXPECT_EQ(worker.wait(), 0) << worker.err();
   EXPECT_FALSE(is_alive(pid_after(worker.err(), "background: ")));
@@ -119,7 +119,7 @@ TEST_F(Failing, OfTheTimeoutEndsTheWholeGroup) {
 TEST_F(Failing, OfTheTimeoutKillsWhatIgnoresSIGTERM) {
   push({"a"});
   Process worker = this->worker(
-      {"--timeout", "100ms", "--max-attempts", "1"},
+      {"--timeout", "2s", "--max-attempts", "1"},
       {"sh", "-c", R"(trap "" TERM; echo "child: $$ ." >&2; while :; do sleep 0.05; done)"});
   EXPECT_EQ(worker.wait(), 0) << worker.err();
   EXPECT_FALSE(is_alive(pid_after(worker.err(), "child: ")));

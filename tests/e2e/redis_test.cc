@@ -66,7 +66,7 @@ TEST_F(OnRedis, ThatHangsForLongerThanALeaseTheItemIsStoppedAndTriedAgain) {
   push({"a"});
   // Hangs the first time.
   Process worker = this->worker(
-      {"--results", "--lease", "1s"},
+      {"--results", "--lease", "2s"},
       {"sh", "-c",
        R"(mkdir "$1" || { echo again; exit; }; echo "running: $$ ." >&2; exec sleep 1000)", "_",
        path("begun")});

@@ -125,7 +125,7 @@ TEST_F(Stop, KillsAChildThatIgnoresSIGTERM) {
 
 TEST_F(Stop, LeavesAtOnceAtAThirdSignalAndTakesTheChildAlong) {
   push({"a"});
-  Process worker = this->worker({"--lease", "500ms"}, stubborn());
+  Process worker = this->worker({"--lease", "3s"}, stubborn());
   worker.wait_for_err("running: ");
   const pid_t child = pid_after(worker.err(), "running: ");
   worker.signal(SIGTERM);
@@ -137,7 +137,7 @@ TEST_F(Stop, LeavesAtOnceAtAThirdSignalAndTakesTheChildAlong) {
   EXPECT_EQ(worker.wait(), kTerminated) << worker.err();
   EXPECT_TRUE(eventually([&] { return !is_alive(child); }));
   // What was held comes back when the lease ends.
-  EXPECT_EQ(work({"--lease", "500ms"}, {"true"}), 0);
+  EXPECT_EQ(work({"--lease", "3s"}, {"true"}), 0);
   EXPECT_EQ(counts().completed, 1U);
   EXPECT_EQ(counts().crashed, 1U);
 }

@@ -142,7 +142,7 @@ TEST_F(CtlAdmin, PurgeAsksOrIsToldYes) {
   EXPECT_THAT(unasked.err, HasSubstr("--yes"));
   EXPECT_EQ(counts().ready, 1U);
   Process worker =
-      this->worker({"--lease", "1s"}, {"sh", "-c", "echo running >&2; exec sleep 1000"});
+      this->worker({"--lease", "3s"}, {"sh", "-c", "echo running >&2; exec sleep 1000"});
   worker.wait_for_err("running");
   EXPECT_THAT(ctl({"purge", "q", "--yes"}), HasSubstr("processing 1"));
   EXPECT_EQ(worker.wait(), 1);
