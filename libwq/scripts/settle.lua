@@ -2,10 +2,10 @@
 -- its lease is exactly the given holder and a copy of it is then removed from processing.
 --
 -- KEYS: processing stats fence attempts crashes failures results ready delayed dead lease...
--- ARGV: the lowest fence among the items, item..., holder... (of one session). If there is more than
---       bare completions: how long results are kept in ms (0: for ever), the number of runs of items
---       with a result, and of each run the first position, how many, RESULT...; then the rest, four
---       values each, those of an item together: position of the item, verb, two operands:
+-- ARGV: the lowest fence among the items, item..., holder... If there is more than bare completions:
+--       how long results are kept in ms (0: for ever), the number of runs of items with a result, and
+--       of each run the first position, how many, RESULT...; then the rest, four values each, those
+--       of an item together: position of the item, verb, two operands:
 --       complete: push ITEM ''
 --       fail: fail FAILURE DELAY_MS (and one attempt) | crash FAILURE DELAY_MS (and one crash) |
 --             dead FAILURE ''; without a delay the item is dead
@@ -22,15 +22,10 @@ local n = #KEYS - FIXED
 -- they stand together and move those aside or, failing that, read FAR entries.
 local MANY, NEAR, FAR = 8, 16, 128
 local CHUNK = 1000  -- unpack() has its limits
-local result = {}  -- of an item, where in ARGV
 local more = {}  -- where in ARGV what else is said of an item begins
-local ttl_ms = ARGV[2 * n + 2]
+local ttl_ms, runs = ARGV[2 * n + 2], tonumber(ARGV[2 * n + 3] or 0)
 local rest = 2 * n + 4
-for _ = 1, tonumber(ARGV[2 * n + 3] or 0) do
-  local first, size = tonumber(ARGV[rest]), tonumber(ARGV[rest + 1])
-  for k = 1, size do result[first + k - 1] = rest + 1 + k end
-  rest = rest + 2 + size
-end
+for _ = 1, runs do rest = rest + 2 + ARGV[rest + 1] end
 for a = #ARGV - 3, rest, -4 do more[tonumber(ARGV[a])] = a end
 
 -- Everything is read first: a key of another type in the way must stop us before the first write.
@@ -38,10 +33,8 @@ local length = call('LLEN', processing)
 local since = math.max(0, (tonumber(call('GET', fence)) or 0) - ARGV[1])
 call('HEXISTS', stats, 'id')
 local troubled = call('EXISTS', attempts, crashes, failures) > 0
-local behind_session = string.find(ARGV[2 + n], '#', 1, true) + 1
-local detailed = troubled or next(result) or next(more)
 local now
-if detailed then
+if troubled or runs > 0 or next(more) then
   for _, hash in ipairs({attempts, crashes, failures}) do call('HLEN', hash) end
   for _, set in ipairs({delayed, dead}) do call('ZCARD', set) end
   call('XLEN', results)
@@ -87,13 +80,20 @@ local function apply(item, lease, verb, x, y)
   return false
 end
 
+-- An item is accepted unless it is lost.
+local lost, is_lost = {}, {}
+local function lose(i)
+  lost[#lost + 1] = i
+  is_lost[i] = true
+end
+
 -- Which of them are ours? DEL counts each lease once, so it finds the same lease given twice.
-local lost, ours, accepted = {}, {}, {}
+local ours = {}
 for i = 1, n do
   if held[i] == ARGV[1 + n + i] then
     ours[#ours + 1] = i
   else
-    lost[#lost + 1] = i
+    lose(i)
   end
 end
 if #ours == n and call('DEL', unpack(KEYS, FIXED + 1)) < n or #ours < n then
@@ -101,7 +101,7 @@ if #ours == n and call('DEL', unpack(KEYS, FIXED + 1)) < n or #ours < n then
   for _, i in ipairs(ours) do
     local lease = KEYS[FIXED + i]
     if leases[lease] then
-      lost[#lost + 1] = i
+      lose(i)
     else
       leases[lease] = true
       once[#once + 1] = i
@@ -145,7 +145,6 @@ local function take(depth)
     local i = wanted[item]
     if i then
       wanted[item] = nil
-      accepted[i] = detailed
       places[#places + 1] = before + k
       ours_at[k] = true
     end
@@ -171,7 +170,6 @@ end
 
 if stand_at_the_old_end() then
   call('LTRIM', processing, 0, -n - 1)
-  for i = 1, n do accepted[i] = detailed end
 else
   for _, i in ipairs(ours) do wanted[ARGV[1 + i]] = i end
   if missing >= MANY then
@@ -183,30 +181,30 @@ else
     if 0 < depth and depth <= FAR * missing then take(depth) end
   end
   for item, i in pairs(wanted) do
-    if call('LREM', processing, side, item) == 1 then
-      accepted[i] = detailed
-    else
-      lost[#lost + 1] = i
-    end
+    if call('LREM', processing, side, item) == 0 then lose(i) end
   end
 end
 
 -- Results have a loop of their own, which is the longest part of a call that has them. What is too
 -- old goes with the first, whole blocks of the stream at a time, and all of it when none was added
 -- for so long. Without a time to live, that of earlier results ends.
-local sub, added = string.sub, false
-for i = 1, next(result) and n or 0 do
-  if result[i] and accepted[i] then
-    local item, text = ARGV[1 + i], ARGV[result[i]]
-    local fence_of_item = sub(ARGV[1 + n + i], behind_session)
-    if added or ttl_ms == '0' then
-      call('XADD', results, '*', 'item', item, 'result', text, 'fence', fence_of_item)
-    else
-      call('XADD', results, 'MINID', '~', string.format('%.0f', math.max(0, now - ttl_ms)), '*',
-           'item', item, 'result', text, 'fence', fence_of_item)
+local added = false
+rest = 2 * n + 4
+for _ = 1, runs do
+  local before, size = ARGV[rest] - 1, tonumber(ARGV[rest + 1])
+  for k = 1, size do
+    if not is_lost[before + k] then
+      local item, text = ARGV[1 + before + k], ARGV[rest + 1 + k]
+      if added or ttl_ms == '0' then
+        call('XADD', results, '*', 'item', item, 'result', text)
+      else
+        call('XADD', results, 'MINID', '~', string.format('%.0f', math.max(0, now - ttl_ms)), '*',
+             'item', item, 'result', text)
+      end
+      added = true
     end
-    added = true
   end
+  rest = rest + 2 + size
 end
 if added and ttl_ms == '0' then
   call('PERSIST', results)
@@ -218,9 +216,9 @@ local completed = 0
 if not (troubled or next(more)) then
   completed = n - #lost
 else
-  for i in pairs(accepted) do
-    local complete, a = true, more[i]
-    local position = a and ARGV[a]
+  for i = 1, n do
+    local complete, a = not is_lost[i], more[i]
+    local position = complete and a and ARGV[a]
     while position and ARGV[a] == position do
       complete = apply(ARGV[1 + i], KEYS[FIXED + i], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3])
       a = a + 4

@@ -344,7 +344,7 @@ TEST_F(Results, AreReadInAsMuchMemoryHoweverManyThereAre) {
   push({"a"});
   redis_.call({"EVAL",
                "for i = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'item', i, 'result', "
-               "'result of ' .. i, 'fence', i) end",
+               "'result of ' .. i) end",
                "1", key(Key::results)});
   const std::string folder = path("results");
   Process process = reader({"--follow", "--to", folder, "--trim"});

@@ -73,7 +73,7 @@ TEST_F(Ctl, ResultsAreJsonLinesInTheOrderOfTheirCommits) {
     EXPECT_EQ(json.at("item"), std::to_string(i));
     EXPECT_EQ(json.at("result"), "<" + std::to_string(i) + ">");
     EXPECT_TRUE(json.at("id").is_string());
-    EXPECT_GT(json.at("fence"), 0U);
+    EXPECT_EQ(json.size(), 3U);
   }
 }
 
@@ -121,13 +121,13 @@ TEST_F(Ctl, GcLeavesAloneWhatARedisWqClientHolds) {
 TEST_F(Ctl, GcReturnsWhatAKilledWorkerHeld) {
   push({"a"});
   Process worker =
-      this->worker({"--lease", "200ms"}, {"sh", "-c", "echo running >&2; exec sleep 1000"});
+      this->worker({"--lease", "2s"}, {"sh", "-c", "echo running >&2; exec sleep 1000"});
   worker.wait_for_err("running");
   worker.kill();
   ASSERT_TRUE(eventually([this] {
     return redis_.integer({"PTTL", lease_key("a")}) <= internal::kLeaseTail.count();
   }));
-  EXPECT_THAT(ctl({"gc", "q", "--lease", "200ms"}),
+  EXPECT_THAT(ctl({"gc", "q", "--lease", "2s"}),
               HasSubstr("handed back 1 (leases that ran out 1, never leased 0)"));
   EXPECT_EQ(all(Key::ready), Words{"a"});
   EXPECT_EQ(counts().crashed, 1U);

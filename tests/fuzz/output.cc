@@ -37,7 +37,7 @@ std::string value_of(const nlohmann::json& json, const std::string& name) {
 }
 
 void look(const std::string& item, const std::string& result) {
-  const std::string line = ctl::result_json({"1-2", item, result, 3});
+  const std::string line = ctl::result_json({"1-2", item, result});
   require(line.find('\n') == std::string::npos, "a result is one line");
   const auto json = nlohmann::json::parse(line);
   require(value_of(json, "item") == item && value_of(json, "result") == result,

@@ -57,14 +57,13 @@ TEST_F(Settle, ACompletionRemovesTheItemAndItsLeaseAndIsCounted) {
   EXPECT_TRUE(counts().drained());
 }
 
-TEST_F(Settle, AResultIsStoredWithTheItemAndTheFence) {
+TEST_F(Settle, AResultIsStoredWithTheItem) {
   const Lease lease = pushed("a");
   EXPECT_EQ(settle(lease, Outcome::complete("the result")), Settled::accepted);
   const auto results = queue_.results("", 10);
   ASSERT_THAT(results, SizeIs(1));
   EXPECT_EQ(results[0].item, "a");
   EXPECT_EQ(results[0].result, "the result");
-  EXPECT_EQ(results[0].fence, lease.fence);
 }
 
 TEST_F(Settle, AnEmptyResultIsStored) {
@@ -87,9 +86,9 @@ TEST_F(Settle, AResultsTimeToLiveIsThatOfTheLastResult) {
 TEST_F(Settle, AResultRemovesThoseThatAreOlderThanTheirTimeToLiveAWholeBlockAtATime) {
   const std::string now_ms = std::to_string(redis_.time_ms() - 1'800'000);
   for (int i = 0; i < 250; ++i) {
-    redis_.call({"XADD", key(Key::results), "1-*", "item", "old", "result", "r", "fence", "1"});
+    redis_.call({"XADD", key(Key::results), "1-*", "item", "old", "result", "r"});
   }
-  redis_.call({"XADD", key(Key::results), now_ms, "item", "young", "result", "r", "fence", "1"});
+  redis_.call({"XADD", key(Key::results), now_ms, "item", "young", "result", "r"});
   RetryPolicy policy;
   policy.results_ttl = std::chrono::hours{1};
   EXPECT_EQ(settle(pushed("a"), Outcome::complete("r"), policy), Settled::accepted);

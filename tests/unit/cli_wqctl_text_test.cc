@@ -14,26 +14,25 @@ namespace wq::ctl {
 namespace {
 
 TEST(ResultJson, HoldsTextAsText) {
-  EXPECT_EQ(result_json({"1-0", "item", "line\n\"two\"", 7}),
-            R"({"id":"1-0","item":"item","result":"line\n\"two\"","fence":7})");
+  EXPECT_EQ(result_json({"1-0", "item", "line\n\"two\""}),
+            R"({"id":"1-0","item":"item","result":"line\n\"two\""})");
 }
 
 TEST(ResultJson, HoldsOtherBytesAsBase64) {
-  EXPECT_EQ(result_json({"1-0", std::string("\xff\0", 2), "\xc3\x28", 7}),
-            R"({"id":"1-0","item_base64":"/wA=","result_base64":"wyg=","fence":7})");
+  EXPECT_EQ(result_json({"1-0", std::string("\xff\0", 2), "\xc3\x28"}),
+            R"({"id":"1-0","item_base64":"/wA=","result_base64":"wyg="})");
 }
 
 TEST(ResultJson, HoldsAnEmptyItemAndAZeroByteAsText) {
-  EXPECT_EQ(result_json({"1-0", "", std::string(1, '\0'), 7}),
-            R"({"id":"1-0","item":"","result":"\u0000","fence":7})");
+  EXPECT_EQ(result_json({"1-0", "", std::string(1, '\0')}),
+            R"({"id":"1-0","item":"","result":"\u0000"})");
 }
 
 TEST(ResultJson, HasNoControlCharacterInIt) {
-  const std::string json = result_json({"1-0", "\x7f\xc2\x9b", "\xc2\xa0\xc3\x9b\xe2\x82\x9b", 7});
+  const std::string json = result_json({"1-0", "\x7f\xc2\x9b", "\xc2\xa0\xc3\x9b\xe2\x82\x9b"});
   EXPECT_EQ(
       json,
-      "{\"id\":\"1-0\",\"item\":\"\\u007f\\u009b\",\"result\":\"\xc2\xa0\xc3\x9b\xe2\x82\x9b\","
-      "\"fence\":7}");
+      "{\"id\":\"1-0\",\"item\":\"\\u007f\\u009b\",\"result\":\"\xc2\xa0\xc3\x9b\xe2\x82\x9b\"}");
   EXPECT_EQ(Json::parse(json).at("item"), "\x7f\xc2\x9b");
 }
 

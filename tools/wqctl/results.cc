@@ -10,9 +10,9 @@ namespace wq::ctl {
 namespace {
 
 constexpr const char* kSummary =
-    R"(Prints the results kept so far, oldest first, one JSON object a line: "id", "item", "result",
-"fence". A value that is not valid UTF-8 stands in "item_base64" or "result_base64" instead, so no
-byte is lost. Each item has at most one result, whatever crashed. Results stay in Redis, also when
+    R"(Prints the results kept so far, oldest first, one JSON object a line: "id", "item", "result". A
+value that is not valid UTF-8 stands in "item_base64" or "result_base64" instead, so no byte is
+lost. Each item has at most one result, whatever crashed. Results stay in Redis, also when
 the queue is drained, until --trim, wqctl purge, or the workers' --results-ttl removes them.
 
 --to writes the same lines to DIR/results-000001.jsonl, DIR/results-000002.jsonl and so on: a new

@@ -2,8 +2,6 @@
 
 #include <string_view>
 
-#include <fmt/format.h>
-
 #include "wqctl/json.h"
 
 namespace wq::ctl {
@@ -48,7 +46,7 @@ std::string result_json(const Result& result) {
   append_bytes(json, "item", result.item);
   json += ',';
   append_bytes(json, "result", result.result);
-  json += fmt::format(",\"fence\":{}}}", result.fence);
+  json += '}';
   return json;
 }
 

@@ -8,7 +8,7 @@ namespace wq::ctl {
 
 // How wqctl writes what it found. Pure, for tests.
 
-/// One JSON object: "id", "item", "result", "fence". A value that is not valid UTF-8 stands in
+/// One JSON object: "id", "item", "result". A value that is not valid UTF-8 stands in
 /// "item_base64" or "result_base64" instead, so no byte is lost.
 [[nodiscard]] std::string result_json(const Result& result);
 

@@ -69,7 +69,6 @@ struct Result {
   std::string id;  ///< the stream's, such as "1699999999999-0"; later entries have greater ids
   std::string item;
   std::string result;
-  std::uint64_t fence = 0;  ///< of the lease under which it was committed
 };
 
 /// What settling does beyond what an outcome says: what a failed item costs, how long results stay.

@@ -69,7 +69,6 @@ Result read_result(Value entry) {
     const std::string_view name = fields[i].text();
     if (name == "item") result.item = fields[i + 1].text();
     if (name == "result") result.result = fields[i + 1].text();
-    if (name == "fence") result.fence = static_cast<std::uint64_t>(fields[i + 1].integer());
   }
   return result;
 }

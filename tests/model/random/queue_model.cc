@@ -212,8 +212,7 @@ void QueueModel::complete(const Settlement& settlement, std::chrono::millisecond
   const std::string hash = hash_of(settlement.lease.item);
   const Outcome& outcome = settlement.outcome;
   if (outcome.result) {
-    add_result({settlement.lease.item, *outcome.result, std::to_string(settlement.lease.fence)},
-               results_ttl);
+    add_result({settlement.lease.item, *outcome.result}, results_ttl);
   }
   for (const std::string& item : outcome.follow_ups) {
     ready_.push_front(item);

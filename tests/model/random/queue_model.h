@@ -75,7 +75,6 @@ class QueueModel {
   struct Entry {
     std::string item;
     std::string result;
-    std::string fence;
     // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 finds a 0 in what the compiler writes
     auto operator<=>(const Entry&) const = default;
   };
