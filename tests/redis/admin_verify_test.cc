@@ -1,4 +1,5 @@
 // What should not be in a queue is found, and mended without a loss.
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -191,19 +192,22 @@ TEST_F(Verify, DoesNotTakeTheFailuresOfAnItemThatMovesForStale) {
 
 TEST_F(Verify, ARepairThatIsBrokenOffAnywhereLosesNothing) {
   spoil();
-  for (int round = 0; round < 12; ++round) {
+  // At each of the first requests, before the long watch of what may only be on its way.
+  for (int round = 0; round < 16; ++round) {
     std::stop_source stop;
-    Admin admin("q", options(), stop.get_token());
-    std::jthread breaker([&] {
-      std::this_thread::sleep_for(round * 3ms);  // anywhere will do
+    int requests = 0;
+    FaultProxy proxy(server_);
+    proxy.watch([&](std::string_view) {
+      if (requests++ != round) return;
       stop.request_stop();
       redis_.call({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
     });
     try {
-      static_cast<void>(admin.repair());
+      static_cast<void>(Admin("q", proxy.options(), stop.get_token()).repair());
     } catch (const ConnectionError&) {
     }
-    breaker.join();
+    proxy.watch({});
+    EXPECT_GT(requests, round);
     expect_conserved();
   }
   static_cast<void>(admin_.repair());
@@ -218,8 +222,12 @@ TEST_F(Verify, DuringADrainFindsNothingAndTakesNothingFromAnybody) {
   options.concurrency = 4;
   options.halt_after = 0;
   options.retry = {.max_attempts = 3, .backoff_base = 1ms, .backoff_max = 5ms};
-  Worker worker("q", this->options(), options, [](const Job& job) {
-    std::this_thread::sleep_for(500us);
+  std::atomic<unsigned> repairs = 0;
+  Worker worker("q", this->options(), options, [&](const Job& job) {
+    // So that the drain lasts for three of them.
+    if (job.item.ends_with("00")) {
+      EXPECT_TRUE(eventually([&] { return repairs * 1000 >= std::stoul(std::string(job.item)); }));
+    }
     return job.item.ends_with('7') && job.lease.failures < 2 ? Outcome::fail("7")
                                                              : Outcome::complete();
   });
@@ -233,6 +241,7 @@ TEST_F(Verify, DuringADrainFindsNothingAndTakesNothingFromAnybody) {
     for (const Finding& finding : admin_.repair().findings) {
       ADD_FAILURE() << static_cast<int>(finding.kind) << ": " << finding.count;
     }
+    ++repairs;
   }
   runs.join();
   EXPECT_EQ(report.completed, kItems);

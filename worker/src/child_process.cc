@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <system_error>
 #include <utility>
 
 #include <poll.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "running_child.h"
+#include "throw_errno.h"
 #include "unique_fd.h"
 
 namespace wq::internal {
@@ -23,10 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kFirstGroupCheck{1};
 constexpr std::chrono::milliseconds kSlowestGroupCheck{50};
-
-[[noreturn]] void throw_errno(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 UniqueFd file_holding(std::string_view bytes) {
   UniqueFd file(::memfd_create("item", MFD_CLOEXEC));

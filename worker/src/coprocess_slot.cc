@@ -1,7 +1,6 @@
 #include "coprocess_slot.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 #include <stop_token>
 #include <system_error>
@@ -13,6 +12,7 @@
 #include <sys/eventfd.h>
 
 #include "child_failure.h"
+#include "throw_errno.h"
 
 namespace wq::internal {
 namespace {
@@ -29,7 +29,7 @@ CoprocessSlot::CoprocessSlot(const CoprocessTerms& terms, unsigned number, Orpha
       command_(terms.command),
       hello_(terms.hello),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!wake_) throw std::system_error(errno, std::generic_category(), "cannot make an event");
+  if (!wake_) throw_errno("cannot make an event");
   hello_.slot = number;
   command_.environment.push_back("WQ_SLOT=" + std::to_string(number));
   thread_ = std::thread([this] { run(); });

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "process_tree.h"
+#include "throw_errno.h"
 
 namespace wq::internal {
 namespace {
@@ -30,7 +31,7 @@ void Used::add(const rusage& usage) {
 
 OrphanReaper::OrphanReaper() {
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
-    throw std::system_error(errno, std::generic_category(), "cannot adopt orphaned processes");
+    throw_errno("cannot adopt orphaned processes");
   }
   struct sigaction action {};
   ::sigaction(SIGCHLD, nullptr, &action);

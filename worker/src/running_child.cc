@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstdint>
 #include <span>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,16 +16,13 @@
 #include <unistd.h>
 
 #include "spawn.h"
+#include "throw_errno.h"
 
 namespace wq::internal {
 namespace {
 
 constexpr std::size_t kStderrTailBytes = 4096;
 constexpr std::size_t kReadBytes = 65'536;  // what a pipe holds
-
-[[noreturn]] void throw_errno(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 struct ProcessSetup {
   UniqueFd null;
