@@ -42,7 +42,7 @@ TEST_F(Watch, OnATerminalIsDrawnInPlaceUntilTheQueueIsDrained) {
   complete(hold(4));
   terminal.wait_for("ready 6  processing 0  completed 4 of 10 pushed");
   EXPECT_THAT(terminal.screen().front(), HasSubstr("40.0%"));
-  EXPECT_THAT(terminal.text(), HasSubstr("no workers"));
+  terminal.wait_for("no workers");
   EXPECT_LE(terminal.screen().size(), 4U) << terminal.text();
   complete(hold(6));
   EXPECT_EQ(process.wait(), 0);
