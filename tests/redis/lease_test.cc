@@ -12,6 +12,7 @@
 
 #include "queue/lease_stream.h"
 #include "queue/operations.h"
+#include "support/fault_proxy.h"
 #include "support/queue_test.h"
 
 namespace wq::test {
@@ -279,6 +280,27 @@ TEST_F(Stream, DoesNotLeaseAnItemThatWasPoppedTooLongAgo) {
   clock_ = now() + internal::kOrphanGrace / 2 + 1ms;
   stream_.post({}, 0);
   EXPECT_THAT(stream_.take().leased, IsEmpty());
+  EXPECT_FALSE(redis_.exists(lease_key("a")));
+  EXPECT_THAT(all(Key::processing), ElementsAre("a"));
+}
+
+TEST_F(Stream, DoesNotLeaseAgainWhatMayHaveBeenLeasedALeaseAgo) {
+  FaultProxy proxy(server_);
+  internal::Link link(proxy.options(), {});
+  internal::LeaseStream stream(link, keys_, "session", &now);
+  push({"a"});
+  stream.set_terms(1s, {});
+  stream.post({}, 1);
+  static_cast<void>(stream.take());
+  // The first SET never arrives, but it might have.
+  proxy.lose_request(lease_key("a"));
+  proxy.watch([&](std::string_view bytes) {
+    if (bytes.find(lease_key("a")) != std::string_view::npos) clock_ = now() + 501ms;
+  });
+  stream.post({}, 0);
+  EXPECT_THAT(stream.take().leased, IsEmpty());
+  proxy.watch({});
+  EXPECT_EQ(proxy.faults(), 1U);
   EXPECT_FALSE(redis_.exists(lease_key("a")));
   EXPECT_THAT(all(Key::processing), ElementsAre("a"));
 }

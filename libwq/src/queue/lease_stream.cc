@@ -143,12 +143,14 @@ void LeaseStream::write(Request& request) {
 // A lease that is asked for the first time is ours if SET says so. When the request is sent again,
 // the first SET may have succeeded, and a renewal that follows the second tells: it succeeds if and
 // only if the lease is exactly ours. An item that was popped too long ago is on its way back to
-// ready, and only what the first SET achieved counts.
+// ready, and only what the first SET achieved counts; as where that may have been a lease ago: it
+// has ended, and others may have completed the item since.
 void LeaseStream::write_leases(Request& request, Pipeline& out) const {
   const bool past_oom = request.sent_at < past_oom_until_;
+  const auto latest = (request.resent ? std::min(kOrphanGrace, ttl_) : kOrphanGrace) / 2;
   request.too_late.clear();
   for (const Pop& pop : request.pops) {
-    const bool too_late = request.sent_at - pop.sent_at > kOrphanGrace / 2;
+    const bool too_late = request.sent_at - pop.sent_at > latest;
     request.too_late.push_back(too_late);
     if (!too_late) {
       for (const Lease& lease : pop.popped.items) {

@@ -65,7 +65,8 @@ class LeaseStream {
   bool wait_for_item(std::chrono::milliseconds longest);
 
  private:
-  // Items popped together, which may be leased until half the grace period has passed.
+  // Items popped together, which may be leased until half the grace period has passed, and with a
+  // request that is sent again until half a lease has.
   struct Pop {
     Popped popped;
     TimePoint sent_at;
