@@ -83,6 +83,16 @@ TEST_F(Settle, AResultsTimeToLiveIsThatOfTheLastResult) {
   EXPECT_THAT(queue_.results("", 10), SizeIs(2));
 }
 
+TEST_F(Settle, APolicyOutOfItsRangesIsRefusedBeforeAnythingIsWritten) {
+  const Lease lease = pushed("a");
+  RetryPolicy policy;
+  policy.results_ttl = kLongestResultsTtl + 1ms;
+  EXPECT_THROW(settle(lease, Outcome::complete("r"), policy), std::invalid_argument);
+  policy.results_ttl = -1ms;
+  EXPECT_THROW(settle(lease, Outcome::complete("r"), policy), std::invalid_argument);
+  EXPECT_EQ(settle(lease, Outcome::complete("r")), Settled::accepted);
+}
+
 TEST_F(Settle, AResultRemovesThoseThatAreOlderThanTheirTimeToLiveAWholeBlockAtATime) {
   const std::string now_ms = std::to_string(redis_.time_ms() - 1'800'000);
   for (int i = 0; i < 250; ++i) {

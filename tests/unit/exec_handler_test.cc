@@ -161,8 +161,8 @@ TEST_F(ExecHandlerTest, TakesASignalForACrashAndNamesIt) {
 
 TEST_F(ExecHandlerTest, SaysHowMuchMemoryAFailedProcessTook) {
   // dd fills a buffer of that size.
-  const Outcome outcome =
-      run(shell("dd if=/dev/zero of=/dev/null bs=600M count=1 iflag=fullblock 2>/dev/null; exit 3"));
+  const Outcome outcome = run(
+      shell("dd if=/dev/zero of=/dev/null bs=600M count=1 iflag=fullblock 2>/dev/null; exit 3"));
   ASSERT_TRUE(outcome.failure.max_rss_bytes.has_value());
   EXPECT_GT(*outcome.failure.max_rss_bytes, 600'000'000U);
   EXPECT_LT(*outcome.failure.max_rss_bytes, 800'000'000U);

@@ -128,7 +128,7 @@ class Queue {
   [[nodiscard]] std::vector<Lease> lease(std::size_t n, std::chrono::milliseconds ttl);
 
   /// Settles up to `kMaxBatch` items, each on its own: answers[i] belongs to settlements[i].
-  /// Repeated safely.
+  /// Repeated safely. Throws std::invalid_argument for a policy out of its ranges.
   [[nodiscard]] std::vector<Settled> settle(std::vector<Settlement> settlements,
                                             const RetryPolicy& policy = {});
 

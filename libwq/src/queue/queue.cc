@@ -9,6 +9,7 @@
 
 #include "pure/keys.h"
 #include "pure/random.h"
+#include "queue/check_policy.h"
 #include "queue/lease_stream.h"
 #include "queue/operations.h"
 #include "queue/server_check.h"
@@ -140,6 +141,8 @@ std::vector<Lease> Queue::lease(std::size_t n, std::chrono::milliseconds ttl) {
 
 std::vector<Settled> Queue::settle(std::vector<Settlement> settlements, const RetryPolicy& policy) {
   internal::check_batch(settlements.size());
+  // Redis would refuse some of it only after the first write.
+  internal::check_policy(policy);
   LeaseStream& stream = session_->stream({}, policy);
   stream.post(std::move(settlements), 0);
   return stream.take().settled;

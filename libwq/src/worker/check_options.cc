@@ -10,6 +10,7 @@
 
 #include <wq/queue.h>
 
+#include "queue/check_policy.h"
 #include "queue/operations.h"
 
 namespace wq::internal {
@@ -20,13 +21,6 @@ using std::chrono::milliseconds;
 // Each handler has a thread; more than that is a slip of the keyboard.
 constexpr unsigned kMostConcurrency = 10'000;
 constexpr unsigned kMostCallsPerSlot = 100;
-
-void check_range(const char* what, milliseconds value, milliseconds lowest, milliseconds highest) {
-  if (value < lowest || value > highest) {
-    throw std::invalid_argument(
-        fmt::format("{} is {}; it must lie between {} and {}", what, value, lowest, highest));
-  }
-}
 
 void check_not_negative(const char* what, milliseconds value) {
   if (value < milliseconds::zero()) {
@@ -56,19 +50,13 @@ WorkerOptions checked(WorkerOptions options) {
         fmt::format("the calls of a slot are {}; they must lie between 1 and {}",
                     options.calls_per_slot, kMostCallsPerSlot));
   }
-  const RetryPolicy& retry = options.retry;
   check_not_negative("the longest delay of a batch", options.max_delay);
   check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
   check_not_negative("the timeout", options.timeout);
   check_not_negative("the grace time", options.grace);
   check_not_negative("the longest idle time", options.max_idle);
   check_not_negative("the wait for the queue to open", options.wait_open);
-  check_range("the longest backoff", retry.backoff_max, milliseconds{0}, kLongestDelay);
-  check_range("the first backoff", retry.backoff_base, milliseconds{0}, retry.backoff_max);
-  check_range("the release delay", retry.release_delay, milliseconds{0}, kLongestDelay);
-  check_range("the results' time to live", retry.results_ttl, milliseconds{0}, kLongestResultsTtl);
-  if (retry.max_attempts == 0) throw std::invalid_argument("the attempts must be at least 1");
-  if (retry.max_crashes == 0) throw std::invalid_argument("the crashes must be at least 1");
+  check_policy(options.retry);
   if (options.label.empty()) options.label = host_name();
   return options;
 }
