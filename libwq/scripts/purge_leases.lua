@@ -10,7 +10,7 @@ local begun = redis.call('HEXISTS', KEYS[1], 'id') == 1
 local removed = 0
 for i, holder in ipairs(redis.call('MGET', unpack(KEYS, 2))) do
   if holder then
-    local fence = tonumber(string.match(holder, '#(%d+)$'))
+    local fence = tonumber(string.match(holder, '#(%d+)!?$'))
     if fence and fence <= last or not fence and not begun then
       removed = removed + redis.call('UNLINK', KEYS[1 + i])
     end

@@ -2,21 +2,28 @@
 -- so that a lease that ran out is told from one that was never set. The list of items may be
 -- stale: everything is looked at again.
 --
+-- An item is charged a crash, but its last one only where the lease has the mark of `isolate`: then
+-- its worker held nothing else, so nothing else can be why it died.
+--
 -- KEYS: processing ready dead crashes failures stats workers lease...
--- ARGV: the tail in ms, the longest possible time to live in ms, crashes until an item is dead,
---       item...
+-- ARGV: the tail in ms, the longest possible time to live in ms, crashes until an item is dead
+--       (nothing: as the workers have it, see `max_crashes` in stats), item...
 -- RETURNS: {items back in ready, items that are dead now, {position of each item whose lease was set
 --          by a RedisWQ client, ...}}
 
 local processing, ready, dead, crashes, failures, stats, workers = unpack(KEYS, 1, 7)
-local tail, longest, budget = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local FIXED, ITEMS = 7, 3
+local tail, longest = tonumber(ARGV[1]), tonumber(ARGV[2])
+local FIXED, ITEMS, USUAL_BUDGET = 7, 3, 3
 redis.call('LLEN', ready)
 redis.call('ZCARD', dead)
 redis.call('HLEN', crashes)
 redis.call('HLEN', failures)
-redis.call('HEXISTS', stats, 'id')
 redis.call('HLEN', workers)
+local budget = tonumber(ARGV[3]) or tonumber(redis.call('HGET', stats, 'max_crashes') or '') or
+               USUAL_BUDGET
+-- So many crashes beside others are counted: with a budget of 1, too, one must be, since an item
+-- that was in one is tried alone.
+local most_shared = math.max(budget - 1, 1)
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
 
@@ -29,6 +36,15 @@ local function who_and_where(holder)
   if type(sign.label) == 'string' then members = ',"worker":' .. cjson.encode(sign.label) end
   if type(sign.host) == 'string' then members = members .. ',"host":' .. cjson.encode(sign.host) end
   return members
+end
+
+-- Charges a crash; true if it was the last.
+local function charge(sha, alone)
+  if not alone then
+    local so_far = tonumber(redis.call('HGET', crashes, sha) or 0)
+    if so_far >= most_shared then return false end
+  end
+  return redis.call('HINCRBY', crashes, sha, 1) >= budget and alone
 end
 
 -- MGET passes over a key of another type, so that one of those keeps no other item waiting.
@@ -48,10 +64,12 @@ for i, holder in ipairs(holders) do
       redis.call('DEL', lease)
       if removed == 1 then
         local sha = string.sub(lease, -56)
+        local alone = string.sub(holder, -1) == '!'
         redis.call('HSET', failures, sha, string.format('{"at_ms":%.0f,', now) ..
-          '"kind":"crash","message":"the lease ran out","holder":' .. cjson.encode(holder) ..
-          who_and_where(holder) .. '}')
-        if redis.call('HINCRBY', crashes, sha, 1) < budget then
+          '"kind":"crash","message":"the lease ran out' ..
+          (alone and ', and its worker held nothing else' or '') .. '","holder":' ..
+          cjson.encode(holder) .. who_and_where(holder) .. '}')
+        if not charge(sha, alone) then
           redis.call('RPUSH', ready, item)
           back = back + 1
         else

@@ -1,3 +1,5 @@
+#include <cstdint>
+#include <limits>
 #include <stop_token>
 #include <string>
 
@@ -10,6 +12,7 @@
 #include "cli/log.h"
 #include "cli/output.h"
 #include "cli/signals.h"
+#include "cli/units.h"
 #include "wqctl/command.h"
 #include "wqctl/commands.h"
 #include "wqctl/json.h"
@@ -49,15 +52,21 @@ cli::ExitCode run_gc(int argc, const char* const* argv) {
       "  wqctl gc shards --lease 10m\n")};
   ReclaimerOptions reclaimer;
   options.group("Reclaiming");
-  options.add_duration("lease", reclaimer.lease,
-                       "the --lease of the workers; a third of it is left to them to be heard of");
-  options.add_number("max-crashes", reclaimer.max_crashes,
-                     "leases that ran out that make an item a dead letter", 1);
+  options.add(
+      "lease", "TIME", "the --lease of the workers; a third of it is left to them to be heard of",
+      [&](const std::string& text) { reclaimer.lease = cli::parse_duration(text); },
+      "as the workers have said");
+  options.add(
+      "max-crashes", "N", "crashes that make an item a dead letter",
+      [&](const std::string& text) {
+        reclaimer.max_crashes = static_cast<std::uint32_t>(
+            cli::parse_number(text, 1, std::numeric_limits<std::uint32_t>::max()));
+      },
+      "as the workers have said");
   bool json = false;
   add_json_switch(options, json, "a line for people");
   Target target;
   if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
-  reclaimer.log = cli::log;
 
   std::stop_source stop;
   const cli::SignalWatcher signals{[&stop](int signal, int count) {

@@ -33,6 +33,8 @@ struct Lease {
   /// Earlier tries at this item that ended with a lease that ran out, or that a handler reported as
   /// crashed.
   std::uint32_t crashes = 0;
+  /// The lease says that its holder holds nothing else, see `Queue::isolate`.
+  bool alone = false;
 
   /// 1 for the first try.
   [[nodiscard]] std::uint32_t attempt() const noexcept { return failures + crashes + 1; }

@@ -89,6 +89,10 @@ struct RetryPolicy {
 };
 inline constexpr std::chrono::days kLongestResultsTtl{3'650};
 
+/// True if one more crash makes the item dead, or if it was in a crash and the policy allows only
+/// one. A `Worker` runs such an item while it holds nothing else.
+[[nodiscard]] bool at_risk(const Lease& lease, const RetryPolicy& policy) noexcept;
+
 /// One queue on one Redis, through one connection that is opened at first use.
 ///
 /// Every method waits out a Redis that is away for up to `RedisOptions::patience` and repeats
@@ -136,6 +140,13 @@ class Queue {
   /// lost. Never takes a lease anew. Repeated safely.
   [[nodiscard]] std::vector<bool> renew(std::span<const Lease> leases,
                                         std::chrono::milliseconds ttl);
+
+  /// Says in `lease` and on Redis that we hold this item and no other while we hold it, so that its
+  /// crash has no other cause. Only the crash of such a lease makes an item dead: one whose lease
+  /// runs out without this is charged at most to its last crash but one, since something that we
+  /// held beside it may be to blame. An item that has one crash left (`at_risk`) is to be worked on
+  /// so. False if the lease was lost. Repeated safely.
+  [[nodiscard]] bool isolate(Lease& lease);
 
   /// Up to `n` results whose id is greater than `after` (empty: from the first), oldest first.
   [[nodiscard]] std::vector<Result> results(std::string_view after, std::size_t n);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -17,11 +18,12 @@ class ReclaimPass;
 
 struct ReclaimerOptions {
   /// The lease of the workers; a third of it is how often they renew, and how long a reclaimer that
-  /// has just connected leaves them to do so before it takes anything for lost.
-  std::chrono::milliseconds lease{std::chrono::seconds{60}};
-  /// Leases that ran out until an item is dead.
-  std::uint32_t max_crashes = 3;
-  Log log;
+  /// has just connected leaves them to do so before it takes anything for lost. Nothing: as the
+  /// queue's workers have said, or 60 s.
+  std::optional<std::chrono::milliseconds> lease;
+  /// Crashes until an item is dead. Nothing: as the queue's workers have said, or 3. An item's last
+  /// crash is only that of a lease whose holder held nothing else (`Queue::isolate`).
+  std::optional<std::uint32_t> max_crashes;
 };
 
 /// What a reclaimer did.
@@ -64,7 +66,6 @@ class Reclaimer {
 
  private:
   std::unique_ptr<internal::ReclaimPass> pass_;
-  ReclaimerOptions options_;
   std::stop_token stop_;
 };
 

@@ -65,7 +65,10 @@ void read_lease(std::string_view holder, std::int64_t pttl_ms, ItemInfo& item) {
   const std::size_t mark = holder.find('#');
   item.holder = holder.substr(0, mark);
   const bool foreign = mark == std::string_view::npos;
-  if (!foreign) item.fence = read_number(holder.substr(mark + 1));
+  if (!foreign) {
+    // Behind the fence there may be the mark of an item that is alone with its worker.
+    item.fence = read_number(holder.substr(mark + 1, holder.find('!', mark) - mark - 1));
+  }
   // The key of one of our leases outlives it.
   item.left = pttl_ms == -1 ? milliseconds::max()
                             : milliseconds{pttl_ms} - (foreign ? milliseconds{0} : kLeaseTail);

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <utility>
 #include <vector>
 
+#include "pure/chunk_size.h"
 #include "pure/glob.h"
 
 namespace wq::internal {
 namespace {
-
-constexpr std::size_t kChunkBytes = std::size_t{1} << 20U;
-constexpr std::size_t kFirstChunk = 8;
-constexpr std::size_t kLargestChunk = 1'000;
 
 // Every `step`-th of them.
 std::vector<std::string> texts(Value array, std::size_t step) {
@@ -44,21 +42,26 @@ void scan(Link& link, std::initializer_list<std::string_view> before,
 }  // namespace
 
 void for_chunks(Link& link, const std::string& list, From from, const LookAt& look) {
-  std::size_t chunk = kFirstChunk;
+  ChunkSize chunk;
+  const bool left = from == From::left;
   for (std::int64_t seen = 0;;) {
-    const auto n = static_cast<std::int64_t>(chunk);
-    const bool left = from == From::left;
-    Pipeline read;
-    read.command({"LRANGE", list, std::to_string(left ? seen : -seen - n),
-                  std::to_string(left ? seen + n - 1 : -seen - 1)});
-    const std::vector<std::string> items =
-        link.run([&](Connection& redis) { return texts(redis.call(read).value(), 1); });
+    std::int64_t n = 0;
+    bool again = false;
+    const std::vector<std::string> items = link.run([&](Connection& redis) {
+      // The connection may have broken under the weight of the answer.
+      if (std::exchange(again, true)) chunk.failed();
+      n = static_cast<std::int64_t>(chunk.items());
+      Pipeline read;
+      read.command({"LRANGE", list, std::to_string(left ? seen : -seen - n),
+                    std::to_string(left ? seen + n - 1 : -seen - 1)});
+      return texts(redis.call(read).value(), 1);
+    });
     if (!items.empty()) look(items);
-    if (items.size() < chunk) return;
+    if (static_cast<std::int64_t>(items.size()) < n) return;
     seen += n;
-    std::size_t bytes = items.size();
+    std::size_t bytes = 0;
     for (const std::string& item : items) bytes += item.size();
-    chunk = std::clamp(kChunkBytes * items.size() / bytes, std::size_t{1}, kLargestChunk);
+    chunk.read(items.size(), bytes);
   }
 }
 

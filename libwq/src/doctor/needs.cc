@@ -87,8 +87,8 @@ struct RoleNeeds {
 const RoleNeeds& needs_of(Role role) {
   using namespace scripts;
   static const RoleNeeds worker{
-      {&attach, &claim, &close, &counts, &past_oom, &pop, &promote, &reclaim, &renew, &requeue,
-       &settle, &sweep},
+      {&attach, &claim, &close, &counts, &isolate, &past_oom, &pop, &promote, &reclaim, &renew,
+       &requeue, &settle, &sweep},
       {"BRPOPLPUSH", "DEL", "EVALSHA", "HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET",
        "LRANGE", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME"},
       {}};

@@ -31,10 +31,30 @@ std::size_t bytes_of(const Settlement& settlement) {
   return bytes;
 }
 
+std::size_t bytes_of(std::span<const Lease> items) {
+  std::size_t bytes = 0;
+  for (const Lease& each : items) bytes += each.item.size();
+  return bytes;
+}
+
+// The reclaimer of whichever of them is small waits for no more.
+std::chrono::milliseconds longest_to_lease(std::span<const Lease> items) {
+  const auto smallest = std::min_element(
+      items.begin(), items.end(),
+      [](const Lease& a, const Lease& b) { return a.item.size() < b.item.size(); });
+  return time_to_lease(smallest == items.end() ? 0 : smallest->item.size());
+}
+
 }  // namespace
 
-LeaseStream::LeaseStream(Link& link, const Keys& keys, std::string session, TimePoint (*now)())
-    : link_(link), keys_(keys), session_(std::move(session)), now_(now), queue_id_(random_id()) {}
+LeaseStream::LeaseStream(Link& link, const Keys& keys, std::string session, PopSize pop_size,
+                         TimePoint (*now)())
+    : link_(link),
+      keys_(keys),
+      session_(std::move(session)),
+      now_(now),
+      queue_id_(random_id()),
+      pop_size_(pop_size) {}
 
 void LeaseStream::set_terms(std::chrono::milliseconds ttl, const RetryPolicy& policy) {
   ttl_ = ttl;
@@ -48,6 +68,13 @@ std::size_t LeaseStream::popped() const noexcept {
     for (const Pop& pop : request.pops) n += pop.popped.items.size();
   }
   return n;
+}
+
+std::size_t LeaseStream::bearable(std::size_t want) const noexcept {
+  const bool one_is_under_way = std::any_of(requests_.begin(), requests_.end(),
+                                            [](const Request& each) { return each.want > 0; });
+  if (one_is_under_way && pop_size_.one_at_a_time()) return 0;
+  return pop_size_.items(want);
 }
 
 void LeaseStream::post(std::vector<Settlement> settlements, std::size_t want) {
@@ -145,13 +172,15 @@ void LeaseStream::write(Request& request) {
 // only if the lease is exactly ours. An item that was popped too long ago is on its way back to
 // ready, and only what the first SET achieved counts; as where that may have been a lease ago: it
 // has ended, and others may have completed the item since.
-void LeaseStream::write_leases(Request& request, Pipeline& out) const {
+void LeaseStream::write_leases(Request& request, Pipeline& out) {
   const bool past_oom = request.sent_at < past_oom_until_;
-  const auto latest = (request.resent ? std::min(kOrphanGrace, ttl_) : kOrphanGrace) / 2;
   request.too_late.clear();
   for (const Pop& pop : request.pops) {
-    const bool too_late = request.sent_at - pop.sent_at > latest;
+    const auto age = request.sent_at - pop.sent_at;
+    const auto latest = longest_to_lease(pop.popped.items);
+    const bool too_late = age > (request.resent ? std::min(latest, ttl_ / 2) : latest);
     request.too_late.push_back(too_late);
+    if (too_late && !request.resent) note_late(pop, age);
     if (!too_late) {
       for (const Lease& lease : pop.popped.items) {
         append_lease(out, keys_, session_, lease, ttl_, past_oom);
@@ -160,6 +189,27 @@ void LeaseStream::write_leases(Request& request, Pipeline& out) const {
     if (request.resent) append_renew(out, keys_, session_, held(pop.popped.items), ttl_);
     if (pop.popped.troubled) append_history(out, keys_, pop.popped.items);
   }
+}
+
+void LeaseStream::note_late(const Pop& pop, std::chrono::nanoseconds age) {
+  pop_size_.late();
+  if (!link_.options().log) return;
+  const std::vector<Lease>& items = pop.popped.items;
+  const double took_s = std::chrono::duration<double>(age).count();
+  const double mb = static_cast<double>(bytes_of(items)) / 1e6;
+  const double longest_s = std::chrono::duration<double>(longest_to_lease(items)).count();
+  link_.options().log(
+      LogLevel::warning,
+      items.size() > 1
+          ? fmt::format("{} items of {:.1f} MB together arrived {:.1f} s after they were asked for, "
+                        "too late to be leased ({:.1f} s): they go back to the queue, and fewer "
+                        "are asked for next",
+                        items.size(), mb, took_s, longest_s)
+          : fmt::format("an item of {:.1f} MB arrived {:.1f} s after it was asked for, too late to "
+                        "be leased ({:.1f} s): it goes back to the queue, behind the others. It "
+                        "needs a faster link to Redis, or a worker with more CPU time; large data "
+                        "is better pushed by its name",
+                        mb, took_s, longest_s));
 }
 
 void LeaseStream::read(Request& request) {
@@ -228,6 +278,8 @@ void LeaseStream::read_pop(Connection& redis, Request& request) {
   Popped popped = internal::read_pop(redis.receive().checked().value());
   request.want = 0;
   request.answer.popped = !popped.items.empty();
+  broken_at_one_ = 0;
+  pop_size_.arrived(popped.items.size(), bytes_of(popped.items), now_() - request.sent_at);
   if (request.answer.popped) pops_.push_back({std::move(popped), request.sent_at, {}});
 }
 
@@ -251,11 +303,27 @@ void LeaseStream::attempt(Attempt step) {
 
 void LeaseStream::recover(const Error& error) {
   link_.failed(error);
-  for (Request& request : requests_) request.resent = true;
+  for (Request& request : requests_) {
+    request.resent = true;
+    if (request.want > 0) ask_for_less(request);
+  }
   link_.repeat([this](Connection&) {
     for (Request& request : requests_) write(request);
     return true;
   });
+}
+
+// The connection may have broken under the weight of the answer.
+void LeaseStream::ask_for_less(Request& request) {
+  pop_size_.broken(request.want);
+  broken_at_one_ = request.want == 1 ? broken_at_one_ + 1 : 0;
+  request.want = pop_size_.items(request.want);
+  if (broken_at_one_ == 2 && link_.options().log) {
+    link_.options().log(LogLevel::warning,
+                        "the connection broke twice while no more than one item was on its way: "
+                        "if the next item is larger than Redis' client-output-buffer-limit for "
+                        "normal clients, raise that");
+  }
 }
 
 void LeaseStream::forget() noexcept {

@@ -12,6 +12,7 @@
 
 #include "pure/keys.h"
 #include "queue/operations.h"
+#include "queue/pop_size.h"
 #include "redis/link.h"
 
 namespace wq::internal {
@@ -23,7 +24,8 @@ namespace wq::internal {
 ///
 /// A connection that breaks is made again within the patience of the link, and what was under way
 /// is posted again: settlements (accepted at most once), leases (which are ours already, or taken
-/// if not too late), pops (what the lost ones moved returns by itself). Not thread-safe.
+/// if not too late), pops (what the lost ones moved returns by itself; fewer are asked for then).
+/// What arrives too late to be leased returns by itself as well, and is said. Not thread-safe.
 class LeaseStream {
  public:
   /// The answer to one request.
@@ -37,7 +39,7 @@ class LeaseStream {
 
   /// `now` is the clock by which a popped item is too old to be leased. `link` and `keys` must
   /// outlive the stream; nobody else may use the link while requests are under way.
-  LeaseStream(Link& link, const Keys& keys, std::string session,
+  LeaseStream(Link& link, const Keys& keys, std::string session, PopSize pop_size = {},
               TimePoint (*now)() = &BootClock::now);
 
   /// How long leases last and what failures cost, from the next request on.
@@ -46,6 +48,10 @@ class LeaseStream {
   /// Sends a request: settles `settlements`, takes the leases of what is popped and not leased
   /// yet, pops up to `want` more (0 to kMaxBatch). Does not wait. Throws as `Link::run`.
   void post(std::vector<Settlement> settlements, std::size_t want);
+
+  /// Of `want` items the next request may pop so many that they arrive in time to be leased, as far
+  /// as recent answers tell; zero while one that takes its time is under way.
+  [[nodiscard]] std::size_t bearable(std::size_t want) const noexcept;
 
   /// The answer to the oldest request posted. Throws as `Link::run`, and `ReplyError` when Redis
   /// refuses. After any exception the requests under way are forgotten: settlements may or may not
@@ -65,8 +71,8 @@ class LeaseStream {
   bool wait_for_item(std::chrono::milliseconds longest);
 
  private:
-  // Items popped together, which may be leased until half the grace period has passed, and with a
-  // request that is sent again until half a lease has.
+  // Items popped together, which may be leased within `time_to_lease` of the smallest, and with a
+  // request that is sent again until half a lease has passed.
   struct Pop {
     Popped popped;
     TimePoint sent_at;
@@ -91,7 +97,8 @@ class LeaseStream {
 
   Connection& connection();
   void write(Request& request);
-  void write_leases(Request& request, Pipeline& out) const;
+  void write_leases(Request& request, Pipeline& out);
+  void note_late(const Pop& pop, std::chrono::nanoseconds age);
   void read(Request& request);
   static void read_settlements(Connection& redis, Request& request);
   void read_leases(Connection& redis, Request& request);
@@ -100,6 +107,7 @@ class LeaseStream {
   template <typename Attempt>
   void attempt(Attempt step);
   void recover(const Error& error);
+  void ask_for_less(Request& request);
   void forget() noexcept;
 
   Link& link_;
@@ -114,6 +122,8 @@ class LeaseStream {
   std::deque<Request> requests_;
   std::vector<Pop> pops_;  // to be leased by the next request
   TimePoint past_oom_until_;
+  PopSize pop_size_;
+  unsigned broken_at_one_ = 0;  // in a row, with no more than one item on its way
   Pipeline out_;
 };
 

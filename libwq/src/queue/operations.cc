@@ -126,8 +126,8 @@ void read_tries(Value answer, std::span<Lease> leases, Field field) {
 
 }  // namespace
 
-std::string holder(std::string_view session, std::uint64_t fence) {
-  return fmt::format(FMT_STRING("{}#{}"), session, fence);
+std::string holder(std::string_view session, std::uint64_t fence, bool alone) {
+  return fmt::format(FMT_STRING("{}#{}{}"), session, fence, alone ? "!" : "");
 }
 
 void append_attach(Pipeline& out, const Keys& keys) {
@@ -184,7 +184,7 @@ Popped read_claim(Value answer, std::string item) {
 
 void append_lease(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease,
                   std::chrono::milliseconds ttl, bool past_oom) {
-  const std::string value = holder(session, lease.fence);
+  const std::string value = holder(session, lease.fence, false);
   const std::int64_t key_ttl_ms = (ttl + kLeaseTail).count();
   if (past_oom) {
     begin_call(out, scripts::past_oom, keys, 1, 5);
@@ -250,7 +250,7 @@ void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
   }
   out.word(lowest_fence);
   for (const Settlement& each : settlements) out.word(each.lease.item);
-  for (const Settlement& each : settlements) out.word(holder(session, each.lease.fence));
+  for (const Settlement& each : settlements) out.word(holder(session, each.lease.fence, each.lease.alone));
   if (bare) return;
   out.word(policy.results_ttl.count());
   out.word(runs.size());
@@ -274,14 +274,20 @@ void append_renew(Pipeline& out, const Keys& keys, std::string_view session,
   begin_call(out, scripts::renew, keys, leases.size(), 1 + leases.size());
   for (const Held& lease : leases) out.word(keys.lease_prefix(), text(lease.hash));
   out.word((ttl + kLeaseTail).count());
-  for (const Held& lease : leases) out.word(holder(session, lease.fence));
+  for (const Held& lease : leases) out.word(holder(session, lease.fence, lease.alone));
 }
 
 std::vector<Held> held(std::span<const Lease> leases) {
   std::vector<Held> result;
   result.reserve(leases.size());
-  for (const Lease& lease : leases) result.push_back({lease.hash, lease.fence});
+  for (const Lease& lease : leases) result.push_back({lease.hash, lease.fence, lease.alone});
   return result;
+}
+
+void append_isolate(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease) {
+  begin_call(out, scripts::isolate, keys, 1, 1);
+  out.word(keys.lease_prefix(), text(lease.hash));
+  out.word(holder(session, lease.fence, false));
 }
 
 void append_counts(Pipeline& out, const Keys& keys) {

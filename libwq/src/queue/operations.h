@@ -31,8 +31,16 @@ inline constexpr std::chrono::milliseconds kLongestLease = std::chrono::hours{24
 inline constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours{24};
 inline constexpr std::chrono::milliseconds kLongestHold = std::chrono::hours{1};
 
-/// What the key of a lease holds: who we are and the fence, so that no two leases are ever equal.
-[[nodiscard]] std::string holder(std::string_view session, std::uint64_t fence);
+/// Under these names `Q:stats` says what the workers of the queue have for `WorkerOptions::lease`
+/// and `RetryPolicy::max_crashes`; the worker that has begun last decides. And what is taken for it
+/// where none has said so.
+inline constexpr std::string_view kLeaseField = "lease_ms";
+inline constexpr std::string_view kMaxCrashesField = "max_crashes";
+inline constexpr std::chrono::milliseconds kUsualLease{60'000};
+
+/// What the key of a lease holds: who we are and the fence, so that no two leases are ever equal,
+/// and a mark if the item is alone with us (see `Lease::alone`).
+[[nodiscard]] std::string holder(std::string_view session, std::uint64_t fence, bool alone);
 
 /// On a new connection: look for keys of another type and raise the fence. `read_attach` throws
 /// `RefusedError` that names the key in the way.
@@ -74,10 +82,14 @@ void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
 struct Held {
   ItemHash hash{};
   std::uint64_t fence = 0;
+  bool alone = false;
 };
 void append_renew(Pipeline& out, const Keys& keys, std::string_view session,
                   std::span<const Held> leases, std::chrono::milliseconds ttl);
 [[nodiscard]] std::vector<Held> held(std::span<const Lease> leases);
+
+/// Gives a lease the mark of an item that is alone with us. Safe to send again.
+void append_isolate(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease);
 
 void append_counts(Pipeline& out, const Keys& keys);
 [[nodiscard]] Counts read_counts(Value answer);

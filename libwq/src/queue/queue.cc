@@ -133,7 +133,7 @@ std::vector<Lease> Queue::lease(std::size_t n, std::chrono::milliseconds ttl) {
   internal::check_batch(n);
   internal::check_ttl(ttl);
   LeaseStream& stream = session_->stream(ttl, {});
-  stream.post({}, n);
+  stream.post({}, stream.bearable(n));
   if (!stream.take().popped) return {};
   stream.post({}, 0);
   return stream.take().leased;
@@ -160,6 +160,19 @@ std::vector<bool> Queue::renew(std::span<const Lease> leases, std::chrono::milli
       ours.at(i) = false;
     return ours;
   });
+}
+
+bool Queue::isolate(Lease& lease) {
+  Pipeline call;
+  internal::append_isolate(call, session_->keys(), session_->id(), lease);
+  lease.alone = session_->link().run([&call](Connection& redis) {
+    return internal::run_script(redis, internal::scripts::isolate, call).value().integer() == 1;
+  });
+  return lease.alone;
+}
+
+bool at_risk(const Lease& lease, const RetryPolicy& policy) noexcept {
+  return lease.crashes > 0 && lease.crashes + 1 >= policy.max_crashes;
 }
 
 std::vector<Result> Queue::results(std::string_view after, std::size_t n) {

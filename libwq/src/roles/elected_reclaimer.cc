@@ -21,6 +21,11 @@ using std::chrono::nanoseconds;
 
 constexpr milliseconds kExtendEvery{1'000};
 constexpr milliseconds kShortestPause{50};
+// A pass over a long list should cost Redis no more than a fiftieth of its time, but must come often
+// enough: what has no lease goes back in the third pass, at least 5 s behind the first, and within
+// 10 s in all.
+constexpr int kRestPerPass = 50;
+constexpr milliseconds kLongestRest{1'500};
 
 RedisOptions for_reclaimer(RedisOptions redis) {
   redis.client_name += "-reclaimer";
@@ -30,11 +35,11 @@ RedisOptions for_reclaimer(RedisOptions redis) {
 
 }  // namespace
 
-ElectedReclaimer::ElectedReclaimer(const Keys& keys, RedisOptions redis, ReclaimerOptions options,
+ElectedReclaimer::ElectedReclaimer(const Keys& keys, RedisOptions redis, milliseconds lease,
                                    std::string session, Log log)
     : keys_(keys),
       redis_(for_reclaimer(std::move(redis))),
-      options_(std::move(options)),
+      lease_(lease),
       session_(std::move(session)),
       log_(std::move(log)) {}
 
@@ -61,16 +66,16 @@ void ElectedReclaimer::run(const std::stop_token& stop) {
 }
 
 void ElectedReclaimer::serve(const std::stop_token& stop) {
-  ReclaimPass pass(keys_.queue(), redis_, options_, stop);
-  const milliseconds pause = std::clamp(options_.lease / 4, kShortestPause, kExtendEvery);
+  ReclaimPass pass(keys_.queue(), redis_, {}, stop);
+  const milliseconds pause = std::clamp(lease_ / 4, kShortestPause, kExtendEvery);
   TimePoint next_pass{};
   while (!stop.stop_requested() && extend(pass.link(), Heartbeat::kTenure)) {
     const TimePoint begin = BootClock::now();
     if (begin >= next_pass) {
       tell(pass.run(begin));
-      // A pass over a long list costs Redis at most a fiftieth of its time.
       const TimePoint end = BootClock::now();
-      next_pass = end + std::max<nanoseconds>(pause, 50 * (end - begin));
+      const nanoseconds rest = std::min<nanoseconds>(kRestPerPass * (end - begin), kLongestRest);
+      next_pass = end + std::max<nanoseconds>(pause, rest);
     }
     wait_for(pause, stop);
   }

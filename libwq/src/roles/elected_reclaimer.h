@@ -18,7 +18,8 @@ namespace wq::internal {
 /// own while it is in office.
 class ElectedReclaimer {
  public:
-  ElectedReclaimer(const Keys& keys, RedisOptions redis, ReclaimerOptions options,
+  /// `lease`: of this worker; the shorter it is, the more often a pass begins.
+  ElectedReclaimer(const Keys& keys, RedisOptions redis, std::chrono::milliseconds lease,
                    std::string session, Log log);
 
   /// Begins a tenure, in the thread that is in `run`. Thread-safe.
@@ -36,7 +37,7 @@ class ElectedReclaimer {
 
   const Keys& keys_;
   const RedisOptions redis_;
-  const ReclaimerOptions options_;
+  const std::chrono::milliseconds lease_;
   const std::string session_;
   const Log log_;
   std::mutex mutex_;  // guards elected_

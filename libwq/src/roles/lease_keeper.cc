@@ -18,12 +18,25 @@ LeaseKeeper::LeaseKeeper(Link& link, const Keys& keys, std::string session,
 void LeaseKeeper::add(std::span<const Lease> leases, TimePoint asked_at) {
   const std::lock_guard lock(mutex_);
   for (const Lease& lease : leases)
-    entries_.insert_or_assign(lease.fence, Entry{lease.hash, asked_at, asked_at});
+    entries_.insert_or_assign(lease.fence, Entry{lease.hash, asked_at, asked_at, lease.alone});
 }
 
 void LeaseKeeper::remove(std::span<const Settlement> settlements) {
   const std::lock_guard lock(mutex_);
   for (const Settlement& each : settlements) entries_.erase(each.lease.fence);
+}
+
+bool LeaseKeeper::isolate(std::uint64_t fence, const std::function<bool()>& mark) {
+  decltype(entries_)::node_type entry;
+  {
+    const std::lock_guard lock(mutex_);
+    entry = entries_.extract(fence);
+  }
+  if (entry.empty() || !mark()) return false;
+  entry.mapped().alone = true;
+  const std::lock_guard lock(mutex_);
+  entries_.insert(std::move(entry));
+  return true;
 }
 
 std::size_t LeaseKeeper::size() const {
@@ -47,10 +60,10 @@ void LeaseKeeper::renew(TimePoint now) {
     call.clear();
     append_renew(call, keys_, session_, chunk, ttl_);
     const TimePoint asked_at = BootClock::now();
-    std::vector<std::uint64_t> lost;
+    std::vector<Held> lost;
     const Reply reply = run_script(link_.connection(), scripts::renew, call);
     for (const std::size_t i : read_positions(reply.value(), chunk.size()))
-      lost.push_back(chunk[i].fence);
+      lost.push_back(chunk[i]);
     confirm(chunk, asked_at);
     renewals_ += chunk.size() - lost.size();
     lose(lost);
@@ -58,11 +71,11 @@ void LeaseKeeper::renew(TimePoint now) {
 }
 
 void LeaseKeeper::expire(TimePoint now) {
-  std::vector<std::uint64_t> ended;
+  std::vector<Held> ended;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [fence, entry] : entries_) {
-      if (entry.asked_at + ttl_ <= now) ended.push_back(fence);
+      if (entry.asked_at + ttl_ <= now) ended.push_back({entry.hash, fence, entry.alone});
     }
   }
   lose(ended);
@@ -72,7 +85,7 @@ std::vector<Held> LeaseKeeper::due(TimePoint now) const {
   std::vector<Held> leases;
   const std::lock_guard lock(mutex_);
   for (const auto& [fence, entry] : entries_) {
-    if (entry.asked_at + ttl_ / 3 <= now) leases.push_back({entry.hash, fence});
+    if (entry.asked_at + ttl_ / 3 <= now) leases.push_back({entry.hash, fence, entry.alone});
   }
   return leases;
 }
@@ -85,15 +98,19 @@ void LeaseKeeper::confirm(std::span<const Held> renewed, TimePoint asked_at) {
   }
 }
 
-void LeaseKeeper::lose(const std::vector<std::uint64_t>& fences) {
-  std::vector<std::uint64_t> lost;
+void LeaseKeeper::lose(std::span<const Held> lost) {
+  std::vector<std::uint64_t> fences;
   {
     const std::lock_guard lock(mutex_);
-    for (const std::uint64_t fence : fences) {
-      if (entries_.erase(fence) > 0) lost.push_back(fence);
+    for (const Held& each : lost) {
+      const auto entry = entries_.find(each.fence);
+      // One that was isolated since the question is another lease to Redis.
+      if (entry == entries_.end() || entry->second.alone != each.alone) continue;
+      entries_.erase(entry);
+      fences.push_back(each.fence);
     }
   }
-  if (!lost.empty()) on_lost_(lost);
+  if (!fences.empty()) on_lost_(fences);
 }
 
 }  // namespace wq::internal

@@ -40,6 +40,12 @@ class LeaseKeeper {
   void add(std::span<const Lease> leases, TimePoint asked_at);
   /// Before their settlement is sent. Those that were lost meanwhile are passed over.
   void remove(std::span<const Settlement> settlements);
+
+  /// Marks a lease as alone (`Lease::alone`) with `mark`, which tells Redis and returns whether the
+  /// lease is still ours. It is not renewed meanwhile, and an answer to a renewal without the mark
+  /// does not count any more. False, and kept no longer, if it was lost. What `mark` throws is
+  /// passed on; the lease is not kept then.
+  bool isolate(std::uint64_t fence, const std::function<bool()>& mark);
   [[nodiscard]] std::size_t size() const;
   /// How long the lease that is held longest has been held; zero if there is none.
   [[nodiscard]] std::chrono::milliseconds oldest(TimePoint now) const;
@@ -58,11 +64,12 @@ class LeaseKeeper {
     ItemHash hash;
     TimePoint asked_at;  // for the lease or its last renewal
     TimePoint since;
+    bool alone = false;
   };
 
   std::vector<Held> due(TimePoint now) const;
   void confirm(std::span<const Held> renewed, TimePoint asked_at);
-  void lose(const std::vector<std::uint64_t>& fences);
+  void lose(std::span<const Held> lost);
 
   Link& link_;
   const Keys& keys_;

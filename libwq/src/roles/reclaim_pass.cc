@@ -1,10 +1,12 @@
 #include "roles/reclaim_pass.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include <wq/error.h>
 
+#include "queue/pop_size.h"
 #include "queue/server_check.h"
 #include "roles/heartbeat.h"
 #include "script/script.h"
@@ -14,14 +16,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Processing is read in chunks of about this size, whatever an item weighs.
-constexpr std::size_t kChunkBytes = std::size_t{1} << 20U;
-constexpr std::size_t kFirstChunk = 8;
-constexpr std::size_t kLargestChunk = 1'000;
 // An item without a lease must be seen so in that many passes in a row.
 constexpr int kOrphanPasses = 3;
-// What is remembered from pass to pass is bounded; more than that waits for its turn.
-constexpr std::size_t kRemembered = 100'000;
+// What is remembered from pass to pass is bounded (some 60 MB); more than that waits for its turn.
+constexpr std::size_t kMostOrphans = 1'000'000;
+constexpr std::size_t kMostForeign = 100'000;
 constexpr int kPromoteAtOnce = 100;
 constexpr milliseconds kDefaultHold{60'000};
 constexpr milliseconds kSilentSession = std::chrono::hours{24};
@@ -36,12 +35,20 @@ void append_lease_keys(Pipeline& out, const Keys& keys, const std::vector<std::s
   for (const std::string& item : items) out.word(keys.lease_prefix(), text(hash_item(item)));
 }
 
+// Enough of a hash to tell a million items apart: two that are equal here (one case in some ten
+// million) share their waiting period.
+std::uint64_t short_hash(std::string_view hash) {
+  std::uint64_t number = 0;
+  std::from_chars(hash.data(), hash.data() + 2 * sizeof number, number, 16);
+  return number;
+}
+
 }  // namespace
 
 ReclaimPass::ReclaimPass(std::string queue, RedisOptions redis, ReclaimerOptions options,
                          std::stop_token stop)
     : keys_(std::move(queue)),
-      options_(std::move(options)),
+      options_(options),
       link_(std::move(redis), std::move(stop), [this](Connection& connection) {
         static_cast<void>(check_server(connection, keys_));
       }) {}
@@ -50,14 +57,16 @@ ReclaimReport ReclaimPass::run(TimePoint now) {
   return link_.run([this, now](Connection& redis) { return look(redis, now); });
 }
 
-milliseconds ReclaimPass::courtesy() const noexcept { return options_.lease / 3; }
+milliseconds ReclaimPass::courtesy() const noexcept {
+  return options_.lease.value_or(queue_lease_) / 3;
+}
 
 bool ReclaimPass::pending() const noexcept {
   return overdue_ || !orphans_.empty() || !holds_.empty();
 }
 
 ReclaimReport ReclaimPass::look(Connection& redis, TimePoint now) {
-  notice_connection(now);
+  notice_connection(redis, now);
   ReclaimReport report;
   ++passes_;
   overdue_ = false;
@@ -68,13 +77,24 @@ ReclaimReport ReclaimPass::look(Connection& redis, TimePoint now) {
   return report;
 }
 
-void ReclaimPass::notice_connection(TimePoint now) {
+void ReclaimPass::notice_connection(Connection& redis, TimePoint now) {
   if (generation_ == link_.generation()) return;
+  if (reading_) chunk_.failed();  // the connection may have broken under the weight of the answer
   generation_ = link_.generation();
   connected_at_ = now;
+  queue_lease_ = read_lease(redis);
   orphans_.clear();
   holds_.clear();
   holds_to_drop_.clear();
+}
+
+// What the workers of the queue say, see `Heartbeat`.
+milliseconds ReclaimPass::read_lease(Connection& redis) const {
+  Pipeline ask;
+  ask.command({"HGET", keys_[Key::stats], kLeaseField});
+  const Reply reply = redis.call(ask);
+  if (reply.value().is_nil()) return kUsualLease;
+  return std::clamp(milliseconds{reply.value().integer()}, milliseconds{0}, kLongestLease);
 }
 
 void ReclaimPass::promote(Connection& redis, ReclaimReport& report) {
@@ -94,8 +114,8 @@ void ReclaimPass::promote(Connection& redis, ReclaimReport& report) {
 // added on the left. Where others take items away meanwhile, some are passed over until the next
 // pass.
 void ReclaimPass::scan_processing(Connection& redis, TimePoint now, ReclaimReport& report) {
-  std::size_t chunk = kFirstChunk;
   for (std::size_t seen = 0;;) {
+    const std::size_t chunk = chunk_.items();
     Pipeline read;
     read.command({"LRANGE", keys_[Key::processing],
                   std::to_string(-static_cast<std::int64_t>(seen + chunk)),
@@ -103,20 +123,21 @@ void ReclaimPass::scan_processing(Connection& redis, TimePoint now, ReclaimRepor
     std::vector<std::string> items;
     std::size_t bytes = 0;
     {
+      reading_ = true;
       const Reply reply = redis.call(read);
+      reading_ = false;
       for (std::size_t i = 0; i < reply.value().size(); ++i) {
         items.emplace_back(reply.value()[i].text());
         bytes += items.back().size();
       }
     }
     if (items.empty()) return;
+    chunk_.read(items.size(), bytes);
     const std::uint64_t before = report.reclaimed + report.died + report.returned;
     look_at(redis, items, now, report);
     if (items.size() < chunk) return;
     // What was handed back does not stand there any more.
     seen += items.size() - (report.reclaimed + report.died + report.returned - before);
-    const std::size_t average = bytes / items.size() + 1;
-    chunk = std::clamp(kChunkBytes / average, std::size_t{1}, kLargestChunk);
   }
 }
 
@@ -134,7 +155,8 @@ void ReclaimPass::look_at(Connection& redis, const std::vector<std::string>& ite
   for (std::size_t i = 0; i < items.size(); ++i) {
     const std::int64_t left_ms = redis.receive().checked().value().integer();
     if (left_ms == -2) {
-      if (is_orphan(hashes[i], now)) orphans.push_back(items[i]);
+      const milliseconds grace = orphan_grace(items[i].size());
+      if (is_orphan(short_hash(hashes[i]), grace, now)) orphans.push_back(items[i]);
     } else if (left_ms <= kLeaseTail.count() || left_ms > (kLongestLease + kLeaseTail).count()) {
       ran_out.push_back(items[i]);
     }
@@ -155,7 +177,11 @@ void ReclaimPass::reclaim(Connection& redis, const std::vector<std::string>& ite
   append_lease_keys(call, keys_, items);
   call.word(early ? -1 : kLeaseTail.count());
   call.word((kLongestLease + kLeaseTail).count());
-  call.word(options_.max_crashes);
+  if (options_.max_crashes) {
+    call.word(*options_.max_crashes);
+  } else {
+    call.word("");
+  }
   for (const std::string& item : items) call.word(item);
   const Reply reply = run_script(redis, scripts::reclaim, call);
   report.reclaimed += count_of(reply.value()[0]);
@@ -164,7 +190,7 @@ void ReclaimPass::reclaim(Connection& redis, const std::vector<std::string>& ite
   overdue_ = overdue_ || (early && foreign.size() < items.size());
   std::uint64_t fresh = 0;
   for (const std::size_t i : foreign) {
-    if (foreign_.size() >= kRemembered) break;
+    if (foreign_.size() >= kMostForeign) break;
     fresh += foreign_.emplace(text(hash_item(items[i]))).second ? 1 : 0;
   }
   if (fresh > 0) count_foreign(redis, fresh, report);
@@ -181,10 +207,10 @@ void ReclaimPass::count_foreign(Connection& redis, std::uint64_t fresh, ReclaimR
   run_script(redis, scripts::past_oom, count);
 }
 
-bool ReclaimPass::is_orphan(const std::string& hash, TimePoint now) {
+bool ReclaimPass::is_orphan(std::uint64_t hash, milliseconds grace, TimePoint now) {
   auto found = orphans_.find(hash);
   if (found == orphans_.end()) {
-    if (orphans_.size() >= kRemembered) return false;
+    if (orphans_.size() >= kMostOrphans) return false;
     found = orphans_.emplace(hash, Orphan{now, 0, 0}).first;
   }
   Orphan& orphan = found->second;
@@ -192,7 +218,7 @@ bool ReclaimPass::is_orphan(const std::string& hash, TimePoint now) {
     orphan.last_pass = passes_;
     ++orphan.passes;
   }
-  return orphan.passes >= kOrphanPasses && now - orphan.first_seen >= kOrphanGrace;
+  return orphan.passes >= kOrphanPasses && now - orphan.first_seen >= grace;
 }
 
 void ReclaimPass::requeue(Connection& redis, const std::vector<std::string>& items,
@@ -202,7 +228,7 @@ void ReclaimPass::requeue(Connection& redis, const std::vector<std::string>& ite
   append_lease_keys(call, keys_, items);
   for (const std::string& item : items) call.word(item);
   report.returned += count_of(run_script(redis, scripts::requeue, call).value());
-  for (const std::string& item : items) orphans_.erase(std::string(text(hash_item(item))));
+  for (const std::string& item : items) orphans_.erase(short_hash(text(hash_item(item))));
 }
 
 void ReclaimPass::sweep_producers(Connection& redis, TimePoint now, ReclaimReport& report) {

@@ -6,11 +6,13 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <wq/clock.h>
 #include <wq/reclaimer.h>
 
+#include "pure/chunk_size.h"
 #include "pure/keys.h"
 #include "queue/operations.h"
 #include "redis/link.h"
@@ -53,7 +55,8 @@ class ReclaimPass {
   };
 
   ReclaimReport look(Connection& redis, TimePoint now);
-  void notice_connection(TimePoint now);
+  void notice_connection(Connection& redis, TimePoint now);
+  std::chrono::milliseconds read_lease(Connection& redis) const;
   void promote(Connection& redis, ReclaimReport& report);
   void scan_processing(Connection& redis, TimePoint now, ReclaimReport& report);
   void look_at(Connection& redis, const std::vector<std::string>& items, TimePoint now,
@@ -61,7 +64,7 @@ class ReclaimPass {
   void reclaim(Connection& redis, const std::vector<std::string>& items, TimePoint now,
                ReclaimReport& report);
   void count_foreign(Connection& redis, std::uint64_t fresh, ReclaimReport& report);
-  bool is_orphan(const std::string& hash, TimePoint now);
+  bool is_orphan(std::uint64_t hash, std::chrono::milliseconds grace, TimePoint now);
   void requeue(Connection& redis, const std::vector<std::string>& items, ReclaimReport& report);
   void sweep_producers(Connection& redis, TimePoint now, ReclaimReport& report);
   void watch_hold(Connection& redis, const std::string& session, const std::string& expiry,
@@ -76,7 +79,10 @@ class ReclaimPass {
   TimePoint connected_at_;
   std::uint64_t passes_ = 0;
   bool overdue_ = false;                      // a lease ran out, and it is too early to take it
-  std::map<std::string, Orphan> orphans_;     // by hash
+  std::unordered_map<std::uint64_t, Orphan> orphans_;  // by the first 64 bits of the hash
+  ChunkSize chunk_;
+  bool reading_ = false;  // a chunk was asked for and did not come yet
+  std::chrono::milliseconds queue_lease_{0};  // what the workers of the queue have
   std::map<std::string, ExpiredHold> holds_;  // by session
   std::set<std::string> foreign_;             // hashes whose foreign lease was counted
   std::vector<std::string> holds_to_drop_;    // session, expiry, ...

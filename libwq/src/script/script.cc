@@ -33,6 +33,7 @@ const Script find{embedded::k_find,
                   {Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts,
                    Key::crashes, Key::failures}};
 const Script forget{embedded::k_forget, {Key::attempts, Key::crashes, Key::failures}};
+const Script isolate{embedded::k_isolate, {Key::fence}};
 const Script last_due{embedded::k_last_due, {Key::delayed}};
 const Script open{
     embedded::k_open,
@@ -113,11 +114,11 @@ void append_load(Pipeline& out, const Script& script) {
 
 std::span<const Script* const> all_scripts() {
   using namespace scripts;
-  static constexpr std::array kAll = {&attach,     &claim,        &close,    &counts,  &drop,
-                                      &drop_ready, &end_strays,   &find,     &forget,  &last_due,
-                                      &open,       &page,         &past_oom, &pop,     &promote,
-                                      &purge,      &purge_leases, &push,     &reclaim, &renew,
-                                      &requeue,    &retry,        &settle,   &sweep,   &touch};
+  static constexpr std::array kAll = {
+      &attach,  &claim,   &close,   &counts,       &drop, &drop_ready, &end_strays,
+      &find,    &forget,  &isolate, &last_due,     &open, &page,       &past_oom,
+      &pop,     &promote, &purge,   &purge_leases, &push, &reclaim,    &renew,
+      &requeue, &retry,   &settle,  &sweep,        &touch};
   return kAll;
 }
 

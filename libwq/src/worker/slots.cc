@@ -92,6 +92,34 @@ void Slots::give(std::vector<Lease> leases, TimePoint now) {
   }
 }
 
+void Slots::set_aside(Lease lease) {
+  const std::lock_guard lock(mutex_);
+  aside_ = std::move(lease);
+}
+
+std::optional<Lease> Slots::aside() const {
+  const std::lock_guard lock(mutex_);
+  return aside_;
+}
+
+std::optional<Lease> Slots::take_aside() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(aside_, std::nullopt);
+}
+
+void Slots::give_aside(TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  if (!aside_) return;
+  aside_->alone = true;
+  waiting_.push_back({*std::exchange(aside_, std::nullopt), now});
+  work_.notify_all();
+}
+
+// The caller has the lock.
+void Slots::give_up_aside() {
+  if (aside_) finished_.push_back(released(*std::exchange(aside_, std::nullopt)));
+}
+
 std::vector<Settlement> Slots::take_finished(std::size_t most) {
   const std::lock_guard lock(mutex_);
   if (finished_.size() <= most) return std::exchange(finished_, {});
@@ -147,6 +175,7 @@ void Slots::lose(std::span<const std::uint64_t> fences) {
     finished_.push_back(released(std::move(each->lease)));
   }
   waiting_.erase(kept, waiting_.end());
+  if (aside_ && is_lost(*aside_)) give_up_aside();
   for (Slot& slot : slots_) {
     for (std::size_t i = 0; i < slot.leases.size(); ++i) {
       if (!slot.settled[i] && is_lost(slot.leases[i])) told.add(slot, Reason::lost);
@@ -170,6 +199,7 @@ void Slots::leave() {
   leaving_ = true;
   for (Waiting& each : waiting_) finished_.push_back(released(std::move(each.lease)));
   waiting_.clear();
+  give_up_aside();
   for (Slot& slot : slots_) {
     if (!slot.leases.empty()) told.add(slot, Reason::leaving);
   }

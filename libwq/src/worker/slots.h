@@ -34,11 +34,21 @@ class Slots {
   /// others in one batch, so that it takes none with it.
   void give(std::vector<Lease> leases, TimePoint now);
 
+  /// One item that must wait until nothing else is held. It is lost, and given up when we leave, as
+  /// those that wait are; it is not counted as waiting.
+  void set_aside(Lease lease);
+  /// The item that was set aside, if there still is one.
+  [[nodiscard]] std::optional<Lease> aside() const;
+  /// Takes it out, not to be run.
+  [[nodiscard]] std::optional<Lease> take_aside();
+  /// Lets the item that was set aside run, if there still is one: from now on it is `alone`.
+  void give_aside(TimePoint now);
+
   /// Up to `most` items that are finished, each with what is to be said of it.
   [[nodiscard]] std::vector<Settlement> take_finished(std::size_t most);
 
   /// Items that nobody began to run since `before`, but for the first `keep` that wait; to be
-  /// released.
+  /// released. Not what was set aside.
   [[nodiscard]] std::vector<Settlement> take_back(TimePoint before, std::size_t keep = 0);
 
   /// Whether a batch that is not full may still become so. If not, it is handed out at once.
@@ -92,6 +102,7 @@ class Slots {
   class Told;
 
   void end();
+  void give_up_aside();
   void work(Slot& slot);
   bool take_batch(Slot& slot);
   [[nodiscard]] bool is_its_turn(const Slot& slot) const;
@@ -115,6 +126,7 @@ class Slots {
   std::condition_variable work_;      // something waits, or we leave
   std::condition_variable progress_;  // something is finished, or poked
   std::deque<Waiting> waiting_;
+  std::optional<Lease> aside_;
   std::vector<Settlement> finished_;
   std::vector<Slot> slots_;
   std::size_t running_ = 0;

@@ -61,7 +61,7 @@ WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions opti
                                 server.maxmemory_policy));
               }
             }),
-      stream_(link_, keys_, session_),
+      stream_(link_, keys_, session_, PopSize::from_one_item()),
       slots_(options_, std::move(handler)),
       keeper_link_(for_keeper(redis_, options_.lease), abandon_.get_token()),
       keeper_(keeper_link_, keys_, session_, options_.lease,
@@ -69,8 +69,9 @@ WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions opti
                 log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
                 slots_.lose(fences);
               }),
-      reclaimer_(keys_, redis_, {options_.lease, options_.retry.max_crashes, {}}, session_,
-                 options_.log) {
+      isolation_(slots_, keeper_, options_.retry,
+                 [this](const Lease& lease) { return mark_alone(lease); }),
+      reclaimer_(keys_, redis_, options_.lease, session_, options_.log) {
   stream_.set_terms(options_.lease, options_.retry);
 }
 
@@ -127,6 +128,7 @@ WorkerEnd WorkerLoop::work() {
   if (const auto end = look_at_queue()) return *end;
   while (true) {
     if (const auto end = reason_to_end()) return *end;
+    advance_isolation();
     while (stream_.outstanding() < kInFlight && post_if_useful()) continue;
     if (stream_.outstanding() > 0) {
       absorb(stream_.take());
@@ -170,6 +172,7 @@ bool WorkerLoop::post_if_useful() {
 void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
   for (Settlement& each : settlements) {
     Outcome& outcome = each.outcome;
+    isolation_.correct(each.lease);
     // Who stops us may have stopped what did the work too, as a service manager does that signals
     // all processes. Nobody can tell, so nobody is charged.
     if (stopping_ && outcome.kind == Outcome::Kind::crash) {
@@ -205,7 +208,8 @@ void WorkerLoop::absorb(LeaseStream::Answer answer) {
 }
 
 // An item that has crashed before may take this process with it, and whatever it holds would be
-// charged for that as well. So nothing is held beside such items but what runs.
+// charged for that as well. So nothing is held beside such items but what runs, and nothing at all
+// beside one that has no more than one crash left.
 void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
   const TimePoint now = BootClock::now();
   leased_ += leased.size();
@@ -214,19 +218,33 @@ void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
   cautious_ = std::any_of(leased.begin(), leased.end(),
                           [](const Lease& lease) { return lease.crashes > 0; });
   const std::size_t released_before = to_release_.size();
+  const bool isolating = !giving_back_ && isolation_.take_in(leased);
   std::size_t room = leased.size();
-  if (cautious_) {
+  if (cautious_ || isolating) {
     for (Settlement& each : slots_.take_back(now)) to_release_.push_back(std::move(each));
     const std::size_t running = slots_.load().running;
     room = options_.concurrency - std::min<std::size_t>(running, options_.concurrency);
   }
-  if (giving_back_) room = 0;
+  if (giving_back_ || isolating) room = 0;
   while (leased.size() > room) {
     to_release_.push_back({std::move(leased.back()), Outcome::release(milliseconds::zero())});
     leased.pop_back();
   }
   leased_ -= to_release_.size() - released_before;
   slots_.give(std::move(leased), now);
+}
+
+bool WorkerLoop::mark_alone(const Lease& lease) {
+  Pipeline call;
+  append_isolate(call, keys_, session_, lease);
+  return link_.run([&call](Connection& redis) {
+    return run_script(redis, scripts::isolate, call).value().integer() == 1;
+  });
+}
+
+void WorkerLoop::advance_isolation() {
+  const bool quiet = stream_.outstanding() == 0 && !stream_.has_unasked() && to_release_.empty();
+  isolation_.advance(holding_, quiet);
 }
 
 void WorkerLoop::count(const Settlement& settlement, Settled settled) {
@@ -263,7 +281,7 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
 }
 
 std::size_t WorkerLoop::wanted() const {
-  if (BootClock::now() < dry_until_ || !to_release_.empty()) return 0;
+  if (BootClock::now() < dry_until_ || !to_release_.empty() || isolation_.active()) return 0;
   const Slots::Load load = slots_.load();
   std::size_t coming = stream_.popped();
   for (const std::size_t want : wants_) coming += want;
@@ -276,7 +294,8 @@ std::size_t WorkerLoop::wanted() const {
     const std::uint64_t left = options_.max_items - std::min(options_.max_items, leased_ + coming);
     want = static_cast<std::size_t>(std::min<std::uint64_t>(want, left));
   }
-  return std::min(want, Queue::kMaxBatch);
+  want = std::min(want, isolation_.expects_another() ? std::size_t{1} : Queue::kMaxBatch);
+  return stream_.bearable(want);
 }
 
 std::size_t WorkerLoop::ahead(const Slots::Load& load) const {
@@ -360,7 +379,11 @@ void WorkerLoop::settle_the_rest() {
     giving_back_ = report_.end != WorkerEnd::max_items || stopping_;
     if (giving_back_) {
       for (Settlement& each : slots_.take_back(BootClock::now())) back.push_back(std::move(each));
+      if (auto lease = isolation_.give_up()) {
+        back.push_back({*std::move(lease), Outcome::release(milliseconds::zero())});
+      }
     }
+    advance_isolation();
     std::move(back.begin(), back.end(), std::back_inserter(settlements));
     if (!settlements.empty() || stream_.has_unasked()) {
       post(std::move(settlements), 0);

@@ -22,6 +22,7 @@
 #include "roles/elected_reclaimer.h"
 #include "roles/heartbeat.h"
 #include "roles/lease_keeper.h"
+#include "worker/isolation.h"
 #include "worker/slots.h"
 
 namespace wq::internal {
@@ -55,6 +56,8 @@ class WorkerLoop {
   void post(std::vector<Settlement> settlements, std::size_t want);
   void absorb(LeaseStream::Answer answer);
   void take_in(std::vector<Lease> leased, TimePoint leased_at);
+  bool mark_alone(const Lease& lease);
+  void advance_isolation();
   void count(const Settlement& settlement, Settled settled);
   std::size_t wanted() const;
   std::size_t ahead(const Slots::Load& load) const;
@@ -101,6 +104,7 @@ class WorkerLoop {
   Slots slots_;
   Link keeper_link_;
   LeaseKeeper keeper_;
+  Isolation isolation_;  // of the main thread
   ElectedReclaimer reclaimer_;
   std::atomic<std::uint64_t> completed_{0};
   std::atomic<std::uint64_t> failed_{0};
