@@ -161,7 +161,7 @@ void look(const std::vector<Settlement>& settlements) {
     lowest = std::min(lowest, lease.fence);
     require(words[keys_end - n + i] == keys.lease(lease.hash), "each lease is named");
     require(words[keys_end + 1 + i] == lease.item, "each item is named as it is");
-    require(words[keys_end + 1 + n + i] == internal::holder(kSession, lease.fence),
+    require(words[keys_end + 1 + n + i] == internal::holder(kSession, lease.fence, lease.alone),
             "each holder is named");
     const Outcome& outcome = settlements[i].outcome;
     const bool has_result = outcome.kind == Outcome::Kind::complete && outcome.result;

@@ -287,7 +287,7 @@ TEST_F(Stream, DoesNotLeaseAnItemThatWasPoppedTooLongAgo) {
 TEST_F(Stream, DoesNotLeaseAgainWhatMayHaveBeenLeasedALeaseAgo) {
   FaultProxy proxy(server_);
   internal::Link link(proxy.options(), {});
-  internal::LeaseStream stream(link, keys_, "session", &now);
+  internal::LeaseStream stream(link, keys_, "session", {}, &now);
   push({"a"});
   stream.set_terms(1s, {});
   stream.post({}, 1);

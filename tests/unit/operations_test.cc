@@ -103,7 +103,8 @@ TEST(Pipelines, HoldAnyBytes) {
 }
 
 TEST(Operations, AHolderIsTheSessionAndTheFence) {
-  EXPECT_EQ(holder("0123456789abcdef", 42), "0123456789abcdef#42");
+  EXPECT_EQ(holder("0123456789abcdef", 42, false), "0123456789abcdef#42");
+  EXPECT_EQ(holder("0123456789abcdef", 42, true), "0123456789abcdef#42!");
 }
 
 TEST(Operations, APopNamesItsKeysInTheOrderOfTheScript) {
