@@ -19,8 +19,8 @@ redis.call('ZCARD', dead)
 redis.call('HLEN', crashes)
 redis.call('HLEN', failures)
 redis.call('HLEN', workers)
-local budget = tonumber(ARGV[3]) or tonumber(redis.call('HGET', stats, 'max_crashes') or '') or
-               USUAL_BUDGET
+local said = redis.call('HGET', stats, 'max_crashes')
+local budget = tonumber(ARGV[3]) or tonumber(said or '') or USUAL_BUDGET
 -- So many crashes beside others are counted: with a budget of 1, too, one must be, since an item
 -- that was in one is tried alone.
 local most_shared = math.max(budget - 1, 1)

@@ -112,7 +112,7 @@ TEST_F(Verify, FindsAndMendsWhatShouldNotBeThere) {
   for (auto& [kind, numbers] : expected) numbers.second = 1;
   EXPECT_EQ(of(admin_.repair()), expected);
   EXPECT_THAT(admin_.repair().findings, IsEmpty());
-  EXPECT_THAT(all(Key::ready), ElementsAre("completed", "popped"));
+  EXPECT_THAT(all(Key::ready), ElementsAre("popped", "completed"));
   EXPECT_THAT(all(Key::processing), ElementsAre("endless"));
 }
 
@@ -211,7 +211,7 @@ TEST_F(Verify, ARepairThatIsBrokenOffAtAnyOfItsChangesLosesNothing) {
   }
   static_cast<void>(admin_.repair());
   EXPECT_THAT(admin_.verify().findings, IsEmpty());
-  EXPECT_THAT(all(Key::ready), ElementsAre("completed", "popped"));
+  EXPECT_THAT(all(Key::ready), ElementsAre("popped", "completed"));
 }
 
 TEST_F(Verify, DuringADrainFindsNothingAndTakesNothingFromAnybody) {

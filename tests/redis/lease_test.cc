@@ -234,7 +234,7 @@ class Stream : public QueueTest {
   static inline std::atomic<TimePoint> clock_{TimePoint{}};
 
   internal::Link link_{options(), {}};
-  internal::LeaseStream stream_{link_, keys_, "session", &now};
+  internal::LeaseStream stream_{link_, keys_, "session", {}, &now};
 };
 
 TEST_F(Stream, LeasesWhatTheRequestBeforeHasPopped) {
@@ -282,6 +282,73 @@ TEST_F(Stream, DoesNotLeaseAnItemThatWasPoppedTooLongAgo) {
   EXPECT_THAT(stream_.take().leased, IsEmpty());
   EXPECT_FALSE(redis_.exists(lease_key("a")));
   EXPECT_THAT(all(Key::processing), ElementsAre("a"));
+}
+
+TEST_F(Stream, LeasesALargeItemLaterThanASmallOne) {
+  push({std::string(10'000'000, 'x')});
+  stream_.post({}, 1);
+  static_cast<void>(stream_.take());
+  clock_ = now() + internal::time_to_lease(10'000'000);
+  stream_.post({}, 0);
+  EXPECT_THAT(stream_.take().leased, SizeIs(1));
+}
+
+// What a stream says, and what it asks for next, when answers are late or connections break.
+class TroubledStream : public Stream {
+ protected:
+  RedisOptions logging(RedisOptions options) {
+    options.log = [this](LogLevel, std::string_view text) { said_.emplace_back(text); };
+    return options;
+  }
+  void pop_late(internal::LeaseStream& stream, std::size_t n) {
+    stream.post({}, n);
+    static_cast<void>(stream.take());
+    clock_ = now() + 3s;
+    stream.post({}, 0);
+    EXPECT_THAT(stream.take().leased, IsEmpty());
+  }
+
+  std::vector<std::string> said_;
+};
+
+TEST_F(TroubledStream, SaysWhatCameTooLateAndAsksForLess) {
+  push(numbered("i", 1'000));
+  internal::Link link(logging(options()), {});
+  internal::LeaseStream stream(link, keys_, "session", {}, &now);
+  EXPECT_EQ(stream.bearable(1'000), 1'000U);
+  pop_late(stream, 100);
+  EXPECT_LT(stream.bearable(10'000'000), 10'000'000U);
+  EXPECT_THAT(said_,
+              ElementsAre(::testing::HasSubstr("100 items of 0.0 MB together arrived 3.0 s")));
+  pop_late(stream, 1);
+  EXPECT_THAT(said_.back(), ::testing::HasSubstr("an item of 0.0 MB arrived 3.0 s"));
+}
+
+TEST_F(TroubledStream, WaitsForASlowAnswerBeforeItAsksForMore) {
+  push(numbered("i", 10));
+  internal::LeaseStream stream(link_, keys_, "session", internal::PopSize::from_one_item(), &now);
+  EXPECT_EQ(stream.bearable(5), 1U);
+  stream.post({}, 1);
+  EXPECT_EQ(stream.bearable(5), 0U);
+  static_cast<void>(stream.take());
+  EXPECT_EQ(stream.bearable(5), 5U);
+}
+
+TEST_F(TroubledStream, AsksForLessUntilRedisDoesNotBreakTheConnectionOverTheAnswer) {
+  redis_.call({"CONFIG", "SET", "client-output-buffer-limit", "normal 1048576 0 0"});
+  std::vector<std::string> items;
+  for (const char c : {'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'}) items.emplace_back(400'000, c);
+  push(items);
+  internal::Link link(logging(options()), {});
+  internal::LeaseStream stream(link, keys_, "session", {}, &now);
+  stream.post({}, 1);
+  static_cast<void>(stream.take());
+  stream.post({}, 7);  // whose answer does not fit: they return by themselves
+  EXPECT_FALSE(stream.take().popped);
+  redis_.call({"RPOPLPUSH", key(Key::processing), key(Key::ready)});
+  redis_.call({"RPOPLPUSH", key(Key::processing), key(Key::ready)});
+  stream.post({}, stream.bearable(7));
+  EXPECT_TRUE(stream.take().popped);
 }
 
 TEST_F(Stream, DoesNotLeaseAgainWhatMayHaveBeenLeasedALeaseAgo) {

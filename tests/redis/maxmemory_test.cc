@@ -140,7 +140,7 @@ TEST_F(Full, TheReclaimerCountsForeignLeases) {
 TEST_F(Full, AWorkerShowsThatItLivesAndIsElected) {
   fill();
   internal::Link link(options(), {});
-  internal::Heartbeat heartbeat(link, keys_, "s", {std::chrono::seconds{60}, 3});
+  internal::Heartbeat heartbeat(link, keys_, "s");
   EXPECT_TRUE(heartbeat.beat({.label = "label", .host = "host", .pid = 1, .slots = 1}));
   EXPECT_TRUE(redis_.exists(key(Key::workers)));
   EXPECT_EQ(redis_.text({"GET", key(Key::reclaimer)}), "s");

@@ -11,6 +11,7 @@
 #include <wq/reclaimer.h>
 
 #include "queue/operations.h"
+#include "queue/pop_size.h"
 #include "support/queue_test.h"
 
 namespace wq::test {
@@ -51,6 +52,11 @@ class Reclaim : public QueueTest {
       arguments.push_back(item);
     }
     return raw_script(internal::scripts::reclaim, lease_keys, arguments);
+  }
+  Lease lease_alone() {
+    Lease lease = lease_one(queue_);
+    EXPECT_TRUE(queue_.isolate(lease));
+    return lease;
   }
   Reply requeue(const std::vector<std::string>& items) {
     std::vector<std::string> lease_keys;
@@ -129,7 +135,7 @@ TEST_F(Reclaim, AnItemIsDeadWhenItsCrashesAreSpent) {
   push({"a"});
   settle_in();
   for (int crash = 1; crash <= 3; ++crash) {
-    ASSERT_EQ(lease_one(queue_).crashes, static_cast<std::uint32_t>(crash - 1));
+    ASSERT_EQ(lease_alone().crashes, static_cast<std::uint32_t>(crash - 1));
     end_lease("a");
     const ReclaimReport report = reclaimer_.pass(begin_);
     EXPECT_EQ(report.reclaimed, crash < 3 ? 1U : 0U);
@@ -141,12 +147,64 @@ TEST_F(Reclaim, AnItemIsDeadWhenItsCrashesAreSpent) {
   EXPECT_TRUE(counts().drained());
 }
 
+TEST_F(Reclaim, ChargesWhatItsWorkerHeldBesideOthersNoLastCrash) {
+  push({"a"});
+  settle_in();
+  for (const std::uint32_t charged : {0U, 1U, 2U, 2U, 2U}) {
+    EXPECT_EQ(lease_one(queue_).crashes, charged);
+    end_lease("a");
+    EXPECT_EQ(reclaimer_.pass(begin_).reclaimed, 1U);
+  }
+  EXPECT_EQ(counts().crashed, 5U);  // each lease that ran out, charged or not
+  EXPECT_EQ(lease_alone().crashes, 2U);
+  end_lease("a");
+  EXPECT_EQ(reclaimer_.pass(begin_).died, 1U);
+}
+
+TEST_F(Reclaim, OfABudgetOfOneTheFirstCrashBesideOthersIsNotedAndTheNextAloneIsTheLast) {
+  push({"a"});
+  Reclaimer strict("q", options(), {.lease = 0ms, .max_crashes = 1});
+  static_cast<void>(lease_one(queue_));
+  end_lease("a");
+  EXPECT_EQ(strict.pass(begin_).reclaimed, 1U);
+  const Lease again = lease_alone();
+  EXPECT_EQ(again.crashes, 1U);
+  EXPECT_TRUE(at_risk(again, {.max_crashes = 1}));
+  end_lease("a");
+  EXPECT_EQ(strict.pass(begin_).died, 1U);
+}
+
+TEST_F(Reclaim, OfABudgetOfOneTheFirstCrashAloneIsTheLast) {
+  push({"a"});
+  Reclaimer strict("q", options(), {.lease = 0ms, .max_crashes = 1});
+  static_cast<void>(lease_alone());
+  end_lease("a");
+  EXPECT_EQ(strict.pass(begin_).died, 1U);
+  EXPECT_THAT(redis_.text({"HGET", key(Key::failures), hash_of("a")}).value_or(""),
+              ::testing::HasSubstr("its worker held nothing else"));
+}
+
+TEST_F(Reclaim, GoesByTheBudgetAndTheLeaseThatWorkersHaveSaidUnlessItIsToldOthers) {
+  push({"a"});
+  redis_.call({"HSET", key(Key::stats), "max_crashes", "5", "lease_ms", "3000"});
+  redis_.call({"HSET", key(Key::crashes), hash_of("a"), "3"});
+  Reclaimer as_said("q", options());
+  static_cast<void>(lease_alone());
+  end_lease("a");
+  EXPECT_EQ(as_said.pass(begin_).reclaimed, 0U);  // workers have a third of a lease to renew
+  EXPECT_EQ(as_said.pass(begin_ + 999ms).reclaimed, 0U);
+  EXPECT_EQ(as_said.pass(begin_ + 1s).reclaimed, 1U);
+  static_cast<void>(lease_alone());
+  end_lease("a");
+  EXPECT_EQ(as_said.pass(begin_ + 1s).died, 1U);
+}
+
 TEST_F(Reclaim, EqualItemsThatDieAreMerged) {
   push({"same", "same"});
   settle_in();
   for (int n = 0; n < 2; ++n) {
     redis_.call({"HSET", key(Key::crashes), hash_of("same"), "2"});
-    ASSERT_THAT(queue_.lease(1, 1min), SizeIs(1));
+    static_cast<void>(lease_alone());
     end_lease("same");
     EXPECT_EQ(reclaimer_.pass(begin_).died, 1U);
   }
@@ -258,7 +316,28 @@ TEST_F(Reclaim, ReadsHugeItemsAsWell) {
   move_to_processing(3);
   reclaimer_.pass(begin_);
   reclaimer_.pass(begin_ + 3s);
-  EXPECT_EQ(reclaimer_.pass(begin_ + 6s).returned, 3U);
+  // They take longer to arrive at whoever popped them than a small one.
+  const auto grace = internal::orphan_grace(3'000'000);
+  EXPECT_EQ(reclaimer_.pass(begin_ + grace - 1ms).returned, 0U);
+  EXPECT_EQ(reclaimer_.pass(begin_ + grace).returned, 3U);
+}
+
+TEST_F(Reclaim, WhatHasNoLeaseGoesBackBehindAllOthers) {
+  push({"a"});
+  move_to_processing();
+  push({"b"});
+  for (const auto after : {0s, 3s, 6s}) reclaimer_.pass(begin_ + after);
+  EXPECT_THAT(all(Key::ready), ElementsAre("a", "b"));  // the next is on the right
+}
+
+TEST_F(Reclaim, GetsThroughWhereRedisBreaksAConnectionOverALargeAnswer) {
+  redis_.call({"CONFIG", "SET", "client-output-buffer-limit", "normal 1048576 0 0"});
+  std::vector<std::string> items;
+  for (const char c : {'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'}) items.emplace_back(400'000, c);
+  push(items);
+  move_to_processing(8);
+  for (const auto after : {0s, 3s, 6s}) reclaimer_.pass(begin_ + after);
+  EXPECT_EQ(counts().returned, 8U);
 }
 
 TEST_F(Reclaim, PromotesWhatIsDue) {

@@ -201,6 +201,9 @@ void FaultProxy::from_client(Pair& pair) {
 
 void FaultProxy::from_server(Pair& pair) {
   const std::string bytes = pair.server->read();
+  if (const std::size_t rate = bytes_per_second_; rate > 0) {
+    ::poll(nullptr, 0, static_cast<int>(bytes.size() * 1'000 / rate));
+  }
   if (bytes.empty() || pair.lose_answer || !pair.client->write(bytes)) pair.done = true;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -36,6 +37,10 @@ class FaultProxy {
   /// The connection is lost, and the server gets the request when `deliver` is called.
   void delay_request(std::string_view what) { order(Fault::delay, what); }
 
+  /// From now on no more than so many bytes a second come from the server, on all connections
+  /// together.
+  void slow_down(std::size_t bytes_per_second) { bytes_per_second_ = bytes_per_second; }
+
   /// Gives the server what was delayed and waits for its answer, which nobody gets.
   void deliver();
 
@@ -65,6 +70,7 @@ class FaultProxy {
   std::unique_ptr<Socket> wake_write_;
   std::vector<std::unique_ptr<Pair>> pairs_;  // of the thread
   std::atomic<unsigned> faults_{0};
+  std::atomic<std::size_t> bytes_per_second_{0};  // 0: no limit
 
   std::mutex mutex_;  // guards what follows
   Fault fault_ = Fault::none;

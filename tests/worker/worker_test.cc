@@ -512,6 +512,140 @@ TEST_F(WorkerTest, AnItemThatHasCrashedIsNeverRunTogetherWithOthers) {
   EXPECT_THAT(sizes, Each(Eq(1U)));
 }
 
+// Some items have one crash left.
+class WorkerWithItemsAtRisk : public WorkerTest {
+ protected:
+  void push_some(std::size_t at_risk, std::size_t others) {
+    std::vector<std::string> items = numbered("risk", at_risk);
+    for (const std::string& item : items) {
+      redis_.call({"HSET", key(Key::crashes), hash_of(item), "2"});
+    }
+    const std::vector<std::string> more = numbered("other", others);
+    items.insert(items.begin() + static_cast<std::ptrdiff_t>(at_risk / 2), more.begin(),
+                 more.end());
+    push(items);
+  }
+  static bool is_at_risk(const Job& job) { return job.item.starts_with("risk"); }
+};
+
+TEST_F(WorkerWithItemsAtRisk, RunsEachOfThemWhileItHoldsNothingElse) {
+  push_some(6, 40);
+  WorkerOptions options = quick();
+  options.concurrency = 4;
+  std::mutex mutex;
+  unsigned running = 0;
+  unsigned most = 0;
+  const WorkerReport report = work(options, [&](const Job& job) {
+    EXPECT_EQ(job.lease.alone, is_at_risk(job)) << job.item;
+    {
+      const std::lock_guard lock(mutex);
+      most = std::max(most, ++running);
+      if (is_at_risk(job)) {
+        EXPECT_EQ(running, 1U) << job.item;
+        EXPECT_THAT(all(Key::processing), SizeIs(1));
+        EXPECT_TRUE(redis_.text({"GET", lease_key(job.item)}).value_or("").ends_with('!'));
+      }
+    }
+    std::this_thread::yield();
+    const std::lock_guard lock(mutex);
+    --running;
+    return Outcome::complete(std::string(job.item));
+  });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(report.completed, 46U);
+  EXPECT_EQ(report.lost, 0U);
+  EXPECT_THAT(results(), SizeIs(46));
+}
+
+TEST_F(WorkerWithItemsAtRisk, CountsOnlyWhatItRunsTowardsMaxItems) {
+  push_some(5, 5);
+  WorkerOptions options = quick();
+  options.concurrency = 4;
+  options.max_items = 7;
+  const WorkerReport report = work(options, [](const Job&) { return Outcome::complete(); });
+  EXPECT_EQ(report.end, WorkerEnd::max_items);
+  EXPECT_EQ(report.completed, 7U);
+}
+
+// One that waits until the others here are done.
+class WorkerThatKeepsAnItemAside : public WorkerWithItemsAtRisk {
+ protected:
+  // An item that runs and, behind it, one at risk that has been leased.
+  void begin() {
+    push({"other"});
+    ASSERT_TRUE(eventually([this] { return runs_.load(); }));
+    redis_.call({"HSET", key(Key::crashes), hash_of("risk"), "2"});
+    push({"risk"});
+    ASSERT_TRUE(eventually([this] { return redis_.exists(lease_key("risk")); }));
+  }
+  static WorkerOptions two_slots() {
+    WorkerOptions options = quick();
+    options.concurrency = 2;
+    return options;
+  }
+
+  std::atomic<bool> runs_{false};
+  std::atomic<bool> go_on_{false};
+  std::atomic<unsigned> risks_{0};
+  Background worker_{
+      keys_.queue(), this->options(), two_slots(), [this](const Job& job) {
+        if (job.item == "risk") {
+          ++risks_;
+          EXPECT_TRUE(go_on_) << "beside the other";
+          return Outcome::complete();
+        }
+        runs_ = true;
+        EXPECT_TRUE(eventually([&] { return go_on_.load() || job.stop.stop_requested(); }));
+        return go_on_ ? Outcome::complete() : Outcome::release();
+      }};
+};
+
+TEST_F(WorkerThatKeepsAnItemAside, RunsItWhenTheOthersAreDone) {
+  begin();
+  push({"third"});  // which is not begun beside it
+  go_on_ = true;
+  const WorkerReport report = worker_.join();
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(report.completed, 3U);
+  EXPECT_EQ(risks_, 1U);
+}
+
+TEST_F(WorkerThatKeepsAnItemAside, GivesItBackUnchargedWhenItIsStopped) {
+  begin();
+  worker_.worker().request_stop_now();
+  EXPECT_EQ(worker_.join().end, WorkerEnd::stopped);
+  EXPECT_EQ(risks_, 0U);
+  EXPECT_THAT(all(Key::ready), UnorderedElementsAre("risk", "other"));
+  EXPECT_EQ(counts().crashed, 0U);
+}
+
+TEST_F(WorkerThatKeepsAnItemAside, DoesNotRunItOnceItsLeaseIsLost) {
+  begin();
+  redis_.call({"SET", lease_key("risk"), "another#1", "PX", "3700000"});
+  ASSERT_TRUE(eventually([this] { return worker_.worker().figures().lost > 0; }));
+  redis_.call({"LREM", key(Key::processing), "1", "risk"});
+  redis_.call({"DEL", lease_key("risk")});
+  foreign_pushes_ -= 1;  // somebody else has it
+  go_on_ = true;
+  EXPECT_EQ(worker_.join().end, WorkerEnd::drained);
+  EXPECT_EQ(risks_, 0U);
+}
+
+TEST_F(WorkerTest, TellsReclaimersItsLeaseAndItsBudget) {
+  push({"a"});
+  WorkerOptions options = quick();
+  options.lease = 7s;
+  options.retry.max_crashes = 5;
+  const WorkerReport report = work(options, [this](const Job&) {
+    EXPECT_TRUE(eventually([this] {
+      return redis_.text({"HGET", key(Key::stats), "lease_ms"}) == "7000" &&
+             redis_.text({"HGET", key(Key::stats), "max_crashes"}) == "5";
+    }));
+    return Outcome::complete();
+  });
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+}
+
 TEST_F(WorkerTest, ItemsOfAWorkerThatVanishedAreTakenOver) {
   push({"a", "b"});
   {

@@ -5,8 +5,8 @@
 
 namespace wq::internal {
 
-/// How many items of a list are read at once: about a mebibyte of them, whatever an item weighs, and
-/// less where a read of so much fails (a slow link, Redis' `client-output-buffer-limit`).
+/// How many items of a list are read at once: about a mebibyte of them, whatever an item weighs,
+/// and less where a read of so much fails (a slow link, Redis' `client-output-buffer-limit`).
 class ChunkSize {
  public:
   static constexpr std::size_t kBytes = std::size_t{1} << 20U;

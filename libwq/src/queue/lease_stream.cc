@@ -201,10 +201,11 @@ void LeaseStream::note_late(const Pop& pop, std::chrono::nanoseconds age) {
   link_.options().log(
       LogLevel::warning,
       items.size() > 1
-          ? fmt::format("{} items of {:.1f} MB together arrived {:.1f} s after they were asked for, "
-                        "too late to be leased ({:.1f} s): they go back to the queue, and fewer "
-                        "are asked for next",
-                        items.size(), mb, took_s, longest_s)
+          ? fmt::format(
+                "{} items of {:.1f} MB together arrived {:.1f} s after they were asked for, "
+                "too late to be leased ({:.1f} s): they go back to the queue, and fewer "
+                "are asked for next",
+                items.size(), mb, took_s, longest_s)
           : fmt::format("an item of {:.1f} MB arrived {:.1f} s after it was asked for, too late to "
                         "be leased ({:.1f} s): it goes back to the queue, behind the others. It "
                         "needs a faster link to Redis, or a worker with more CPU time; large data "

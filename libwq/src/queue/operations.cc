@@ -250,7 +250,8 @@ void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
   }
   out.word(lowest_fence);
   for (const Settlement& each : settlements) out.word(each.lease.item);
-  for (const Settlement& each : settlements) out.word(holder(session, each.lease.fence, each.lease.alone));
+  for (const Settlement& each : settlements)
+    out.word(holder(session, each.lease.fence, each.lease.alone));
   if (bare) return;
   out.word(policy.results_ttl.count());
   out.word(runs.size());
@@ -288,6 +289,17 @@ void append_isolate(Pipeline& out, const Keys& keys, std::string_view session, c
   begin_call(out, scripts::isolate, keys, 1, 1);
   out.word(keys.lease_prefix(), text(lease.hash));
   out.word(holder(session, lease.fence, false));
+}
+
+void append_terms(Pipeline& out, const Keys& keys, std::chrono::milliseconds lease,
+                  std::uint32_t max_crashes) {
+  begin_call(out, scripts::past_oom, keys, 1, 5);
+  out.word(keys[Key::stats]);
+  out.word("HSET");
+  out.word(kLeaseField);
+  out.word(lease.count());
+  out.word(kMaxCrashesField);
+  out.word(max_crashes);
 }
 
 void append_counts(Pipeline& out, const Keys& keys) {

@@ -91,6 +91,10 @@ void append_renew(Pipeline& out, const Keys& keys, std::string_view session,
 /// Gives a lease the mark of an item that is alone with us. Safe to send again.
 void append_isolate(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease);
 
+/// Tells reclaimers what a worker of the queue has. Also at maxmemory.
+void append_terms(Pipeline& out, const Keys& keys, std::chrono::milliseconds lease,
+                  std::uint32_t max_crashes);
+
 void append_counts(Pipeline& out, const Keys& keys);
 [[nodiscard]] Counts read_counts(Value answer);
 

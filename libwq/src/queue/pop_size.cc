@@ -59,9 +59,8 @@ void PopSize::arrived(std::size_t items, std::size_t bytes, nanoseconds took) no
     below_the_ceiling_ = 0;
   }
   const double by_time = size * (kTarget / std::max<duration<double>>(took, nanoseconds{1}));
-  bytes_ = took <= kTarget
-               ? std::min(ceiling_, std::max(bytes_, std::min(by_time, size * kGrowth)))
-               : std::min(bytes_, by_time);
+  bytes_ = took <= kTarget ? std::min(ceiling_, std::max(bytes_, std::min(by_time, size * kGrowth)))
+                           : std::min(bytes_, by_time);
   one_at_a_time_ = took > kPipelined;
 }
 

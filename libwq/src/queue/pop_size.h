@@ -24,8 +24,8 @@ class PopSize {
   /// Of `want` items so many may be asked for, at least one.
   [[nodiscard]] std::size_t items(std::size_t want) const noexcept;
 
-  /// True while answers take so long that a second pop behind one that is not answered would be late
-  /// through the first.
+  /// True while answers take so long that a second pop behind one that is not answered would be
+  /// late through the first.
   [[nodiscard]] bool one_at_a_time() const noexcept { return one_at_a_time_; }
 
   /// An answer with items came, so long after it was asked for.

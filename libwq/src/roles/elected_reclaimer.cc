@@ -21,9 +21,9 @@ using std::chrono::nanoseconds;
 
 constexpr milliseconds kExtendEvery{1'000};
 constexpr milliseconds kShortestPause{50};
-// A pass over a long list should cost Redis no more than a fiftieth of its time, but must come often
-// enough: what has no lease goes back in the third pass, at least 5 s behind the first, and within
-// 10 s in all.
+// A pass over a long list should cost Redis no more than a fiftieth of its time, but must come
+// often enough: what has no lease goes back in the third pass, at least 5 s behind the first, and
+// within 10 s in all.
 constexpr int kRestPerPass = 50;
 constexpr milliseconds kLongestRest{1'500};
 

@@ -8,7 +8,6 @@
 
 #include <wq/error.h>
 
-#include "queue/operations.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -44,8 +43,8 @@ bool is_alive(std::string_view entry, std::int64_t server_ms) {
   return age_ms < static_cast<std::uint64_t>(kDeadWorker.count());
 }
 
-Heartbeat::Heartbeat(Link& link, const Keys& keys, std::string session, WorkerTerms terms)
-    : link_(link), keys_(keys), session_(std::move(session)), terms_(terms) {}
+Heartbeat::Heartbeat(Link& link, const Keys& keys, std::string session)
+    : link_(link), keys_(keys), session_(std::move(session)) {}
 
 bool Heartbeat::beat(const WorkerStatus& status) {
   Pipeline ask;
@@ -68,28 +67,16 @@ std::optional<bool> Heartbeat::try_beat(const std::string& json, bool past_oom) 
   Connection& redis = link_.connection();
   if (past_oom) load_scripts(redis, {&scripts::past_oom});
   Pipeline out;
-  // Not before the queue has begun: a worker that only waits for it leaves no key there.
-  const bool tell = !queue_id_.empty() && queue_id_ != told_;
-  if (tell) {
-    append_write(out, keys_, past_oom, "HSET", Key::stats,
-                 {kLeaseField, std::to_string(terms_.lease.count()), kMaxCrashesField,
-                  std::to_string(terms_.max_crashes)});
-  }
   append_write(out, keys_, past_oom, "HSET", Key::workers, {session_, json});
   append_write(out, keys_, past_oom, "SET", Key::reclaimer,
                {session_, "NX", "PX", std::to_string(kTenure.count())});
   out.command({"PTTL", keys_[Key::reclaimer]});
   redis.send(out);
-  const Reply told = tell ? redis.receive() : Reply(nullptr);
   const Reply written = redis.receive();
   const Reply vote = redis.receive();
   const Reply tenure = redis.receive();
   if (written.has_error("OOM") || vote.has_error("OOM")) return std::nullopt;
   written.checked();
-  if (tell) {
-    told.checked();
-    told_ = queue_id_;
-  }
   const std::int64_t left_ms = tenure.checked().value().integer();
   if (left_ms == -1 || left_ms > kTenure.count()) {
     // The server's clock went back, or somebody took the expiry away.

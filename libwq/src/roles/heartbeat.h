@@ -26,21 +26,14 @@ struct WorkerStatus {
 /// the last ten minutes by the server's clock.
 [[nodiscard]] bool is_alive(std::string_view entry, std::int64_t server_ms);
 
-/// What a worker tells reclaimers, in `Q:stats`.
-struct WorkerTerms {
-  std::chrono::milliseconds lease{0};
-  std::uint32_t max_crashes = 0;
-};
-
-/// A worker's sign of life in `Q:workers`, its bid to be the reclaimer and, once in a queue's life,
-/// what reclaimers must know of it. Not thread-safe.
+/// A worker's sign of life in `Q:workers`, and its bid to be the reclaimer. Not thread-safe.
 class Heartbeat {
  public:
   /// How long the election of a reclaimer holds; it keeps it up every second.
   static constexpr std::chrono::milliseconds kTenure{4'000};
   static constexpr std::chrono::milliseconds kInterval{2'000};
 
-  Heartbeat(Link& link, const Keys& keys, std::string session, WorkerTerms terms);
+  Heartbeat(Link& link, const Keys& keys, std::string session);
 
   /// Writes the entry and bids. True if we are the reclaimer from now on; a reclaimer in office is
   /// not elected again. One try; throws `ConnectionError` or `ReplyError`.
@@ -61,8 +54,6 @@ class Heartbeat {
   Link& link_;
   const Keys& keys_;
   const std::string session_;
-  const WorkerTerms terms_;
-  std::string told_;             // the id of the queue that was told our terms
   std::int64_t server_ms_ = 0;   // the server's clock at this beat
   std::int64_t started_ms_ = 0;  // and at the first
   std::string queue_id_;

@@ -88,7 +88,7 @@ void ReclaimPass::notice_connection(Connection& redis, TimePoint now) {
   holds_to_drop_.clear();
 }
 
-// What the workers of the queue say, see `Heartbeat`.
+// What the workers of the queue have said.
 milliseconds ReclaimPass::read_lease(Connection& redis) const {
   Pipeline ask;
   ask.command({"HGET", keys_[Key::stats], kLeaseField});

@@ -21,8 +21,8 @@ struct Script {
 
 namespace scripts {
 extern const Script attach, claim, close, counts, drop, drop_ready, end_strays, find, forget,
-    isolate, last_due, open, page, past_oom, pop, promote, purge, purge_leases, push, reclaim, renew,
-    requeue, retry, settle, sweep, touch;
+    isolate, last_due, open, page, past_oom, pop, promote, purge, purge_leases, push, reclaim,
+    renew, requeue, retry, settle, sweep, touch;
 }  // namespace scripts
 
 /// All of them, in the order above.

@@ -353,10 +353,7 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queue() {
     return read_counts(run_script(redis, scripts::counts, call).value());
   });
   check_id(queue_id_, report_.counts.id, leased_ > 0);
-  if (queue_id_.empty()) {
-    const std::lock_guard lock(mutex_);
-    queue_id_ = report_.counts.id;
-  }
+  if (queue_id_.empty() && !report_.counts.id.empty()) meet_queue(report_.counts.id);
   const TimePoint now = BootClock::now();
   if (report_.counts.drained()) return WorkerEnd::drained;
   if (queue_id_.empty() && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
@@ -364,6 +361,17 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queue() {
     return WorkerEnd::max_idle;
   }
   return std::nullopt;
+}
+
+// Not before the queue has begun: a worker that only waits for it leaves no key.
+void WorkerLoop::meet_queue(const std::string& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    queue_id_ = id;
+  }
+  Pipeline call;
+  append_terms(call, keys_, options_.lease, options_.retry.max_crashes);
+  link_.run([&call](Connection& redis) { return run_script(redis, scripts::past_oom, call); });
 }
 
 // No more leases. What waits goes back, unless we were asked to work on so many items; what runs

@@ -65,6 +65,7 @@ class WorkerLoop {
   std::size_t next_batches(const Slots::Load& load) const;
   [[nodiscard]] std::optional<WorkerEnd> wait_for_work();
   std::optional<WorkerEnd> look_at_queue();
+  void meet_queue(const std::string& id);
   void settle_the_rest();
 
   // The other threads, and what they share with it.

@@ -49,7 +49,7 @@ void WorkerLoop::stop_threads() noexcept {
 
 void WorkerLoop::keep(const std::stop_token& stop) {
   const milliseconds tick = std::clamp(options_.lease / 12, milliseconds{10}, Heartbeat::kInterval);
-  Heartbeat heartbeat(keeper_link_, keys_, session_, {options_.lease, options_.retry.max_crashes});
+  Heartbeat heartbeat(keeper_link_, keys_, session_);
   TimePoint next_beat{};
   while (!stop.stop_requested()) {
     const TimePoint now = BootClock::now();
