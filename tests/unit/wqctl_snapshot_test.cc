@@ -57,6 +57,16 @@ TEST(StatusLine, SaysWhatIsUnusual) {
             "crashed 7, 1 worker (2 more not heard of), 2 producers filling it, paused");
 }
 
+TEST(StatusLine, SaysThatManyItemsCameTooLateToBeLeasedAndNothingOfAFew) {
+  Snapshot now = some();
+  now.counts.returned = 10;
+  EXPECT_THAT(status_line(now), Not(HasSubstr("too late")));
+  now.counts.returned = 11;
+  EXPECT_THAT(status_line(now), HasSubstr(", 11 came too late to be leased, "));
+  now.counts.leased = 10'000;
+  EXPECT_THAT(status_line(now), Not(HasSubstr("too late")));
+}
+
 TEST(StatusLine, SaysNothingOfALeaseThatTheCountsDoNotKnow) {
   Snapshot now = some();
   now.counts.processing = 0;

@@ -129,6 +129,15 @@ std::string workers_text(const Snapshot& now) {
   return text;
 }
 
+/// Items that went back since no lease was set in time. A few are left by workers that die; many
+/// say that answers of Redis reach workers too late.
+std::string returned_text(const Counts& counts) {
+  constexpr std::uint64_t kFew = 10;
+  constexpr std::uint64_t kOneIn = 100;
+  const bool many = counts.returned > std::max(kFew, counts.leased / kOneIn);
+  return many ? fmt::format("{} came too late to be leased", counts.returned) : "";
+}
+
 std::string oldest_text(const Snapshot& now) {
   return now.crew.oldest ? "oldest lease " + age_text(*now.crew.oldest) : "";
 }
@@ -174,7 +183,7 @@ std::string status_line(const Snapshot& now) {
                   counts.ready, counts.processing, counts.delayed, counts.dead, counts.completed);
   if (counts.pushed > 0) line += fmt::format(" of {} pushed", counts.pushed);
   if (counts.crashed > 0) line += fmt::format(", crashed {}", counts.crashed);
-  for (const std::string& more : {workers_text(now), oldest_text(now)}) {
+  for (const std::string& more : {returned_text(counts), workers_text(now), oldest_text(now)}) {
     if (!more.empty()) line += ", " + more;
   }
   if (counts.producers > 0)
@@ -285,6 +294,7 @@ std::vector<std::string> watch_frame(const Snapshot& now, const Outlook& outlook
                 : fmt::format("completed {}", counts.completed)},
            alarming("dead", counts.dead, Colour::red),
            alarming("crashed", counts.crashed, Colour::yellow),
+           {returned_text(counts), Colour::yellow},
            {counts.drained() ? "drained" : "", Colour::green}},
           room, colour, lines);
   if (counts.drained()) return lines;
