@@ -77,7 +77,8 @@ void ElectedReclaimer::serve(const std::stop_token& stop) {
       const nanoseconds rest = std::min<nanoseconds>(kRestPerPass * (end - begin), kLongestRest);
       next_pass = end + std::max<nanoseconds>(pause, rest);
     }
-    wait_for(pause, stop);
+    const auto until_pass = std::chrono::ceil<milliseconds>(next_pass - BootClock::now());
+    wait_for(std::clamp(until_pass, milliseconds{0}, pause), stop);
   }
   if (pass.link().connected()) extend(pass.link(), milliseconds{1});  // resign
 }
