@@ -1,3 +1,6 @@
+#include <memory>
+#include <vector>
+
 #include "e2e/programs.h"
 
 // Items that take their whole worker with them, and those that are unlucky enough to be beside one.
@@ -10,8 +13,8 @@ class Poison : public ProgramTest {
   unsigned drain(const Words& options, const Words& command) {
     constexpr unsigned kMost = 12;
     for (unsigned died = 0; died < kMost; ++died) {
-      Process worker = this->worker(
-          Words{"--lease", "1s", "--results", "--backoff", "1ms..1ms"} + options, command);
+      Process worker =
+          this->worker(Words{"--lease", "1s", "--backoff", "1ms..1ms"} + options, command);
       if (worker.wait() == 0) return died;
     }
     ADD_FAILURE() << "workers died " << kMost << " times";
@@ -37,13 +40,14 @@ class Poison : public ProgramTest {
 
 TEST_F(Poison, IsBuriedAloneAfterAtMostOneDeathMoreThanItMayHaveCrashes) {
   push(Words{"poison"} + numbered("innocent", 7));
-  EXPECT_LE(drain({"--concurrency", "8"}, kills_its_worker(8)), 4U);
+  EXPECT_LE(drain({"--results", "--concurrency", "8"}, kills_its_worker(8)), 4U);
   expect_that_only_the_poison_is_dead(7);
 }
 
 TEST_F(Poison, OfABudgetOfOneCrashIsBuriedAloneAfterTwoDeaths) {
   push(Words{"poison"} + numbered("innocent", 3));
-  EXPECT_LE(drain({"--concurrency", "4", "--max-crashes", "1"}, kills_its_worker(4)), 2U);
+  EXPECT_LE(drain({"--results", "--concurrency", "4", "--max-crashes", "1"}, kills_its_worker(4)),
+            2U);
   expect_that_only_the_poison_is_dead(3);
 }
 
@@ -60,6 +64,48 @@ TEST_F(Poison, IsBuriedAloneByAGcThatIsToldNothing) {
   EXPECT_EQ(all(Key::dead), Words{"poison"});
   EXPECT_EQ(drain(options, kills_its_worker(1)), 0U);
   EXPECT_EQ(results().size(), 3U);
+}
+
+// Workers are replaced as they die, as a Job would, beside a gc that runs all the time.
+TEST_F(Poison, OfWhichThereAreSeveralIsAllThatIsBuriedBySeveralWorkersAndReclaimers) {
+  constexpr int kWorkers = 3;
+  constexpr int kPoisons = 2;
+  push(numbered("innocent", 20) + numbered("poison", kPoisons) + numbered("also-innocent", 20));
+  const Words command{
+      "sh", "-c", "case $1 in poison*) kill -9 $PPID; exec sleep 1000;; esac; echo $1", "sh", "{}"};
+  const Words options{"--concurrency", "4", "--lease", "1s", "--results", "--backoff", "1ms..1ms"};
+  std::vector<std::unique_ptr<Process>> workers;
+  const auto begin = [&] { return std::make_unique<Process>(worker(options, command)); };
+  for (int i = 0; i < kWorkers; ++i) workers.push_back(begin());
+  int died = 0;
+  while (!counts().drained() && died < 40) {
+    static_cast<void>(ctl({"gc", "q"}));
+    for (auto& each : workers) {
+      if (!each->ended() || each->wait() == 0) continue;
+      ++died;
+      each = begin();
+    }
+  }
+  for (auto& each : workers) EXPECT_EQ(each->wait(), 0);
+  EXPECT_EQ(all(Key::dead), numbered("poison", kPoisons));
+  EXPECT_EQ(results().size(), 40U);
+  EXPECT_LE(died, 4 * kPoisons);
+}
+
+TEST_F(Poison, InACoprocessThatTakesItsWorkerWithItIsBuriedAlone) {
+  push(Words{"poison"} + numbered("innocent", 7));
+  const std::string program = file("model.py", R"(import json, os, signal, sys, time
+print('{"wq":1}', flush=True)
+sys.stdin.readline()
+for line in sys.stdin:
+    items = json.loads(line)["items"]
+    if any(each["item"] == "poison" for each in items):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(1000)
+    print(json.dumps([{"id": each["id"], "answer": "done", "result": ""} for each in items]), flush=True)
+)");
+  EXPECT_LE(drain({"--coprocess", "--batch", "4", "--concurrency", "2"}, {"python3", program}), 4U);
+  expect_that_only_the_poison_is_dead(7);
 }
 
 }  // namespace
