@@ -249,5 +249,105 @@ TEST_F(Command, OutputGoesToTheWorkersStreamsWithoutResults) {
   EXPECT_THAT(worker.err(), HasSubstr("\nto stderr\n"));
 }
 
+TEST_F(Command, StderrStandsInWholeLinesOfTheLogWhateverItWrites) {
+  const Words items = numbered("i", 40);
+  push(items);
+  Process worker = this->worker({"--concurrency", "8", "--max-attempts", "1"},
+                                {"sh", "-c", "printf 'says %s' \"$1\" >&2; exit 1", "_", "{}"});
+  EXPECT_EQ(worker.wait(), 0);
+  Words said;
+  for (const std::string& line : lines(worker.err())) {
+    if (line.starts_with("says ")) said.push_back(line.substr(5));
+  }
+  EXPECT_THAT(said, ::testing::UnorderedElementsAreArray(items)) << worker.err();
+}
+
+TEST_F(Command, StderrBecomesObjectsOfAJsonLogWithSlotAndItem) {
+  push({"a", "b"});
+  Process worker = this->worker({"--log-format", "json"},
+                                {"sh", "-c", "printf 'one\n\ntwo \"%s\"' \"$1\" >&2", "_", "{}"});
+  EXPECT_EQ(worker.wait(), 0);
+  std::map<std::string, Words> said;
+  for (const std::string& line : lines(worker.err())) {
+    const auto json = nlohmann::json::parse(line);
+    EXPECT_EQ(json.at("program"), "wq-worker");
+    if (json.value("from", "") != "stderr") continue;
+    EXPECT_EQ(json.at("slot"), 0);
+    said[json.at("item")].push_back(json.at("message"));
+  }
+  EXPECT_THAT(said, ElementsAre(::testing::Pair("a", ElementsAre("one", "", "two \"a\"")),
+                                ::testing::Pair("b", ElementsAre("one", "", "two \"b\""))));
+}
+
+TEST_F(Command, StderrIsPassedOnByteForByteIfAsked) {
+  push({"a"});
+  Process worker =
+      this->worker({"--stderr", "raw"}, {"sh", "-c", "printf '10 %%\\r20 %%' >&2; exec sleep 0"});
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_THAT(worker.err(), HasSubstr("\n10 %\r20 %2")) << "the next event stands right behind it";
+  Process refused = this->worker({"--stderr", "word"}, {"true"});
+  EXPECT_EQ(refused.wait(), 2);
+  EXPECT_THAT(refused.err(), HasSubstr("--stderr: 'word' is neither lines nor raw"));
+}
+
+// Where Redis is, and who may log in there
+
+class CommandWithAPassword : public Command {
+ protected:
+  CommandWithAPassword() {
+    redis_.call({"ACL", "SETUSER", "worker", "on", ">secret", "~*", "+@all"});
+  }
+
+  [[nodiscard]] std::string url() const { return "unix://worker:secret@" + server_.socket_path(); }
+
+  /// The environment that `env` says it has, for a worker that was told where Redis is thrice.
+  [[nodiscard]] std::string environment_of_a_command(const Words& options) {
+    return "\n" + result_of("item", options, {"env"},
+                            {.environment = {{"WQ_REDIS", url()},
+                                             {"REDIS_URL", "redis://:secret@elsewhere"},
+                                             {"WQ_WORKER_REDIS", url()},
+                                             {"WQ_CTL_REDIS", url()},
+                                             {"REDISCLI_AUTH", "secret"}}});
+  }
+};
+
+TEST_F(CommandWithAPassword, IsNotToldIt) {
+  const std::string said = environment_of_a_command({});
+  EXPECT_THAT(said, ::testing::Not(HasSubstr("secret")));
+  EXPECT_THAT(said, HasSubstr("\nWQ_REDIS=unix://worker@" + server_.socket_path() + "\n"));
+  EXPECT_THAT(said, HasSubstr("\nREDIS_URL=redis://elsewhere\n"));
+}
+
+TEST_F(CommandWithAPassword, IsToldItIfAsked) {
+  const std::string said = environment_of_a_command({"--pass-redis"});
+  EXPECT_THAT(said, HasSubstr("\nWQ_REDIS=" + url() + "\n"));
+  EXPECT_THAT(said, HasSubstr("\nREDISCLI_AUTH=secret\n"));
+  EXPECT_THAT(said, ::testing::Not(HasSubstr("WQ_WORKER_REDIS")));
+}
+
+TEST_F(CommandWithAPassword, PushesByItselfIfAsked) {
+  redis_.call({"ACL", "SETUSER", "default", "-@all", "+ping"});
+  push_process({"q", "first", "--redis", url()}).wait();
+  Process worker =
+      this->worker({"--redis", url(), "--pass-redis"},
+                   {"sh", "-c", "test \"$1\" = second || exec \"$0\" q second", kPushProgram, "{}"},
+                   {.environment = {{"WQ_REDIS", "unix:///nowhere"}}});
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  Process status = ctl_process({"status", "q", "--redis", url()});
+  EXPECT_EQ(status.wait(), 0);
+  EXPECT_THAT(status.out(), HasSubstr("completed 2 of 2 pushed"));
+  redis_.call({"ACL", "SETUSER", "default", "+@all"});
+}
+
+TEST_F(CommandWithAPassword, DoesNotReadItOnTheWorkersCommandLineEither) {
+  push({"a"});
+  Process worker =
+      this->worker({"--results", "--redis", url()}, {"sh", "-c", "cat /proc/$PPID/cmdline"});
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  const std::string line = open_queue().results("", 1).front().result;
+  EXPECT_THAT(line, AllOf(HasSubstr("unix://***@" + server_.socket_path()),
+                          ::testing::Not(HasSubstr("secret"))));
+}
+
 }  // namespace
 }  // namespace wq::test

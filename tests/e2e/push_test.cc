@@ -9,6 +9,7 @@ namespace wq::test {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
@@ -244,6 +245,20 @@ TEST_F(Push, OfAMillionLinesNeedsLittleMemory) {
   EXPECT_EQ(push.wait(), 0) << push.err();
 }
 #endif
+
+TEST_F(Push, SaysWhichItemIsTooLongForRedisAndWhatIsInAndHowToGoOn) {
+  redis_.call({"CONFIG", "SET", "proto-max-bulk-len", "1048576"});
+  const std::string list = file("list", "a\nb\n" + std::string(1'048'577, 'x') + "\nc\n");
+  Process push = push_process({"q", "--file", list});
+  EXPECT_EQ(push.wait(), 2) << push.err();
+  EXPECT_THAT(push.err(),
+              AllOf(HasSubstr("item 3: the item 'xxx"),
+                    HasSubstr("has 1048577 bytes; this Redis takes no more than 1048576"),
+                    HasSubstr("exactly 2 items are in q")));
+  EXPECT_THAT(queued(), ElementsAre("a", "b"));
+  push_all({"q", "--file", list, "--skip", "3"});
+  EXPECT_THAT(queued(), ElementsAre("a", "b", "c"));
+}
 
 }  // namespace
 }  // namespace wq::test

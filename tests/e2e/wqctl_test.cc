@@ -2,6 +2,7 @@
 
 #include "e2e/programs.h"
 #include "queue/operations.h"
+#include "support/terminal.h"
 
 // What wqctl shows and tends.
 namespace wq::test {
@@ -153,6 +154,28 @@ TEST_F(Ctl, GcEndsWhenItIsInterrupted) {
   gc.signal(SIGINT);
   EXPECT_EQ(gc.wait(), 130) << gc.err();
   EXPECT_EQ(all(Key::processing), Words{"a"});
+}
+
+TEST_F(Ctl, OnATerminalShowsNothingThatTurnsTheTextOrCannotBeSeen) {
+  const std::string item = "photo\u202egnp.exe\u200b\u009b";
+  push({item});
+  EXPECT_EQ(work({"--max-attempts", "1", "--label", "box\u2066\u00e9"},
+                 {"sh", "-c", "echo \"cannot read $1\" >&2; exit 1", "_", "{}"}),
+            0);
+  for (const Words& words :
+       {Words{"ls", "q", "dead"}, Words{"inspect", "q", item}, Words{"ls", "q", "dead", "--json"},
+        Words{"inspect", "q", item, "--json"}}) {
+    Terminal terminal(200);
+    Process process = ctl_process(words, {.terminal = terminal.slave()});
+    EXPECT_EQ(process.wait(), 0);
+    for (const char* hidden : {"\u202e", "\u200b", "\u009b", "\u2066"}) {
+      EXPECT_THAT(terminal.bytes(), ::testing::Not(HasSubstr(hidden))) << words.front();
+    }
+    const bool json = words.back() == "--json";
+    EXPECT_THAT(terminal.bytes(), HasSubstr(json ? "photo\\u202egnp.exe\\u200b\\u009b"
+                                                 : "photo\\xe2\\x80\\xaegnp.exe"));
+    EXPECT_THAT(terminal.bytes(), HasSubstr("\u00e9")) << "which can be seen";
+  }
 }
 
 }  // namespace

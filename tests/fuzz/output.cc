@@ -7,6 +7,7 @@
 #include "fuzz/fuzz.h"
 #include "pure/printable.h"
 #include "wqctl/json.h"
+#include "wqctl/listing.h"
 #include "wqctl/snapshot.h"
 #include "wqctl/text.h"
 
@@ -36,6 +37,9 @@ std::string value_of(const nlohmann::json& json, const std::string& name) {
                : from_base64(json[name + "_base64"].get<std::string>());
 }
 
+// Nothing of it would be shown in another way, or turn what stands beside it.
+bool is_seen(const std::string& text) { return internal::escaped(text) == text; }
+
 void look(const std::string& item, const std::string& result) {
   const std::string line = ctl::result_json({"1-2", item, result});
   require(line.find('\n') == std::string::npos, "a result is one line");
@@ -44,14 +48,18 @@ void look(const std::string& item, const std::string& result) {
           "no byte of a result is lost");
 
   require(is_one_line(internal::printable(item)), "an item in a log is in one line");
+  require(is_seen(internal::printable(item)), "all of an item in a log can be seen");
+  require(is_seen(ctl::item_text(item)), "all of an item in a list can be seen");
+  require(internal::escaped_json(line) == line, "all of a result can be seen");
   ctl::Snapshot now;
   now.queue = item;
   now.counts.id = result;
   const auto status = nlohmann::json::parse(ctl::json_line(ctl::status_json(now)));
   require(status.at("queue").is_string() && status.at("id").is_string(), "a status is JSON");
   require(is_one_line(ctl::status_line(now)), "a status is one line");
+  require(is_seen(ctl::status_line(now)), "all of a status can be seen");
   for (const std::string& drawn : ctl::watch_frame(now, {}, 1 + result.size() % 120, false)) {
-    require(is_one_line(drawn), "what is drawn stays in its line");
+    require(is_one_line(drawn) && is_seen(drawn), "what is drawn stays in its line");
   }
 }
 

@@ -117,6 +117,50 @@ TEST(RedisUrlInTheLog, HidesAPasswordWhoseSlashWasNotEncoded) {
   EXPECT_EQ(without_password("redis://user:sec/ret@host"), "redis://***@host");
 }
 
+TEST(RedisUrlForOthers, HasTheUserAndNoPassword) {
+  EXPECT_EQ(url_for_others("redis://user:secret@host:6379/0"), "redis://user@host:6379/0");
+  EXPECT_EQ(url_for_others("rediss://:secret@host"), "rediss://host");
+  EXPECT_EQ(url_for_others("redis://user@host"), "redis://user@host");
+  EXPECT_EQ(url_for_others("unix://user:secret@/run/redis.sock?db=1"),
+            "unix://user@/run/redis.sock?db=1");
+  EXPECT_EQ(url_for_others("unix://:secret@/run/a@b.sock"), "unix:///run/a@b.sock");
+}
+
+TEST(RedisUrlForOthers, HasNoPieceOfAPasswordThatWasNotEncoded) {
+  for (const char* url : {"redis://user:secret/@secret@host", "redis://user:secret/secret@host",
+                          "redis://user:secret@secret/secret@host", "redis://:secret?x=secret@host",
+                          "unix://user:secret/secret@/run/s"}) {
+    EXPECT_THAT(url_for_others(url), testing::Not(HasSubstr("secret"))) << url;
+  }
+}
+
+TEST(RedisUrlForOthers, IsOtherwiseAsItIs) {
+  for (const char* text :
+       {"redis://localhost:6379/0", "unix:///run/a@b.sock", "me@example.org", ""}) {
+    EXPECT_EQ(url_for_others(text), text);
+  }
+}
+
+TEST(CommandLines, HideThePasswordOfAUrlWhereEverybodyCanReadIt) {
+  std::vector<std::string> words{"prog",          "--redis=redis://u:secret@host/1",
+                                 "redis://h/0",   "unix://:secret@/s",
+                                 "me@a://b@c",    "--",
+                                 "redis://:own@h"};
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  const CommandLine line(static_cast<int>(argv.size()), argv.data());
+  EXPECT_EQ(line.size(), 7);
+  EXPECT_STREQ(line.words()[1], "--redis=redis://u:secret@host/1");
+  EXPECT_STREQ(line.words()[6], "redis://:own@h");
+  EXPECT_EQ(line.words()[7], nullptr);
+  EXPECT_STREQ(argv[1], "--redis=redis://***@host/1");
+  EXPECT_EQ(words[1].find("secret"), std::string::npos);
+  EXPECT_STREQ(argv[2], "redis://h/0");
+  EXPECT_STREQ(argv[3], "unix://***@/s");
+  EXPECT_STREQ(argv[4], "me@a://b@c");
+  EXPECT_STREQ(argv[6], "redis://:own@h") << "what stands behind the dashes is the command's";
+}
+
 TEST(RedisUrlInTheLog, IsOtherwiseAsItIs) {
   EXPECT_EQ(without_password("redis://localhost:6379/0"), "redis://localhost:6379/0");
   EXPECT_EQ(without_password("unix:///run/a@b.sock"), "unix:///run/a@b.sock");

@@ -152,8 +152,9 @@ TEST(LogDeath, WritesTheLastErrorAsJsonToo) {
 
 TEST(OneLine, LeavesNoControlCharacterOfAnyLength) {
   EXPECT_EQ(one_line("a\n\x1b[1m\x7f\xc2\x9b 1m"), "a\\n\\x1b[1m\\x7f\\xc2\\x9b 1m");
-  EXPECT_EQ(one_line("\xc3\x9b\xc2\xa0\xe2\x82\x9b\xff\xc2"),
-            "\xc3\x9b\xc2\xa0\xe2\x82\x9b\xff\xc2");
+  EXPECT_EQ(one_line("\xc3\x9b\xc2\xa0\xe2\x82\x9b"), "\xc3\x9b\xc2\xa0\xe2\x82\x9b");
+  EXPECT_EQ(one_line("\xff\xc2"), "\\xff\\xc2") << "no UTF-8";
+  EXPECT_EQ(one_line("a\u202eb\n"), "a\\xe2\\x80\\xaeb\\n");
 }
 
 TEST(ProgressText, ShowsABarOnlyIfTheWholeIsKnown) {

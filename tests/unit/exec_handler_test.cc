@@ -325,18 +325,39 @@ TEST_F(ExecHandlerTest, LeavesWqItemOutIfItDoesNotFit) {
 
 TEST_F(ExecHandlerTest, HandsDownTheEnvironmentButNotSecretsNorItsOwnOptions) {
   environment_.set("REDISCLI_AUTH", "secret");
-  environment_.set("WQ_WORKER_QUEUE", "outer");
-  environment_.set("WQ_SESSION", "outer");
-  environment_.set("REDIS_URL", "redis://example/1");
-  environment_.set("WQ_REDIS", "redis://example/2");
+  environment_.set("WQ_WORKER_QUEUE", "outer queue");
+  environment_.set("WQ_SESSION", "outer session");
+  environment_.set("REDIS_URL", "redis://:secret@example/1");
+  environment_.set("WQ_REDIS", "rediss://user:secret@example/2");
+  environment_.set("WQ_PUSH_REDIS", "unix://user:secret@/socket");
+  environment_.set("WQ_PUSH_PASSWORD_FILE", "/run/password");
   environment_.set("WQ_ITEMS", "not ours");
+  environment_.set("BROKER_URL", "redis://:of-the-command@example");
   const std::string variables = "\n" + *run(shell("env")).result;
-  EXPECT_THAT(variables, Not(HasSubstr("REDISCLI_AUTH")));
-  EXPECT_THAT(variables, Not(HasSubstr("WQ_WORKER_")));
-  EXPECT_THAT(variables, Not(HasSubstr("outer")));
+  EXPECT_THAT(variables, Not(HasSubstr("secret")));
+  EXPECT_THAT(variables, Not(HasSubstr("\nREDISCLI_AUTH")));
+  EXPECT_THAT(variables, Not(HasSubstr("\nWQ_WORKER_")));
+  EXPECT_THAT(variables, Not(HasSubstr("outer session")));
   EXPECT_THAT(variables, HasSubstr("\nREDIS_URL=redis://example/1\n"));
-  EXPECT_THAT(variables, HasSubstr("\nWQ_REDIS=redis://example/2\n"));
+  EXPECT_THAT(variables, HasSubstr("\nWQ_REDIS=rediss://user@example/2\n"));
+  EXPECT_THAT(variables, HasSubstr("\nWQ_PUSH_REDIS=unix://user@/socket\n"));
+  EXPECT_THAT(variables, HasSubstr("\nWQ_PUSH_PASSWORD_FILE=/run/password\n"));
   EXPECT_THAT(variables, HasSubstr("\nWQ_ITEMS=not ours\n"));
+  EXPECT_THAT(variables, HasSubstr("\nBROKER_URL=redis://:of-the-command@example\n"));
+}
+
+TEST_F(ExecHandlerTest, HandsDownWhatACommandNeedsToPushIfAsked) {
+  environment_.set("REDISCLI_AUTH", "another secret");
+  environment_.set("REDIS_URL", "redis://:its-own@example/1");
+  environment_.set("WQ_REDIS", "redis://old");
+  ExecOptions options = shell("env | grep REDIS | LC_ALL=C sort");
+  RedisOptions redis;
+  redis.url = "redis://user:secret@example/2";
+  redis.password = "in use";
+  options.pass_redis = redis;
+  EXPECT_EQ(run(options).result,
+            "REDISCLI_AUTH=in use\nREDIS_URL=redis://:its-own@example/1\n"
+            "WQ_REDIS=redis://user:secret@example/2\n");
 }
 
 // What cannot be run

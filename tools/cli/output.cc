@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "cli/utf8.h"
+#include "pure/printable.h"
 
 namespace wq::cli {
 
@@ -48,20 +48,23 @@ void occupy_standard_streams() {
 
 std::string one_line(std::string_view text) {
   std::string line;
-  line.reserve(text.size());
-  while (!text.empty()) {
-    const std::string_view next = text.substr(0, std::max<std::size_t>(1, character_length(text)));
-    if (next == "\n") {
-      line += "\\n";
-    } else if (is_control(next)) {
-      for (const char c : next) line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      line += next;
-    }
-    text.remove_prefix(next.size());
+  for (std::size_t begin = 0;;) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    line += internal::escaped(text.substr(begin, end - begin));
+    if (end == text.size()) return line;
+    line += "\\n";
+    begin = end + 1;
   }
-  return line;
 }
+
+std::string bytes_text(std::string_view bytes, std::size_t most) {
+  const std::size_t cut = internal::whole_characters(bytes, most);
+  std::string text = internal::escaped(bytes.substr(0, cut));
+  if (cut < bytes.size()) text += fmt::format("... ({} bytes)", bytes.size());
+  return text;
+}
+
+std::string json_text(std::string_view json) { return internal::escaped_json(json); }
 
 void print_error(std::string_view program, std::string_view message) {
   // One write, so that the line is not torn apart by others on the same stream.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -26,9 +27,16 @@ void sync_out();
 /// would be written into it. Call it first.
 void occupy_standard_streams();
 
-/// The text with what would break or move a line (newlines, escape sequences, other control
-/// characters) written as `\n`, `\x1b`. Other bytes are left as they are.
+/// The text with what would break or move a line, change its direction or not be seen written as
+/// `\n`, `\x1b`, `\xe2\x80\xae`; bytes that are no UTF-8 too.
 [[nodiscard]] std::string one_line(std::string_view text);
+
+/// Any bytes in one line, likewise but with a newline as `\x0a`; cut after `most` bytes, with how
+/// many there are.
+[[nodiscard]] std::string bytes_text(std::string_view bytes, std::size_t most);
+
+/// JSON in one line, with the characters in its strings that are not shown as `\u202e`.
+[[nodiscard]] std::string json_text(std::string_view json);
 
 /// Writes one line to standard error, prefixed with the program's name. Never throws for a closed
 /// stream.

@@ -1,5 +1,7 @@
 #include "cli/redis_flags.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +14,8 @@
 namespace wq::cli {
 
 namespace {
+
+constexpr std::array<std::string_view, 3> kSchemes{"redis://", "rediss://", "unix://"};
 
 /// Empty if the variable is not set.
 std::string environment(const char* name) {
@@ -87,6 +91,38 @@ std::string without_password(std::string_view url) {
   const std::size_t at = path_only ? std::string_view::npos : url.rfind('@');
   if (at == std::string_view::npos || at < begin) return std::string(url);
   return std::string(url.substr(0, begin)) + "***" + std::string(url.substr(at));
+}
+
+std::string url_for_others(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return std::string(url);
+  const std::string_view begin = url.substr(0, scheme + 3);
+  const std::string_view rest = url.substr(begin.size());
+  // The path of a unix socket may have an @ of its own. Elsewhere the last one ends the password,
+  // also where somebody forgot to encode a slash in it.
+  std::size_t at = rest.substr(0, rest.find('/')).rfind('@');
+  if (!rest.starts_with('/') && (begin != "unix://" || at == std::string_view::npos)) {
+    at = rest.rfind('@');
+  }
+  if (at == std::string_view::npos) return std::string(url);
+  const std::string_view user = rest.substr(0, std::min(at, rest.find(':')));
+  return std::string(begin).append(user).append(rest.substr(user.empty() ? at + 1 : at));
+}
+
+CommandLine::CommandLine(int argc, char** argv) : words_(argv, argv + argc) {
+  for (const std::string& word : words_) pointers_.push_back(word.c_str());
+  pointers_.push_back(nullptr);
+  for (int i = 1; i < argc && words_[static_cast<std::size_t>(i)] != "--"; ++i) {
+    const std::string& word = words_[static_cast<std::size_t>(i)];
+    const bool is_ours = std::any_of(
+        kSchemes.begin(), kSchemes.end(),
+        [&](std::string_view scheme) { return word.find(scheme) != std::string::npos; });
+    const std::string shown = is_ours ? without_password(word) : word;
+    if (shown == word) continue;
+    // It must not become longer, and what is left behind its end must not be readable.
+    std::fill(argv[i], argv[i] + word.size(), '\0');
+    std::copy_n(shown.begin(), std::min(shown.size(), word.size()), argv[i]);
+  }
 }
 
 }  // namespace wq::cli

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <wq/redis_options.h>
 
@@ -25,5 +26,24 @@ void check_redis_options(RedisOptions& redis);
 
 /// The URL as it may be logged: user and password are replaced by `***`.
 [[nodiscard]] std::string without_password(std::string_view url);
+
+/// The URL as somebody else may have it: without the password, with the user. What is no URL stays
+/// as it is.
+[[nodiscard]] std::string url_for_others(std::string_view url);
+
+/// A copy of the command line. What /proc shows to everybody on this machine is the original, in
+/// which the passwords of URLs in front of `--` are replaced by `***`. Call it first.
+class CommandLine {
+ public:
+  CommandLine(int argc, char** argv);
+
+  [[nodiscard]] int size() const noexcept { return static_cast<int>(words_.size()); }
+  /// Ends with null, as that of `main`.
+  [[nodiscard]] const char* const* words() const noexcept { return pointers_.data(); }
+
+ private:
+  std::vector<std::string> words_;
+  std::vector<const char*> pointers_;
+};
 
 }  // namespace wq::cli

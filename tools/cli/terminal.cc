@@ -6,13 +6,15 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <cwchar>
 #include <mutex>
 
 #include <fmt/format.h>
+#include <locale.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cli/utf8.h"
+#include "pure/printable.h"
 
 namespace wq::cli {
 
@@ -76,15 +78,38 @@ unsigned size_of(int fd, const char* variable, unsigned short winsize::*member,
   return usual;
 }
 
-struct Character {
-  std::size_t bytes;
-  std::size_t columns;
+/// While it lives `wcwidth` knows all of Unicode, in this thread alone: the program's own locale is
+/// nobody's business but the program's, and may be C.
+class UnicodeWidths {
+ public:
+  UnicodeWidths() : before_(locale() == nullptr ? nullptr : uselocale(locale())) {}
+  ~UnicodeWidths() {
+    if (before_ != nullptr) uselocale(before_);
+  }
+  UnicodeWidths(const UnicodeWidths&) = delete;
+  UnicodeWidths& operator=(const UnicodeWidths&) = delete;
+
+  /// One column for a byte that is no character, since terminals show a sign for it.
+  [[nodiscard]] static unsigned of(std::string_view character) {
+    if (character.size() == 1) return 1;
+    const char32_t code = internal::code_point(character);
+    const int width = locale() == nullptr ? -1 : ::wcwidth(static_cast<wchar_t>(code));
+    return width >= 0 ? static_cast<unsigned>(width) : 2U;
+  }
+
+ private:
+  /// C.UTF-8 is part of the C library, so it is missing on no system that we know.
+  static locale_t locale() {
+    static const locale_t instance = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    return instance;
+  }
+
+  const locale_t before_;
 };
 
 /// The character that begins at `at`. A byte that begins none is one of its own.
-Character character(std::string_view text, std::size_t at) {
-  const std::size_t bytes = std::max<std::size_t>(1, character_length(text.substr(at)));
-  return {bytes, bytes > 2 ? 2U : 1U};
+std::string_view character(std::string_view text, std::size_t at) {
+  return text.substr(at, std::max<std::size_t>(1, internal::character_length(text.substr(at))));
 }
 
 }  // namespace
@@ -115,31 +140,39 @@ void watch_for_resizes() noexcept {
 bool take_resize() noexcept { return g_resized.exchange(false); }
 
 std::size_t columns_of(std::string_view text) {
+  const UnicodeWidths widths;
   std::size_t columns = 0;
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] == '\x1b') {
       at = std::min(text.find('m', at), text.size() - 1) + 1;
       continue;
     }
-    const Character next = character(text, at);
-    columns += next.columns;
-    at += next.bytes;
+    const std::string_view next = character(text, at);
+    columns += UnicodeWidths::of(next);
+    at += next.size();
   }
   return columns;
 }
 
 std::string fit(std::string_view text, std::size_t columns) {
   if (columns_of(text) <= columns) return std::string(text);
+  const UnicodeWidths widths;
   const std::string_view dots = columns > 6 ? "..." : "";
   std::size_t used = dots.size();
   std::size_t at = 0;
   while (at < text.size()) {
-    const Character next = character(text, at);
-    if (used + next.columns > columns) break;
-    used += next.columns;
-    at += next.bytes;
+    const std::string_view next = character(text, at);
+    used += UnicodeWidths::of(next);
+    if (used > columns) break;
+    at += next.size();
   }
   return std::string(text.substr(0, at)).append(dots);
+}
+
+std::string padded(std::string text, std::size_t columns) {
+  const std::size_t used = columns_of(text);
+  if (used < columns) text.append(columns - used, ' ');
+  return text;
 }
 
 LiveText::~LiveText() {

@@ -25,12 +25,15 @@ namespace wq::cli {
 void watch_for_resizes() noexcept;
 [[nodiscard]] bool take_resize() noexcept;
 
-/// How many columns a text takes, escape sequences for colours not counted. For what is not ASCII
-/// it is an upper bound: two columns for what may be wide.
+/// How many columns a text takes on a terminal that shows UTF-8, escape sequences for colours not
+/// counted, whatever the locale is. Two for characters that are not known. Thread-safe.
 [[nodiscard]] std::size_t columns_of(std::string_view text);
 
 /// As much of a text without colours as fits, with "..." in place of the rest if there is room.
 [[nodiscard]] std::string fit(std::string_view text, std::size_t columns);
+
+/// The text with blanks behind it up to so many columns.
+[[nodiscard]] std::string padded(std::string text, std::size_t columns);
 
 /// Some lines at the bottom of a terminal that are drawn again and again in the same place. Nothing
 /// of the terminal's state is changed: whatever ends the program, the last lines just stay.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <stop_token>
 
 #include <fmt/format.h>
@@ -65,10 +67,25 @@ class Push {
   void feed() {
     std::string item;
     while (!stop_.stop_requested() && reader_.next(item)) {
-      producer_->push(item);
+      push_item(item);
       if (progress_.due()) progress_.update(reader_.given(), source_->fraction());
     }
   }
+
+  void push_item(const std::string& item) {
+    try {
+      producer_->push(item);
+    } catch (const std::invalid_argument& error) {  // too long
+      const std::uint64_t number = options_.skip + reader_.given();
+      ++refused_;
+      throw std::invalid_argument(
+          fmt::format("item {}: {}; leave it out, or go on behind it with --skip {}", number,
+                      error.what(), number));
+    }
+  }
+
+  /// How many items the producer has.
+  [[nodiscard]] std::uint64_t given() const { return reader_.given() - refused_; }
 
   /// Waits for all answers. `error` is why the input ended too early.
   ExitCode finish(const std::exception* error) {
@@ -81,12 +98,11 @@ class Push {
     }
     if (error != nullptr) {
       const ExitCode code = cli::report_failure("wq-push", *error);
-      cli::log(LogLevel::error, how_to_go_on(options_, report, reader_.given()));
+      cli::log(LogLevel::error, how_to_go_on(options_, report, given()));
       return code;
     }
     if (stop_.stop_requested()) {
-      cli::log(LogLevel::warning,
-               "interrupted: " + how_to_go_on(options_, report, reader_.given()));
+      cli::log(LogLevel::warning, "interrupted: " + how_to_go_on(options_, report, given()));
       return cli::exit_code_for_signal(signals_.first());
     }
     return done(report);
@@ -110,7 +126,7 @@ class Push {
 
   ExitCode failed(const Error& error) {
     const PushReport report = producer_ ? producer_->report() : PushReport{};
-    const std::string advice = how_to_go_on(options_, report, reader_.given());
+    const std::string advice = how_to_go_on(options_, report, given());
     if (stop_.stop_requested()) {
       cli::log(LogLevel::warning, "interrupted: " + advice);
       return cli::exit_code_for_signal(signals_.first());
@@ -141,6 +157,7 @@ class Push {
   InputWait wait_;
   const std::unique_ptr<ItemSource> source_;
   Reader reader_;
+  std::uint64_t refused_ = 0;
   cli::ProgressLine progress_{"read"};
   std::unique_ptr<Producer> producer_;
 };

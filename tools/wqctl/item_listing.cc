@@ -5,7 +5,6 @@
 #include "cli/output.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
-#include "cli/utf8.h"
 #include "wqctl/json.h"
 #include "wqctl/listing.h"
 
@@ -18,12 +17,6 @@ using std::chrono::milliseconds;
 constexpr std::array<std::string_view, 4> kStates{"ready", "leased", "delayed", "dead"};
 constexpr std::size_t kLongestItem = 1'000;
 constexpr std::size_t kMessageColumns = 60;
-
-/// How many bytes the printable UTF-8 character at the front has; 0: there is none.
-std::size_t printable_length(std::string_view text) {
-  const std::size_t length = cli::character_length(text);
-  return length > 0 && cli::is_control(text.substr(0, length)) ? 0 : length;
-}
 
 std::string holder_text(const ItemInfo& item) {
   if (item.holder.empty()) return "popped, not leased";
@@ -104,22 +97,7 @@ Json failure_json(const ItemInfo& item) {
 
 }  // namespace
 
-std::string item_text(std::string_view item) {
-  std::string text;
-  std::size_t at = 0;
-  while (at < item.size() && at < kLongestItem) {
-    const std::size_t length = printable_length(item.substr(at));
-    if (length == 0) {
-      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(item[at]));
-      ++at;
-    } else {
-      text += item.substr(at, length);
-      at += length;
-    }
-  }
-  if (at < item.size()) text += fmt::format("... ({} bytes)", item.size());
-  return text;
-}
+std::string item_text(std::string_view item) { return cli::bytes_text(item, kLongestItem); }
 
 std::string_view state_name(ItemState state) { return kStates.at(static_cast<std::size_t>(state)); }
 

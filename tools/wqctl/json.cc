@@ -1,7 +1,7 @@
 #include "wqctl/json.h"
 
 #include "cli/base64.h"
-#include "cli/utf8.h"
+#include "cli/output.h"
 
 namespace wq::ctl {
 
@@ -16,7 +16,7 @@ void put_bytes(Json& json, const std::string& name, std::string_view bytes) {
 }
 
 std::string json_line(const Json& json) {
-  return cli::escape_controls(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return cli::json_text(json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace wq::ctl

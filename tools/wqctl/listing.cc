@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "cli/output.h"
+#include "cli/terminal.h"
 #include "wqctl/json.h"
 
 namespace wq::ctl {
@@ -58,14 +59,15 @@ std::string workers_table(std::span<const WorkerInfo> workers) {
   for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
   std::array<std::size_t, kColumns> widths{};
   for (const Row& row : rows) {
-    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (std::size_t i = 0; i < kColumns; ++i)
+      widths[i] = std::max(widths[i], cli::columns_of(row[i]));
   }
   std::string table;
   for (const Row& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < kColumns; ++i) {
       if (widths[i] == 0) continue;  // nobody is marked
-      line += fmt::format("{:<{}}  ", row[i], widths[i]);
+      line += cli::padded(row[i], widths[i] + 2);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     table += line + "\n";

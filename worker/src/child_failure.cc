@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/redis_flags.h"
+
 namespace wq::internal {
 namespace {
 
@@ -21,11 +23,13 @@ constexpr std::array<std::string_view, 9> kOurVariables{
     "WQ_ITEM",    "WQ_ITEM_SHA224", "WQ_QUEUE",         "WQ_ATTEMPT",   "WQ_FENCE",
     "WQ_SESSION", "WQ_SLOT",        "WQ_LEASE_SECONDS", "REDISCLI_AUTH"};
 
-bool is_kept(std::string_view variable) {
-  const std::string_view name = variable.substr(0, variable.find('='));
+bool is_kept(std::string_view name) {
   return !name.starts_with("WQ_WORKER_") &&
          std::find(kOurVariables.begin(), kOurVariables.end(), name) == kOurVariables.end();
 }
+
+/// Whether our programs look there for a URL; what others have in their own variables is theirs.
+bool may_be_redis(std::string_view name) { return name.starts_with("WQ_") || name == "REDIS_URL"; }
 
 std::string describe_signal(int signal) {
   const char* name = ::sigabbrev_np(signal);
@@ -47,10 +51,25 @@ std::optional<std::uint64_t> known_rss(std::uint64_t max_rss_bytes) {
 }  // namespace
 
 std::vector<std::string> child_environment(const std::string& queue,
-                                           std::chrono::milliseconds lease) {
+                                           std::chrono::milliseconds lease,
+                                           const std::optional<RedisOptions>& pass_redis) {
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
-    if (is_kept(*variable)) variables.emplace_back(*variable);
+    const std::string_view text = *variable;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (!is_kept(name) || (pass_redis && name == "WQ_REDIS")) continue;
+    const bool without_password = !pass_redis && may_be_redis(name) && name.size() < text.size();
+    if (without_password) {
+      const std::size_t value = name.size() + 1;
+      variables.push_back(std::string(text.substr(0, value)) +
+                          cli::url_for_others(text.substr(value)));
+    } else {
+      variables.emplace_back(text);
+    }
+  }
+  if (pass_redis) {
+    variables.push_back("WQ_REDIS=" + pass_redis->url);
+    if (!pass_redis->password.empty()) variables.push_back("REDISCLI_AUTH=" + pass_redis->password);
   }
   variables.push_back("WQ_QUEUE=" + queue);
   variables.push_back("WQ_LEASE_SECONDS=" + in_seconds(lease));

@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <wq/lease.h>
+#include <wq/redis_options.h>
 
 #include "child_process.h"
 
@@ -13,8 +15,12 @@
 namespace wq::internal {
 
 /// The environment of a child: ours without what is ours alone, and WQ_QUEUE and WQ_LEASE_SECONDS.
-[[nodiscard]] std::vector<std::string> child_environment(const std::string& queue,
-                                                         std::chrono::milliseconds lease);
+/// Where Redis is may stand in it (WQ_REDIS, REDIS_URL and the like), but without the password, and
+/// REDISCLI_AUTH is left out. With `pass_redis` they are as we have them, WQ_REDIS is its URL, and
+/// REDISCLI_AUTH its password.
+[[nodiscard]] std::vector<std::string> child_environment(
+    const std::string& queue, std::chrono::milliseconds lease,
+    const std::optional<RedisOptions>& pass_redis);
 
 /// "1.5"
 [[nodiscard]] std::string in_seconds(std::chrono::milliseconds duration);

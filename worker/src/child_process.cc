@@ -63,7 +63,7 @@ class Run {
   int start() {
     const UniqueFd input = spec_.input ? file_holding(*spec_.input) : UniqueFd();
     Pipe out = spec_.stdout_limit_bytes ? pipe_from_child() : Pipe{};
-    const UniqueFd err = stderr_.open();
+    const UniqueFd err = stderr_.open(spec_.stderr_origin);
     stop_event_ = UniqueFd(::eventfd(0, EFD_CLOEXEC));
     if (!stop_event_) throw_errno("cannot make an event descriptor");
     stdout_ = std::move(out.ours);

@@ -12,6 +12,7 @@
 
 #include "memory_guard.h"
 #include "orphan_reaper.h"
+#include "stderr_relay.h"
 
 namespace wq::internal {
 
@@ -26,6 +27,8 @@ struct ChildSpec {
   std::optional<std::string_view> input;
   /// Keep what it writes to stdout, up to so many bytes. Without: it has our stdout.
   std::optional<std::size_t> stdout_limit_bytes;
+  /// Who it is, for what it writes to stderr.
+  StderrOrigin stderr_origin{};
   /// How long its process group may go on after it was asked to end with SIGTERM.
   std::chrono::milliseconds kill_delay{3'000};
   /// What may kill it for the memory that it uses; may be null.
@@ -48,8 +51,8 @@ struct ChildResult {
 
 /// Starts the command as `spawn` says, waits until it has ended, and ends its whole process group
 /// with it: what is left of the group is killed and collected before this returns. What it writes
-/// to stderr goes to our stderr and is kept in part. Processes that have left the group, and may
-/// still hold stdout or stderr, are not waited for.
+/// to stderr goes to our stderr, see `StderrRelay`, and is kept in part. Processes that have left
+/// the group, and may still hold stdout or stderr, are not waited for.
 ///
 /// When `stop` is requested the group gets SIGTERM. It may then go on until the kill delay has
 /// passed, also when the command itself (a shell, say) has ended; then it gets SIGKILL.

@@ -7,12 +7,13 @@ namespace wq::internal {
 
 CoprocessHandler::CoprocessHandler(const CoprocessOptions& options, OrphanReaper& reaper)
     : memory_guard_(options.memory_limit_bytes),
-      environment_(child_environment(options.hello.queue, options.lease)) {
+      environment_(child_environment(options.hello.queue, options.lease, options.pass_redis)) {
   environment_.push_back("WQ_SESSION=" + options.hello.session);
   terms_.command.paths = executable_paths(options.command.front());
   terms_.command.arguments = options.command;
   terms_.command.shared_environment = environment_;
   terms_.command.kill_delay = options.kill_delay;
+  terms_.command.stderr_origin.mode = options.stderr_mode;
   terms_.command.memory_guard = &memory_guard_;
   terms_.hello = options.hello;
   terms_.timeout = options.timeout;

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <wq/redis_options.h>
 #include <wq/worker.h>
 
 #include "coprocess_slot.h"
@@ -26,7 +28,9 @@ struct CoprocessOptions {
   std::chrono::milliseconds kill_delay{3'000};
   std::size_t results_max_bytes = std::size_t{1} << 20;
   std::uint64_t memory_limit_bytes = 0;  ///< of all processes together, see `MemoryGuard`; 0: none
-  Log log;                               ///< may be empty
+  StderrMode stderr_mode = StderrMode::lines;
+  std::optional<RedisOptions> pass_redis;  ///< see `ExecOptions`
+  Log log;                                 ///< may be empty
 };
 
 /// A `BatchHandler` with one coprocess for each slot. Its environment is that of the commands of

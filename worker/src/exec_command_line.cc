@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "cli/units.h"
 
 namespace wq::internal {
@@ -52,6 +54,12 @@ std::vector<int> exit_codes(std::string_view text) {
     begin = end + 1;
   }
   return codes;
+}
+
+StderrMode stderr_mode(std::string_view text) {
+  if (text == "lines") return StderrMode::lines;
+  if (text == "raw") return StderrMode::raw;
+  throw std::invalid_argument(fmt::format("'{}' is neither lines nor raw", text));
 }
 
 /// What makes no sense together is refused; the rest is for coprocesses.
@@ -111,6 +119,16 @@ WorkerProgram exec_program(CommandOptions& command) {
          }
          exec.results_max_bytes = size;
        }},
+      {"stderr", "lines|raw",
+       "what COMMAND writes to standard error goes out in whole lines, as JSON with --log-format "
+       "json; or byte for byte as it comes [default: lines]",
+       [&command](const std::string& text) {
+         command.exec.stderr_mode = command.coprocess.stderr_mode = stderr_mode(text);
+       }},
+      {"pass-redis", "",
+       "let COMMAND log in to Redis, as one must that pushes items: WQ_REDIS and REDISCLI_AUTH say "
+       "how; else it is told no password",
+       [&command](const std::string& text) { command.pass_redis = text == "true"; }},
       {"memory-limit", "SIZE",
        "what all commands may use together; past it the one that uses most is killed, which is a "
        "crash of its item (0: no limit) [default: 90 % of the cgroup's limit, if it has one]",

@@ -11,6 +11,7 @@ namespace wq::internal {
 struct CommandOptions {
   ExecOptions exec;
   bool is_coprocess = false;
+  bool pass_redis = false;
   CoprocessOptions coprocess;  ///< if it is one; what both have stands in `exec`
 };
 

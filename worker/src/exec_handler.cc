@@ -51,7 +51,7 @@ ExecHandler::ExecHandler(ExecOptions options, OrphanReaper& reaper)
     }
   }
   if (!command_.item_chooses_program()) paths_ = executable_paths(command_.program());
-  shared_environment_ = child_environment(options_.queue, options_.lease);
+  shared_environment_ = child_environment(options_.queue, options_.lease, options_.pass_redis);
   memory_guard_.start();
 }
 
@@ -79,6 +79,7 @@ Outcome ExecHandler::operator()(const Job& job) const {
   spec.shared_environment = shared_environment_;
   spec.environment = environment(job);
   if (options_.results) spec.stdout_limit_bytes = options_.results_max_bytes;
+  spec.stderr_origin = {options_.stderr_mode, job.slot, job.item};
   spec.kill_delay = options_.kill_delay;
   spec.memory_guard = &memory_guard_;
 

@@ -3,12 +3,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <wq/lease.h>
+#include <wq/redis_options.h>
 #include <wq/worker.h>
 
 #include "child_process.h"
@@ -27,17 +29,19 @@ struct ExecOptions {
   std::chrono::milliseconds kill_delay{3'000};           ///< from SIGTERM to SIGKILL
   std::string queue;                                     ///< for the child's environment
   std::chrono::milliseconds lease{60'000};               ///< for the child's environment
-  Log log;                                               ///< may be empty
-  std::uint64_t memory_limit_bytes = 0;  ///< of all children together, see `MemoryGuard`; 0: none
+  StderrMode stderr_mode = StderrMode::lines;
+  std::optional<RedisOptions> pass_redis;  ///< what the child may log in with; none: nothing
+  Log log;                                 ///< may be empty
+  std::uint64_t memory_limit_bytes = 0;    ///< of all children together, see `MemoryGuard`; 0: none
 };
 
 /// Runs one process for each item, as `run_child` describes.
 ///
 /// The child's environment is ours as it was when the handler was made, and WQ_ITEM (left out when
 /// the item holds a zero byte or is too long), WQ_ITEM_SHA224, WQ_QUEUE, WQ_ATTEMPT, WQ_FENCE,
-/// WQ_SESSION, WQ_SLOT, WQ_LEASE_SECONDS. It is not given REDISCLI_AUTH, the options of
-/// this program in WQ_WORKER_*, nor any of the former names from a worker that started us. Where
-/// Redis is (WQ_REDIS, REDIS_URL) stays, since a child may want to push items.
+/// WQ_SESSION, WQ_SLOT, WQ_LEASE_SECONDS. It is not given the options of this program in
+/// WQ_WORKER_*, nor any of the former names from a worker that started us, nor a password of Redis;
+/// see `child_environment`.
 ///
 /// Thread-safe, except for `set_session`.
 class ExecHandler {

@@ -34,6 +34,7 @@ wq::BatchHandler one_process_each(CommandOptions& command, const wq::WorkerConte
   command.exec.queue = context.queue;
   command.exec.lease = context.options.lease;
   command.exec.log = wq::cli::log;
+  if (command.pass_redis) command.exec.pass_redis = context.redis;
   auto handler = std::make_shared<wq::internal::ExecHandler>(command.exec, reaper);
   handler->set_session(context.session);
   return [handler](const wq::Batch& batch) {
@@ -61,6 +62,7 @@ wq::BatchHandler coprocesses(CommandOptions& command, const wq::WorkerContext& c
   command.coprocess.results_max_bytes = exec.results_max_bytes;
   command.coprocess.memory_limit_bytes = exec.memory_limit_bytes;
   command.coprocess.log = wq::cli::log;
+  if (command.pass_redis) command.coprocess.pass_redis = context.redis;
   auto handler = std::make_shared<wq::internal::CoprocessHandler>(command.coprocess, reaper);
   return [handler](const wq::Batch& batch) { return (*handler)(batch); };
 }

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,20 +51,6 @@ Pipe make_pipe(std::size_t ours) {
   return {UniqueFd(fds.at(ours)), UniqueFd(fds.at(1 - ours))};
 }
 
-void write_to_stderr(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, bytes.data(), bytes.size());
-    if (written >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {
-      pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-      ::poll(&room, 1, -1);
-    } else if (errno != EINTR) {
-      return;  // there is nobody left to tell
-    }
-  }
-}
-
 std::vector<char*> pointers(std::span<const std::string> first,
                             std::span<const std::string> second = {}) {
   std::vector<char*> result;
@@ -100,7 +85,8 @@ std::size_t waiting_bytes(const UniqueFd& pipe) {
   return static_cast<std::size_t>(waiting);
 }
 
-UniqueFd ChildStderr::open() {
+UniqueFd ChildStderr::open(const StderrOrigin& from) {
+  relay_ = StderrRelay(from);
   Pipe pipe = pipe_from_child();
   pipe_ = std::move(pipe.ours);
   return std::move(pipe.childs);
@@ -109,7 +95,7 @@ UniqueFd ChildStderr::open() {
 std::size_t ChildStderr::read() {
   const std::size_t before = kept_.size();
   const std::size_t size = read_pipe(pipe_, kept_);
-  write_to_stderr(std::string_view(kept_).substr(before));
+  relay_.add(std::string_view(kept_).substr(before));
   if (kept_.size() > 4 * kStderrTailBytes) cut();
   return size;
 }
@@ -122,6 +108,7 @@ void ChildStderr::drain() {
 }
 
 std::string ChildStderr::take_tail() {
+  relay_.end();
   cut();
   // Without a line that was cut off at its beginning.
   if (kept_.size() > kStderrTailBytes) {

@@ -12,6 +12,7 @@
 #include "child_process.h"
 #include "memory_guard.h"
 #include "orphan_reaper.h"
+#include "stderr_relay.h"
 #include "unique_fd.h"
 
 namespace wq::internal {
@@ -29,19 +30,20 @@ struct Pipe {
 class ChildStderr {
  public:
   /// A pipe of which the child's end is returned.
-  [[nodiscard]] UniqueFd open();
+  [[nodiscard]] UniqueFd open(const StderrOrigin& from);
   /// -1 when there is no other side any more.
   [[nodiscard]] int fd() const noexcept { return pipe_.get(); }
   std::size_t read();
   /// Reads what is there by now.
   void drain();
-  /// The last whole lines, at most 4 KiB.
+  /// When nothing more comes: the last whole lines, at most 4 KiB.
   [[nodiscard]] std::string take_tail();
 
  private:
   void cut();
 
   UniqueFd pipe_;
+  StderrRelay relay_;
   std::string kept_;
 };
 

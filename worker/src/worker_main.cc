@@ -151,7 +151,8 @@ ExitCode run_worker(const internal::WorkerCommandLine& line, const Make& make) {
         *line.metrics_listen, std::make_shared<internal::WorkerCollector>(*worker, line.queue));
     cli::log(LogLevel::info, fmt::format("serving {}", server->url()));
   }
-  handler = make(WorkerContext{line.queue, worker->session(), line.worker, line.arguments});
+  handler =
+      make(WorkerContext{line.queue, worker->session(), line.worker, line.arguments, line.redis});
   log_start(line, *worker);
   interruption.tell(*worker);
   try {
@@ -171,8 +172,11 @@ ExitCode run_worker(const internal::WorkerCommandLine& line, const Make& make) {
 int worker_main(int argc, char** argv, const WorkerProgram& program) {
   const std::string name = cli::program_name(argc > 0 ? argv[0] : "wq-worker");
   return cli::run_main(name, [&] {
+    const cli::CommandLine words(argc, argv);
     internal::WorkerCommandLine line;
-    if (!internal::read_worker_command_line(argc, argv, program, line)) return ExitCode::done;
+    if (!internal::read_worker_command_line(words.size(), words.words(), program, line)) {
+      return ExitCode::done;
+    }
     if (program.adjust) program.adjust(line.worker);
     if (program.make_batch) return run_worker<BatchHandler, Batch>(line, program.make_batch);
     return run_worker<Handler, Job>(line, program.make);

@@ -54,8 +54,9 @@ class Producer {
   Producer& operator=(const Producer&) = delete;
 
   /// Adds an item: any bytes. Returns at once or waits while two batches are under way. Throws
-  /// `DrainedError` if our hold was lost and the queue was drained meanwhile; what `report` says
-  /// is in stays in.
+  /// `std::invalid_argument` for an item longer than Redis takes (proto-max-bulk-len), which costs
+  /// the others nothing: the producer goes on. Throws `DrainedError` if our hold was lost and the
+  /// queue was drained meanwhile; what `report` says is in stays in.
   void push(std::string_view item);
 
   /// Sends what is buffered without waiting for the answer; for input that comes slowly.

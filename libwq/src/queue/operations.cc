@@ -11,12 +11,14 @@
 
 #include "pure/backoff.h"
 #include "pure/random.h"
+#include "queue/limits.h"
 #include "script/script.h"
 
 namespace wq::internal {
 namespace {
 
-std::string failure_json(const Failure& failure) {
+std::string failure_json(const Failure& whole) {
+  const Failure failure = shortened(whole);
   nlohmann::json json = {{"kind", failure.kind}, {"message", failure.message}};
   if (failure.exit_code) json["exit_code"] = *failure.exit_code;
   if (failure.signal) json["signal"] = *failure.signal;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -16,7 +17,9 @@
 #include <wq/producer.h>
 
 #include "pure/keys.h"
+#include "pure/printable.h"
 #include "pure/random.h"
+#include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/push_batch.h"
 #include "queue/server_check.h"
@@ -27,9 +30,10 @@ namespace wq {
 namespace internal {
 namespace {
 
-// Measured: larger batches gain nothing, and one command holds up everybody else less.
+// Measured: larger batches gain nothing, and one command holds up everybody else less. A
+// transaction has to fit into the smallest client-query-buffer-limit that there is, 1 MiB.
 constexpr std::size_t kBatchItems = 1'000;
-constexpr std::size_t kBatchBytes = std::size_t{1} << 20U;
+constexpr std::size_t kBatchBytes = std::size_t{768} << 10U;
 // So that Redis never waits for us.
 constexpr std::size_t kInFlight = 2;
 
@@ -69,8 +73,15 @@ class PushSession {
 
   void push(std::string_view item) {
     const std::lock_guard lock(mutex_);
+    if (item.size() > kAlwaysTaken) guarded([this] { learn_longest_item(); });
+    // Not guarded: the rest goes on.
+    if (const auto why = too_long(item.size(), longest_item_)) {
+      throw std::invalid_argument(fmt::format("the item {} {}", printable(item), *why));
+    }
     guarded([&] {
+      if (next_.items.bytes() + item.size() > kBatchBytes) send_next();
       next_.items.add(item, options_.once);
+      next_.longest_item = std::max(next_.longest_item, item.size());
       if (next_.items.size() == kBatchItems || next_.items.bytes() >= kBatchBytes) send_next();
     });
   }
@@ -101,6 +112,7 @@ class PushSession {
  private:
   struct Batch {
     PushBatch items;
+    std::size_t longest_item = 0;
     std::uint64_t number = 0;
     bool sent = false;
     bool resent = false;
@@ -110,12 +122,23 @@ class PushSession {
   void check(Connection& connection) {
     if (!options_.once) check_transactions(connection);
     const ServerReport server = check_server(connection, keys_);
+    std::size_t longest = next_.longest_item;
+    for (const Batch& batch : batches_) longest = std::max(longest, batch.longest_item);
+    check_still_taken(connection, longest);
     if (server.evicts() && !options_.allow_eviction) {
       throw RefusedError(fmt::format(
           "ERR the server's maxmemory-policy is {}, so it may delete items when memory runs short; "
           "set it to noeviction, or allow eviction if losing items is acceptable",
           server.maxmemory_policy));
     }
+  }
+
+  // On the same connection, which must have nothing under way then.
+  void learn_longest_item() {
+    if (limit_of_ == link_.generation()) return;
+    while (!batches_.empty()) take();
+    longest_item_ = link_.run(&ask_for_longest_word);
+    limit_of_ = link_.generation();
   }
 
   // After an exception nothing can be said of the answers that are still to come, so it is the end.
@@ -327,6 +350,8 @@ class PushSession {
   Link link_;
   std::string session_;
   std::uint64_t loaded_ = 0;  // the generation of the link that knows the script
+  std::size_t longest_item_ = kLongestWord;
+  std::uint64_t limit_of_ = 0;  // the generation of the link that was asked for it
   Batch next_;
   std::uint64_t next_number_ = 1;
   std::uint64_t answered_ = 0;

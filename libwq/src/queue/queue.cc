@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <stdexcept>
@@ -11,6 +12,7 @@
 #include "pure/random.h"
 #include "queue/check_policy.h"
 #include "queue/lease_stream.h"
+#include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/server_check.h"
 #include "redis/link.h"
@@ -52,6 +54,22 @@ void check_batch(std::size_t n) {
   if (n == 0 || n > Queue::kMaxBatch) {
     throw std::invalid_argument(
         fmt::format("a batch has 1 to {} items, not {}", Queue::kMaxBatch, n));
+  }
+}
+
+// Redis would close the connection instead of answering.
+void check_sizes(std::span<const Settlement> settlements, Link& link) {
+  std::size_t word = 0;
+  for (const Settlement& each : settlements) word = std::max(word, longest_word(each));
+  const std::size_t longest = word <= kAlwaysTaken ? kLongestWord : link.run(&ask_for_longest_word);
+  for (std::size_t i = 0; i < settlements.size(); ++i) {
+    const Settlement& each = settlements[i];
+    if (const auto why = too_long(each.lease.item.size(), longest)) {
+      throw std::invalid_argument(fmt::format("the item of settlement {} {}", i, *why));
+    }
+    if (const auto why = too_large(each.outcome, longest)) {
+      throw std::invalid_argument(fmt::format("settlement {}: {}", i, *why));
+    }
   }
 }
 
@@ -143,6 +161,7 @@ std::vector<Settled> Queue::settle(std::vector<Settlement> settlements, const Re
   internal::check_batch(settlements.size());
   // Redis would refuse some of it only after the first write.
   internal::check_policy(policy);
+  internal::check_sizes(settlements, session_->link());
   LeaseStream& stream = session_->stream({}, policy);
   stream.post(std::move(settlements), 0);
   return stream.take().settled;

@@ -164,10 +164,28 @@ void Connection::send_plain(std::string_view rest) {
     const ssize_t written = ::send(context_->fd, rest.data(), rest.size(), MSG_NOSIGNAL);
     if (written < 0) {
       if (errno == EINTR) continue;
+      if (errno == EPIPE || errno == ECONNRESET) check_last_words();
       fail(errno == EAGAIN ? "timed out while sending" : std::strerror(errno));
     }
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
+}
+
+// Behind the answers that were not read stands why the server closed the connection, if it said so.
+void Connection::check_last_words() {
+  const int error = errno;
+  try {
+    while (true) {
+      const Reply reply = receive();
+      if (reply.value().is_error() && reply.value().text().starts_with("ERR Protocol error")) {
+        reply.checked();
+      }
+    }
+  } catch (const RefusedError&) {
+    throw;
+  } catch (const Error&) {  // it did not
+  }
+  errno = error;
 }
 
 Reply Connection::receive() {

@@ -48,6 +48,7 @@ class Connection {
   void encrypt(const Endpoint& endpoint, const RedisOptions& options);
   void log_in(const Endpoint& endpoint, const RedisOptions& options);
   void send_plain(std::string_view rest);
+  void check_last_words();
   void read_plain();
   /// Runs what may throw, and marks the connection as broken if it does.
   template <typename Action>

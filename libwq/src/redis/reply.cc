@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kFinal = {"NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE"};
 
+// What Redis says before it closes the connection.
+constexpr std::string_view kNotTaken = "ERR Protocol error";
+
 [[noreturn]] void unexpected(const char* wanted) {
   throw ProtocolError(std::string("Redis answered with something other than ") + wanted);
 }
@@ -55,6 +58,11 @@ Value Value::operator[](std::size_t i) const {
 const Value& Value::checked() const {
   if (!is_error()) return *this;
   const std::string message(text());
+  if (message.starts_with(kNotTaken)) {
+    throw RefusedError(message +
+                       "; it takes nothing that is so long: raise proto-max-bulk-len, or allow "
+                       "CONFIG GET, so that what is too long is known before it is sent");
+  }
   const ReplyError error(message);
   if (std::find(kFinal.begin(), kFinal.end(), error.code()) != kFinal.end()) {
     throw RefusedError(message);

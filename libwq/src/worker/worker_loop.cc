@@ -11,6 +11,7 @@
 
 #include "pure/printable.h"
 #include "pure/random.h"
+#include "queue/limits.h"
 #include "queue/server_check.h"
 #include "script/script.h"
 #include "worker/check_options.h"
@@ -54,6 +55,7 @@ WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions opti
       link_(redis_, abandon_.get_token(),
             [this, warned = false](Connection& connection) mutable {
               const ServerReport server = check_server(connection, keys_);
+              for (const std::size_t sent : longest_sent_) check_still_taken(connection, sent);
               if (server.evicts() && !std::exchange(warned, true)) {
                 log(LogLevel::warning,
                     fmt::format("the server's maxmemory-policy is {}: when memory runs short it "
@@ -102,6 +104,7 @@ WorkerReport WorkerLoop::run() {
   report_.unknown = unknown_;
   const std::lock_guard lock(mutex_);
   if (slots_.cannot_run()) std::rethrow_exception(slots_.cannot_run());
+  if (refused_) std::rethrow_exception(refused_);
   if (error_ && !(stopping_ && redis_is_away_)) std::rethrow_exception(error_);
   if (error_) {
     log(LogLevel::warning, "stopped while Redis was away; what was held returns by itself");
@@ -144,7 +147,7 @@ std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
     if (error_) std::rethrow_exception(error_);
   }
   if (stopping_) return WorkerEnd::stopped;
-  if (slots_.cannot_run()) return WorkerEnd::halted;
+  if (slots_.cannot_run() || refused_) return WorkerEnd::halted;
   if (options_.halt_after > 0 && failures_in_a_row_ >= options_.halt_after &&
       !(options_.halt_only_at_start && succeeded_)) {
     return WorkerEnd::halted;
@@ -170,9 +173,13 @@ bool WorkerLoop::post_if_useful() {
 }
 
 void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
+  std::size_t longest = 0;
   for (Settlement& each : settlements) {
     Outcome& outcome = each.outcome;
     isolation_.correct(each.lease);
+    learn_limit_for(longest_word(each));
+    refuse_too_large(outcome, longest_word_);
+    longest = std::max(longest, longest_word(each));
     // Who stops us may have stopped what did the work too, as a service manager does that signals
     // all processes. Nobody can tell, so nobody is charged.
     if (stopping_ && outcome.kind == Outcome::Kind::crash) {
@@ -184,6 +191,7 @@ void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
   }
   keeper_.remove(settlements);
   wants_.push_back(want);
+  longest_sent_.push_back(longest);
   stream_.post(std::move(settlements), want);
 }
 
@@ -191,6 +199,7 @@ void WorkerLoop::absorb(LeaseStream::Answer answer) {
   const TimePoint now = BootClock::now();
   const std::size_t want = std::exchange(wants_.front(), 0);
   wants_.pop_front();
+  longest_sent_.pop_front();
   for (std::size_t i = 0; i < answer.settled.size(); ++i) {
     count(answer.settlements[i], answer.settled[i]);
   }
@@ -211,6 +220,7 @@ void WorkerLoop::absorb(LeaseStream::Answer answer) {
 // charged for that as well. So nothing is held beside such items but what runs, and nothing at all
 // beside one that has no more than one crash left.
 void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
+  leave_what_is_too_long(leased);
   const TimePoint now = BootClock::now();
   leased_ += leased.size();
   holding_ += leased.size();
@@ -245,6 +255,27 @@ bool WorkerLoop::mark_alone(const Lease& lease) {
 void WorkerLoop::advance_isolation() {
   const bool quiet = stream_.outstanding() == 0 && !stream_.has_unasked() && to_release_.empty();
   isolation_.advance(holding_, quiet);
+}
+
+// Asks for the limit when it begins to matter, on a connection for the question alone: answers are
+// under way on ours.
+void WorkerLoop::learn_limit_for(std::size_t bytes) {
+  if (bytes <= kAlwaysTaken || limit_of_ == link_.generation()) return;
+  limit_of_ = link_.generation();
+  longest_word_ = Link(redis_, abandon_.get_token()).run(&ask_for_longest_word);
+}
+
+// Whatever is done to such an item, the server would close the connection for it.
+void WorkerLoop::leave_what_is_too_long(std::vector<Lease>& leased) {
+  std::erase_if(leased, [this](const Lease& lease) {
+    learn_limit_for(lease.item.size());
+    const auto why = too_long(lease.item.size(), longest_word_);
+    if (!why) return false;
+    refused_ = std::make_exception_ptr(RefusedError(
+        fmt::format("ERR the item {}, which was pushed when Redis took longer ones, {}; raise that",
+                    printable(lease.item), *why)));
+    return true;
+  });
 }
 
 void WorkerLoop::count(const Settlement& settlement, Settled settled) {

@@ -18,6 +18,7 @@
 
 #include "pure/keys.h"
 #include "queue/lease_stream.h"
+#include "queue/limits.h"
 #include "redis/link.h"
 #include "roles/elected_reclaimer.h"
 #include "roles/heartbeat.h"
@@ -58,6 +59,8 @@ class WorkerLoop {
   void take_in(std::vector<Lease> leased, TimePoint leased_at);
   bool mark_alone(const Lease& lease);
   void advance_isolation();
+  void learn_limit_for(std::size_t bytes);
+  void leave_what_is_too_long(std::vector<Lease>& leased);
   void count(const Settlement& settlement, Settled settled);
   std::size_t wanted() const;
   std::size_t ahead(const Slots::Load& load) const;
@@ -92,9 +95,13 @@ class WorkerLoop {
   std::uint64_t leased_ = 0;
   std::uint64_t failures_in_a_row_ = 0;
   bool succeeded_ = false;
-  bool giving_back_ = false;       // what is leased from now on is released unrun
-  bool cautious_ = false;          // some of the items last leased have crashed before
-  std::deque<std::size_t> wants_;  // of the requests that are not answered
+  bool giving_back_ = false;                 // what is leased from now on is released unrun
+  bool cautious_ = false;                    // some of the items last leased have crashed before
+  std::deque<std::size_t> wants_;            // of the requests that are not answered
+  std::deque<std::size_t> longest_sent_;     // likewise, in bytes
+  std::size_t longest_word_ = kLongestWord;  // that Redis takes
+  std::uint64_t limit_of_ = 0;               // the generation of the link when that was asked
+  std::exception_ptr refused_;               // an item that is longer
   std::vector<Settlement> to_release_;
   TimePoint dry_until_;  // nothing was ready: no use in asking before
   std::chrono::milliseconds dry_wait_{0};

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <wq/redis_options.h>
 #include <wq/worker.h>
 
 namespace wq {
@@ -58,6 +59,7 @@ struct WorkerContext {
   std::string session;  ///< of the worker, see `Worker::session`
   WorkerOptions options;
   std::vector<std::string> arguments;  ///< from the command line, besides options
+  RedisOptions redis;                  ///< for a handler that pushes items by itself
 };
 
 /// A worker program that has arguments and options of its own.

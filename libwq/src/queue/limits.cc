@@ -1,0 +1,120 @@
+#include "queue/limits.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <wq/error.h>
+
+#include "redis/pipeline.h"
+#include "redis/reply.h"
+
+namespace wq::internal {
+namespace {
+
+// What may stand in the server's buffer of a connection besides the word that it waits for.
+constexpr std::size_t kBesideAWord = std::size_t{64} << 10U;
+
+// The number that the server gives this setting; nothing where it does not say.
+std::optional<std::size_t> setting(const Reply& reply) {
+  if (!reply.value().is_array() || reply.value().size() != 2) return std::nullopt;
+  const std::string_view text = reply.value()[1].text();
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+void keep_beginning(std::string& text, std::size_t most) {
+  if (text.size() <= most) return;
+  const std::string note = fmt::format("... ({} bytes)", text.size());
+  text.resize(most - note.size());
+  text += note;
+}
+
+}  // namespace
+
+std::size_t ask_for_longest_word(Connection& redis) {
+  Pipeline ask;
+  ask.command({"CONFIG", "GET", "proto-max-bulk-len"});
+  ask.command({"CONFIG", "GET", "client-query-buffer-limit"});
+  redis.send(ask);
+  const auto word = setting(redis.receive());
+  const auto buffer = setting(redis.receive());
+  std::size_t longest = std::min(kLongestWord, word.value_or(kLongestWord));
+  if (buffer) longest = std::min(longest, *buffer - std::min(*buffer, kBesideAWord));
+  return longest;
+}
+
+std::optional<std::string> too_long(std::size_t bytes, std::size_t longest) {
+  if (bytes <= longest) return std::nullopt;
+  if (longest == kLongestWord) {
+    return fmt::format("has {} bytes; Redis is given no more than {}", bytes, longest);
+  }
+  return fmt::format(
+      "has {} bytes; this Redis takes no more than {} (proto-max-bulk-len, "
+      "client-query-buffer-limit)",
+      bytes, longest);
+}
+
+void check_still_taken(Connection& redis, std::size_t longest_sent) {
+  if (longest_sent <= kAlwaysTaken) return;
+  if (const auto why = too_long(longest_sent, ask_for_longest_word(redis))) {
+    throw RefusedError("ERR an item or a result that is under way " + *why +
+                       "; somebody has lowered that: raise it again");
+  }
+}
+
+std::size_t longest_word(const Settlement& settlement) {
+  const Outcome& outcome = settlement.outcome;
+  std::size_t longest = settlement.lease.item.size();
+  if (outcome.result) longest = std::max(longest, outcome.result->size());
+  for (const std::string& item : outcome.follow_ups) longest = std::max(longest, item.size());
+  return longest;
+}
+
+std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest) {
+  if (outcome.kind != Outcome::Kind::complete) return std::nullopt;
+  std::size_t bytes = 0;
+  if (outcome.result) {
+    bytes = outcome.result->size();
+    if (const auto why = too_long(bytes, longest)) return "its result " + *why;
+  }
+  if (outcome.follow_ups.size() > kMostFollowUps) {
+    return fmt::format("it has {} follow-ups; {} are the most that one item may have",
+                       outcome.follow_ups.size(), kMostFollowUps);
+  }
+  for (const std::string& item : outcome.follow_ups) {
+    bytes += item.size();
+    if (const auto why = too_long(item.size(), longest)) return "a follow-up of it " + *why;
+  }
+  if (bytes <= kMostOutcomeBytes) return std::nullopt;
+  return fmt::format(
+      "its result and its follow-ups have {} bytes together; {} are the most that one item may "
+      "have",
+      bytes, kMostOutcomeBytes);
+}
+
+void refuse_too_large(Outcome& outcome, std::size_t longest) {
+  auto why = too_large(outcome, longest);
+  if (!why) return;
+  Failure failure;
+  failure.kind = "result";
+  failure.message = std::move(*why);
+  outcome = Outcome::fatal(std::move(failure));
+}
+
+Failure shortened(Failure failure) {
+  keep_beginning(failure.message, kLongestFailureText);
+  for (std::string* word : {&failure.kind, &failure.worker, &failure.host}) {
+    keep_beginning(*word, kLongestFailureWord);
+  }
+  std::string& said = failure.stderr_tail;
+  if (said.size() > kLongestFailureText) said.erase(0, said.size() - kLongestFailureText);
+  return failure;
+}
+
+}  // namespace wq::internal
