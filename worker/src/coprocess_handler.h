@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -40,12 +41,16 @@ class CoprocessHandler {
   CoprocessHandler(const CoprocessHandler&) = delete;
   CoprocessHandler& operator=(const CoprocessHandler&) = delete;
 
+  /// Returns when the slot's process is ready for items; see `CoprocessSlot::prepare`.
+  void prepare(unsigned slot, const std::stop_token& stop) const;
+
   /// Settles each item itself; see `CoprocessSlot::work`.
   [[nodiscard]] std::vector<Outcome> operator()(const Batch& batch) const;
 
  private:
   MemoryGuard memory_guard_;
   std::vector<std::string> environment_;
+  CoprocessRecord record_;
   CoprocessTerms terms_;
   std::vector<std::unique_ptr<CoprocessSlot>> slots_;
 };
