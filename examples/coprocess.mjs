@@ -23,7 +23,8 @@ async function answer(model, { id, item }) {
   }
 }
 
-// stdout is for answers alone; console.error is the place for everything else.
+// stdout is for answers alone: libraries that print do so on stderr.
+console.log = console.info = console.debug = console.error;
 const say = (message) => process.stdout.write(JSON.stringify(message) + "\n");
 
 const model = await loadModel();

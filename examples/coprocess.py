@@ -8,6 +8,7 @@ Everything it needs is in Python's standard library. docs/coprocess.md has every
 """
 
 import json
+import os
 import sys
 
 
@@ -24,13 +25,25 @@ def answer(model, item):
         return {"id": item["id"], "answer": "failed", "error": repr(error)}
 
 
+def take_streams():
+    """stdin and stdout for the protocol alone. Libraries and commands that print do so on stderr
+    from here on, and commands that read stdin find it empty."""
+    messages = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    return messages, answers
+
+
 def main():
+    messages, answers = take_streams()
     model = load_model()
-    print('{"wq":1}', flush=True)  # ready; stdout is for answers alone, everything else on stderr
-    for line in sys.stdin.buffer:
+    print('{"wq":1}', file=answers, flush=True)  # ready
+    for line in messages:
         message = json.loads(line)
         if "items" in message:  # the first line has none: it says which queue and slot this is
-            print(json.dumps([answer(model, item) for item in message["items"]]), flush=True)
+            done = [answer(model, item) for item in message["items"]]
+            print(json.dumps(done), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "e2e/programs.h"
+#include "support/terminal.h"
 
 // What a user gives as the command, and what the processes get.
 namespace wq::test {
@@ -225,6 +226,31 @@ TEST_F(Command, StartsWithNoSignalBlockedOrIgnored) {
   const std::string mask = results().at("a").front();
   EXPECT_THAT(mask, HasSubstr("SigBlk:\t0000000000000000"));
   EXPECT_THAT(mask, HasSubstr("SigIgn:\t0000000000000000"));
+}
+
+TEST_F(Command, ThatReadsTheTerminalFailsInsteadOfWaitingForEver) {
+  push({"a"});
+  Terminal terminal(80);
+  Process process = start({kWorkerProgram, "--queue", "q", "--max-attempts", "1", "--", "sh", "-c",
+                           "read -r password </dev/tty"},
+                          {.terminal = terminal.slave()});
+  EXPECT_EQ(process.wait(), 0);
+  EXPECT_EQ(counts().dead, 1U);
+  EXPECT_THAT(failure_of("a").dump(), HasSubstr("/dev/tty"));
+}
+
+TEST_F(Command, IsNotEndedByTheTerminalButByTheWorker) {
+  push({"a"});
+  Terminal terminal(80);
+  Process process = start({kWorkerProgram, "--queue", "q", "--", "sh", "-c",
+                           "echo runs >&2; while [ ! -e " + path("go") + " ]; do sleep 0.01; done"},
+                          {.terminal = terminal.slave()});
+  terminal.wait_for("runs");
+  terminal.type("\x03");  // Ctrl-C
+  terminal.wait_for("SIGINT");
+  file("go", "");
+  EXPECT_EQ(process.wait(), 130);
+  EXPECT_EQ(counts().completed, 1U);
 }
 
 TEST_F(Command, LeadsAProcessGroupOfItsOwn) {

@@ -285,12 +285,17 @@ TEST_F(ChildProcess, InheritsNoSignalMaskAndNoDisposition) {
   EXPECT_EQ(pipe_after, SIG_IGN) << "and our own dispositions";
 }
 
-TEST_F(ChildProcess, LeadsAProcessGroupOfItsOwn) {
-  const auto lines = lines_of(
-      run(shell("echo $$; read -r pid name state parent group rest < /proc/$$/stat; echo $group"))
-          .output);
-  ASSERT_THAT(lines, SizeIs(2));
+TEST_F(ChildProcess, LeadsASessionAndAProcessGroupOfItsOwn) {
+  const auto lines = lines_of(run(shell("echo $$; read -r pid name state parent group session rest "
+                                        "< /proc/$$/stat; echo $group; echo $session"))
+                                  .output);
+  ASSERT_THAT(lines, SizeIs(3));
   EXPECT_EQ(lines[0], lines[1]);
+  EXPECT_EQ(lines[0], lines[2]);
+}
+
+TEST_F(ChildProcess, IsNotStoppedByTheSignalsOfATerminal) {
+  EXPECT_EQ(run(shell("kill -TTIN $$; kill -TTOU $$; kill -TSTP $$; exit 7")).exit_code, 7);
 }
 
 TEST(ChildProcessLimits, AreThoseThatWereSetBeforeWeRaisedOurs) {

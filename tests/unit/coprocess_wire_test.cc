@@ -33,6 +33,12 @@ TEST(CoprocessHello, IsOneLine) {
             "\"batch\":64}\n");
 }
 
+TEST(CoprocessHello, SaysHowManyItemsAProcessIsGivenIfThereIsALimit) {
+  EXPECT_EQ(hello_line({"q", "0123456789abcdef", 0, 1, 1'000}),
+            "{\"wq\":1,\"queue\":\"q\",\"session\":\"0123456789abcdef\",\"slot\":0,"
+            "\"batch\":1,\"max_items\":1000}\n");
+}
+
 TEST(CoprocessBatch, IsOneLineAlsoWithBytesThatAreNoText) {
   Lease text;
   text.item = "two\nlines \"\xc3\xa4\"";

@@ -1,6 +1,8 @@
 #include "worker/slots.h"
 
+#include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -460,6 +462,131 @@ TEST_F(BusySlots, TakeBackOnlyWhatWaitsBehindTheNextBatches) {
   EXPECT_THAT(kinds(slots_.take_back(given_at_, 2)), ElementsAre(std::pair("e", Kind::release)));
   EXPECT_THAT(slots_.take_back(given_at_, 9), IsEmpty());
   EXPECT_EQ(slots_.load().waiting, 2U);
+}
+
+// ---- slots that must be made ready ----
+
+WorkerOptions prepared(unsigned concurrency,
+                       std::function<void(unsigned, std::stop_token)> prepare) {
+  WorkerOptions options = internal::options(concurrency, 1, 0ms);
+  options.prepare = std::move(prepare);
+  return options;
+}
+
+TEST(SlotsThatAreNotReady, TakeNothing) {
+  Gate load;
+  Slots slots(prepared(1, [&](unsigned, const std::stop_token& stop) { load.pass(stop); }),
+              [](const Batch& batch) { return all(batch, Outcome::complete()); });
+  slots.start_preparing();
+  slots.give({lease("a")}, BootClock::now());
+  load.wait_for_handlers(1);
+  EXPECT_EQ(slots.load().ready_slots, 0U);
+  EXPECT_EQ(slots.load().waiting, 1U);
+  load.open();
+  EXPECT_THAT(finished(slots, 1), SizeIs(1));
+}
+
+TEST(SlotsThatAreNotReady, LeaveTheItemsToThoseThatAre) {
+  Gate load;
+  Gate gate;
+  WorkerOptions two = prepared(2, [&](unsigned slot, const std::stop_token& stop) {
+    if (slot == 0) load.pass(stop);
+  });
+  two.calls_per_slot = 2;
+  Slots slots(two, [&](const Batch& batch) {
+    EXPECT_EQ(batch.slot, 1U);
+    gate.pass(batch.stop);
+    return all(batch, Outcome::complete());
+  });
+  slots.start_preparing();
+  load.wait_for_handlers(1);
+  EXPECT_TRUE(eventually([&] { return slots.load().ready_slots == 1; }));
+  slots.give({lease("a"), lease("b"), lease("c")}, BootClock::now());
+  gate.wait_for_handlers(2);  // its second call does not wait for the first one of the other slot
+  EXPECT_EQ(slots.load().running_ready, 2U);
+  gate.open();
+  EXPECT_THAT(finished(slots, 3), SizeIs(3));
+  slots.leave();
+}
+
+TEST(SlotsThatAreNotReady, AreNotPreparedBeforeTheyAreAskedTo) {
+  std::atomic<bool> asked{false};
+  Slots slots(prepared(3, [&](unsigned, const std::stop_token&) { EXPECT_TRUE(asked); }),
+              [](const Batch& batch) { return all(batch, Outcome::complete()); });
+  slots.give({lease("a")}, BootClock::now());
+  asked = true;
+  slots.start_preparing();
+  EXPECT_THAT(finished(slots, 1), SizeIs(1));
+}
+
+TEST(SlotsThatAreNotReady, AreCountedWhenTheyWereReadyBefore) {
+  Gate again;
+  std::atomic<bool> gone{false};
+  Slots slots(prepared(1,
+                       [&](unsigned, const std::stop_token& stop) {
+                         if (gone) again.pass(stop);
+                       }),
+              [&](const Batch& batch) {
+                gone = true;
+                return all(batch, Outcome::complete());
+              });
+  slots.start_preparing();
+  EXPECT_TRUE(eventually([&] { return slots.load().ready_slots == 1; }));
+  slots.give({lease("a"), lease("b")}, BootClock::now());
+  again.wait_for_handlers(1);
+  EXPECT_EQ(slots.load().ready_slots, 0U);
+  EXPECT_EQ(slots.load().waiting, 1U);
+  again.open();
+  EXPECT_THAT(finished(slots, 2), SizeIs(2));
+}
+
+TEST(SlotsThatAreNotReady, AreNeverPreparedTwiceAtATime) {
+  std::atomic<int> inside{0};
+  WorkerOptions many = prepared(1, [&](unsigned, const std::stop_token&) {
+    EXPECT_EQ(++inside, 1);
+    --inside;
+  });
+  many.calls_per_slot = 8;
+  Slots slots(many, [](const Batch& batch) { return all(batch, Outcome::complete()); });
+  slots.start_preparing();
+  for (int i = 0; i < 1'000; ++i) slots.give({lease("a")}, BootClock::now());
+  EXPECT_THAT(finished(slots, 1'000), SizeIs(1'000));
+}
+
+TEST(SlotsThatAreNotReady, EndAllWithWhatTheirPreparationThrows) {
+  Slots slots(prepared(2,
+                       [](unsigned slot, const std::stop_token&) {
+                         if (slot == 1) throw std::runtime_error("no model");
+                       }),
+              [](const Batch& batch) { return all(batch, Outcome::complete()); });
+  slots.start_preparing();
+  EXPECT_TRUE(eventually([&] { return slots.cannot_run() != nullptr; }));
+  EXPECT_THROW(std::rethrow_exception(slots.cannot_run()), std::runtime_error);
+  slots.give({lease("a")}, BootClock::now());
+  EXPECT_THAT(slots.take_back(BootClock::now()), SizeIs(1));
+}
+
+TEST(SlotsThatAreNotReady, AreToldWhenNothingMoreIsBegun) {
+  Gate load;
+  Gate gate;
+  Slots slots(prepared(2,
+                       [&](unsigned slot, const std::stop_token& stop) {
+                         if (slot == 0) EXPECT_FALSE(load.pass(stop));
+                       }),
+              [&](const Batch& batch) {
+                EXPECT_TRUE(gate.pass(batch.stop));
+                return all(batch, Outcome::complete());
+              });
+  slots.start_preparing();
+  slots.give({lease("runs"), lease("waits")}, BootClock::now());
+  load.wait_for_handlers(1);
+  gate.wait_for_handlers(1);
+  slots.begin_nothing_more();
+  load.wait_for_handlers(0);
+  gate.open();
+  EXPECT_EQ(finished(slots, 1).at(0).lease.item, "runs");
+  EXPECT_THAT(slots.take_back(BootClock::now()), SizeIs(1));
+  EXPECT_FALSE(slots.cannot_run());
 }
 
 }  // namespace

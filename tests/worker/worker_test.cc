@@ -342,6 +342,66 @@ TEST_F(WorkerTest, StoppedWhileRedisIsAwayItLeavesWithoutWaitingForIt) {
   server_.start();
 }
 
+TEST_F(WorkerTest, StoppedItChargesNoTimeout) {
+  push({"a"});
+  std::atomic<bool> running{false};
+  std::atomic<bool> stopped{false};
+  WorkerOptions options = quick();
+  options.timeout = 100ms;
+  Background background(keys_.queue(), this->options(), options, [&](const Job& job) {
+    running = true;
+    EXPECT_TRUE(eventually([&] { return stopped.load(); }));
+    wait_for_stop(job.stop);
+    return Outcome::release();
+  });
+  ASSERT_TRUE(eventually([&] { return running.load(); }));
+  background.worker().request_stop();
+  stopped = true;
+  EXPECT_EQ(background.join().released, 1U);
+  EXPECT_EQ(counts().failed, 0U);
+}
+
+TEST_F(WorkerTest, NothingIsLeasedForASlotThatIsNotReady) {
+  push(numbered("item", 20));
+  WorkerOptions options = quick();
+  options.batch = 8;
+  std::atomic<bool> preparing{false};
+  options.prepare = [&](unsigned, const std::stop_token& stop) {
+    preparing = true;
+    wait_for_stop(stop);
+  };
+  Worker loading(keys_.queue(), this->options(), options, BatchHandler{[](const Batch& batch) {
+                   return std::vector<Outcome>(batch.leases.size(), Outcome::fail("not ready"));
+                 }});
+  WorkerReport report;
+  std::thread thread([&] { report = loading.run(); });
+  EXPECT_TRUE(eventually([&] { return preparing.load(); }));
+  EXPECT_EQ(work(quick(), [](const Job&) { return Outcome::complete(); }).completed, 20U);
+  thread.join();  // it ends with the queue, though it never was ready
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(report.released + report.failed, 0U);
+}
+
+TEST_F(WorkerTest, LoadingIsNotIdling) {
+  push({"a"});
+  WorkerOptions options = quick();
+  options.max_idle = 50ms;
+  options.prepare = [](unsigned, const std::stop_token&) {
+    const TimePoint ready_at = BootClock::now() + 10 * 50ms;
+    EXPECT_TRUE(eventually([&] { return BootClock::now() >= ready_at; }));
+  };
+  EXPECT_EQ(work(options, [](const Job&) { return Outcome::complete(); }).completed, 1U);
+}
+
+TEST_F(WorkerTest, ASlotThatCannotBePreparedEndsItAndKillsNothing) {
+  push({"a"});
+  WorkerOptions options = quick();
+  options.prepare = [](unsigned, const std::stop_token&) { throw std::runtime_error("no model"); };
+  EXPECT_THROW(work(options, [](const Job&) { return Outcome::complete(); }), std::runtime_error);
+  EXPECT_EQ(counts().ready, 1U);
+  EXPECT_EQ(counts().failed + counts().crashed, 0U);
+}
+
 TEST_F(WorkerTest, AHandlerThatCannotRunEndsItAndKillsNothing) {
   push({"a", "b", "c"});
   EXPECT_THROW(work(quick(), [](const Job&) -> Outcome { throw CannotRun("no such program"); }),

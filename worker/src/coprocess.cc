@@ -78,6 +78,11 @@ void Coprocess::ask_to_end() {
   kill_at_ = Clock::now() + spec_.kill_delay;
 }
 
+void Coprocess::send_no_more() {
+  no_more_ = true;
+  write_some();
+}
+
 void Coprocess::close_stdin() {
   stdin_.reset();
   unsent_.clear();
@@ -114,6 +119,7 @@ void Coprocess::write_some() {
   }
   unsent_.clear();
   sent_ = 0;
+  if (no_more_) stdin_.reset();
 }
 
 std::size_t Coprocess::read_some(const OnLine& on_line) {

@@ -39,6 +39,9 @@ class Coprocess {
   /// SIGTERM for its group, and SIGKILL after the kill delay. Again: nothing.
   void ask_to_end();
 
+  /// Closes its stdin when all that was sent is written. It may go on for as long as it likes.
+  void send_no_more();
+
   /// Nothing more comes: it should end by itself, and is asked to after the kill delay.
   void close_stdin();
 
@@ -67,6 +70,7 @@ class Coprocess {
   ChildStderr stderr_;
   std::string unsent_;
   std::size_t sent_ = 0;  // of these
+  bool no_more_ = false;
   std::string unread_;    // of its stdout, since the last line end
   std::size_t seen_ = 0;  // of these, without a line end
   std::uint64_t lines_ = 0;

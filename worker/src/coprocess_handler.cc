@@ -25,12 +25,16 @@ CoprocessHandler::CoprocessHandler(const CoprocessOptions& options, OrphanReaper
   terms_.log = options.log;
   memory_guard_.start();
   for (unsigned number = 0; number < options.slots; ++number) {
-    slots_.push_back(std::make_unique<CoprocessSlot>(terms_, number, reaper));
+    slots_.push_back(std::make_unique<CoprocessSlot>(terms_, number, reaper, record_));
   }
 }
 
 CoprocessHandler::~CoprocessHandler() {
   for (const auto& slot : slots_) slot->begin_end();
+}
+
+void CoprocessHandler::prepare(unsigned slot, const std::stop_token& stop) const {
+  slots_[slot]->prepare(stop);
 }
 
 std::vector<Outcome> CoprocessHandler::operator()(const Batch& batch) const {

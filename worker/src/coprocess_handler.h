@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -44,12 +45,16 @@ class CoprocessHandler {
   CoprocessHandler(const CoprocessHandler&) = delete;
   CoprocessHandler& operator=(const CoprocessHandler&) = delete;
 
+  /// Returns when the slot's process is ready for items; see `CoprocessSlot::prepare`.
+  void prepare(unsigned slot, const std::stop_token& stop) const;
+
   /// Settles each item itself; see `CoprocessSlot::work`.
   [[nodiscard]] std::vector<Outcome> operator()(const Batch& batch) const;
 
  private:
   MemoryGuard memory_guard_;
   std::vector<std::string> environment_;
+  CoprocessRecord record_;
   CoprocessTerms terms_;
   std::vector<std::unique_ptr<CoprocessSlot>> slots_;
 };

@@ -19,13 +19,17 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kReadyWarning{30'000};
+constexpr milliseconds kReadyWarning{5'000};
 
 }  // namespace
 
-CoprocessSlot::CoprocessSlot(const CoprocessTerms& terms, unsigned number, OrphanReaper& reaper)
+void CoprocessSlot::Wake::operator()() const noexcept { ::eventfd_write(event.get(), 1); }
+
+CoprocessSlot::CoprocessSlot(const CoprocessTerms& terms, unsigned number, OrphanReaper& reaper,
+                             CoprocessRecord& record)
     : terms_(terms),
       reaper_(reaper),
+      record_(record),
       command_(terms.command),
       hello_(terms.hello),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -46,7 +50,20 @@ void CoprocessSlot::begin_end() {
     const std::lock_guard lock(mutex_);
     ending_ = true;
   }
-  ::eventfd_write(wake_.get(), 1);
+  Wake{wake_}();
+}
+
+void CoprocessSlot::prepare(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  if (!on_stop_) {
+    stop_ = stop;
+    on_stop_.emplace(stop, Wake{wake_});
+  }
+  if (accepts_items_) return;
+  wanted_ = true;
+  Wake{wake_}();
+  prepared_.wait(lock, stop, [this] { return accepts_items_ || error_; });
+  if (error_) std::rethrow_exception(error_);
 }
 
 void CoprocessSlot::work(const Batch& batch) {
@@ -56,8 +73,8 @@ void CoprocessSlot::work(const Batch& batch) {
     const std::lock_guard lock(mutex_);
     new_calls_.push_back(&call);
   }
-  ::eventfd_write(wake_.get(), 1);
-  const std::stop_callback on_stop(batch.stop, [this] { ::eventfd_write(wake_.get(), 1); });
+  Wake{wake_}();
+  const std::stop_callback on_stop(batch.stop, Wake{wake_});
   std::unique_lock lock(mutex_);
   call.changed.wait(lock, [&call] { return call.done; });
   if (call.error) std::rethrow_exception(call.error);
@@ -69,7 +86,10 @@ void CoprocessSlot::run() {
   const auto on_line = [this](std::string_view line) { this->on_line(line); };
   while (take_calls()) {
     give_up_stopped();
+    if (stopping_) end_if_stopping();
+    give_back_late();
     start_if_due();
+    tell_if_it_accepts();
     if (!process_) {
       pollfd wake{.fd = wake_.get(), .events = POLLIN, .revents = 0};
       const auto left = next_deadline() - Clock::now();
@@ -79,6 +99,8 @@ void CoprocessSlot::run() {
       continue;
     }
     send_pieces();
+    retire_if_due();
+    tell_if_it_accepts();
     const bool lives = process_->wait(wake_.get(), next_deadline(), on_line);
     if (!process_->too_long_line().empty()) {
       bad_line(process_->too_long_line(),
@@ -91,7 +113,11 @@ void CoprocessSlot::run() {
     }
   }
   if (!process_) return;
-  process_->close_stdin();
+  if (ready_) {
+    process_->close_stdin();
+  } else {
+    process_->ask_to_end();
+  }
   while (process_->wait(-1, Clock::time_point::max(), [](std::string_view /*line*/) {})) continue;
   static_cast<void>(process_->end());
 }
@@ -104,6 +130,7 @@ bool CoprocessSlot::take_calls() {
   for (Call* call : new_calls_) {
     calls_.push_back(call);
     Piece piece;
+    piece.give_back_at = Clock::now() + kLongestWait;
     for (Item& item : call->items) {
       piece.items.push_back(&item);
       // What has crashed before is not to take others with it.
@@ -112,6 +139,8 @@ bool CoprocessSlot::take_calls() {
     todo_.push_back(std::move(piece));
   }
   new_calls_.clear();
+  stopping_ = stop_.stop_requested();
+  is_wanted_ = wanted_ && !error_ && !stopping_;
   return !ending_ || !calls_.empty();
 }
 
@@ -139,15 +168,56 @@ void CoprocessSlot::give_up_stopped() {
   process_->ask_to_end();
 }
 
+// The worker begins nothing more: what was not begun goes back.
+void CoprocessSlot::end_if_stopping() {
+  release_todo();
+  if (!process_ || process_->asked_to_end()) return;
+  if (ready_ && sent_.empty()) {
+    process_->close_stdin();
+    return;
+  }
+  // What it works on may be finished; the batch behind that, of which nothing was heard, is not
+  // begun.
+  if (!stop_seen_ && !sent_.empty()) sent_.front().begun = true;
+  stop_seen_ = true;
+  if (ready_ &&
+      std::any_of(sent_.begin(), sent_.end(), [](const Piece& each) { return each.begun; })) {
+    return;
+  }
+  ending_why_ = Ending::stopped;
+  process_->ask_to_end();
+}
+
+// Somebody else may be ready for these.
+void CoprocessSlot::give_back_late() {
+  if (accepts()) return;
+  const auto now = Clock::now();
+  std::vector<Item*> late;
+  for (Piece& piece : todo_) {
+    if (piece.give_back_at > now) continue;
+    late.insert(late.end(), piece.items.begin(), piece.items.end());
+    piece.items.clear();
+  }
+  std::erase_if(todo_, [](const Piece& piece) { return piece.items.empty(); });
+  for (Item* item : late) settle(*item, Outcome::release(milliseconds::zero()));
+}
+
 void CoprocessSlot::start_if_due() {
-  if (process_ || todo_.empty() || Clock::now() < start_at_) return;
+  const bool needed = is_wanted_ || !todo_.empty();
+  if (process_ || !needed || stopping_ || Clock::now() < start_at_) return;
   try {
     start();
   } catch (const std::system_error& error) {
-    process_.reset();
-    log(fmt::format("{}; the items are released for later", error.what()));
-    release_calls();
+    start_later(error.what());
   }
+}
+
+// The system has no room just now.
+void CoprocessSlot::start_later(std::string_view why) {
+  process_.reset();
+  log(fmt::format("{}; it is tried again", why));
+  answered_ = false;
+  restart_later(false, false);
 }
 
 void CoprocessSlot::start() {
@@ -160,12 +230,11 @@ void CoprocessSlot::start() {
     if (is_programs_fault(error)) {
       fail_calls(std::make_exception_ptr(CannotRun(why)));
     } else {
-      log(why + "; the items are released for later");
-      release_calls();
+      start_later(why);
     }
     return;
   }
-  ready_ = answered_ = given_ = warned_ = false;
+  ready_ = answered_ = given_ = retiring_ = false;
   ending_why_ = Ending::by_itself;
   bad_line_.clear();
   next_id_ = 1;
@@ -174,27 +243,66 @@ void CoprocessSlot::start() {
 }
 
 void CoprocessSlot::send_pieces() {
-  while (ready_ && !process_->asked_to_end() && !todo_.empty()) {
+  while (accepts() && !todo_.empty()) {
     if (!sent_.empty() && (todo_.front().alone || sent_.front().alone)) return;
-    sent_.push_back(std::move(todo_.front()));
-    todo_.pop_front();
-    Piece& piece = sent_.back();
-    piece.first_id = next_id_;
-    piece.open = piece.items.size();
-    piece.heard_at = Clock::now();
-    next_id_ += piece.open;
-    std::vector<const Lease*> leases;
-    leases.reserve(piece.open);
-    for (const Item* item : piece.items) leases.push_back(&item->call->batch.leases[item->index]);
-    given_ = true;
-    process_->send(batch_line(piece.first_id, leases));
+    const std::uint64_t given = next_id_ - 1;
+    send_front(hello_.max_items == 0 ? Queue::kMaxBatch : hello_.max_items - given);
+    retiring_ = hello_.max_items > 0 && next_id_ > hello_.max_items;
+    if (retiring_) process_->send_no_more();
   }
 }
 
+// Up to `most` items; the others stay in front.
+void CoprocessSlot::send_front(std::size_t most) {
+  Piece& front = todo_.front();
+  const auto end =
+      front.items.begin() + static_cast<std::ptrdiff_t>(std::min(most, front.items.size()));
+  Piece& piece = sent_.emplace_back();
+  piece.items.assign(front.items.begin(), end);
+  piece.alone = front.alone;
+  front.items.erase(front.items.begin(), end);
+  if (front.items.empty()) todo_.pop_front();
+  piece.first_id = next_id_;
+  piece.open = piece.items.size();
+  piece.heard_at = Clock::now();
+  next_id_ += piece.open;
+  std::vector<const Lease*> leases;
+  leases.reserve(piece.open);
+  for (const Item* item : piece.items) leases.push_back(&item->call->batch.leases[item->index]);
+  given_ = true;
+  process_->send(batch_line(piece.first_id, leases));
+}
+
+// It has done what it was given, and should leave.
+void CoprocessSlot::retire_if_due() {
+  if (retiring_ && sent_.empty()) process_->close_stdin();
+}
+
+bool CoprocessSlot::accepts() const {
+  return process_ && ready_ && !retiring_ && !process_->asked_to_end();
+}
+
+void CoprocessSlot::tell_if_it_accepts() {
+  const std::lock_guard lock(mutex_);
+  if (accepts_items_ == accepts()) return;
+  accepts_items_ = !accepts_items_;
+  if (!accepts_items_) return;
+  wanted_ = false;
+  prepared_.notify_all();
+}
+
 Coprocess::Clock::time_point CoprocessSlot::next_deadline() const {
+  auto deadline = process_deadline();
+  if (!process_ && (is_wanted_ || !todo_.empty())) deadline = start_at_;
+  if (accepts()) return deadline;
+  for (const Piece& piece : todo_) deadline = std::min(deadline, piece.give_back_at);
+  return deadline;
+}
+
+// When the process will have taken too long.
+Coprocess::Clock::time_point CoprocessSlot::process_deadline() const {
   constexpr auto kNever = Clock::time_point::max();
-  if (!process_) return todo_.empty() ? kNever : start_at_;
-  if (process_->asked_to_end()) return kNever;
+  if (!process_ || process_->asked_to_end()) return kNever;
   if (!ready_) {
     const auto ready_by = started_at_ + terms_.start_timeout;
     return warned_ ? ready_by : std::min(ready_by, started_at_ + kReadyWarning);
@@ -205,7 +313,7 @@ Coprocess::Clock::time_point CoprocessSlot::next_deadline() const {
 
 void CoprocessSlot::enforce_deadlines() {
   const auto now = Clock::now();
-  if (now < next_deadline()) return;
+  if (now < process_deadline()) return;
   if (ready_) {
     ending_why_ = Ending::hung;
     hung_id_ = sent_.front().first_id;
@@ -216,76 +324,10 @@ void CoprocessSlot::enforce_deadlines() {
   } else {
     warned_ = true;
     log(fmt::format(
-        "the coprocess has not said {{\"wq\":{}}} for {}, so it is given nothing yet "
-        "(is its stdout flushed?)",
+        "the coprocess has not said {{\"wq\":{}}} for {}: it gets no items yet; it may be loading, "
+        "or it may not have flushed its stdout",
         kCoprocessVersion, std::chrono::duration_cast<std::chrono::seconds>(kReadyWarning)));
   }
-}
-
-void CoprocessSlot::on_line(std::string_view line) {
-  if (ending_why_ == Ending::bad_line) return;
-  try {
-    CoprocessLine read = read_coprocess_line(line);
-    if (!ready_ && !read.ready) {
-      throw BadLine(fmt::format("the first one must be {{\"wq\":{}}}", kCoprocessVersion));
-    }
-    if (read.ready) {
-      ready_ = ever_ready_ = true;
-      return;
-    }
-    for (CoprocessAnswer& answer : read.answers) on_answer(std::move(answer));
-  } catch (const BadLine& bad) {
-    bad_line(line, bad.what());
-  }
-}
-
-void CoprocessSlot::on_answer(CoprocessAnswer answer) {
-  const auto piece = std::find_if(sent_.begin(), sent_.end(), [&](const Piece& each) {
-    return answer.id - each.first_id < each.items.size();
-  });
-  Item* item = piece == sent_.end() ? nullptr : piece->items[answer.id - piece->first_id];
-  if (item == nullptr) {
-    throw BadLine(fmt::format("it answers item {}, which it was not given or has answered before",
-                              answer.id));
-  }
-  piece->heard_at = Clock::now();
-  if (!answer.outcome) return;
-
-  answered_ = true;
-  starts_failed_ = ends_unanswered_ = 0;
-  piece->items[answer.id - piece->first_id] = nullptr;
-  if (--piece->open == 0) {
-    sent_.erase(piece);
-    if (!sent_.empty()) sent_.front().heard_at = Clock::now();
-  }
-  Outcome& outcome = *answer.outcome;
-  if (outcome.result && outcome.result->size() > terms_.results_max_bytes) {
-    // The work was done, and would be as long again.
-    Failure failure;
-    failure.kind = "result";
-    failure.message =
-        fmt::format("its result has more than the {} bytes that one may have (--results-max-bytes)",
-                    terms_.results_max_bytes);
-    outcome = Outcome::fatal(std::move(failure));
-  }
-  settle(*item, std::move(outcome));
-}
-
-void CoprocessSlot::bad_line(std::string_view line, std::string_view why) {
-  if (ending_why_ == Ending::bad_line) return;
-  constexpr std::size_t kShown = 80;
-  std::string shown;
-  for (const char byte : line.substr(0, kShown)) {
-    const auto code = static_cast<unsigned char>(byte);
-    shown += code >= 0x20 && code < 0x7f ? std::string(1, byte) : fmt::format("\\x{:02x}", code);
-  }
-  const bool whole = process_->too_long_line().empty();
-  bad_line_ = fmt::format(
-      "line {} of its stdout is no answer: {}: '{}'{}; stdout is for answers alone, everything "
-      "else belongs on stderr",
-      process_->lines() + (whole ? 0 : 1), why, shown, line.size() > kShown ? "..." : "");
-  ending_why_ = Ending::bad_line;
-  process_->ask_to_end();
 }
 
 void CoprocessSlot::log(std::string_view text) const {

@@ -96,8 +96,9 @@ std::string hello_line(const CoprocessHello& hello) {
   std::string line = R"({"wq":)" + std::to_string(kCoprocessVersion) + ",";
   append_bytes(line, "queue", hello.queue);
   line += R"(,"session":")" + hello.session + R"(","slot":)" + std::to_string(hello.slot) +
-          R"(,"batch":)" + std::to_string(hello.batch) + "}\n";
-  return line;
+          R"(,"batch":)" + std::to_string(hello.batch);
+  if (hello.max_items > 0) line += R"(,"max_items":)" + std::to_string(hello.max_items);
+  return line += "}\n";
 }
 
 std::string batch_line(std::uint64_t first_id, const std::vector<const Lease*>& items) {

@@ -21,7 +21,8 @@ struct CoprocessHello {
   std::string queue;
   std::string session;
   unsigned slot = 0;
-  std::size_t batch = 1;  ///< most items of a line
+  std::size_t batch = 1;        ///< most items of a line
+  std::uint64_t max_items = 0;  ///< that one process is given; 0: no limit, and it is not said
 };
 
 /// Each with its line end.

@@ -1,5 +1,7 @@
 #include "exec_command_line.h"
 
+#include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -65,6 +67,10 @@ StderrMode stderr_mode(std::string_view text) {
 /// What makes no sense together is refused; the rest is for coprocesses.
 void adjust(CommandOptions& command, WorkerOptions& worker) {
   if (!command.is_coprocess) {
+    if (command.coprocess.hello.max_items > 0) {
+      throw std::invalid_argument(
+          "--max-items-per-process: without --coprocess each process has one item anyway");
+    }
     if (worker.batch > 1) {
       throw std::invalid_argument(
           "--batch: a process for each item takes one at a time; with --coprocess it takes many");
@@ -78,6 +84,9 @@ void adjust(CommandOptions& command, WorkerOptions& worker) {
   if (!command.exec.fatal_exit_codes.empty()) {
     throw std::invalid_argument(
         "--fatal-exit-codes: a coprocess says in its answers what is fatal");
+  }
+  if (const std::uint64_t most = command.coprocess.hello.max_items; most > 0) {
+    worker.batch = static_cast<std::size_t>(std::min<std::uint64_t>(worker.batch, most));
   }
   worker.calls_per_slot = 2;  // the next batch is with it while it computes one
   // It may load its model first, or work on the batch before: only who speaks with it knows.
@@ -101,6 +110,12 @@ WorkerProgram exec_program(CommandOptions& command) {
            cli::duration_text(command.coprocess.start_timeout) + "]",
        [&command](const std::string& text) {
          command.coprocess.start_timeout = cli::parse_duration(text);
+       }},
+      {"max-items-per-process", "N",
+       "replace a coprocess after so many items, against leaks; it is told (0: never) [default: 0]",
+       [&command](const std::string& text) {
+         command.coprocess.hello.max_items =
+             cli::parse_number(text, 0, std::numeric_limits<std::uint64_t>::max());
        }},
       {"marker,I", "STR", "what is replaced by the item; '' for nothing [default: {}]",
        [&exec](const std::string& text) { exec.marker = text; }},

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <vector>
 
 #include <wq/worker_main.h>
@@ -21,6 +22,7 @@
 namespace {
 
 using wq::internal::CommandOptions;
+using wq::internal::CoprocessHandler;
 using wq::internal::OrphanReaper;
 
 /// The rest is for the worker itself, and for what is used up between two looks.
@@ -45,8 +47,9 @@ wq::BatchHandler one_process_each(CommandOptions& command, const wq::WorkerConte
   };
 }
 
-wq::BatchHandler coprocesses(CommandOptions& command, const wq::WorkerContext& context,
-                             OrphanReaper& reaper) {
+std::shared_ptr<CoprocessHandler> coprocesses(CommandOptions& command,
+                                              const wq::WorkerContext& context,
+                                              OrphanReaper& reaper) {
   const wq::internal::ExecOptions& exec = command.exec;
   const auto& words = context.arguments;
   if (!exec.marker.empty() && std::any_of(words.begin(), words.end(), [&](const auto& word) {
@@ -56,15 +59,16 @@ wq::BatchHandler coprocesses(CommandOptions& command, const wq::WorkerContext& c
                                 " has no place in the command (-I '' leaves it as it is)");
   }
   command.coprocess.command = words;
-  command.coprocess.hello = {context.queue, context.session, 0, context.options.batch};
+  command.coprocess.hello.queue = context.queue;
+  command.coprocess.hello.session = context.session;
+  command.coprocess.hello.batch = context.options.batch;
   command.coprocess.slots = context.options.concurrency;
   command.coprocess.lease = context.options.lease;
   command.coprocess.results_max_bytes = exec.results_max_bytes;
   command.coprocess.memory_limit_bytes = exec.memory_limit_bytes;
   command.coprocess.log = wq::cli::log;
   if (command.pass_redis) command.coprocess.pass_redis = context.redis;
-  auto handler = std::make_shared<wq::internal::CoprocessHandler>(command.coprocess, reaper);
-  return [handler](const wq::Batch& batch) { return (*handler)(batch); };
+  return std::make_shared<CoprocessHandler>(command.coprocess, reaper);
 }
 
 }  // namespace
@@ -74,10 +78,24 @@ int main(int argc, char** argv) {
   std::optional<OrphanReaper> reaper;
   command.exec.memory_limit_bytes = default_memory_limit();
   wq::WorkerProgram program = wq::internal::exec_program(command);
+  CoprocessHandler* coprocess = nullptr;  // made before the worker prepares its slots
+  program.adjust = [&, adjust = program.adjust](wq::WorkerOptions& options) {
+    adjust(options);
+    if (!command.is_coprocess) return;
+    options.prepare = [&coprocess](unsigned slot, const std::stop_token& stop) {
+      coprocess->prepare(slot, stop);
+    };
+  };
   program.make_batch = [&](const wq::WorkerContext& context) -> wq::BatchHandler {
     reaper.emplace();
-    wq::BatchHandler handler = command.is_coprocess ? coprocesses(command, context, *reaper)
-                                                    : one_process_each(command, context, *reaper);
+    wq::BatchHandler handler;
+    if (command.is_coprocess) {
+      auto owned = coprocesses(command, context, *reaper);
+      coprocess = owned.get();
+      handler = [owned](const wq::Batch& batch) { return (*owned)(batch); };
+    } else {
+      handler = one_process_each(command, context, *reaper);
+    }
     reaper->start();
     return handler;
   };

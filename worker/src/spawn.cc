@@ -93,7 +93,9 @@ WQ_IN_CHILD int child_main(void* pointer) {
   ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   // A worker that died before that line sends no signal.
   if (::syscall(SYS_getppid) == arguments.worker) {
-    ::syscall(SYS_setpgid, 0, 0);
+    // Its own group, and no controlling terminal: what reads the terminal (a password, a host key)
+    // gets an error then, where it would be stopped for ever as a background process.
+    ::syscall(SYS_setsid);
     ::syscall(SYS_dup3, request.stdin_fd, STDIN_FILENO, 0);
     if (request.stdout_fd >= 0) ::syscall(SYS_dup3, request.stdout_fd, STDOUT_FILENO, 0);
     if (request.stderr_fd >= 0) ::syscall(SYS_dup3, request.stderr_fd, STDERR_FILENO, 0);

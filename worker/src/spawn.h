@@ -23,11 +23,12 @@ struct SpawnRequest {
   rlimit file_limit{};  ///< of open files
 };
 
-/// Starts a process in a process group of its own, with no signal blocked or handled in another
-/// way than the default, and with no open file but stdin, stdout and stderr. It gets SIGKILL when
-/// the thread that calls this ends, and so when this process dies; the thread must therefore
-/// outlive the child. (The system takes this promise back for a program that is set-user-ID or
-/// has capabilities, and it does not hold for the child's own children.)
+/// Starts a process in a session and a process group of its own, without a controlling terminal
+/// (it can thus not be stopped by SIGTTIN, SIGTTOU and SIGTSTP either), with no signal blocked or
+/// handled in another way than the default, and with no open file but stdin, stdout and stderr. It
+/// gets SIGKILL when the thread that calls this ends, and so when this process dies; the thread
+/// must therefore outlive the child. (The system takes this promise back for a program that is
+/// set-user-ID or has capabilities, and it does not hold for the child's own children.)
 ///
 /// Returns 0 and sets `pidfd`, which becomes readable when the child ends; or the reason why the
 /// program could not be executed, as an `errno` value; `child` is then collected already. No

@@ -53,8 +53,9 @@ struct Batch {
 using Handler = std::function<Outcome(const Job&)>;
 using BatchHandler = std::function<std::vector<Outcome>(const Batch&)>;
 
-/// Thrown by a handler that cannot handle any item at all (its program does not exist): the items
-/// are released uncharged and the worker ends with this error, so that a typo kills no queue.
+/// Thrown by a handler (or `WorkerOptions::prepare`) that cannot handle any item at all (its
+/// program does not exist): the items are released uncharged and the worker ends with this error,
+/// so that a typo kills no queue.
 class CannotRun : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -77,6 +78,21 @@ struct WorkerOptions {
   /// Calls of a `BatchHandler` at a time with the same slot number: two let a handler send the next
   /// batch to its device while that computes. A second one only when each slot has its first.
   unsigned calls_per_slot = 1;
+  /// Makes a slot ready to begin items: loads its model, say. Called in a thread of the slot, for
+  /// one slot never twice at the same time, before each call of the handler, so it must be quick
+  /// when all is ready; and once before there is any item, but not when the queue is drained
+  /// already. No item is leased for a slot that is not ready, so a slow start holds up nothing:
+  ///
+  ///     std::vector<std::optional<Model>> models(options.concurrency);
+  ///     options.prepare = [&models](unsigned slot, const std::stop_token&) {
+  ///       if (!models[slot]) models[slot].emplace("model.bin");
+  ///     };
+  ///
+  /// `stop` is requested when the worker begins nothing more (`Worker::request_stop`, its end):
+  /// then it should return soon. It is the same token in all calls and may be kept. Whatever it
+  /// throws ends the worker as `CannotRun` does, and is thrown by `Worker::run`. Empty: always
+  /// ready.
+  std::function<void(unsigned slot, std::stop_token stop)> prepare;
   /// How long an item stays ours when we are not heard of. Renewed every third of it while the
   /// item is here. 100 ms to 24 h.
   std::chrono::milliseconds lease{std::chrono::seconds{60}};
@@ -151,7 +167,8 @@ struct WorkerFigures {
 /// How many items it takes ahead of the handlers follows from how long they take: none for items
 /// of a tenth of a second and more, up to a few hundred for tiny ones. An item that was taken
 /// ahead and is not begun within a second is given back, except that with batches one next batch
-/// for each slot is always taken, and stays.
+/// for each slot is always taken, and stays. A slot that is not ready (`WorkerOptions::prepare`)
+/// does not count.
 class Worker {
  public:
   /// Does not connect. Throws `std::invalid_argument` for a bad name, URL or option.
@@ -167,11 +184,13 @@ class Worker {
   ///
   /// Throws `ConnectionError` when Redis was away longer than `RedisOptions::patience`,
   /// `RefusedError`, `ProtocolError` when the queue's data was lost (its id changed or vanished),
-  /// and what a handler threw as `CannotRun` or `CannotGoOn`. Call it once.
+  /// and what a handler threw as `CannotRun` or `CannotGoOn`, or `prepare` as anything. Call it
+  /// once.
   WorkerReport run();
 
-  /// Makes `run` end: handlers may finish within the grace time. Any thread, any number of times;
-  /// not from a signal handler.
+  /// Makes `run` end: nothing more is begun, what waits is given back at once, and handlers may
+  /// finish within the grace time. From then on no crash and no timeout is charged. Any thread, any
+  /// number of times; not from a signal handler.
   void request_stop() noexcept;
 
   /// The same without the grace time.

@@ -44,6 +44,7 @@ class Slots::Told {
     slot.reason = reason;
     sources_.push_back(slot.stop);
   }
+  void add(const std::stop_source& source) { sources_.push_back(source); }
 
  private:
   std::vector<std::stop_source> sources_;
@@ -56,7 +57,9 @@ Slots::Slots(const WorkerOptions& options, BatchHandler handler)
       calls_per_slot_(options.calls_per_slot),
       timeout_(options.timeout),
       handler_(std::move(handler)),
-      slots_(std::size_t{options.concurrency} * options.calls_per_slot) {
+      prepare_(options.prepare),
+      slots_(std::size_t{options.concurrency} * options.calls_per_slot),
+      readiness_(options.concurrency, Readiness{.ready = !prepare_, .preparing = false}) {
   try {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       slots_[i].number = static_cast<unsigned>(i / calls_per_slot_);
@@ -75,6 +78,12 @@ void Slots::end() {
   for (Slot& slot : slots_) {
     if (slot.thread.joinable()) slot.thread.join();
   }
+}
+
+void Slots::start_preparing() {
+  const std::lock_guard lock(mutex_);
+  preparing_started_ = true;
+  work_.notify_all();
 }
 
 void Slots::give(std::vector<Lease> leases, TimePoint now) {
@@ -193,25 +202,44 @@ void Slots::enforce_timeout(TimePoint now) {
   }
 }
 
-void Slots::leave() {
+void Slots::begin_nothing_more() {
   Told told;
   const std::lock_guard lock(mutex_);
-  leaving_ = true;
+  if (std::exchange(begins_nothing_, true)) return;
+  told.add(stop_preparing_);
+  poked_ = true;
+  work_.notify_all();
+  progress_.notify_one();
+}
+
+void Slots::leave() {
+  begin_nothing_more();
+  Told told;
+  const std::lock_guard lock(mutex_);
   for (Waiting& each : waiting_) finished_.push_back(released(std::move(each.lease)));
   waiting_.clear();
   give_up_aside();
   for (Slot& slot : slots_) {
     if (!slot.leases.empty()) told.add(slot, Reason::leaving);
   }
-  work_.notify_all();
   progress_.notify_one();
 }
 
 Slots::Load Slots::load() const {
   const std::lock_guard lock(mutex_);
-  Load load{waiting_.size(), running_, finished_.size(), {}, 0};
+  Load load{.waiting = waiting_.size(),
+            .running = running_,
+            .finished = finished_.size(),
+            .per_item = {},
+            .ready_slots = readiness_.size(),
+            .running_ready = running_};
   if (per_item_ns_) load.per_item = nanoseconds{static_cast<std::int64_t>(*per_item_ns_)};
   load.item_bytes = static_cast<std::size_t>(item_bytes_);
+  if (!prepare_) return load;
+  for (const Readiness& each : readiness_) load.ready_slots -= each.ready ? 0 : 1;
+  for (const Slot& slot : slots_)
+    load.running_ready -= readiness_[slot.number].ready ? 0 : slot.open;
+  unready_seen_ = unready_seen_ || load.ready_slots < readiness_.size();
   return load;
 }
 
@@ -231,16 +259,21 @@ void Slots::work(Slot& slot) {
 
 bool Slots::take_batch(Slot& slot) {
   std::unique_lock lock(mutex_);
-  while (!leaving_) {
+  prepare(slot.number, lock);
+  for (bool waited = false; !over();) {
     if (waiting_.empty() || !is_its_turn(slot)) {
       work_.wait(lock);
+      waited = true;
     } else if (const nanoseconds left = time_to_next_batch(); left > nanoseconds::zero()) {
       work_.wait_for(lock, left);
+      waited = true;
+    } else if (std::exchange(waited, false)) {
+      prepare(slot.number, lock);  // it may not be ready any more
     } else {
       break;
     }
   }
-  if (leaving_) return false;
+  if (over()) return false;
   bool full = false;
   const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(next_batch(full));
   for (auto each = waiting_.begin(); each != end; ++each) {
@@ -258,17 +291,47 @@ bool Slots::take_batch(Slot& slot) {
   return true;
 }
 
-// No slot has fewer calls running.
+bool Slots::over() const { return begins_nothing_ || cannot_run_; }
+
+// Returns when the slot is ready, or when all is over. Gives up the lock meanwhile.
+void Slots::prepare(unsigned number, std::unique_lock<std::mutex>& lock) {
+  if (!prepare_) return;
+  Readiness& state = readiness_[number];
+  work_.wait(lock, [&] { return over() || (preparing_started_ && !state.preparing); });
+  if (over()) return;
+  state = {.ready = false, .preparing = true};
+  // It may be the turn of another slot now, as this one takes nothing.
+  if (calls_per_slot_ > 1 && !waiting_.empty()) work_.notify_all();
+  lock.unlock();
+  std::exception_ptr error;
+  try {
+    prepare_(number, stop_preparing_.get_token());
+  } catch (...) {
+    error = std::current_exception();
+  }
+  lock.lock();
+  state = {.ready = !error && !over(), .preparing = false};
+  if (error && !over()) cannot_run_ = error;
+  if (error || unready_seen_) {
+    unready_seen_ = false;
+    poked_ = true;
+    progress_.notify_one();
+  }
+  if (calls_per_slot_ > 1 || error) work_.notify_all();
+}
+
+std::size_t Slots::calls_running(std::size_t number) const {
+  const auto begin = slots_.begin() + static_cast<std::ptrdiff_t>(number * calls_per_slot_);
+  return static_cast<std::size_t>(std::count_if(
+      begin, begin + calls_per_slot_, [](const Slot& each) { return !each.leases.empty(); }));
+}
+
+// No slot that is ready has fewer calls running.
 bool Slots::is_its_turn(const Slot& slot) const {
   if (calls_per_slot_ == 1) return true;
-  const auto busy = [this](std::size_t number) {
-    const auto begin = slots_.begin() + static_cast<std::ptrdiff_t>(number * calls_per_slot_);
-    return std::count_if(begin, begin + calls_per_slot_,
-                         [](const Slot& each) { return !each.leases.empty(); });
-  };
-  const auto ours = busy(slot.number);
-  for (std::size_t other = 0; ours > 0 && other < slots_.size() / calls_per_slot_; ++other) {
-    if (busy(other) < ours) return false;
+  const std::size_t ours = calls_running(slot.number);
+  for (std::size_t other = 0; ours > 0 && other < readiness_.size(); ++other) {
+    if (readiness_[other].ready && calls_running(other) < ours) return false;
   }
   return true;
 }
@@ -303,6 +366,7 @@ std::vector<Outcome> Slots::run(Slot& slot) {
   const auto release_all = [&] {
     const std::lock_guard lock(mutex_);
     if (!cannot_run_) cannot_run_ = std::current_exception();
+    work_.notify_all();
     return all(Outcome::release(milliseconds::zero()));
   };
   try {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -29,6 +30,10 @@ class Slots {
   ~Slots();
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
+
+  /// Slots are made ready from here on, if `WorkerOptions::prepare` is set; before, they run
+  /// nothing.
+  void start_preparing();
 
   /// Items to run, in this order. An item that has crashed before is never run together with
   /// others in one batch, so that it takes none with it.
@@ -62,7 +67,9 @@ class Slots {
   void lose(std::span<const std::uint64_t> fences);
   /// Tells handlers that have been running for too long.
   void enforce_timeout(TimePoint now);
-  /// Runs nothing more and tells the handlers that run.
+  /// Nothing more is begun: no item, and no preparation of a slot. Those that run are told.
+  void begin_nothing_more();
+  /// The same, and tells the handlers that run.
   void leave();
 
   struct Load {
@@ -71,13 +78,16 @@ class Slots {
     std::size_t finished = 0;                          ///< items not taken
     std::optional<std::chrono::nanoseconds> per_item;  ///< how long one takes, lately
     std::size_t item_bytes = 0;                        ///< how large one is, lately
+    std::size_t ready_slots = 0;                       ///< that could begin an item at once
+    std::size_t running_ready = 0;                     ///< of those running, in these slots
   };
   [[nodiscard]] Load load() const;
 
   /// How long calls of the handler took; the other figures are not ours.
   [[nodiscard]] WorkerFigures handler_times() const;
 
-  /// What a handler threw as `CannotRun` or `CannotGoOn`, if one did.
+  /// What a handler threw as `CannotRun` or `CannotGoOn`, or `WorkerOptions::prepare` as anything,
+  /// if one did. Nothing more is begun then.
   [[nodiscard]] std::exception_ptr cannot_run() const;
 
  private:
@@ -99,10 +109,19 @@ class Slots {
     std::thread thread;
   };
 
+  // Of all calls with one slot number.
+  struct Readiness {
+    bool ready = false;
+    bool preparing = false;
+  };
+
   class Told;
 
   void end();
   void give_up_aside();
+  [[nodiscard]] bool over() const;
+  void prepare(unsigned number, std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] std::size_t calls_running(std::size_t number) const;
   void work(Slot& slot);
   bool take_batch(Slot& slot);
   [[nodiscard]] bool is_its_turn(const Slot& slot) const;
@@ -121,6 +140,7 @@ class Slots {
   const unsigned calls_per_slot_;
   const std::chrono::milliseconds timeout_;
   const BatchHandler handler_;
+  const std::function<void(unsigned, std::stop_token)> prepare_;  // may be empty
 
   mutable std::mutex mutex_;
   std::condition_variable work_;      // something waits, or we leave
@@ -129,9 +149,13 @@ class Slots {
   std::optional<Lease> aside_;
   std::vector<Settlement> finished_;
   std::vector<Slot> slots_;
+  std::vector<Readiness> readiness_;  // by slot number
+  std::stop_source stop_preparing_;
+  mutable bool unready_seen_ = false;  // by who asked for the load
   std::size_t running_ = 0;
   bool more_to_come_ = true;
-  bool leaving_ = false;
+  bool preparing_started_ = false;
+  bool begins_nothing_ = false;
   bool poked_ = false;
   std::exception_ptr cannot_run_;
   std::optional<double> per_item_ns_;

@@ -121,7 +121,7 @@ void WorkerLoop::request_stop(milliseconds grace) noexcept {
     if (!leave_at_ || at < *leave_at_) leave_at_ = at;
   }
   changed_.notify_all();
-  slots_.poke();
+  slots_.begin_nothing_more();
 }
 
 // ---- the main thread ----
@@ -129,6 +129,7 @@ void WorkerLoop::request_stop(milliseconds grace) noexcept {
 WorkerEnd WorkerLoop::work() {
   started_at_ = idle_since_ = BootClock::now();
   if (const auto end = look_at_queue()) return *end;
+  slots_.start_preparing();
   while (true) {
     if (const auto end = reason_to_end()) return *end;
     advance_isolation();
@@ -181,8 +182,10 @@ void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
     refuse_too_large(outcome, longest_word_);
     longest = std::max(longest, longest_word(each));
     // Who stops us may have stopped what did the work too, as a service manager does that signals
-    // all processes. Nobody can tell, so nobody is charged.
-    if (stopping_ && outcome.kind == Outcome::Kind::crash) {
+    // all processes; and what was too slow may have been slow since the machine goes down. Nobody
+    // can tell, so nobody is charged.
+    if (stopping_ && (outcome.kind == Outcome::Kind::crash ||
+                      (outcome.kind == Outcome::Kind::fail && outcome.failure.kind == "timeout"))) {
       outcome = Outcome::release(milliseconds::zero());
     }
     if (outcome.kind == Outcome::Kind::complete || outcome.kind == Outcome::Kind::release) continue;
@@ -232,8 +235,8 @@ void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
   std::size_t room = leased.size();
   if (cautious_ || isolating) {
     for (Settlement& each : slots_.take_back(now)) to_release_.push_back(std::move(each));
-    const std::size_t running = slots_.load().running;
-    room = options_.concurrency - std::min<std::size_t>(running, options_.concurrency);
+    const Slots::Load load = slots_.load();
+    room = load.ready_slots - std::min(load.running_ready, load.ready_slots);
   }
   if (giving_back_ || isolating) room = 0;
   while (leased.size() > room) {
@@ -316,8 +319,8 @@ std::size_t WorkerLoop::wanted() const {
   const Slots::Load load = slots_.load();
   std::size_t coming = stream_.popped();
   for (const std::size_t want : wants_) coming += want;
-  const std::size_t have = load.waiting + load.running + coming;
-  const std::size_t slots = options_.concurrency;
+  const std::size_t have = load.waiting + load.running_ready + coming;
+  const std::size_t slots = load.ready_slots;
   const std::size_t target =
       cautious_ ? slots : slots * items_of_batch(load) + std::max(ahead(load), next_batches(load));
   std::size_t want = target - std::min(target, have);
@@ -332,8 +335,7 @@ std::size_t WorkerLoop::wanted() const {
 std::size_t WorkerLoop::ahead(const Slots::Load& load) const {
   if (!load.per_item) return 0;
   const nanoseconds per_item = std::max(*load.per_item, nanoseconds{1});
-  const auto by_time =
-      static_cast<std::size_t>(kAhead / per_item) * std::size_t{options_.concurrency};
+  const auto by_time = static_cast<std::size_t>(kAhead / per_item) * load.ready_slots;
   const std::size_t by_memory = kMostAheadBytes / (load.item_bytes + 1);
   const std::size_t most = std::max(kMostAhead, 2 * options_.concurrency * options_.batch);
   return std::min({by_time, by_memory, most});
@@ -347,7 +349,7 @@ std::size_t WorkerLoop::items_of_batch(const Slots::Load& load) const {
 
 // What is leased while the slots work, so that none of them waits for Redis between two batches.
 std::size_t WorkerLoop::next_batches(const Slots::Load& load) const {
-  return options_.batch == 1 ? 0 : options_.concurrency * items_of_batch(load);
+  return options_.batch == 1 ? 0 : load.ready_slots * items_of_batch(load);
 }
 
 // Nothing is under way to Redis and nothing is to be said to it.
@@ -362,9 +364,13 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
     slots_.wait(now < dry_until_ ? dry_until_ : now + kLongestWait);
     return std::nullopt;
   }
+  const bool none_is_ready = slots_.load().ready_slots == 0;
+  if (none_is_ready) idle_since_ = now;  // it is not the queue that we wait for
   if (const auto end = look_at_queue()) return end;
   dry_until_ = TimePoint{};
-  if (report_.counts.paused) {
+  if (none_is_ready) {
+    slots_.wait(now + kLongestWait);
+  } else if (report_.counts.paused) {
     slots_.wait(now + kPausedWait);
   } else if (!stream_.wait_for_item(kLongestDryWait)) {
     if (BootClock::now() - now < kPausedWait) {
@@ -415,8 +421,9 @@ void WorkerLoop::settle_the_rest() {
     }
     std::vector<Settlement> settlements = slots_.take_finished(Queue::kMaxBatch);
     std::vector<Settlement> back = std::exchange(to_release_, {});
-    giving_back_ = report_.end != WorkerEnd::max_items || stopping_;
+    giving_back_ = report_.end != WorkerEnd::max_items || stopping_ || slots_.cannot_run();
     if (giving_back_) {
+      slots_.begin_nothing_more();
       for (Settlement& each : slots_.take_back(BootClock::now())) back.push_back(std::move(each));
       if (auto lease = isolation_.give_up()) {
         back.push_back({*std::move(lease), Outcome::release(milliseconds::zero())});

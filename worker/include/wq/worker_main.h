@@ -71,8 +71,8 @@ struct WorkerProgram {
   std::vector<WorkerOption> options;
   std::string examples;  ///< the end of `--help`
 
-  /// Called before the worker is made, with what its options say; may change them. Throws as
-  /// `make`.
+  /// Called before the worker is made, with what its options say; may change them, and set
+  /// `WorkerOptions::prepare` to load a model for each slot. Throws as `make`.
   std::function<void(WorkerOptions&)> adjust;
 
   // One of the two is set. It is called once, after all options were read and before Redis is
