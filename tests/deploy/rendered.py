@@ -21,6 +21,7 @@ class Pod:
         self.place = place  # for people: Job/wq-worker
         self.owner = owner
         self.labels = template.get("metadata", {}).get("labels", {})
+        self.annotations = template.get("metadata", {}).get("annotations", {})
         self.spec = template["spec"]
         self.job = job  # the spec of a Job, or None
 

@@ -183,6 +183,8 @@ def logins_work(rendering):
             yield f"{place}: {prefix}PASSWORD_FILE is not the file of {url.username}"
         if tls and prefix + "TLS_CA" not in env:
             yield f"{place}: {prefix}TLS_CA is missing"
+        if env.get("WQCTL_ROLE", url.username) != url.username:
+            yield f"{place}: WQCTL_ROLE is not {url.username}"
         if "--role" in words and words[words.index("--role") + 1] != url.username:
             yield f"{place}: the role that is looked at is not {url.username}"
 
