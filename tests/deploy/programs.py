@@ -22,9 +22,9 @@ def clean_environment():
             if not name.startswith(("WQ", "REDIS"))}
 
 
-def run(*words, env=None):
+def run(*words, env=None, cwd=None):
     """Runs words with nothing on stdin; waits for the end and keeps what was written."""
-    return subprocess.run(words, env=env or clean_environment(), text=True, check=False,
+    return subprocess.run(words, env=env or clean_environment(), cwd=cwd, text=True, check=False,
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
 
 

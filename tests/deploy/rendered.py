@@ -1,4 +1,4 @@
-"""What kubectl is given: k8s/job.yaml, k8s/wqctl.yaml, and what `kubectl kustomize` makes of base and overlays."""
+"""What kubectl is given: the plain files of k8s/, and what `kubectl kustomize` makes of base and overlays."""
 
 import base64
 import functools
@@ -21,6 +21,7 @@ class Pod:
         self.place = place  # for people: Job/wq-worker
         self.owner = owner
         self.labels = template.get("metadata", {}).get("labels", {})
+        self.annotations = template.get("metadata", {}).get("annotations", {})
         self.spec = template["spec"]
         self.job = job  # the spec of a Job, or None
 
@@ -118,8 +119,9 @@ def job_yaml():
 
 
 @functools.lru_cache
-def wqctl_yaml():
-    return (ROOT / "k8s/wqctl.yaml").read_text()
+def plain_files():
+    """k8s/job.yaml and the files that are applied beside it."""
+    return "\n---\n".join(path.read_text() for path in sorted((ROOT / "k8s").glob("*.yaml")))
 
 
 @functools.lru_cache

@@ -16,6 +16,7 @@ BROUGHT = {"production": {"wq-passwords": {"producer", "worker", "viewer", "admi
 # The volumes that the restricted profile allows.
 ALLOWED_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral",
                    "persistentVolumeClaim", "projected", "secret"}
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 HANDLERS = {"exec", "httpGet", "tcpSocket", "grpc"}
 PART_OF = {"app.kubernetes.io/part-of": "wq"}
 
@@ -178,16 +179,17 @@ def files_of(rendering, pod, container):
 
 def files_exist(rendering):
     for pod, place, container in containers(rendering):
-        used = [each["value"] for each in container.get("env", []) if "value" in each]
+        used = [word for each in container.get("env", []) for word in each.get("value", "").split()]
         used += container.get("command", [])[1:]
         if pod.place == "StatefulSet/redis":
-            used += [words for name, words in rendering.redis_conf().items() if name != "dir"]
-            paths = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
-            if rendering.redis_conf()["dir"] not in paths:
-                yield f"{place}: the folder {rendering.redis_conf()['dir']} is no volume"
+            used += rendering.redis_conf().values()
+            used += [word for name in PROBES
+                     for word in container.get(name, {}).get("exec", {}).get("command", [])]
         there = set(files_of(rendering, pod, container))
+        folders = tuple(mount["mountPath"] + "/" for mount in container.get("volumeMounts", [])
+                        if not source_of(pod.volumes().get(mount["name"], {})))
         for path in used:
-            if path.startswith("/") and path not in there:
+            if path.startswith("/") and path not in there and not path.startswith(folders):
                 yield f"{place}: there is no file {path}"
 
 
@@ -238,7 +240,7 @@ def images_are_named(rendering):
 
 def probes_have_one_handler(rendering):
     for _, place, container in containers(rendering):
-        for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        for name in PROBES:
             if name in container and len(HANDLERS & container[name].keys()) != 1:
                 yield f"{place}: {name} must have one handler"
             if name not in container and container["name"] == "redis":

@@ -11,6 +11,11 @@ import programs
 import quantity
 from rendered import ROOT, acl_lines, expanded, version
 
+# The users of users.acl that no program of ours logs in as, and all that may be said of each. Redis
+# replays its append-only file as default, which needs all rights for it and must be nobody. `probe`
+# is for the probes, and for anybody who can reach Redis.
+OWN_USERS = {"default": "off resetpass ~* &* +@all",
+             "probe": "on nopass resetkeys resetchannels -@all +ping"}
 # What Kubernetes is to do with each exit code of the programs.
 SUCCESS, FAIL, IGNORE, COUNT = "success", "FailJob", "Ignore", "Count"
 EXIT_TABLE = {0: SUCCESS, 1: COUNT, 2: FAIL, 3: FAIL, 4: COUNT, 5: IGNORE, 6: FAIL,
@@ -178,17 +183,19 @@ def logins_work(rendering):
             yield f"{place}: {prefix}PASSWORD_FILE is not the file of {url.username}"
         if tls and prefix + "TLS_CA" not in env:
             yield f"{place}: {prefix}TLS_CA is missing"
+        if env.get("WQCTL_ROLE", url.username) != url.username:
+            yield f"{place}: WQCTL_ROLE is not {url.username}"
         if "--role" in words and words[words.index("--role") + 1] != url.username:
             yield f"{place}: the role that is looked at is not {url.username}"
 
 
 def passwords_agree(rendering):
-    """Each user of users.acl but the default one has its password in wq-passwords."""
+    """Each user of users.acl that a program logs in as has its password in wq-passwords."""
     passwords = rendering.data("Secret", "wq-passwords")
     if passwords is None:
         return
     for user, words in acl_lines(rendering.users_acl()).items():
-        if user == "default":
+        if user in OWN_USERS:
             continue
         if user not in passwords:
             yield f"users.acl: {user} has no password in Secret/wq-passwords"
@@ -199,13 +206,35 @@ def passwords_agree(rendering):
             yield f"Secret/wq-passwords: {user} is not in users.acl"
 
 
+def default_user_replays_the_file(rendering):
+    users = acl_lines(rendering.users_acl())
+    for user, words in OWN_USERS.items():
+        if " ".join(users.get(user, ())) != words:
+            yield f"users.acl: it must be: user {user} {words}"
+
+
+def redis_is_started_by_start(rendering):
+    """`start` mends what a kill left of the append-only file; its folder is the data's."""
+    for pod in rendering.pods():
+        if pod.place != "StatefulSet/redis":
+            continue
+        spec = pod.spec["containers"][0]
+        mounts = {mount["mountPath"]: mount["name"] for mount in spec["volumeMounts"]}
+        shell, path, *conf = words_of(spec)
+        if shell != "sh" or not path.endswith("/start") or not conf:
+            yield f"{pod.place}: it must be started with sh, start and a redis.conf"
+        if mounts.get(spec.get("workingDir")) != "data":
+            yield f"{pod.place}: its workingDir must be where the volume data is"
+        if rendering.redis_conf().keys() & {"dir", "appenddirname", "appendfilename"}:
+            yield "redis.conf: it must leave to start where the append-only file is"
+
+
 def redis_keeps_queues(rendering):
     conf = rendering.redis_conf()
     for name, needed, why in (
             ("maxmemory-policy", "noeviction", "or queues are deleted without a word"),
             ("appendonly", "yes", "or a restart loses the queue"),
-            ("protected-mode", "no", "or no other pod gets in, since the default user has no "
-                                     "password")):
+            ("aof-load-truncated", "no", "or Redis leaves half a transaction in its file")):
         if conf.get(name) != needed:
             yield f"redis.conf: {name} must be {needed}, {why}"
     for pod in rendering.pods():
@@ -222,13 +251,17 @@ def queue_names_agree(rendering):
     queue = (rendering.data("ConfigMap", "wq-run") or {}).get("queue", "")
     for user, words in acl_lines(rendering.users_acl()).items():
         patterns = [word[1:] for word in words if word.startswith("~")]
-        if user != "default" and not any(
+        if user not in OWN_USERS and not any(
                 each.endswith("*") and queue.startswith(each[:-1]) for each in patterns):
             yield f"users.acl: {user} may not reach the keys of the queue {queue}"
     for _, place, container in our_containers(rendering):
         name, words = ours(container)
         if queue not in expanded(words, variables_of(rendering, container)):
             yield f"{place}: {name[0]} does not work on the queue {queue}"
+
+
+COMPOSE_REDIS = {("sh", "/start"), ("--appendonly", "yes"), ("--aof-load-truncated", "no"),
+                 ("--maxmemory-policy", "noeviction")}
 
 
 def compose_fits(services):
@@ -245,5 +278,6 @@ def compose_fits(services):
             grace = programs.seconds(service.get("stop_grace_period", "10s"))
             if grace <= seconds_to_stop(service.get("environment", {}).get("WQ_WORKER_GRACE")):
                 yield f"{name}: stop_grace_period is {grace:g} s, and a worker may take longer"
-        if name == "redis" and not {"yes", "noeviction"} <= set(service["command"]):
-            yield f"{name}: it must have appendonly yes and maxmemory-policy noeviction"
+        if name == "redis" and not COMPOSE_REDIS <= set(zip(service["command"],
+                                                           service["command"][1:])):
+            yield f"{name}: its command must have {sorted(COMPOSE_REDIS)}"

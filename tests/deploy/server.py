@@ -1,4 +1,4 @@
-"""A redis-server with the redis.conf and users.acl of the manifests, and a connection to it."""
+"""A redis-server, started as the manifests do it, and a connection to it."""
 
 import os
 import pathlib
@@ -8,6 +8,8 @@ import socket
 import subprocess
 import tempfile
 import time
+
+from rendered import ROOT
 
 OPERATOR = "user test-operator on >test allkeys allchannels allcommands"
 
@@ -75,6 +77,18 @@ def make_certificates(folder):
         subprocess.run([*new, *words], cwd=folder, check=True, capture_output=True)
 
 
+def make_tools(folder):
+    """A folder with Redis, or Valkey, and the little that `start` and `probe` need beside it."""
+    folder.mkdir()
+    redis = pathlib.Path(os.environ["WQ_TEST_REDIS_SERVER"])
+    kind = redis.name.removesuffix("-server")
+    for path in (redis, *(redis.with_name(f"{kind}-{tool}") for tool in ("check-aof", "cli"))):
+        path = path if path.exists() else pathlib.Path(shutil.which(path.name))
+        (folder / path.name).symlink_to(path)
+    for name in ("sh", "sed", "grep", "tail"):
+        (folder / name).symlink_to(shutil.which(name))
+
+
 class Server:
     """Listens on a unix socket, and with TLS if `conf` says so: then certificates for the name redis
     are in the folder `tls`, with the CA that signed them."""
@@ -87,7 +101,9 @@ class Server:
         self.log = open(self.folder / "log", "w+", encoding="utf-8")
         try:
             (self.folder / "users.acl").write_text(acl + OPERATOR + "\n")
-            conf = re.sub(r"^dir .*$", f"dir {self.folder}", conf, flags=re.MULTILINE)
+            make_tools(self.folder / "bin")
+            self.data = self.folder / "data"
+            self.data.mkdir()
             conf = conf.replace("/etc/redis/users/", f"{self.folder}/")
             conf += f"\nunixsocket {self.path}\nport 0\nloglevel warning\n"
             if "tls-port" not in conf:
@@ -111,27 +127,59 @@ class Server:
 
     def start(self, conf):
         (self.folder / "redis.conf").write_text(conf)
-        self.process = subprocess.Popen([os.environ["WQ_TEST_REDIS_SERVER"],
-                                         self.folder / "redis.conf"], stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=self.log)
+        self.run()
+
+    def run(self, *words):
+        """Starts what the container runs; returns when it answers."""
+        self.begin(*words)
         self.wait()
 
+    def begin(self, *words, **how):
+        self.process = subprocess.Popen(
+            ["sh", ROOT / "k8s/base/start", self.folder / "redis.conf", *words], cwd=self.data,
+            env={"PATH": str(self.folder / "bin")}, stdin=subprocess.DEVNULL, stdout=self.log,
+            stderr=self.log, **how)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def said(self):
+        """What it wrote to its log."""
+        self.log.seek(0)
+        return self.log.read()
+
+    def probe(self, *words, options=None):
+        """What a probe of the container would find."""
+        options = f"-s {self.path}" if options is None else options
+        return subprocess.run(["sh", ROOT / "k8s/base/probe", *words], check=False, text=True,
+                              env={"PATH": str(self.folder / "bin"), "PROBE_OPTIONS": options},
+                              capture_output=True, stdin=subprocess.DEVNULL)
+
     def wait(self):
+        self.until(self.answers)
+
+    def answers(self):
+        with self.operator() as redis:
+            return redis.call("PING") == "PONG"
+
+    def until(self, condition):
+        """Waits until condition() is true; a Redis that refuses or is away makes it false."""
         end = time.monotonic() + 30
         while True:
             try:
-                with Connection(self.path) as redis:
-                    return redis.call("PING")
-            except (OSError, Refused) as error:
-                if self.process.poll() is not None or time.monotonic() > end:
-                    self.log.seek(0)
-                    raise RuntimeError(f"redis-server: {error}: {self.log.read()}") from error
+                if condition():
+                    return
+                error = "the condition did not become true"
+            except (OSError, Refused) as caught:
+                error = caught
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"redis-server: {error}: {self.said()}")
             time.sleep(0.01)
 
     def close(self):
         if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
         self.log.close()
         shutil.rmtree(self.folder)
 
