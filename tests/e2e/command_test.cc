@@ -332,7 +332,7 @@ class CommandWithAPassword : public Command {
                             {.environment = {{"WQ_REDIS", url()},
                                              {"REDIS_URL", "redis://:secret@elsewhere"},
                                              {"WQ_WORKER_REDIS", url()},
-                                             {"WQ_CTL_REDIS", url()},
+                                             {"WQCTL_REDIS", url()},
                                              {"REDISCLI_AUTH", "secret"}}});
   }
 };

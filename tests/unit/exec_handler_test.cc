@@ -330,6 +330,7 @@ TEST_F(ExecHandlerTest, HandsDownTheEnvironmentButNotSecretsNorItsOwnOptions) {
   environment_.set("REDIS_URL", "redis://:secret@example/1");
   environment_.set("WQ_REDIS", "rediss://user:secret@example/2");
   environment_.set("WQ_PUSH_REDIS", "unix://user:secret@/socket");
+  environment_.set("WQCTL_REDIS", "redis://:secret@example/3");
   environment_.set("WQ_PUSH_PASSWORD_FILE", "/run/password");
   environment_.set("WQ_ITEMS", "not ours");
   environment_.set("BROKER_URL", "redis://:of-the-command@example");

@@ -29,7 +29,9 @@ bool is_kept(std::string_view name) {
 }
 
 /// Whether our programs look there for a URL; what others have in their own variables is theirs.
-bool may_be_redis(std::string_view name) { return name.starts_with("WQ_") || name == "REDIS_URL"; }
+bool may_be_redis(std::string_view name) {
+  return name.starts_with("WQ_") || name.starts_with("WQCTL_") || name == "REDIS_URL";
+}
 
 std::string describe_signal(int signal) {
   const char* name = ::sigabbrev_np(signal);
