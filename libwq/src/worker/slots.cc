@@ -8,6 +8,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "worker/cannot_go_on.h"
+
 namespace wq::internal {
 namespace {
 
@@ -16,6 +18,9 @@ using std::chrono::nanoseconds;
 
 // How much the newest measurement counts in a running average.
 constexpr double kWeight = 0.2;
+// Threads that are given work in their sleep at a time; each that wakes up sees to the next. So
+// many tiny items are done by a few threads that are awake, and large ones soon reach all.
+constexpr std::size_t kMostWaking = 4;
 
 double averaged(std::optional<double> before, double now) {
   return before ? *before + kWeight * (now - *before) : now;
@@ -56,7 +61,9 @@ Slots::Slots(const WorkerOptions& options, BatchHandler handler)
       calls_per_slot_(options.calls_per_slot),
       timeout_(options.timeout),
       handler_(std::move(handler)),
-      slots_(std::size_t{options.concurrency} * options.calls_per_slot) {
+      slots_(std::size_t{options.concurrency} * options.calls_per_slot),
+      busy_(options.concurrency) {
+  idle_.reserve(slots_.size());
   try {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       slots_[i].number = static_cast<unsigned>(i / calls_per_slot_);
@@ -78,18 +85,12 @@ void Slots::end() {
 }
 
 void Slots::give(std::vector<Lease> leases, TimePoint now) {
-  {
-    const std::lock_guard lock(mutex_);
-    for (Lease& lease : leases) {
-      item_bytes_ = averaged(item_bytes_, static_cast<double>(lease.item.size()));
-      waiting_.push_back({std::move(lease), now});
-    }
+  const std::lock_guard lock(mutex_);
+  for (Lease& lease : leases) {
+    item_bytes_ = averaged(item_bytes_, static_cast<double>(lease.item.size()));
+    waiting_.push_back({std::move(lease), now});
   }
-  if (slots_.size() == 1) {
-    work_.notify_one();
-  } else {
-    work_.notify_all();
-  }
+  hand_out();
 }
 
 std::vector<Settlement> Slots::take_finished(std::size_t most) {
@@ -117,7 +118,7 @@ std::vector<Settlement> Slots::take_back(TimePoint before, std::size_t keep) {
 
 void Slots::expect_more(bool more) {
   const std::lock_guard lock(mutex_);
-  if (std::exchange(more_to_come_, more) && !more) work_.notify_all();
+  if (std::exchange(more_to_come_, more) && !more) hand_out();
 }
 
 void Slots::wait(TimePoint until) {
@@ -171,9 +172,9 @@ void Slots::leave() {
   for (Waiting& each : waiting_) finished_.push_back(released(std::move(each.lease)));
   waiting_.clear();
   for (Slot& slot : slots_) {
-    if (!slot.leases.empty()) told.add(slot, Reason::leaving);
+    if (slot.runs) told.add(slot, Reason::leaving);
+    slot.changed.notify_one();
   }
-  work_.notify_all();
   progress_.notify_one();
 }
 
@@ -195,52 +196,97 @@ std::exception_ptr Slots::cannot_run() const {
   return cannot_run_;
 }
 
-void Slots::work(Slot& slot) {
-  while (take_batch(slot)) finish(slot, run(slot));
+void Slots::work(Slot& slot) noexcept {
+  try {
+    while (wait_for_batch(slot)) finish(slot, run(slot));
+  } catch (...) {
+    give_up(slot);
+  }
 }
 
-bool Slots::take_batch(Slot& slot) {
+// The slot's thread ends here, within a catch. Its items are released, so that they are not charged
+// for what is no fault of theirs.
+void Slots::give_up(Slot& slot) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!cannot_run_) cannot_run_ = cannot_go_on("a thread that runs the handler");
+  std::erase(idle_, &slot);
+  try {
+    release_all(slot);
+  } catch (...) {  // no memory for that either: their leases run out
+    running_ -= slot.open;
+    clear(slot);
+  }
+  poked_ = true;
+  progress_.notify_one();
+}
+
+// False when we leave: what the slot was given and has not begun is then released.
+bool Slots::wait_for_batch(Slot& slot) {
   std::unique_lock lock(mutex_);
-  while (!leaving_) {
-    if (waiting_.empty() || !is_its_turn(slot)) {
-      work_.wait(lock);
-    } else if (const nanoseconds left = time_to_next_batch(); left > nanoseconds::zero()) {
-      work_.wait_for(lock, left);
+  idle_.push_back(&slot);
+  while (!leaving_ && slot.leases.empty()) {
+    hand_out(&slot);
+    if (!slot.leases.empty()) break;
+    if (waiting_.empty()) {
+      slot.changed.wait(lock);
     } else {
-      break;
+      slot.changed.wait_for(lock, time_to_next_batch());
     }
   }
-  if (leaving_) return false;
+  if (std::exchange(slot.waking, false)) {
+    --waking_;
+    hand_out();
+  }
+  slot.runs = !leaving_;
+  if (leaving_ && !slot.leases.empty()) release_all(slot);
+  return slot.runs;
+}
+
+// Gives each batch that is complete to an idle call, as long as there is one. `awake` is the one
+// whose thread calls this, if it is one.
+void Slots::hand_out(const Slot* awake) {
+  while (!leaving_ && !waiting_.empty() && !idle_.empty()) {
+    if (time_to_next_batch() > nanoseconds::zero()) {
+      idle_.back()->changed.notify_one();  // somebody must look again when the time has come
+      return;
+    }
+    const auto next = next_idle();
+    Slot& slot = **next;
+    if (&slot != awake && waking_ == kMostWaking) return;
+    hand_to(slot);
+    idle_.erase(next);
+    if (&slot == awake) continue;
+    slot.waking = true;
+    ++waking_;
+    slot.changed.notify_one();
+  }
+}
+
+void Slots::hand_to(Slot& slot) {
   bool full = false;
-  const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(next_batch(full));
+  const std::size_t size = next_batch(full);
+  const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(size);
+  slot.settled.assign(size, false);
+  if (slot.stop.stop_requested()) slot.stop = {};
+  slot.leases.reserve(size);
   for (auto each = waiting_.begin(); each != end; ++each) {
     slot.leases.push_back(std::move(each->lease));
   }
   waiting_.erase(waiting_.begin(), end);
-  slot.settled.assign(slot.leases.size(), false);
-  slot.open = slot.leases.size();
-  running_ += slot.open;
+  slot.open = size;
+  running_ += size;
   slot.since = BootClock::now();
-  if (slot.stop.stop_requested()) slot.stop = {};
   slot.reason = Reason::none;
-  // It may be somebody else's turn now.
-  if (calls_per_slot_ > 1 && !waiting_.empty()) work_.notify_all();
-  return true;
+  ++busy_[slot.number];
 }
 
-// No slot has fewer calls running.
-bool Slots::is_its_turn(const Slot& slot) const {
-  if (calls_per_slot_ == 1) return true;
-  const auto busy = [this](std::size_t number) {
-    const auto begin = slots_.begin() + static_cast<std::ptrdiff_t>(number * calls_per_slot_);
-    return std::count_if(begin, begin + calls_per_slot_,
-                         [](const Slot& each) { return !each.leases.empty(); });
-  };
-  const auto ours = busy(slot.number);
-  for (std::size_t other = 0; ours > 0 && other < slots_.size() / calls_per_slot_; ++other) {
-    if (busy(other) < ours) return false;
-  }
-  return true;
+// A call of a slot of which no other has fewer calls busy; of these the last that became idle.
+std::vector<Slots::Slot*>::iterator Slots::next_idle() {
+  if (calls_per_slot_ == 1) return std::prev(idle_.end());
+  const auto next = std::min_element(
+      idle_.rbegin(), idle_.rend(),
+      [this](const Slot* a, const Slot* b) { return busy_[a->number] < busy_[b->number]; });
+  return std::prev(next.base());
 }
 
 // How many of those that wait would make one batch. It is full also when the next item is not to
@@ -270,7 +316,7 @@ nanoseconds Slots::time_to_next_batch() const {
 std::vector<Outcome> Slots::run(Slot& slot) {
   const std::size_t size = slot.leases.size();
   const auto all = [size](const Outcome& outcome) { return std::vector<Outcome>(size, outcome); };
-  const auto release_all = [&] {
+  const auto cannot_run = [&] {
     const std::lock_guard lock(mutex_);
     if (!cannot_run_) cannot_run_ = std::current_exception();
     return all(Outcome::release(milliseconds::zero()));
@@ -284,9 +330,9 @@ std::vector<Outcome> Slots::run(Slot& slot) {
     return all(Outcome::fail(
         fmt::format("the handler returned {} outcomes for {} items", outcomes.size(), size)));
   } catch (const CannotRun&) {
-    return release_all();
+    return cannot_run();
   } catch (const CannotGoOn&) {
-    return release_all();
+    return cannot_run();
   } catch (const std::exception& error) {
     return all(Outcome::fail(error.what()));
   } catch (...) {
@@ -303,9 +349,23 @@ void Slots::finish(Slot& slot, std::vector<Outcome> outcomes) {
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!slot.settled[i]) put_finished(slot, i, std::move(outcomes[i]));
   }
-  slot.leases.clear();
+  clear(slot);
   progress_.notify_one();
-  if (calls_per_slot_ > 1) work_.notify_all();  // it may be somebody else's turn now
+}
+
+void Slots::release_all(Slot& slot) {
+  for (std::size_t i = 0; i < slot.leases.size(); ++i) {
+    if (!slot.settled[i]) put_finished(slot, i, Outcome::release(milliseconds::zero()));
+  }
+  clear(slot);
+}
+
+void Slots::clear(Slot& slot) noexcept {
+  if (slot.leases.empty()) return;
+  slot.leases.clear();
+  slot.open = 0;
+  slot.runs = false;
+  --busy_[slot.number];
 }
 
 void Slots::settle(Slot& slot, std::size_t index, Outcome outcome) {
@@ -325,7 +385,9 @@ void Slots::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
     outcome.failure.wall_time =
         std::chrono::duration_cast<milliseconds>(BootClock::now() - slot.since);
   }
-  finished_.push_back({std::move(slot.leases[index]), std::move(outcome)});
+  finished_.emplace_back();  // may throw: the lease is still the slot's then
+  finished_.back().lease = std::move(slot.leases[index]);
+  finished_.back().outcome = std::move(outcome);
   slot.settled[index] = true;
   --slot.open;
   --running_;

@@ -67,7 +67,8 @@ class Slots {
   /// How long calls of the handler took; the other figures are not ours.
   [[nodiscard]] WorkerFigures handler_times() const;
 
-  /// What a handler threw as `CannotRun` or `CannotGoOn`, if one did.
+  /// What a handler threw as `CannotRun` or `CannotGoOn`, if one did; or that a thread of ours
+  /// cannot go on.
   [[nodiscard]] std::exception_ptr cannot_run() const;
 
  private:
@@ -77,12 +78,16 @@ class Slots {
     Lease lease;
     TimePoint since;
   };
-  // One call at a time; `calls_per_slot_` of them are a slot to the handler.
+  // One call at a time; `calls_per_slot_` of them are a slot to the handler. Each waits on a
+  // condition of its own, so that work wakes the one thread that is to do it.
   struct Slot {
     unsigned number = 0;
-    std::vector<Lease> leases;  // running now; not touched while they do, but by `settle`
-    std::vector<bool> settled;  // of these
-    std::size_t open = 0;       // how many are not
+    std::condition_variable changed;  // it was given something, or we leave
+    std::vector<Lease> leases;        // its own now; not touched while they run, but by `settle`
+    bool waking = false;              // its thread was given them in its sleep
+    bool runs = false;                // its thread has begun with them
+    std::vector<bool> settled;        // of these
+    std::size_t open = 0;             // how many are not
     TimePoint since;
     std::stop_source stop;
     Reason reason = Reason::none;
@@ -92,15 +97,20 @@ class Slots {
   class Told;
 
   void end();
-  void work(Slot& slot);
-  bool take_batch(Slot& slot);
-  [[nodiscard]] bool is_its_turn(const Slot& slot) const;
+  void work(Slot& slot) noexcept;
+  void give_up(Slot& slot) noexcept;
+  bool wait_for_batch(Slot& slot);
+  void hand_out(const Slot* awake = nullptr);
+  void hand_to(Slot& slot);
+  [[nodiscard]] std::vector<Slot*>::iterator next_idle();
   [[nodiscard]] std::size_t next_batch(bool& full) const;
   [[nodiscard]] std::chrono::nanoseconds time_to_next_batch() const;
   std::vector<Outcome> run(Slot& slot);
   void settle(Slot& slot, std::size_t index, Outcome outcome);
   void put_finished(Slot& slot, std::size_t index, Outcome outcome);
   void finish(Slot& slot, std::vector<Outcome> outcomes);
+  void release_all(Slot& slot);
+  void clear(Slot& slot) noexcept;
   void count(std::chrono::nanoseconds took);
   Outcome judged(Outcome outcome, Reason reason) const;
 
@@ -112,12 +122,14 @@ class Slots {
   const BatchHandler handler_;
 
   mutable std::mutex mutex_;
-  std::condition_variable work_;      // something waits, or we leave
   std::condition_variable progress_;  // something is finished, or poked
   std::deque<Waiting> waiting_;
   std::vector<Settlement> finished_;
   std::vector<Slot> slots_;
+  std::vector<Slot*> idle_;     // their threads wait for work; the last is the one that did so last
+  std::vector<unsigned> busy_;  // calls that have work, by the number of the slot
   std::size_t running_ = 0;
+  std::size_t waking_ = 0;
   bool more_to_come_ = true;
   bool leaving_ = false;
   bool poked_ = false;
