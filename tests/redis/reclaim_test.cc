@@ -59,7 +59,7 @@ class Reclaim : public QueueTest {
   }
 
   Queue queue_ = open_queue();
-  Reclaimer reclaimer_{"q", options(), {.lease = kLease, .max_crashes = 3, .log = {}}};
+  Reclaimer reclaimer_{"q", options(), {.lease = kLease, .max_crashes = 3}};
   TimePoint begin_ = BootClock::now();
 };
 
@@ -384,7 +384,7 @@ TEST_F(Reclaim, TwoReclaimersDoNoHarm) {
   ASSERT_THAT(queue_.lease(25, 1min), SizeIs(25));
   for (const std::string& item : numbered("i", 25)) end_lease(item);
   script(internal::scripts::pop, {}, {"25", "id"});
-  Reclaimer other("q", options(), {.lease = kLease, .max_crashes = 3, .log = {}});
+  Reclaimer other("q", options(), {.lease = kLease, .max_crashes = 3});
   ReclaimReport total;
   for (const auto time : {0s, 3s, 20s, 21s}) {
     total += reclaimer_.pass(begin_ + time);
@@ -404,7 +404,7 @@ TEST_F(Reclaim, RunEndsAtOnceWhenThereIsNothingToDo) {
 TEST_F(Reclaim, RunWaitsForTheCourtesyAndHandsBackWhatRanOut) {
   static_cast<void>(pushed_and_leased("a"));
   end_lease("a");
-  Reclaimer quick("q", options(), {.lease = 300ms, .max_crashes = 3, .log = {}});
+  Reclaimer quick("q", options(), {.lease = 300ms, .max_crashes = 3});
   EXPECT_EQ(quick.run().reclaimed, 1U);
 }
 

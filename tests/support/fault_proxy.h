@@ -36,6 +36,10 @@ class FaultProxy {
   /// The connection is lost, and the server gets the request when `deliver` is called.
   void delay_request(std::string_view what) { order(Fault::delay, what); }
 
+  /// It never reaches the server, and nothing else passes on that connection, which stays open: as
+  /// when the machine on the other side is gone without a word.
+  void silence(std::string_view what) { order(Fault::silence, what); }
+
   /// Gives the server what was delayed and waits for its answer, which nobody gets.
   void deliver();
 
@@ -47,7 +51,7 @@ class FaultProxy {
   [[nodiscard]] unsigned faults() const noexcept { return faults_; }
 
  private:
-  enum class Fault { none, answer, request, delay };
+  enum class Fault { none, answer, request, delay, silence };
   class Socket;
   struct Pair;
 

@@ -494,7 +494,7 @@ TEST_F(WorkerTest, AnItemThatHasCrashedIsNeverRunTogetherWithOthers) {
   const std::vector<Lease> held = dead_worker.lease(10, 1min);
   ASSERT_THAT(held, SizeIs(10));
   for (const Lease& lease : held) end_lease(lease.item);
-  Reclaimer reclaimer(keys_.queue(), this->options(), {.lease = 1ms, .max_crashes = 3, .log = {}});
+  Reclaimer reclaimer(keys_.queue(), this->options(), {.lease = 1ms, .max_crashes = 3});
   ASSERT_EQ(reclaimer.pass().reclaimed, 10U);
 
   WorkerOptions options = quick();

@@ -86,6 +86,7 @@ class CoprocessSlot {
 
   // The thread.
   void run();
+  void refuse_all();
   bool take_calls();
   void give_up_stopped();
   void start_if_due();

@@ -21,7 +21,6 @@ struct ReclaimerOptions {
   std::chrono::milliseconds lease{std::chrono::seconds{60}};
   /// Leases that ran out until an item is dead.
   std::uint32_t max_crashes = 3;
-  Log log;
 };
 
 /// What a reclaimer did.
@@ -64,7 +63,6 @@ class Reclaimer {
 
  private:
   std::unique_ptr<internal::ReclaimPass> pass_;
-  ReclaimerOptions options_;
   std::stop_token stop_;
 };
 

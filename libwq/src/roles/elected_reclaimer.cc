@@ -34,7 +34,7 @@ ElectedReclaimer::ElectedReclaimer(const Keys& keys, RedisOptions redis, Reclaim
                                    std::string session, Log log)
     : keys_(keys),
       redis_(for_reclaimer(std::move(redis))),
-      options_(std::move(options)),
+      options_(options),
       session_(std::move(session)),
       log_(std::move(log)) {}
 

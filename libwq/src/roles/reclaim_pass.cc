@@ -41,7 +41,7 @@ void append_lease_keys(Pipeline& out, const Keys& keys, const std::vector<std::s
 ReclaimPass::ReclaimPass(std::string queue, RedisOptions redis, ReclaimerOptions options,
                          std::stop_token stop)
     : keys_(std::move(queue)),
-      options_(std::move(options)),
+      options_(options),
       link_(std::move(redis), std::move(stop), [this](Connection& connection) {
         static_cast<void>(check_server(connection, keys_));
       }) {}

@@ -27,7 +27,6 @@ Reclaimer::Reclaimer(std::string queue, RedisOptions redis, ReclaimerOptions opt
                      std::stop_token stop)
     : pass_(std::make_unique<internal::ReclaimPass>(std::move(queue), std::move(redis), options,
                                                     stop)),
-      options_(std::move(options)),
       stop_(std::move(stop)) {}
 Reclaimer::~Reclaimer() = default;
 

@@ -60,7 +60,7 @@ WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions opti
                 log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
                 slots_.lose(fences);
               }),
-      reclaimer_(keys_, redis_, {options_.lease, options_.retry.max_crashes, {}}, session_,
+      reclaimer_(keys_, redis_, {options_.lease, options_.retry.max_crashes}, session_,
                  options_.log) {
   stream_.set_terms(options_.lease, options_.retry);
 }

@@ -17,7 +17,7 @@ namespace wq::test::random {
 class PassModel {
  public:
   PassModel(QueueModel& queue, ReclaimerOptions options)
-      : queue_(queue), options_(std::move(options)) {}
+      : queue_(queue), options_(options) {}
 
   /// The connection was replaced: what was seen on the old one does not count.
   void forget_connection() { connected_ = false; }
