@@ -57,7 +57,6 @@ cli::ExitCode run_gc(int argc, const char* const* argv) {
   add_json_switch(options, json, "a line for people");
   Target target;
   if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
-  reclaimer.log = cli::log;
 
   std::stop_source stop;
   const cli::SignalWatcher signals{[&stop](int signal, int count) {
