@@ -13,6 +13,8 @@ namespace wq::bench {
 [[nodiscard]] std::vector<Result> measure_push(Bench& bench);
 [[nodiscard]] std::vector<Result> measure_drain(Bench& bench);
 [[nodiscard]] std::vector<Result> measure_one_by_one(Bench& bench);
+/// What a slot costs that has nothing to do.
+[[nodiscard]] std::vector<Result> measure_many_slots(Bench& bench);
 /// What is queued, stuck, and working besides.
 [[nodiscard]] std::vector<Result> measure_scaling(Bench& bench);
 /// What is in flight, and in which order it ends.

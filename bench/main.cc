@@ -29,6 +29,7 @@ constexpr std::array kGroups{
     Group{'a', "push", measure_push},
     Group{'b', "drain in batches", measure_drain},
     Group{'c', "one item at a time", measure_one_by_one},
+    Group{'c', "one item at a time to many slots", measure_many_slots},
     Group{'d', "what is queued, stuck, and working besides", measure_scaling},
     Group{'d', "what is in flight, and the order in which it ends", measure_settle_order},
     Group{'e', "memory of the programs", measure_resident_memory},

@@ -175,11 +175,6 @@ Tally Injector::tally() const {
   return tally_;
 }
 
-bool Injector::exhausted() const {
-  const std::lock_guard lock(mutex_);
-  return tally_.total() >= terms_.faults;
-}
-
 milliseconds Injector::pause() {
   const auto most = static_cast<int>(2 * terms_.apart.count());
   return milliseconds{std::uniform_int_distribution<int>(0, most)(random_)};

@@ -97,7 +97,6 @@ class Injector {
 
   /// What was injected, besides what the handlers did.
   [[nodiscard]] Tally tally() const;
-  [[nodiscard]] bool exhausted() const;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -231,6 +231,11 @@ class Stream : public QueueTest {
  protected:
   Stream() { clock_ = TimePoint{1h}; }
   static TimePoint now() { return clock_.load(); }
+  static internal::Pipeline ping() {
+    internal::Pipeline ping;
+    ping.command({"PING"});
+    return ping;
+  }
   static inline std::atomic<TimePoint> clock_{TimePoint{}};
 
   internal::Link link_{options(), {}};
@@ -370,6 +375,19 @@ TEST_F(Stream, DoesNotLeaseAgainWhatMayHaveBeenLeasedALeaseAgo) {
   EXPECT_EQ(proxy.faults(), 1U);
   EXPECT_FALSE(redis_.exists(lease_key("a")));
   EXPECT_THAT(all(Key::processing), ElementsAre("a"));
+}
+
+TEST_F(Stream, WaitsForAnItemLongerThanForAnyOtherAnswer) {
+  RedisOptions impatient = options();
+  impatient.command_timeout = 100ms;
+  internal::Link link(impatient, {});
+  internal::LeaseStream stream(link, keys_, "session", &now);
+  EXPECT_FALSE(stream.wait_for_item(500ms));
+  EXPECT_EQ(link.generation(), 1U);
+  // And after that no longer than before.
+  server_.freeze();
+  EXPECT_THROW(static_cast<void>(link.connection().call(ping())), ConnectionError);
+  server_.thaw();
 }
 
 TEST_F(Stream, WaitsForAnItemAndLeasesItWithTheNextRequest) {

@@ -1,5 +1,8 @@
 // A Redis that has no memory left: what must go on does, what adds items waits.
+#include <optional>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -10,6 +13,7 @@
 #include <wq/reclaimer.h>
 #include <wq/worker.h>
 
+#include "queue/lease_stream.h"
 #include "queue/operations.h"
 #include "roles/heartbeat.h"
 #include "support/eventually.h"
@@ -21,6 +25,8 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 class Full : public QueueTest {
@@ -53,6 +59,87 @@ TEST_F(Full, AQueueDrains) {
   for (const Lease& lease : leases) EXPECT_TRUE(redis_.exists(lease_key(lease.item)));
   EXPECT_THAT(queue_.settle(all_completed(std::move(leases))), Each(Settled::accepted));
   EXPECT_TRUE(counts().drained());
+}
+
+// A healthy connection is kept, so that no settlement is sent twice, whose answer would be unknown.
+class FullStream : public Full {
+ protected:
+  FullStream() {
+    RedisOptions redis = options();
+    redis.log = [this](LogLevel, std::string_view line) { said_.emplace_back(line); };
+    link_.emplace(redis, std::stop_token());
+    stream_.emplace(*link_, keys_, "session");
+    stream_->set_terms(1min, {});
+  }
+
+  // Pops and leases one item.
+  Lease take() {
+    stream_->post({}, 1);
+    static_cast<void>(stream_->take());
+    stream_->post({}, 0);
+    return stream_->take().leased.at(0);
+  }
+
+  std::vector<std::string> said_;
+  std::optional<internal::Link> link_;
+  std::optional<internal::LeaseStream> stream_;
+};
+
+TEST_F(FullStream, TakesALeaseOnTheSameConnectionWithTheNextRequest) {
+  push({"a", "b"});
+  stream_->post({}, 2);
+  ASSERT_TRUE(stream_->take().popped);
+  fill();
+  stream_->post({}, 0);
+  EXPECT_THAT(stream_->take().leased, IsEmpty());
+  EXPECT_EQ(stream_->popped(), 2U);
+  ASSERT_TRUE(stream_->has_unasked());
+  stream_->post({}, 0);
+  EXPECT_THAT(stream_->take().leased, SizeIs(2));
+  EXPECT_TRUE(redis_.exists(lease_key("a")));
+  EXPECT_EQ(link_->generation(), 1U);
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("no memory left (maxmemory)")));
+}
+
+TEST_F(FullStream, KnowsWhatBecameOfSettlementsThatWereUnderWay) {
+  push({"a", "b", "c"});
+  const Lease done = take();
+  const Lease lost = take();
+  redis_.call({"DEL", lease_key(lost.item)});
+  stream_->post({}, 1);
+  ASSERT_TRUE(stream_->take().popped);
+  fill();
+  stream_->post({}, 0);  // is refused the lease
+  stream_->post({completed(done), completed(lost)}, 0);
+  EXPECT_THAT(stream_->take().leased, IsEmpty());
+  EXPECT_THAT(stream_->take().settled, ElementsAre(Settled::accepted, Settled::lost));
+  stream_->post({}, 0);
+  EXPECT_THAT(stream_->take().leased, SizeIs(1));
+  EXPECT_EQ(link_->generation(), 1U);
+}
+
+TEST_F(FullStream, AsksTheLongerWayForWhatTwoRequestsWereRefused) {
+  push({"a", "b"});
+  stream_->post({}, 1);
+  ASSERT_TRUE(stream_->take().popped);
+  fill();
+  stream_->post({}, 1);  // is refused the lease of a, and pops b
+  ASSERT_TRUE(stream_->take().popped);
+  stream_->post({}, 0);
+  EXPECT_THAT(items_of(stream_->take().leased), ElementsAre("a", "b"));
+}
+
+TEST_F(FullStream, DropsAnEqualItemThatIsHeld) {
+  push({"same", "same"});
+  static_cast<void>(take());
+  stream_->post({}, 1);
+  ASSERT_TRUE(stream_->take().popped);
+  fill();
+  stream_->post({}, 0);
+  static_cast<void>(stream_->take());
+  stream_->post({}, 0);
+  EXPECT_THAT(stream_->take().leased, IsEmpty());
+  EXPECT_FALSE(stream_->has_unasked());
 }
 
 TEST_F(Full, EverySettlementIsAccepted) {

@@ -75,6 +75,7 @@ struct FaultProxy::Pair {
   std::unique_ptr<Socket> server;
   std::string last;  // the end of what the client has sent, where `what_` may have begun
   bool lose_answer = false;
+  bool silent = false;
   bool done = false;
 };
 
@@ -177,6 +178,10 @@ void FaultProxy::from_client(Pair& pair) {
     look = look_;
   }
   if (look) look(bytes);
+  if (pair.silent) {
+    pair.done = bytes.empty();
+    return;
+  }
   const Fault fault = bytes.empty() ? Fault::none : fault_of(pair, bytes);
   switch (fault) {
     case Fault::request:
@@ -190,6 +195,9 @@ void FaultProxy::from_client(Pair& pair) {
       pair.done = true;
       return;
     }
+    case Fault::silence:
+      pair.silent = true;
+      return;
     case Fault::answer:
       pair.lose_answer = true;
       [[fallthrough]];
@@ -201,6 +209,7 @@ void FaultProxy::from_client(Pair& pair) {
 
 void FaultProxy::from_server(Pair& pair) {
   const std::string bytes = pair.server->read();
+  if (pair.silent && !bytes.empty()) return;
   if (const std::size_t rate = bytes_per_second_; rate > 0) {
     ::poll(nullptr, 0, static_cast<int>(bytes.size() * 1'000 / rate));
   }

@@ -40,6 +40,9 @@ class FaultProxy {
   /// From now on no more than so many bytes a second come from the server, on all connections
   /// together.
   void slow_down(std::size_t bytes_per_second) { bytes_per_second_ = bytes_per_second; }
+  /// It never reaches the server, and nothing else passes on that connection, which stays open: as
+  /// when the machine on the other side is gone without a word.
+  void silence(std::string_view what) { order(Fault::silence, what); }
 
   /// Gives the server what was delayed and waits for its answer, which nobody gets.
   void deliver();
@@ -52,7 +55,7 @@ class FaultProxy {
   [[nodiscard]] unsigned faults() const noexcept { return faults_; }
 
  private:
-  enum class Fault { none, answer, request, delay };
+  enum class Fault { none, answer, request, delay, silence };
   class Socket;
   struct Pair;
 

@@ -1,4 +1,6 @@
 #include <atomic>
+#include <cerrno>
+#include <system_error>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -35,6 +37,18 @@ TEST(SignalWatcher, CallsBackWithTheSignalAndItsNumberInTheRow) {
   ASSERT_TRUE(eventually([&] { return calls == 2; }));
   EXPECT_EQ(last, SIGINT);
   EXPECT_EQ(watcher.first(), SIGTERM);
+}
+
+TEST(SignalWatcher, OutlivesACallThatThrows) {
+  std::atomic<int> calls{0};
+  const SignalWatcher watcher{[&](int /*signal*/, int count) {
+    calls = count;
+    if (count == 1) throw std::system_error(EAGAIN, std::generic_category(), "no more threads");
+  }};
+  kill(getpid(), SIGTERM);
+  ASSERT_TRUE(eventually([&] { return calls == 1; }));
+  kill(getpid(), SIGTERM);
+  EXPECT_TRUE(eventually([&] { return calls == 2; }));
 }
 
 TEST(SignalWatcher, KnowsTheFirstSignalWhenItCallsBack) {

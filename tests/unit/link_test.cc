@@ -116,12 +116,16 @@ TEST(LinkWithoutServer, CountsThePatienceFromTheFirstFailureInARow) {
   EXPECT_THAT(lines, SizeIs(3));
 }
 
-TEST(LinkWithoutServer, NeverWaitsForAnAnswerForLessThanABlockingPopTakes) {
+TEST(LinkWithoutServer, RefusesToWaitForNoTimeAtAll) {
   RedisOptions options = nowhere();
   options.command_timeout = 1ms;
-  EXPECT_EQ(Link(options, {}).options().command_timeout, 2s);
-  options.command_timeout = 3s;
-  EXPECT_EQ(Link(options, {}).options().command_timeout, 3s);
+  options.connect_timeout = 1ms;
+  EXPECT_NO_THROW(Link(options, {}));
+  options.command_timeout = 0ms;
+  EXPECT_THROW(Link(options, {}), std::invalid_argument);
+  options = nowhere();
+  options.connect_timeout = -1ms;
+  EXPECT_THROW(Link(options, {}), std::invalid_argument);
 }
 
 }  // namespace

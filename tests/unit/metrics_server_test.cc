@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -45,7 +46,20 @@ class Slow : public prometheus::Collectable {
   mutable std::atomic<bool> left{false};
 };
 
+class Broken : public prometheus::Collectable {
+ public:
+  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override {
+    throw std::bad_alloc();
+  }
+};
+
 const metrics::ListenAddress kAnyPort{.host = "127.0.0.1"};
+
+TEST(MetricsServer, AnswersThoughNothingCanBeCollected) {
+  const metrics::MetricsServer server{kAnyPort, std::make_shared<Broken>()};
+  EXPECT_THAT(get(server.url()), HasSubstr("200 OK"));
+  EXPECT_THAT(get(server.url()), HasSubstr("200 OK"));
+}
 
 TEST(MetricsServer, EndsThoughClientsSayNothing) {
   // Each took a second or two.

@@ -316,6 +316,21 @@ TEST(Slots, KnowHowLongAnItemTakesAndHowLargeItIs) {
 
 // ---- batches ----
 
+TEST(Slots, BeginAllThatIsGivenAtOnceThoughFewAreWokenAtATime) {
+  constexpr int kSlots = 64;
+  Gate gate;
+  Slots slots(options(kSlots, 1, 0ms), [&](const Batch& batch) {
+    gate.pass(batch.stop);
+    return all(batch, Outcome::complete());
+  });
+  std::vector<Lease> leases;
+  for (int i = 0; i < kSlots; ++i) leases.push_back(lease(std::to_string(i)));
+  slots.give(std::move(leases), BootClock::now());
+  gate.wait_for_handlers(kSlots);
+  gate.open();
+  EXPECT_THAT(finished(slots, kSlots), SizeIs(kSlots));
+}
+
 TEST(Slots, SettleAnItemBeforeTheRestOfItsBatch) {
   Gate gate;
   Slots slots(options(1, 3, 0ms), [&](const Batch& batch) {

@@ -77,7 +77,10 @@ void SignalWatcher::watch(int signal_fd, int stop_fd, const Callback& callback) 
     first_.compare_exchange_strong(none, signal);
     poll(&wanted[1], 1, kSameRequestMs);
     drop_signals(signal_fd);
-    callback(signal, count++);
+    try {
+      callback(signal, count++);
+    } catch (...) {  // out of memory, or of threads: the process is to live on for all that
+    }
   }
 }
 

@@ -18,7 +18,8 @@ class SignalWatcher {
   /// `count` is 1 for the first signal, 2 for the second, whichever of the two they are. Calls do
   /// not overlap; a signal that comes during a call waits for its end. Signals a few milliseconds
   /// apart count as one, since one Ctrl-C or one `timeout` may send several; the call comes after
-  /// that time, so whoever has seen its effect may send the next signal at once.
+  /// that time, so whoever has seen its effect may send the next signal at once. What it throws is
+  /// dropped, and the next signal calls again.
   using Callback = std::function<void(int signal, int count)>;
 
   /// Throws `std::system_error` if the system is out of what it takes.

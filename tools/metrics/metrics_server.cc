@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -11,9 +12,11 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <prometheus/exposer.h>
+#include <prometheus/metric_family.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli/log.h"
 #include "cli/units.h"
 
 namespace wq::metrics {
@@ -58,6 +61,34 @@ int try_to_listen(const ListenAddress& address) {
   return why;
 }
 
+/// Collects in threads of the web server, which is written in C: an exception that leaves them ends
+/// the process.
+class Guarded : public prometheus::Collectable {
+ public:
+  explicit Guarded(std::shared_ptr<prometheus::Collectable> source) : source_(std::move(source)) {}
+
+  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override {
+    try {
+      return source_->Collect();
+    } catch (const std::exception& error) {
+      say(error.what());
+    } catch (...) {
+      say("something was thrown that is no std::exception");
+    }
+    return {};
+  }
+
+ private:
+  static void say(std::string_view why) noexcept {
+    try {
+      cli::log(LogLevel::warning, fmt::format("metrics cannot be read: {}", why));
+    } catch (...) {  // nor can it be said
+    }
+  }
+
+  const std::shared_ptr<prometheus::Collectable> source_;
+};
+
 }  // namespace
 
 std::string ListenAddress::text() const {
@@ -86,7 +117,7 @@ ListenAddress parse_listen_address(std::string_view text) {
 
 MetricsServer::MetricsServer(const ListenAddress& address,
                              std::shared_ptr<prometheus::Collectable> source)
-    : address_(address), source_(std::move(source)) {
+    : address_(address), source_(std::make_shared<Guarded>(std::move(source))) {
   const auto refuse_to = [&address](std::string_view why) {
     throw std::invalid_argument(fmt::format("cannot listen on {}: {}", address.text(), why));
   };

@@ -1,6 +1,8 @@
 #include "coprocess_slot.h"
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <system_error>
@@ -21,6 +23,18 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kReadyWarning{5'000};
 
+std::string text_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    return "out of memory";
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (...) {
+    return "something was thrown that is no std::exception";
+  }
+}
+
 }  // namespace
 
 void CoprocessSlot::Wake::operator()() const noexcept { ::eventfd_write(event.get(), 1); }
@@ -37,7 +51,13 @@ CoprocessSlot::CoprocessSlot(const CoprocessTerms& terms, unsigned number, Orpha
   hello_.slot = number;
   command_.stderr_origin.slot = number;
   command_.environment.push_back("WQ_SLOT=" + std::to_string(number));
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    try {
+      run();
+    } catch (...) {
+      refuse_all();
+    }
+  });
 }
 
 CoprocessSlot::~CoprocessSlot() {
@@ -81,6 +101,31 @@ void CoprocessSlot::work(const Batch& batch) {
 }
 
 // ---- the thread ----
+
+// Within its last catch: an exception that left the thread would end the worker, with all it holds.
+void CoprocessSlot::refuse_all() {
+  std::exception_ptr error = std::current_exception();
+  try {
+    error = std::make_exception_ptr(
+        CannotGoOn("the thread that speaks with a coprocess failed: " + text_of(error)));
+  } catch (...) {  // no memory to say that
+  }
+  process_.reset();
+  pollfd wake{.fd = wake_.get(), .events = POLLIN, .revents = 0};
+  for (eventfd_t ignored = 0;; ::poll(&wake, 1, -1)) {
+    static_cast<void>(::eventfd_read(wake_.get(), &ignored));
+    const std::lock_guard lock(mutex_);
+    for (std::vector<Call*>* calls : {&calls_, &new_calls_}) {
+      for (Call* call : *calls) {  // in both, if it was just being taken
+        call->error = error;
+        call->done = true;
+        call->changed.notify_one();
+      }
+      calls->clear();
+    }
+    if (ending_) return;
+  }
+}
 
 void CoprocessSlot::run() {
   const auto on_line = [this](std::string_view line) { this->on_line(line); };

@@ -118,6 +118,7 @@ class CoprocessSlot {
 
   // The thread.
   void run();
+  void refuse_all();
   bool take_calls();
   void give_up_stopped();
   void end_if_stopping();

@@ -94,8 +94,12 @@ void MemoryGuard::run(const std::stop_token& stop) {
     }
     if (stop.stop_requested()) return;
     const auto begin = Clock::now();
-    const std::uint64_t used = look();
-    pause = pause_before_look(used, limit_bytes_, Clock::now() - begin);
+    try {
+      const std::uint64_t used = look();
+      pause = pause_before_look(used, limit_bytes_, Clock::now() - begin);
+    } catch (...) {  // no memory for a look, which is when the next one matters most
+      pause = kShortestPause;
+    }
   }
 }
 

@@ -58,7 +58,10 @@ void OrphanReaper::run(const std::stop_token& stop) {
   std::mutex idle;
   std::unique_lock lock(idle);
   while (!stop.stop_requested()) {
-    sweep();
+    try {
+      sweep();
+    } catch (...) {  // no memory: what is left is collected the next time
+    }
     wake_.wait_for(lock, stop, kSweepEvery, [] { return false; });
   }
 }

@@ -66,7 +66,6 @@ class RunningChild {
 
   /// Readable when it has ended.
   [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
-  [[nodiscard]] pid_t group() const noexcept { return group_; }
 
   /// Only until `collect`: that keeps the group's number from meaning another one.
   void signal_group(int signal) const;

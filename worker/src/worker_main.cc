@@ -33,6 +33,9 @@ using cli::ExitCode;
 
 // Longer than a handler's child is given between SIGTERM and SIGKILL.
 constexpr std::chrono::seconds kStuckAfter{10};
+constexpr const char* kStuck =
+    "a handler did not return within 10 s; leaving without it: its item comes back when the lease "
+    "ends";
 
 /// Brings SIGINT and SIGTERM to the worker, and ends the process when that does not help.
 class Interruption {
@@ -52,11 +55,11 @@ class Interruption {
     if (worker == nullptr || count > 2) {
       leave(fmt::format("{}: leaving at once", name));
     } else if (count == 1) {
-      cli::log(LogLevel::info, fmt::format("{}: finishing what is in work", name));
       worker->request_stop();
+      cli::log(LogLevel::info, fmt::format("{}: finishing what is in work", name));
     } else {
-      cli::log(LogLevel::info, fmt::format("{} again: stopping what is in work", name));
       worker->request_stop_now();
+      cli::log(LogLevel::info, fmt::format("{} again: stopping what is in work", name));
       watchdog_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
     }
   }
@@ -67,13 +70,10 @@ class Interruption {
     std::unique_lock lock(mutex);
     never.wait_for(lock, stop, kStuckAfter, [] { return false; });
     if (stop.stop_requested()) return;
-    leave(
-        fmt::format("a handler did not return within {} s; leaving without it: its item comes "
-                    "back when the lease ends",
-                    kStuckAfter.count()));
+    leave(kStuck);
   }
 
-  [[noreturn]] void leave(const std::string& why) {
+  [[noreturn]] void leave(std::string_view why) noexcept {
     cli::log(LogLevel::warning, why);
     _exit(static_cast<int>(cli::exit_code_for_signal(signals_.first())));
   }

@@ -49,8 +49,8 @@ struct RedisOptions {
   /// Longest wait for a connection to be made.
   std::chrono::milliseconds connect_timeout{5'000};
 
-  /// Longest wait for one answer; at least 2 s, since a blocking pop waits for one. A connection
-  /// that exceeds it is thrown away, never used again.
+  /// Longest wait for one answer, beyond the time for which a command waits in Redis by itself. A
+  /// connection that exceeds it is thrown away, never used again.
   std::chrono::milliseconds command_timeout{10'000};
 
   /// How long an operation waits out a Redis that is away, loading or otherwise not ready, before

@@ -121,7 +121,11 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
     const TimePoint sent_at = now_();
     Connection& redis = connection();
     redis.send(wait);
+    // The answer may take as long as the wait, and after that as long as any other.
+    const std::chrono::milliseconds answer = link_.options().command_timeout;
+    redis.set_timeout(answer + std::chrono::milliseconds{wait_ms});
     const Reply reply = redis.receive();
+    redis.set_timeout(answer);
     if (reply.has_error("OOM")) return false;
     reply.checked();
     link_.recovered();
@@ -130,7 +134,8 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
     append_claim(claim, keys_, queue_id_);
     const Reply claimed = run_script(redis, scripts::claim, claim);
     // The item may have come at any time since; the wait is shorter than half the grace period.
-    pops_.push_back({read_claim(claimed.value(), std::string(reply.value().text())), sent_at, {}});
+    pops_.push_back({.popped = read_claim(claimed.value(), std::string(reply.value().text())),
+                     .sent_at = sent_at});
     return true;
   } catch (const ConnectionError& error) {
     link_.failed(error);
@@ -173,20 +178,20 @@ void LeaseStream::write(Request& request) {
 // ready, and only what the first SET achieved counts; as where that may have been a lease ago: it
 // has ended, and others may have completed the item since.
 void LeaseStream::write_leases(Request& request, Pipeline& out) {
-  const bool past_oom = request.sent_at < past_oom_until_;
+  request.past_oom = request.sent_at < past_oom_until_;
   request.too_late.clear();
   for (const Pop& pop : request.pops) {
     const auto age = request.sent_at - pop.sent_at;
     const auto latest = longest_to_lease(pop.popped.items);
-    const bool too_late = age > (request.resent ? std::min(latest, ttl_ / 2) : latest);
+    const bool too_late = age > (pop.asked ? std::min(latest, ttl_ / 2) : latest);
     request.too_late.push_back(too_late);
     if (too_late && !request.resent) note_late(pop, age);
     if (!too_late) {
       for (const Lease& lease : pop.popped.items) {
-        append_lease(out, keys_, session_, lease, ttl_, past_oom);
+        append_lease(out, keys_, session_, lease, ttl_, request.past_oom);
       }
     }
-    if (request.resent) append_renew(out, keys_, session_, held(pop.popped.items), ttl_);
+    if (pop.asked) append_renew(out, keys_, session_, held(pop.popped.items), ttl_);
     if (pop.popped.troubled) append_history(out, keys_, pop.popped.items);
   }
 }
@@ -240,25 +245,38 @@ void LeaseStream::read_leases(Connection& redis, Request& request) {
     for (std::size_t i = 0; i < pop.popped.items.size(); ++i) {
       if (pop.ours[i]) leased.push_back(std::move(pop.popped.items[i]));
     }
+    if (!request.past_oom) ask_again(std::move(pop));
   }
   request.pops.clear();
+}
+
+// What Redis had no memory for is asked for the longer way, by the next request on the same
+// connection.
+void LeaseStream::ask_again(Pop pop) {
+  std::vector<Lease>& items = pop.popped.items;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (pop.refused[i] && !pop.ours[i]) std::swap(items[kept++], items[i]);
+  }
+  items.resize(kept);
+  if (kept > 0) pops_.push_back(std::move(pop));
 }
 
 void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p) {
   Pop& pop = request.pops[p];
   std::vector<Lease>& items = pop.popped.items;
   pop.ours.assign(items.size(), false);
-  bool full = false;
+  pop.refused.assign(items.size(), false);
   if (!request.too_late[p]) {
     for (std::size_t i = 0; i < items.size(); ++i) {
       // Nil: an equal item is held by somebody. This copy returns to the queue by itself.
       const Reply reply = redis.receive();
-      const bool refused = reply.has_error("OOM");
-      full = full || refused;
-      pop.ours[i] = !refused && !reply.checked().value().is_nil();
+      pop.refused[i] = reply.has_error("OOM");
+      pop.ours[i] = !pop.refused[i] && !reply.checked().value().is_nil();
     }
+    if (!request.past_oom) note_memory(pop, request.sent_at);
   }
-  if (request.resent) {
+  if (pop.asked) {
     pop.ours.assign(items.size(), true);
     for (const std::size_t i : read_positions(redis.receive().checked().value(), items.size())) {
       pop.ours[i] = false;
@@ -268,10 +286,17 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
     read_failures(redis.receive().checked().value(), items);
     read_crashes(redis.receive().checked().value(), items);
   }
-  if (full && request.sent_at >= past_oom_until_) {
-    past_oom_until_ = request.sent_at + kPastOom;
-    throw ReplyError("OOM Redis has no memory left to take a lease the short way");
-  }
+}
+
+// For leases that were asked for the short way.
+void LeaseStream::note_memory(const Pop& pop, TimePoint asked_at) {
+  const bool full = std::find(pop.refused.begin(), pop.refused.end(), true) != pop.refused.end();
+  if (full) past_oom_until_ = asked_at + kPastOom;
+  if (std::exchange(full_, full) == full || !link_.options().log) return;
+  link_.options().log(
+      full ? LogLevel::warning : LogLevel::info,
+      full ? "Redis has no memory left (maxmemory); the queue still drains, pushes must wait"
+           : "Redis has memory again");
 }
 
 void LeaseStream::read_pop(Connection& redis, Request& request) {
@@ -281,7 +306,9 @@ void LeaseStream::read_pop(Connection& redis, Request& request) {
   request.answer.popped = !popped.items.empty();
   broken_at_one_ = 0;
   pop_size_.arrived(popped.items.size(), bytes_of(popped.items), now_() - request.sent_at);
-  if (request.answer.popped) pops_.push_back({std::move(popped), request.sent_at, {}});
+  if (request.answer.popped) {
+    pops_.push_back({.popped = std::move(popped), .sent_at = request.sent_at});
+  }
 }
 
 // Does one step; when Redis is away or not ready, waits and sends all requests again instead.
@@ -306,6 +333,7 @@ void LeaseStream::recover(const Error& error) {
   link_.failed(error);
   for (Request& request : requests_) {
     request.resent = true;
+    for (Pop& pop : request.pops) pop.asked = true;
     if (request.want > 0) ask_for_less(request);
   }
   link_.repeat([this](Connection&) {

@@ -61,6 +61,9 @@ class LeaseStream {
   /// Requests posted and not taken; at most two are worth it.
   [[nodiscard]] std::size_t outstanding() const noexcept { return requests_.size(); }
 
+  /// Forgets the requests under way and what was popped, as after an exception.
+  void forget() noexcept;
+
   /// Items that were popped and not reported as leased yet.
   [[nodiscard]] std::size_t popped() const noexcept;
   /// True if there are some whose leases were not asked for: the next request does.
@@ -76,7 +79,9 @@ class LeaseStream {
   struct Pop {
     Popped popped;
     TimePoint sent_at;
-    std::vector<bool> ours;  // for each item: the lease is ours
+    std::vector<bool> ours = {};     // for each item: the lease is ours
+    std::vector<bool> refused = {};  // for each item: Redis has no memory for its lease
+    bool asked = false;              // for the leases, and no answer came
   };
   // Settlements that are sent as one call.
   struct SettleCall {
@@ -91,6 +96,7 @@ class LeaseStream {
     std::size_t want = 0;   // to be popped
     TimePoint sent_at;
     bool resent = false;
+    bool past_oom = false;       // the leases were asked for the longer way
     std::vector<bool> too_late;  // for each of `pops`: not leased any more
     Answer answer;               // what is known by now
   };
@@ -99,16 +105,17 @@ class LeaseStream {
   void write(Request& request);
   void write_leases(Request& request, Pipeline& out);
   void note_late(const Pop& pop, std::chrono::nanoseconds age);
+  void ask_again(Pop pop);
   void read(Request& request);
   static void read_settlements(Connection& redis, Request& request);
   void read_leases(Connection& redis, Request& request);
   void read_lease(Connection& redis, Request& request, std::size_t p);
+  void note_memory(const Pop& pop, TimePoint asked_at);
   void read_pop(Connection& redis, Request& request);
   template <typename Attempt>
   void attempt(Attempt step);
   void recover(const Error& error);
   void ask_for_less(Request& request);
-  void forget() noexcept;
 
   Link& link_;
   const Keys& keys_;
@@ -124,6 +131,7 @@ class LeaseStream {
   TimePoint past_oom_until_;
   PopSize pop_size_;
   unsigned broken_at_one_ = 0;  // in a row, with no more than one item on its way
+  bool full_ = false;  // Redis had no memory for a lease when it was last asked the short way
   Pipeline out_;
 };
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -153,8 +154,13 @@ std::vector<Lease> Queue::lease(std::size_t n, std::chrono::milliseconds ttl) {
   LeaseStream& stream = session_->stream(ttl, {});
   stream.post({}, stream.bearable(n));
   if (!stream.take().popped) return {};
-  stream.post({}, 0);
-  return stream.take().leased;
+  std::vector<Lease> leased;
+  while (stream.has_unasked()) {  // a second time, the longer way, where Redis is full
+    stream.post({}, 0);
+    std::vector<Lease> more = stream.take().leased;
+    std::move(more.begin(), more.end(), std::back_inserter(leased));
+  }
+  return leased;
 }
 
 std::vector<Settled> Queue::settle(std::vector<Settlement> settlements, const RetryPolicy& policy) {

@@ -1,6 +1,7 @@
 #include "redis/link.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -19,14 +20,18 @@ using std::chrono::milliseconds;
 // lost it at once do not keep it from coming back.
 constexpr milliseconds kFirstWait{50};
 constexpr milliseconds kLongestWait{5'000};
-// A blocking pop waits a second in Redis; the socket must wait longer.
-constexpr milliseconds kShortestCommandTimeout{2'000};
+
+void check_positive(const char* what, milliseconds value) {
+  if (value > milliseconds::zero()) return;
+  throw std::invalid_argument(fmt::format("the {} is {}; it must be at least 1 ms", what, value));
+}
 
 }  // namespace
 
 Link::Link(RedisOptions options, std::stop_token stop, std::function<void(Connection&)> prepare)
     : options_(std::move(options)), stop_(std::move(stop)), prepare_(std::move(prepare)) {
-  options_.command_timeout = std::max(options_.command_timeout, kShortestCommandTimeout);
+  check_positive("connect timeout", options_.connect_timeout);
+  check_positive("command timeout", options_.command_timeout);
   static_cast<void>(resolve_endpoint(options_));  // a wrong URL is known at once
 }
 

@@ -20,7 +20,8 @@ namespace wq::internal {
 class Link {
  public:
   /// `prepare` is called on every new connection before its first use; what it throws counts as a
-  /// failure to connect. A requested `stop` ends the waiting.
+  /// failure to connect. A requested `stop` ends the waiting. Throws `std::invalid_argument` for
+  /// options that make no sense.
   Link(
       RedisOptions options, std::stop_token stop,
       std::function<void(Connection&)> prepare = [](Connection&) {});

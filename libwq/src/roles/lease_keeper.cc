@@ -7,6 +7,16 @@
 
 namespace wq::internal {
 
+RedisOptions for_keeper(RedisOptions redis, std::chrono::milliseconds lease) {
+  constexpr std::chrono::milliseconds kShortest{100};
+  const auto longest = std::max(lease / 4, kShortest);
+  redis.client_name += "-keeper";
+  redis.connect_timeout = std::min(redis.connect_timeout, longest);
+  redis.command_timeout = std::min(redis.command_timeout, longest);
+  redis.log = nullptr;  // the main connection has said it
+  return redis;
+}
+
 LeaseKeeper::LeaseKeeper(Link& link, const Keys& keys, std::string session,
                          std::chrono::milliseconds ttl, OnLost on_lost)
     : link_(link),

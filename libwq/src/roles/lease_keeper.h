@@ -20,6 +20,12 @@
 
 namespace wq::internal {
 
+/// How a keeper talks to the same Redis: a connection that says nothing is given up after a quarter
+/// of a lease. A lease is renewed when a third of it has passed, so that a second connection still
+/// comes in time. No less than 100 ms, which a healthy Redis may well take: leases so short that
+/// this is more than a quarter of them do not outlive a silent connection.
+[[nodiscard]] RedisOptions for_keeper(RedisOptions redis, std::chrono::milliseconds lease);
+
 /// Knows every lease this worker holds, renews each when a third of it has passed, and says which
 /// are lost: refused by Redis, or ended by our own clock because no renewal got through.
 ///

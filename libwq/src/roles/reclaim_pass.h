@@ -36,7 +36,6 @@ class ReclaimPass {
   /// True if something was seen that may have to be handed back in a later pass.
   [[nodiscard]] bool pending() const noexcept;
 
-  [[nodiscard]] const Keys& keys() const noexcept { return keys_; }
   [[nodiscard]] Link& link() noexcept { return link_; }
 
  private:

@@ -8,6 +8,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "worker/cannot_go_on.h"
+
 namespace wq::internal {
 namespace {
 
@@ -87,18 +89,12 @@ void Slots::start_preparing() {
 }
 
 void Slots::give(std::vector<Lease> leases, TimePoint now) {
-  {
-    const std::lock_guard lock(mutex_);
-    for (Lease& lease : leases) {
-      item_bytes_ = averaged(item_bytes_, static_cast<double>(lease.item.size()));
-      waiting_.push_back({std::move(lease), now});
-    }
+  const std::lock_guard lock(mutex_);
+  for (Lease& lease : leases) {
+    item_bytes_ = averaged(item_bytes_, static_cast<double>(lease.item.size()));
+    waiting_.push_back({std::move(lease), now});
   }
-  if (slots_.size() == 1) {
-    work_.notify_one();
-  } else {
-    work_.notify_all();
-  }
+  wake();
 }
 
 void Slots::set_aside(Lease lease) {
@@ -121,7 +117,31 @@ void Slots::give_aside(TimePoint now) {
   if (!aside_) return;
   aside_->alone = true;
   waiting_.push_back({*std::exchange(aside_, std::nullopt), now});
-  work_.notify_all();
+  wake();
+}
+
+// Somebody is to look at what waits. One thread at a time: each that wakes up and leaves something
+// wakes the next, so that tiny items are done by a few threads that are awake and large ones soon
+// reach all. With several calls to a slot only one of them has the turn, so all look.
+void Slots::wake() {
+  if (waiting_.empty()) return;
+  if (calls_per_slot_ > 1) {
+    work_.notify_all();
+  } else if (asleep_ > 0 && !std::exchange(waking_, true)) {
+    work_.notify_one();
+  }
+}
+
+// For work, with the lock given up meanwhile.
+void Slots::sleep(std::unique_lock<std::mutex>& lock, std::optional<nanoseconds> longest) {
+  ++asleep_;
+  if (longest) {
+    work_.wait_for(lock, *longest);
+  } else {
+    work_.wait(lock);
+  }
+  --asleep_;
+  waking_ = false;
 }
 
 // The caller has the lock.
@@ -253,8 +273,31 @@ std::exception_ptr Slots::cannot_run() const {
   return cannot_run_;
 }
 
-void Slots::work(Slot& slot) {
-  while (take_batch(slot)) finish(slot, run(slot));
+void Slots::work(Slot& slot) noexcept {
+  try {
+    while (take_batch(slot)) finish(slot, run(slot));
+  } catch (...) {
+    give_up(slot);
+  }
+}
+
+// The slot's thread ends here, within a catch. Its items are released, so that they are not charged
+// for what is no fault of theirs.
+void Slots::give_up(Slot& slot) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!cannot_run_) cannot_run_ = cannot_go_on("a thread that runs the handler");
+  try {
+    for (std::size_t i = 0; i < slot.leases.size(); ++i) {
+      if (!slot.settled[i]) put_finished(slot, i, Outcome::release(milliseconds::zero()));
+    }
+  } catch (...) {  // no memory for that either: their leases run out
+    running_ -= slot.open;
+  }
+  slot.leases.clear();
+  slot.open = 0;
+  poked_ = true;
+  work_.notify_all();
+  progress_.notify_one();
 }
 
 bool Slots::take_batch(Slot& slot) {
@@ -262,10 +305,10 @@ bool Slots::take_batch(Slot& slot) {
   prepare(slot.number, lock);
   for (bool waited = false; !over();) {
     if (waiting_.empty() || !is_its_turn(slot)) {
-      work_.wait(lock);
+      sleep(lock, std::nullopt);
       waited = true;
     } else if (const nanoseconds left = time_to_next_batch(); left > nanoseconds::zero()) {
-      work_.wait_for(lock, left);
+      sleep(lock, left);
       waited = true;
     } else if (std::exchange(waited, false)) {
       prepare(slot.number, lock);  // it may not be ready any more
@@ -276,18 +319,19 @@ bool Slots::take_batch(Slot& slot) {
   if (over()) return false;
   bool full = false;
   const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(next_batch(full));
+  const auto size = static_cast<std::size_t>(end - waiting_.begin());
+  slot.settled.assign(size, false);
+  slot.leases.reserve(size);
   for (auto each = waiting_.begin(); each != end; ++each) {
     slot.leases.push_back(std::move(each->lease));
   }
   waiting_.erase(waiting_.begin(), end);
-  slot.settled.assign(slot.leases.size(), false);
-  slot.open = slot.leases.size();
+  slot.open = size;
   running_ += slot.open;
   slot.since = BootClock::now();
   if (slot.stop.stop_requested()) slot.stop = {};
   slot.reason = Reason::none;
-  // It may be somebody else's turn now.
-  if (calls_per_slot_ > 1 && !waiting_.empty()) work_.notify_all();
+  wake();  // it may be somebody else's turn now
   return true;
 }
 
@@ -300,8 +344,7 @@ void Slots::prepare(unsigned number, std::unique_lock<std::mutex>& lock) {
   work_.wait(lock, [&] { return over() || (preparing_started_ && !state.preparing); });
   if (over()) return;
   state = {.ready = false, .preparing = true};
-  // It may be the turn of another slot now, as this one takes nothing.
-  if (calls_per_slot_ > 1 && !waiting_.empty()) work_.notify_all();
+  wake();  // it may be the turn of another slot now, as this one takes nothing
   lock.unlock();
   std::exception_ptr error;
   try {
@@ -419,7 +462,9 @@ void Slots::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
     outcome.failure.wall_time =
         std::chrono::duration_cast<milliseconds>(BootClock::now() - slot.since);
   }
-  finished_.push_back({std::move(slot.leases[index]), std::move(outcome)});
+  finished_.emplace_back();  // may throw: the lease is still the slot's then
+  finished_.back().lease = std::move(slot.leases[index]);
+  finished_.back().outcome = std::move(outcome);
   slot.settled[index] = true;
   --slot.open;
   --running_;

@@ -87,7 +87,7 @@ class Slots {
   [[nodiscard]] WorkerFigures handler_times() const;
 
   /// What a handler threw as `CannotRun` or `CannotGoOn`, or `WorkerOptions::prepare` as anything,
-  /// if one did. Nothing more is begun then.
+  /// if one did; or that a thread of ours cannot go on. Nothing more is begun then.
   [[nodiscard]] std::exception_ptr cannot_run() const;
 
  private:
@@ -122,7 +122,10 @@ class Slots {
   [[nodiscard]] bool over() const;
   void prepare(unsigned number, std::unique_lock<std::mutex>& lock);
   [[nodiscard]] std::size_t calls_running(std::size_t number) const;
-  void work(Slot& slot);
+  void wake();
+  void sleep(std::unique_lock<std::mutex>& lock, std::optional<std::chrono::nanoseconds> longest);
+  void work(Slot& slot) noexcept;
+  void give_up(Slot& slot) noexcept;
   bool take_batch(Slot& slot);
   [[nodiscard]] bool is_its_turn(const Slot& slot) const;
   [[nodiscard]] std::size_t next_batch(bool& full) const;
@@ -153,6 +156,8 @@ class Slots {
   std::stop_source stop_preparing_;
   mutable bool unready_seen_ = false;  // by who asked for the load
   std::size_t running_ = 0;
+  std::size_t asleep_ = 0;  // threads that wait for work
+  bool waking_ = false;     // one of them was woken and has not looked yet
   bool more_to_come_ = true;
   bool preparing_started_ = false;
   bool begins_nothing_ = false;

@@ -35,15 +35,6 @@ constexpr milliseconds kLongestDryWait{1'000};
 constexpr milliseconds kPausedWait{500};
 constexpr std::size_t kInFlight = 2;
 
-// The keeper's answers must come well before a lease ends.
-RedisOptions for_keeper(RedisOptions redis, milliseconds lease) {
-  redis.client_name += "-keeper";
-  redis.connect_timeout = std::min(redis.connect_timeout, std::max(lease / 4, milliseconds{500}));
-  redis.command_timeout = std::min(redis.command_timeout, lease / 4);
-  redis.log = nullptr;  // the main connection has said it
-  return redis;
-}
-
 }  // namespace
 
 WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions options,
@@ -85,11 +76,11 @@ WorkerReport WorkerLoop::run() {
     report_.end = work();
     settle_the_rest();
     drained_ = report_.end == WorkerEnd::drained;
-  } catch (const ConnectionError&) {
-    redis_is_away_ = true;
-    give_up(std::current_exception());
   } catch (const Error&) {
     give_up(std::current_exception());
+  } catch (...) {
+    fail("the worker's main thread");
+    give_back();
   }
   slots_.leave();
   while (slots_.load().running > 0) {
@@ -105,8 +96,11 @@ WorkerReport WorkerLoop::run() {
   const std::lock_guard lock(mutex_);
   if (slots_.cannot_run()) std::rethrow_exception(slots_.cannot_run());
   if (refused_) std::rethrow_exception(refused_);
-  if (error_ && !(stopping_ && redis_is_away_)) std::rethrow_exception(error_);
-  if (error_) {
+  if (fault_) std::rethrow_exception(fault_);
+  try {
+    if (error_) std::rethrow_exception(error_);
+  } catch (const ConnectionError&) {
+    if (!stopping_) throw;
     log(LogLevel::warning, "stopped while Redis was away; what was held returns by itself");
     report_.end = WorkerEnd::stopped;
   }
@@ -148,7 +142,7 @@ std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
     if (error_) std::rethrow_exception(error_);
   }
   if (stopping_) return WorkerEnd::stopped;
-  if (slots_.cannot_run() || refused_) return WorkerEnd::halted;
+  if (slots_.cannot_run() || refused_ || failed_thread_) return WorkerEnd::halted;
   if (options_.halt_after > 0 && failures_in_a_row_ >= options_.halt_after &&
       !(options_.halt_only_at_start && succeeded_)) {
     return WorkerEnd::halted;
@@ -400,7 +394,9 @@ void WorkerLoop::settle_the_rest() {
     }
     std::vector<Settlement> settlements = slots_.take_finished(Queue::kMaxBatch);
     std::vector<Settlement> back = std::exchange(to_release_, {});
-    giving_back_ = report_.end != WorkerEnd::max_items || stopping_ || slots_.cannot_run();
+    if (failed_thread_) slots_.leave();
+    giving_back_ =
+        report_.end != WorkerEnd::max_items || stopping_ || slots_.cannot_run() || failed_thread_;
     if (giving_back_) {
       slots_.begin_nothing_more();
       for (Settlement& each : slots_.take_back(BootClock::now())) back.push_back(std::move(each));
@@ -418,6 +414,22 @@ void WorkerLoop::settle_the_rest() {
     if (stream_.outstanding() > 0) absorb(stream_.take());
   }
   if (report_.end != WorkerEnd::drained) static_cast<void>(look_at_queue());
+}
+
+// After an exception that came from anywhere in this thread: what was on its way between the slots
+// and Redis is given up, and its leases run out. All else goes back.
+void WorkerLoop::give_back() noexcept {
+  try {
+    stream_.forget();
+    wants_.clear();
+    slots_.leave();
+    const Slots::Load load = slots_.load();
+    holding_ = load.running + load.finished + to_release_.size();
+    report_.end = WorkerEnd::halted;
+    settle_the_rest();
+  } catch (...) {  // then all leases run out; why this worker ends is known
+    to_release_.clear();
+  }
 }
 
 void WorkerLoop::log(LogLevel level, std::string_view text) const {

@@ -70,9 +70,12 @@ class WorkerLoop {
   std::optional<WorkerEnd> look_at_queue();
   void meet_queue(const std::string& id);
   void settle_the_rest();
+  void give_back() noexcept;
 
   // The other threads, and what they share with it.
   void start_threads();
+  template <typename Body>
+  std::jthread start(const char* who, Body body);
   void stop_threads() noexcept;
   void keep(const std::stop_token& stop);
   void watch(const std::stop_token& stop);
@@ -80,6 +83,7 @@ class WorkerLoop {
   WorkerStatus status() const;
   void check_id(const std::string& known, const std::string& found, bool leased) const;
   void give_up(std::exception_ptr error) noexcept;
+  void fail(const char* who) noexcept;
   void log(LogLevel level, std::string_view text) const;
 
   const Keys keys_;
@@ -121,13 +125,14 @@ class WorkerLoop {
   std::atomic<std::uint64_t> unknown_{0};
   std::atomic<std::uint64_t> holding_{0};  // leased, and the settlement not answered
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> failed_thread_{false};  // there is a fault_
   std::atomic<bool> drained_{false};
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
   std::string queue_id_;               // written by the main thread
   std::optional<TimePoint> leave_at_;  // when handlers are told to stop
-  std::exception_ptr error_;
-  bool redis_is_away_ = false;  // and error_ says so
+  std::exception_ptr error_;           // of Redis, or what it holds: the first counts
+  std::exception_ptr fault_;           // of one of our threads
 
   std::jthread keeper_thread_;
   std::jthread watch_thread_;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -14,6 +15,7 @@
 
 #include "pure/wait.h"
 #include "roles/heartbeat.h"
+#include "worker/cannot_go_on.h"
 #include "worker/worker_loop.h"
 
 namespace wq::internal {
@@ -34,9 +36,23 @@ milliseconds watch_tick(const WorkerOptions& options) {
 }  // namespace
 
 void WorkerLoop::start_threads() {
-  keeper_thread_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
-  watch_thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
-  reclaimer_thread_ = std::jthread([this](const std::stop_token& stop) { reclaimer_.run(stop); });
+  keeper_thread_ =
+      start("the thread that renews leases", [this](const std::stop_token& stop) { keep(stop); });
+  watch_thread_ =
+      start("the thread that watches times", [this](const std::stop_token& stop) { watch(stop); });
+  reclaimer_thread_ =
+      start("the reclaimer", [this](const std::stop_token& stop) { reclaimer_.run(stop); });
+}
+
+template <typename Body>
+std::jthread WorkerLoop::start(const char* who, Body body) {
+  return std::jthread([this, who, body](const std::stop_token& stop) {
+    try {
+      body(stop);
+    } catch (...) {
+      fail(who);
+    }
+  });
 }
 
 void WorkerLoop::stop_threads() noexcept {
@@ -122,6 +138,18 @@ void WorkerLoop::give_up(std::exception_ptr error) noexcept {
     const std::lock_guard lock(mutex_);
     if (!error_) error_ = std::move(error);
   }
+  slots_.poke();
+}
+
+// Within a catch. Unlike after `give_up`, Redis is there and what is held goes back to it.
+void WorkerLoop::fail(const char* who) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!fault_) fault_ = cannot_go_on(who);
+    leave_at_ = std::min(leave_at_.value_or(TimePoint::max()), BootClock::now());
+  }
+  failed_thread_ = true;
+  changed_.notify_all();
   slots_.poke();
 }
 

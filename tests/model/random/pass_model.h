@@ -16,8 +16,7 @@ namespace wq::test::random {
 /// What docs/protocol.md says of a reclaimer and what it remembers from pass to pass.
 class PassModel {
  public:
-  PassModel(QueueModel& queue, ReclaimerOptions options)
-      : queue_(queue), options_(std::move(options)) {}
+  PassModel(QueueModel& queue, ReclaimerOptions options) : queue_(queue), options_(options) {}
 
   /// The connection was replaced: what was seen on the old one does not count.
   void forget_connection() { connected_ = false; }
