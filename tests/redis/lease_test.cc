@@ -381,7 +381,7 @@ TEST_F(Stream, WaitsForAnItemLongerThanForAnyOtherAnswer) {
   RedisOptions impatient = options();
   impatient.command_timeout = 100ms;
   internal::Link link(impatient, {});
-  internal::LeaseStream stream(link, keys_, "session", &now);
+  internal::LeaseStream stream(link, keys_, "session", {}, &now);
   EXPECT_FALSE(stream.wait_for_item(500ms));
   EXPECT_EQ(link.generation(), 1U);
   // And after that no longer than before.
