@@ -88,9 +88,10 @@ void log(LogLevel level, std::string_view message) {
   if (!log.logger) {
     print_error("wq", message);
   } else if (log.logger->should_log(to_spdlog(level))) {
-    clear_live_text();
-    log.logger->log(to_spdlog(level), "{}",
-                    log.format == LogFormat::json ? json_text(message) : one_line(message));
+    write_without_live_text([&] {
+      log.logger->log(to_spdlog(level), "{}",
+                      log.format == LogFormat::json ? json_text(message) : one_line(message));
+    });
   }
 }
 

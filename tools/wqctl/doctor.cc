@@ -62,6 +62,7 @@ cli::ExitCode run_doctor(int argc, const char* const* argv) {
   options.add_switch("json", json, "one JSON object instead of lines for people");
   Target target;
   if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  only_look(target);
   if (!roles.empty()) doctor.roles = roles;
 
   const ServerFacts facts = examine(target.queue, target.redis, doctor);

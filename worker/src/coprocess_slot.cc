@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 
 #include "child_failure.h"
+#include "pure/start_thread.h"
 #include "throw_errno.h"
 
 namespace wq::internal {
@@ -32,7 +33,8 @@ CoprocessSlot::CoprocessSlot(const CoprocessTerms& terms, unsigned number, Orpha
   if (!wake_) throw_errno("cannot make an event");
   hello_.slot = number;
   command_.environment.push_back("WQ_SLOT=" + std::to_string(number));
-  thread_ = std::thread([this] { run(); });
+  thread_ = start_thread<std::thread>(fmt::format("the thread of slot {}'s process", number),
+                                      [this] { run(); });
 }
 
 CoprocessSlot::~CoprocessSlot() {

@@ -17,6 +17,7 @@
 
 #include "pure/keys.h"
 #include "pure/random.h"
+#include "pure/start_thread.h"
 #include "queue/operations.h"
 #include "queue/push_batch.h"
 #include "queue/server_check.h"
@@ -49,7 +50,9 @@ class PushSession {
       throw std::invalid_argument("the hold of a producer lasts from 1 s to 1 h");
     }
     open(options_.unless_drained);
-    toucher_ = std::jthread([this](const std::stop_token& token) { stay_alive(token); });
+    toucher_ =
+        start_thread<std::jthread>("the thread that holds the queue open",
+                                   [this](const std::stop_token& token) { stay_alive(token); });
   }
 
   ~PushSession() {

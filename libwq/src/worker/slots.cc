@@ -8,6 +8,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "pure/start_thread.h"
+
 namespace wq::internal {
 namespace {
 
@@ -60,7 +62,8 @@ Slots::Slots(const WorkerOptions& options, BatchHandler handler)
   try {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       slots_[i].number = static_cast<unsigned>(i / calls_per_slot_);
-      slots_[i].thread = std::thread([this, i] { work(slots_[i]); });
+      slots_[i].thread = start_thread<std::thread>(
+          fmt::format("the thread of slot {}", slots_[i].number), [this, i] { work(slots_[i]); });
     }
   } catch (...) {  // the system has no more threads
     end();

@@ -12,6 +12,7 @@
 
 #include <wq/error.h>
 
+#include "pure/start_thread.h"
 #include "pure/wait.h"
 #include "roles/heartbeat.h"
 #include "worker/worker_loop.h"
@@ -34,9 +35,12 @@ milliseconds watch_tick(const WorkerOptions& options) {
 }  // namespace
 
 void WorkerLoop::start_threads() {
-  keeper_thread_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
-  watch_thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
-  reclaimer_thread_ = std::jthread([this](const std::stop_token& stop) { reclaimer_.run(stop); });
+  keeper_thread_ = start_thread<std::jthread>("the thread that renews leases",
+                                              [this](const std::stop_token& stop) { keep(stop); });
+  watch_thread_ = start_thread<std::jthread>("the thread that watches timeouts",
+                                             [this](const std::stop_token& stop) { watch(stop); });
+  reclaimer_thread_ = start_thread<std::jthread>(
+      "the thread of the reclaimer", [this](const std::stop_token& stop) { reclaimer_.run(stop); });
 }
 
 void WorkerLoop::stop_threads() noexcept {
