@@ -79,6 +79,9 @@ struct DoctorOptions {
   std::vector<Role> roles{};
   std::uint64_t workers = 0;  ///< to be run in addition to what is connected; zero: not known
   unsigned pings = 50;        ///< measured for the latency
+  /// Wait out a Redis that refuses writes for the moment, as workers and producers do, instead of
+  /// telling it at once. A full one can be drained and is told.
+  bool wait_for_writes = false;
 };
 
 /// Reads what there is to know about a server before a queue is trusted to it. Leaves nothing

@@ -104,6 +104,11 @@ void measure(Connection& redis, unsigned pings, ServerFacts& facts) {
   facts.clock_ahead = duration_cast<microseconds>(middle.time_since_epoch()) - server;
 }
 
+bool passes(const std::string& refusal) {
+  const ReplyError error(refusal);
+  return error.transient() && error.code() != "OOM";
+}
+
 bool is_this_machine(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
@@ -130,6 +135,9 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
     }
     internal::read_replay(connection, link.options(), keys, facts);
     internal::try_write(connection, keys, facts);
+    if (options.wait_for_writes && passes(facts.write_refused)) {
+      throw ReplyError(facts.write_refused);
+    }
     measure(connection, options.pings, facts);
     return facts;
   });

@@ -111,8 +111,8 @@ class PushSession {
   };
 
   void check(Connection& connection) {
-    if (!options_.once) check_transactions(connection);
     const ServerReport server = check_server(connection, keys_);
+    if (!options_.once) check_transactions(connection);
     if (server.evicts() && !options_.allow_eviction) {
       throw RefusedError(fmt::format(
           "ERR the server's maxmemory-policy is {}, so it may delete items when memory runs short; "

@@ -178,14 +178,15 @@ void Connection::refuse(const std::string& said) {
   const std::string info = server_info();
   if (info.find("redis_mode:sentinel") != std::string::npos) {
     throw RefusedError(fmt::format(
-        "{}; {} is a Sentinel, which holds no data: give the URL of the master that it watches",
-        said, server_));
+        "{}; the server is a Sentinel, which holds no data: give the URL of the master that it "
+        "watches",
+        said));
   }
   if (info.find("redis_mode:cluster") != std::string::npos) {
     throw RefusedError(fmt::format(
-        "{}; {} is a node of a Redis Cluster: check the user and the password, and name no "
+        "{}; the server is a node of a Redis Cluster: check the user and the password, and name no "
         "database, since a cluster has only one",
-        said, server_));
+        said));
   }
   throw RefusedError(
       fmt::format("{}; check the user, the password and the database for {}", said, server_));
