@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -30,7 +31,7 @@ using std::chrono::microseconds;
 
 constexpr std::array<std::string_view, 8> kSections = {
     "server", "clients", "memory", "persistence", "stats", "replication", "cluster", "sentinel"};
-const std::vector<Role> kAllRoles{Role::worker, Role::producer, Role::viewer, Role::admin};
+constexpr std::array kAllRoles = {Role::worker, Role::producer, Role::viewer, Role::admin};
 constexpr std::array<std::string_view, 4> kSettings = {"appendfsync", "maxclients", "save",
                                                        "stop-writes-on-bgsave-error"};
 
@@ -128,9 +129,10 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
     facts.logs_in = !endpoint.password.empty();
     facts.user = endpoint.user.empty() ? "default" : endpoint.user;
     read_server(connection, facts);
-    if (facts.info["redis_mode"] == "sentinel") return facts;
+    if (internal::info_says(facts, "redis_mode", "sentinel")) return facts;
     read_types(connection, keys, facts);
-    for (const Role role : options.roles.empty() ? kAllRoles : options.roles) {
+    const std::span<const Role> roles{options.roles};
+    for (const Role role : roles.empty() ? std::span<const Role>{kAllRoles} : roles) {
       internal::read_rights(link.options(), role, keys, facts);
     }
     internal::read_replay(connection, link.options(), keys, facts);

@@ -28,6 +28,9 @@ void append(Pipeline& out, const Command& command);
 [[nodiscard]] std::optional<std::vector<std::string>> refusals(Connection redis,
                                                                const std::vector<Command>& commands,
                                                                ServerFacts& facts);
+/// True if INFO was answered with this value.
+[[nodiscard]] bool info_says(const ServerFacts& facts, const std::string& field,
+                             std::string_view value);
 /// True of such a text if nobody knows the command.
 [[nodiscard]] bool is_unknown(std::string_view said);
 /// Its name as ACL SETUSER takes it.

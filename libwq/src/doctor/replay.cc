@@ -74,7 +74,7 @@ std::optional<std::vector<std::string>> without_login(RedisOptions options,
 
 void read_replay(Connection& redis, const RedisOptions& options, const Keys& keys,
                  ServerFacts& facts) {
-  if (facts.info["aof_enabled"] != "1") return;
+  if (!info_says(facts, "aof_enabled", "1")) return;
   const std::vector<Command> commands = commands_replayed(keys);
   if (facts.user == "default") {
     facts.replay_refused = as_user(options, commands, facts);
