@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -52,6 +53,8 @@ ServerFacts healthy() {
   facts.rights = {{Role::worker, {}}, {Role::producer, {}}, {Role::viewer, {}}, {Role::admin, {}}};
   facts.round_trips.assign(50, microseconds{200});
   facts.clock_ahead = milliseconds{3};
+  facts.write_tried = true;
+  facts.replay_refused.emplace();
   return facts;
 }
 
@@ -82,9 +85,10 @@ TEST(Doctor, HasNothingAgainstAServerThatIsSetUpWell) {
   EXPECT_EQ(worst(findings), FindingLevel::ok);
   std::set<std::string> checks;
   for (const DoctorFinding& each : findings) checks.insert(each.check);
-  EXPECT_THAT(checks, ::testing::UnorderedElementsAre(
-                          "version", "role", "eviction", "memory", "persistence", "replication",
-                          "clients", "latency", "clock", "connection", "keys", "rights"));
+  EXPECT_THAT(checks, ::testing::UnorderedElementsAre("version", "role", "eviction", "memory",
+                                                      "persistence", "replay", "replication",
+                                                      "clients", "latency", "clock", "connection",
+                                                      "keys", "rights", "writes"));
 }
 
 TEST(Doctor, SaysWhyAndWhatToDoAboutWhateverIsNotWell) {
@@ -99,6 +103,8 @@ TEST(Doctor, SaysWhyAndWhatToDoAboutWhateverIsNotWell) {
   facts.in_the_way = {{"q", "hash", "list"}};
   facts.round_trips = {seconds{1}};
   facts.clock_ahead = seconds{100};
+  facts.write_tried = true;
+  facts.write_refused = "ERR no writes today";
   for (const DoctorFinding& each : diagnose(facts)) {
     if (each.level == FindingLevel::ok) continue;
     EXPECT_THAT(each.why, Not(IsEmpty())) << each.what;
@@ -122,7 +128,25 @@ TEST(Doctor, RefusesAReplicaAndASentinel) {
   replica.info["master_port"] = "6379";
   EXPECT_EQ(found(replica, "role").level, FindingLevel::error);
   EXPECT_THAT(found(replica, "role").what, HasSubstr("10.0.0.1:6379"));
-  EXPECT_EQ(level(with("redis_mode", "sentinel"), "role"), FindingLevel::error);
+  EXPECT_THAT(found(replica, "role").why, HasSubstr("until their patience ends"));
+  replica.info["cluster_enabled"] = "1";
+  EXPECT_THAT(found(replica, "role").why, HasSubstr("leave at once with 2"));
+}
+
+TEST(Doctor, LooksAtNothingElseOfASentinelAndNamesItsMasters) {
+  ServerFacts facts;
+  facts.queue = "q";
+  facts.info = {{"redis_version", "7.0.15"},
+                {"redis_mode", "sentinel"},
+                {"master0", "name=shop,status=ok,address=10.0.0.1:6379,slaves=1,sentinels=3"},
+                {"master1", "name=bar,status=ok,address=10.0.0.2:6379,slaves=1,sentinels=3"}};
+  const auto findings = diagnose(facts);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings.front().level, FindingLevel::error);
+  EXPECT_EQ(findings.front().check, "role");
+  EXPECT_EQ(findings.front().what, "this is a Sentinel");
+  EXPECT_THAT(findings.front().advice,
+              HasSubstr("redis://10.0.0.1:6379 (shop), redis://10.0.0.2:6379 (bar)"));
 }
 
 TEST(Doctor, WantsAHashTagOnAClusterAndTheRightNode) {
@@ -135,6 +159,71 @@ TEST(Doctor, WantsAHashTagOnAClusterAndTheRightNode) {
   cluster.moved_to = "10.0.0.2:6379";
   EXPECT_EQ(level(cluster, "cluster"), FindingLevel::error);
   EXPECT_THAT(found(cluster, "cluster").advice, HasSubstr("redis://10.0.0.2:6379"));
+  cluster.moved_to = ":6379";  // its node does not know the other's address
+  EXPECT_THAT(found(cluster, "cluster").advice, Not(HasSubstr("redis://:")));
+  cluster.moved_to.clear();
+  cluster.keys_refused = "CLUSTERDOWN Hash slot not served";
+  EXPECT_THAT(found(cluster, "cluster").what, HasSubstr("CLUSTERDOWN Hash slot not served"));
+  EXPECT_EQ(level(cluster, "cluster"), FindingLevel::error);
+}
+
+TEST(Doctor, RefusesAServerThatRefusesWritesInItsOwnWords) {
+  ServerFacts facts = healthy();
+  facts.write_refused = "NOREPLICAS Not enough good replicas to write.";
+  EXPECT_EQ(found(facts, "writes").level, FindingLevel::error);
+  EXPECT_EQ(found(facts, "writes").what,
+            "Redis refuses writes: NOREPLICAS Not enough good replicas to write.");
+  EXPECT_THAT(found(facts, "writes").advice, HasSubstr("min-replicas-to-write"));
+  facts.write_refused = "QUOTA this tenant writes no more today";
+  EXPECT_EQ(found(facts, "writes").level, FindingLevel::error);
+  EXPECT_THAT(found(facts, "writes").what, HasSubstr("QUOTA this tenant writes no more today"));
+  facts.write_tried = false;
+  EXPECT_THAT(found(facts, "writes").what, HasSubstr("no finding"));
+}
+
+TEST(Doctor, LetsWorkersDrainAServerThatIsFull) {
+  ServerFacts facts = healthy();
+  facts.write_refused = "OOM command not allowed when used memory > 'maxmemory'.";
+  EXPECT_EQ(level(facts, "writes"), FindingLevel::error);
+  facts.rights = {{Role::worker, {}}};
+  EXPECT_EQ(level(facts, "writes"), FindingLevel::warning);
+}
+
+TEST(Doctor, RefusesAnAppendOnlyFileThatARestartCannotRead) {
+  ServerFacts facts = healthy();
+  facts.replay_refused = {{"del", "hset"}};
+  EXPECT_EQ(level(facts, "replay"), FindingLevel::error);
+  EXPECT_THAT(found(facts, "replay").what, HasSubstr("may not run del hset"));
+  EXPECT_THAT(found(facts, "replay").advice, HasSubstr("ACL SETUSER default off resetpass"));
+  facts.replay_refused.reset();
+  EXPECT_EQ(level(facts, "replay"), FindingLevel::warning);
+  EXPECT_THAT(found(facts, "replay").advice, HasSubstr("ACL SETUSER bob +acl|dryrun"));
+  facts.info["aof_enabled"] = "0";
+  EXPECT_THAT(found(facts, "replay").what, HasSubstr("no finding"));
+}
+
+TEST(Doctor, AsksNoOtherRoleOfAUserWhoHasOne) {
+  ServerFacts facts = healthy();
+  facts.rights[Role::worker] = {.commands = {"get", "set", "del", "hset"}};
+  facts.rights[Role::producer] = {.commands = {"zadd"}};
+  EXPECT_EQ(level(facts, "rights"), FindingLevel::ok);
+  const auto findings = diagnose(facts);
+  const auto says = [&findings](const std::string& what) {
+    return std::any_of(findings.begin(), findings.end(),
+                       [&](const DoctorFinding& each) { return each.what == what; });
+  };
+  EXPECT_TRUE(says("'bob' may do what viewers do"));
+  EXPECT_TRUE(says("'bob' may not do what workers do: 4 rights are missing"));
+  EXPECT_TRUE(says("'bob' may not do what producers do: zadd"));
+  DoctorOptions asked;
+  asked.roles = {Role::worker, Role::viewer};
+  EXPECT_EQ(level(facts, "rights", asked), FindingLevel::error);
+}
+
+TEST(Doctor, AsksAllRolesOfAUserWhoHasNone) {
+  ServerFacts facts = healthy();
+  for (auto& [role, missing] : facts.rights) missing.commands = {"evalsha"};
+  EXPECT_EQ(level(facts, "rights"), FindingLevel::error);
 }
 
 TEST(Doctor, RefusesEvictionOnceMemoryIsLimited) {
@@ -229,7 +318,7 @@ TEST(Doctor, NamesEachKeyInTheWay) {
 
 TEST(Doctor, GivesTheRuleThatGrantsWhatIsMissing) {
   ServerFacts facts = healthy();
-  facts.rights[Role::producer] = {.commands = {"zadd", "script|load"}, .keys = {"q:seen"}};
+  facts.rights = {{Role::producer, {.commands = {"zadd", "script|load"}, .keys = {"q:seen"}}}};
   EXPECT_EQ(found(facts, "rights").level, FindingLevel::error);
   EXPECT_EQ(found(facts, "rights").what,
             "'bob' may not do what producers do: zadd script|load; keys q:seen");
@@ -278,7 +367,7 @@ TEST(Doctor, SaysThatTheNetworkCanListen) {
 TEST(DoctorNeeds, HaveALineForEveryCommandOfEveryScript) {
   const internal::Keys keys("q");
   std::set<std::string> commands;
-  for (const Role role : DoctorOptions{}.roles) {
+  for (const Role role : {Role::worker, Role::producer, Role::viewer, Role::admin}) {
     for (const auto& command : internal::commands_needed(role, keys)) {
       commands.insert(command.front());
     }
@@ -286,6 +375,15 @@ TEST(DoctorNeeds, HaveALineForEveryCommandOfEveryScript) {
   }
   EXPECT_THAT(commands, AllOf(Contains("LPOS"), Contains("SMISMEMBER"), Contains("XRANGE"),
                               Contains("BRPOPLPUSH")));
+}
+
+TEST(DoctorNeeds, KnowWhatStandsInAnAppendOnlyFile) {
+  std::set<std::string> commands;
+  for (const auto& command : internal::commands_replayed(internal::Keys("q"))) {
+    commands.insert(command.front());
+  }
+  EXPECT_THAT(commands, AllOf(Contains("LTRIM"), Contains("XADD"), Contains("SADD"),
+                              Not(Contains("GET")), Not(Contains("EVALSHA"))));
 }
 
 TEST(FindingsText, ShowsReasonsBelowWhatNeedsThem) {

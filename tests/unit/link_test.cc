@@ -10,8 +10,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <wq/error.h>
+
+#include "support/temporary_folder.h"
+#include "unique_fd.h"
 
 namespace wq::internal {
 namespace {
@@ -114,6 +119,60 @@ TEST(LinkWithoutServer, CountsThePatienceFromTheFirstFailureInARow) {
   EXPECT_THAT(lines, SizeIs(2));
   link.failed(ConnectionError("away again"));
   EXPECT_THAT(lines, SizeIs(3));
+}
+
+// Takes connections and says nothing.
+class SilentServer {
+ public:
+  SilentServer() : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof address.sun_path - 1);
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what bind takes
+    const auto* const any = reinterpret_cast<const sockaddr*>(&address);
+    if (::bind(socket_.get(), any, sizeof address) != 0 || ::listen(socket_.get(), 64) != 0) {
+      throw std::runtime_error("cannot listen");
+    }
+  }
+  [[nodiscard]] std::string path() const { return folder_.path() / "s"; }
+
+ private:
+  test::TemporaryFolder folder_;
+  UniqueFd socket_;
+};
+
+TEST(LinkToASilentServer, IsGivenUpWithinThePatience) {
+  const SilentServer server;
+  std::vector<std::string> lines;
+  RedisOptions options;
+  options.url = "unix://" + server.path();
+  options.patience = 1'500ms;
+  options.log = [&lines](LogLevel, std::string_view line) { lines.emplace_back(line); };
+  Link link(options, {});
+  const auto begin = std::chrono::steady_clock::now();
+  try {
+    link.run([](Connection&) { return 1; });
+    ADD_FAILURE() << "it answered";
+  } catch (const ConnectionError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("timed out while waiting for an answer"),
+                                    HasSubstr("gave up after 1.5 s")));
+  }
+  const auto time = std::chrono::steady_clock::now() - begin;
+  EXPECT_GE(time, 1'400ms);
+  EXPECT_LT(time, options.command_timeout);
+  EXPECT_THAT(lines, ::testing::IsEmpty());  // there was no time for another try
+}
+
+TEST(LinkToASilentServer, TellsAtOnceWhatIsWaitedFor) {
+  const SilentServer server;
+  std::vector<std::string> told;
+  RedisOptions options;
+  options.url = "unix://" + server.path();
+  options.patience = 0ms;
+  options.waiting = [&told](std::string_view server) { told.emplace_back(server); };
+  Link link(options, {});
+  EXPECT_THROW(link.run([](Connection&) { return 1; }), ConnectionError);
+  EXPECT_THAT(told, ElementsAre(server.path()));
 }
 
 TEST(LinkWithoutServer, RefusesToWaitForNoTimeAtAll) {

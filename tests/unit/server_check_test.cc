@@ -61,6 +61,14 @@ TEST(ServerCheck, AcceptsAVersionThatItCannotJudge) {
   EXPECT_FALSE(read_info("", Keys("q")).evicts());
 }
 
+TEST(ServerCheck, RefusesASentinelAndNamesItsMasters) {
+  const std::string sentinel = "# Server\r\nredis_version:7.0.15\r\nredis_mode:sentinel\r\n";
+  EXPECT_THAT(refusal_of(sentinel), HasSubstr("is a Sentinel"));
+  EXPECT_THAT(refusal_of(sentinel + "# Sentinel\r\nsentinel_masters:1\r\nmaster0:name=shop,"
+                                    "status=ok,address=10.0.0.1:6379,slaves=0,sentinels=1\r\n"),
+              HasSubstr("redis://10.0.0.1:6379 (shop)"));
+}
+
 TEST(ServerCheck, WantsAHashTagOnACluster) {
   EXPECT_THAT(refusal_of(info("7.0.15", "noeviction", "1"), "jobs"),
               AllOf(HasSubstr("Cluster"), HasSubstr("'{jobs}'")));

@@ -149,10 +149,11 @@ void log(LogLevel level, std::string_view message) {
   if (!log.logger) {
     print_error("wq", message);
   } else if (log.logger->should_log(to_spdlog(level))) {
-    clear_live_text();
-    const std::lock_guard lock(writing());
-    log.logger->log(to_spdlog(level), "{}",
-                    log.format == LogFormat::json ? json_string(message) : one_line(message));
+    write_without_live_text([&] {
+      const std::lock_guard lock(writing());
+      log.logger->log(to_spdlog(level), "{}",
+                      log.format == LogFormat::json ? json_string(message) : one_line(message));
+    });
   }
 }
 
@@ -160,13 +161,14 @@ void pass_on(const LineOrigin& from, std::string_view lines) {
   const Log& log = the_log();
   const bool json = log.logger && log.format == LogFormat::json;
   const std::string text = json ? json_lines(log.logger->name(), from, lines) : std::string();
-  clear_live_text();
-  const std::lock_guard lock(writing());
-  for (std::string_view rest = json ? text : lines; !rest.empty();) {
-    const std::size_t size = lines_of_one_write(rest);
-    write_to_stderr(rest.substr(0, size));
-    rest.remove_prefix(size);
-  }
+  write_without_live_text([&] {
+    const std::lock_guard lock(writing());
+    for (std::string_view rest = json ? text : lines; !rest.empty();) {
+      const std::size_t size = lines_of_one_write(rest);
+      write_to_stderr(rest.substr(0, size));
+      rest.remove_prefix(size);
+    }
+  });
 }
 
 void pass_on_raw(std::string_view bytes) { write_to_stderr(bytes); }

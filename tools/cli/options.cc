@@ -192,7 +192,9 @@ void Options::read_environment() {
     if (given_.contains(option.name)) continue;
     const std::string name = variable(option.name);
     const char* text = std::getenv(name.c_str());
-    if (text != nullptr && *text != '\0') set(option.set, text, "$" + name);
+    if (text == nullptr || *text == '\0') continue;
+    given_[option.name] = true;
+    set(option.set, text, "$" + name);
   }
 }
 

@@ -93,6 +93,9 @@ class Options {
   /// Lines for the log: variables with our prefix that are no option but look like a slip.
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
+  /// True if the command line or the environment has set this option.
+  [[nodiscard]] bool given(const std::string& option) const { return given_.contains(option); }
+
   /// The environment variable of an option: "lease" is `WQ_WORKER_LEASE`.
   [[nodiscard]] std::string variable(std::string_view option) const;
 

@@ -43,7 +43,7 @@ std::string redis_url_from_environment() {
   return "redis://" + host + ":" + port + "/0";
 }
 
-void add_redis_options(Options& options, RedisOptions& redis) {
+void add_redis_options(Options& options, RedisOptions& redis, const std::string& patience_text) {
   redis.password = environment("REDISCLI_AUTH");
   redis.url.clear();
   options.group("Redis");
@@ -65,8 +65,10 @@ void add_redis_options(Options& options, RedisOptions& redis) {
   options.add_text("tls-key", "FILE", redis.tls.key_file, "its key, without a passphrase");
   options.add_text("tls-server-name", "NAME", redis.tls.server_name,
                    "the name that the server's certificate must have [default: the URL's host]");
-  options.add_duration("redis-patience", redis.patience,
-                       "how long to wait for a Redis that is away before giving up");
+  options.add(
+      "redis-patience", "TIME", "how long to wait for a Redis that is away before giving up",
+      [&redis](const std::string& text) { redis.patience = parse_duration(text); },
+      patience_text.empty() ? duration_text(redis.patience) : patience_text);
 }
 
 void check_redis_options(RedisOptions& redis) {

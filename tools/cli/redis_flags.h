@@ -17,8 +17,10 @@ class Options;
 [[nodiscard]] std::string redis_url_from_environment();
 
 /// Declares --redis, --password-file and --redis-patience and sets `redis` to what the environment
-/// says ($REDISCLI_AUTH too). The patience shown and used is the one in `redis`.
-void add_redis_options(Options& options, RedisOptions& redis);
+/// says ($REDISCLI_AUTH too). The patience used is the one in `redis`; shown as its default is
+/// `patience_text`, or that one if it is empty.
+void add_redis_options(Options& options, RedisOptions& redis,
+                       const std::string& patience_text = "");
 
 /// To be called after `Options::parse`: a password file that was named wins over $REDISCLI_AUTH,
 /// and it must be readable now. Throws `UsageError`.

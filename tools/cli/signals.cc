@@ -12,6 +12,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "pure/start_thread.h"
+
 namespace wq::cli {
 
 namespace {
@@ -49,9 +51,17 @@ SignalWatcher::SignalWatcher(Callback callback) {
   if (signal_fd_ < 0 || stop_fd_ < 0) {
     const int error = errno;
     if (signal_fd_ >= 0) close(signal_fd_);
-    throw std::system_error(error, std::generic_category(), "cannot wait for signals");
+    throw internal::no_room("cannot wait for signals", {error, std::generic_category()});
   }
-  thread_ = std::thread([this, call = std::move(callback)] { watch(signal_fd_, stop_fd_, call); });
+  try {
+    thread_ = internal::start_thread<std::thread>(
+        "the thread that waits for signals",
+        [this, call = std::move(callback)] { watch(signal_fd_, stop_fd_, call); });
+  } catch (...) {
+    close(signal_fd_);
+    close(stop_fd_);
+    throw;
+  }
 }
 
 SignalWatcher::~SignalWatcher() {

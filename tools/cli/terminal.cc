@@ -201,6 +201,13 @@ void clear_live_text() noexcept {
   clear_locked(state);
 }
 
+void write_without_live_text(const std::function<void()>& write) {
+  Drawn& state = drawn();
+  const std::lock_guard lock(state.mutex);
+  clear_locked(state);
+  write();
+}
+
 void leave_live_text() noexcept {
   Drawn& state = drawn();
   const std::unique_lock lock(state.mutex, std::try_to_lock);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,6 +62,8 @@ class LiveText {
 /// Removes the live text, if there is any, so that something else can be written there; it is
 /// drawn again below. Thread-safe.
 void clear_live_text() noexcept;
+/// The same, and nothing is drawn while `write` runs, which must not draw itself.
+void write_without_live_text(const std::function<void()>& write);
 
 /// Ends the line in which the live text ends, for a program that leaves without destructors; what
 /// was drawn stays. Does not wait for a thread that is drawing. Thread-safe.

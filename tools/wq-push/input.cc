@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/options.h"
+#include "pure/start_thread.h"
 #include "wq-push/item_source.h"
 
 namespace wq::push {
@@ -20,7 +21,7 @@ namespace {
 
 int new_eventfd() {
   const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  if (fd < 0) throw internal::no_room("cannot wait for input", {errno, std::generic_category()});
   return fd;
 }
 

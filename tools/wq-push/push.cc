@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <stop_token>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "cli/run_main.h"
 #include "cli/signals.h"
 #include "cli/units.h"
+#include "cli/waiting_line.h"
 #include "wq-push/go_on.h"
 #include "wq-push/reader.h"
 
@@ -43,7 +45,9 @@ class Push {
       cli::log(LogLevel::info, "items are what you type, one a line; Ctrl-D ends them");
     }
     try {
-      producer_ = std::make_unique<Producer>(options_.queue, options_.redis, options_.producer,
+      RedisOptions redis = options_.redis;
+      waiting_.watch(redis);
+      producer_ = std::make_unique<Producer>(options_.queue, std::move(redis), options_.producer,
                                              stop_.get_token());
     } catch (const ConnectionError& error) {
       return failed(error);
@@ -109,11 +113,16 @@ class Push {
   }
 
   ExitCode done(const PushReport& report) {
-    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin_;
+    // While Redis is away nothing says how fast it goes.
+    const std::chrono::duration<double> waited = waiting_.waited();
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin_ - waited;
     std::string line =
         fmt::format("pushed {} to {} in {:.2f} s ({:.0f}/s)", cli::plural(report.pushed, "item"),
                     options_.queue, time.count(),
                     static_cast<double>(report.pushed) / std::max(time.count(), 1e-3));
+    if (waited >= std::chrono::seconds{1}) {
+      line += fmt::format(", after {:.0f} s of waiting for Redis", waited.count());
+    }
     if (options_.producer.once) line += fmt::format(", {} were known already", report.skipped);
     cli::log(LogLevel::info, line);
     if (report.unknown == 0) return ExitCode::done;
@@ -125,6 +134,7 @@ class Push {
   }
 
   ExitCode failed(const Error& error) {
+    waiting_.tell("");
     const PushReport report = producer_ ? producer_->report() : PushReport{};
     const std::string advice = how_to_go_on(options_, report, given());
     if (stop_.stop_requested()) {
@@ -159,6 +169,7 @@ class Push {
   Reader reader_;
   std::uint64_t refused_ = 0;
   cli::ProgressLine progress_{"read"};
+  cli::WaitingLine waiting_;
   std::unique_ptr<Producer> producer_;
 };
 

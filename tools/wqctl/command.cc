@@ -1,6 +1,7 @@
 #include "wqctl/command.h"
 
 #include <array>
+#include <chrono>
 #include <string_view>
 #include <vector>
 
@@ -14,10 +15,13 @@
 #include "cli/nearest.h"
 #include "cli/output.h"
 #include "cli/redis_flags.h"
+#include "cli/units.h"
 
 namespace wq::ctl {
 
 namespace {
+
+constexpr std::chrono::milliseconds kPatienceOfLooks{10'000};
 
 std::string list_of_commands() {
   std::string text =
@@ -80,11 +84,20 @@ cli::ExitCode run_command(int argc, const char* const* argv) {
       fmt::format("there is no command '{}'{}", word, hint.empty() ? "; --help lists them" : hint));
 }
 
+void only_look(Target& target) {
+  if (target.patience_given) return;
+  target.redis.patience = kPatienceOfLooks;
+  target.waiting->watch(target.redis);
+}
+
 bool read_target(cli::Options& options, int argc, const char* const* argv, Target& target,
                  const MoreArguments& more) {
   cli::LogOptions log;
   target.redis.client_name = "wqctl";
-  cli::add_redis_options(options, target.redis);
+  cli::add_redis_options(
+      options, target.redis,
+      fmt::format("{}, and {} for what only looks at the queue once",
+                  cli::duration_text(target.redis.patience), cli::duration_text(kPatienceOfLooks)));
   cli::add_log_options(options, log);
   if (!options.parse(argc, argv)) return false;
   cli::start_log("wqctl", log, cli::LogStyle::tool);
@@ -106,6 +119,8 @@ bool read_target(cli::Options& options, int argc, const char* const* argv, Targe
   }
   cli::check_redis_options(target.redis);
   target.redis.log = cli::log;
+  target.patience_given = options.given("redis-patience");
+  target.waiting->watch(target.redis);
   (void)Queue{target.queue, target.redis};  // looks at the name and the URL and does not connect
   return true;
 }

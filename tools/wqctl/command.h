@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/options.h"
+#include "cli/waiting_line.h"
 
 namespace wq::ctl {
 
@@ -32,7 +34,13 @@ struct Target {
   std::string queue;
   RedisOptions redis;
   std::vector<std::string> more;  ///< what stood behind QUEUE
+  bool patience_given = false;
+  std::shared_ptr<cli::WaitingLine> waiting = std::make_shared<cli::WaitingLine>();
 };
+
+/// For a command that only looks, and ends: people run these because something is wrong, so that
+/// unless it was told otherwise it waits no longer than 10 s for a Redis that is away.
+void only_look(Target& target);
 
 /// What may stand behind QUEUE.
 struct MoreArguments {

@@ -18,9 +18,13 @@ constexpr const char* kSummary =
     "Looks at the server for what would hurt the queue: version, role, eviction,\n"
     "memory, persistence, replicas, connections, latency, clock, keys of others, and\n"
     "whether the user that logs in may do what workers, producers, viewers (status,\n"
-    "ls, results, metrics) and admins (retry, drop, pause, purge, verify) do. The\n"
-    "queue need not exist. Changes nothing; each right that is missing leaves an entry\n"
-    "in ACL LOG, since it is tried in a transaction that is never carried out.\n";
+    "ls, results, metrics) and admins (retry, drop, pause, purge, verify) do: one of\n"
+    "them at least, or those of --role. The queue need not exist. Nothing is left\n"
+    "changed: for a user that may write it writes a key of the queue and removes it in\n"
+    "the same step, so that whatever refuses writes is found. Each right that is\n"
+    "missing leaves an entry in ACL LOG, since it is tried in a transaction that is\n"
+    "never carried out. It answers within 10 s; with --redis-patience it waits as long\n"
+    "as it is told for a Redis that is away or refuses writes, as workers do.\n";
 
 constexpr const char* kEnding =
     "Exit codes:\n"
@@ -28,7 +32,8 @@ constexpr const char* kEnding =
     "  1    warnings, with --strict; or something failed on our side\n"
     "  2    do not start: standard output says why. Usage and a login that is refused\n"
     "       have this code too, with nothing on standard output\n"
-    "  4    Redis was not reachable within --redis-patience\n"
+    "  4    Redis was not reachable within --redis-patience, or, if that was given,\n"
+    "       refused writes\n"
     "\n"
     "Examples:\n"
     "  wqctl doctor shards\n"
@@ -55,14 +60,17 @@ cli::ExitCode run_doctor(int argc, const char* const* argv) {
   options.group("Doctor");
   options.add_number("workers", doctor.workers,
                      "how many more workers are planned: is there room for their connections?");
-  options.add("role", "worker|producer|viewer|admin",
-              "whose rights the user must have; may be given several times [default: all]",
-              [&roles](const std::string& word) { roles.push_back(parse_role(word)); });
+  options.add(
+      "role", "worker|producer|viewer|admin",
+      "whose rights the user must have; may be given several times [default: one of them at least]",
+      [&roles](const std::string& word) { roles.push_back(parse_role(word)); });
   options.add_switch("strict", strict, "leave with 1 if there are warnings");
   options.add_switch("json", json, "one JSON object instead of lines for people");
   Target target;
   if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
-  if (!roles.empty()) doctor.roles = roles;
+  only_look(target);
+  doctor.roles = roles;
+  doctor.wait_for_writes = target.patience_given;
 
   const ServerFacts facts = examine(target.queue, target.redis, doctor);
   const std::vector<DoctorFinding> findings = diagnose(facts, doctor);

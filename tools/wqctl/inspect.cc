@@ -58,6 +58,7 @@ cli::ExitCode run_inspect(int argc, const char* const* argv) {
   add_json_switch(options, json, "lines for people");
   Target target;
   if (!read_target(options, argc, argv, target, kItems)) return cli::ExitCode::done;
+  only_look(target);
   if (!arguments.given(target)) {
     throw cli::UsageError("which item? wqctl inspect QUEUE ITEM; --help says more");
   }

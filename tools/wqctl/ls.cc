@@ -61,6 +61,7 @@ cli::ExitCode run_ls(int argc, const char* const* argv) {
   options.add_switch("null,0", null_ended, "the bare items, each followed by a NUL byte");
   Target target;
   if (!read_target(options, argc, argv, target, kState)) return cli::ExitCode::done;
+  only_look(target);
   const ItemState state = read_state(target, target.more.front());
   if (json && null_ended) throw cli::UsageError("--json and -0 exclude each other");
 

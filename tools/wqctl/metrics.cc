@@ -59,6 +59,7 @@ cli::ExitCode run_metrics(int argc, const char* const* argv) {
                                     kMoreQueues)};
   Target target;
   if (!read_target(options, argc, argv, target, kMoreQueues)) return cli::ExitCode::done;
+  only_look(target);
   const QueueCollector collector{queues_of(target), target.redis};
   cli::write_out(prometheus::TextSerializer{}.Serialize(collector.read()));
   return cli::ExitCode::done;

@@ -58,6 +58,7 @@ cli::ExitCode run_results(int argc, const char* const* argv) {
   options.add_switch("trim", reading.trim, "remove from Redis what was written");
   Target target;
   if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  if (!reading.follow && !reading.trim) only_look(target);
 
   std::unique_ptr<ResultsOutput> output;
   if (folder.empty()) {

@@ -83,6 +83,7 @@ cli::ExitCode run_status(int argc, const char* const* argv) {
   }
   if (watches) return watch(target, watching);
 
+  only_look(target);
   const Snapshot now = snapshot(target);
   cli::write_out((watching.json ? json_line(status_json(now)) : status_line(now)) + "\n");
   return cli::ExitCode::done;

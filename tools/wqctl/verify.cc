@@ -132,6 +132,7 @@ cli::ExitCode run_verify(int argc, const char* const* argv) {
   add_json_switch(options, json, "lines for people");
   Target target;
   if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  if (!repair) only_look(target);
 
   Admin admin{target.queue, target.redis};
   const VerifyReport report = repair ? admin.repair() : admin.verify();

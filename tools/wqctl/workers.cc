@@ -25,6 +25,7 @@ cli::ExitCode run_workers(int argc, const char* const* argv) {
   add_json_switch(options, json, "a table");
   Target target;
   if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  only_look(target);
 
   const std::vector<WorkerInfo> workers = Admin{target.queue, target.redis}.workers();
   if (json) {

@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 
 #include "child_failure.h"
+#include "pure/start_thread.h"
 #include "throw_errno.h"
 
 namespace wq::internal {
@@ -51,13 +52,14 @@ CoprocessSlot::CoprocessSlot(const CoprocessTerms& terms, unsigned number, Orpha
   hello_.slot = number;
   command_.stderr_origin.slot = number;
   command_.environment.push_back("WQ_SLOT=" + std::to_string(number));
-  thread_ = std::thread([this] {
-    try {
-      run();
-    } catch (...) {
-      refuse_all();
-    }
-  });
+  thread_ =
+      start_thread<std::thread>(fmt::format("the thread of slot {}'s process", number), [this] {
+        try {
+          run();
+        } catch (...) {
+          refuse_all();
+        }
+      });
 }
 
 CoprocessSlot::~CoprocessSlot() {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "process_tree.h"
+#include "pure/start_thread.h"
 
 namespace wq::internal {
 namespace {
@@ -36,7 +37,8 @@ std::uint64_t sum_over(const std::vector<pid_t>& members, Measure measure) {
 
 void MemoryGuard::start() {
   if (limit_bytes_ == 0) return;
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  thread_ = start_thread<std::jthread>("the thread that watches memory",
+                                       [this](const std::stop_token& stop) { run(stop); });
 }
 
 std::uint64_t MemoryGuard::look() {

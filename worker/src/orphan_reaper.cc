@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "process_tree.h"
+#include "pure/start_thread.h"
 #include "throw_errno.h"
 
 namespace wq::internal {
@@ -44,7 +45,8 @@ OrphanReaper::OrphanReaper() {
 OrphanReaper::~OrphanReaper() { stop(); }
 
 void OrphanReaper::start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  thread_ = start_thread<std::jthread>("the thread that reaps processes",
+                                       [this](const std::stop_token& stop) { run(stop); });
 }
 
 void OrphanReaper::stop() {

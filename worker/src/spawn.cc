@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "pure/start_thread.h"
+
 // glibc's clone by its other name, which sanitizers do not replace. What the thread sanitizer puts
 // in its place is for a child with a copy of the memory; ours shares it.
 extern "C" int wq_clone(int (*function)(void*), void* stack, int flags, void* argument,
@@ -127,7 +129,9 @@ int spawn(const SpawnRequest& request, DirectChild& child, UniqueFd& pidfd) {
   const int error = errno;
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, nullptr, sizeof before);
 
-  if (result < 0) throw std::system_error(error, std::generic_category(), "cannot start a process");
+  if (result < 0) {
+    throw no_room("cannot start a process", {error, std::generic_category()});
+  }
   pidfd = UniqueFd(fd);
   if (arguments.error != 0) {
     Used ignored;

@@ -3,11 +3,13 @@
 #include <cerrno>
 #include <system_error>
 
+#include "pure/start_thread.h"
+
 namespace wq::internal {
 
 /// Throws std::system_error of errno; `what` could not be done.
 [[noreturn]] inline void throw_errno(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
+  throw no_room(what, {errno, std::generic_category()});
 }
 
 }  // namespace wq::internal

@@ -53,10 +53,18 @@ struct ServerFacts {
   std::map<std::string, std::string> info;    ///< INFO, by field; empty if it is not allowed
   std::map<std::string, std::string> config;  ///< what CONFIG GET gave, by name
   std::string user;                           ///< that we are logged in as
-  std::map<Role, MissingRights> rights;       ///< of the roles that were asked for
+  std::map<Role, MissingRights> rights;       ///< of the roles that were asked for, else of all
   std::vector<KeyInTheWay> in_the_way;
   /// Where a node of a Redis Cluster said the queue's keys are; empty: here.
   std::string moved_to;
+  /// What a cluster said that does not serve the queue's keys: "CLUSTERDOWN ..."
+  std::string keys_refused;
+  /// Whether a write was tried, and with what Redis refused it; empty: it did not.
+  bool write_tried = false;
+  std::string write_refused;
+  /// With an append-only file: the commands in it that Redis may not carry out when it starts,
+  /// since the user default may not. Nothing: could not be found out.
+  std::optional<std::vector<std::string>> replay_refused;
 
   std::vector<std::chrono::microseconds> round_trips;
   /// Our clock minus the server's; the round trip makes it inexact by half of itself.
@@ -67,15 +75,20 @@ struct ServerFacts {
 };
 
 struct DoctorOptions {
-  std::vector<Role> roles{Role::worker, Role::producer, Role::viewer, Role::admin};
+  /// That the user must have. Empty: at least one of them all.
+  std::vector<Role> roles{};
   std::uint64_t workers = 0;  ///< to be run in addition to what is connected; zero: not known
   unsigned pings = 50;        ///< measured for the latency
+  /// Wait out a Redis that refuses writes for the moment, as workers and producers do, instead of
+  /// telling it at once. A full one can be drained and is told.
+  bool wait_for_writes = false;
 };
 
-/// Reads what there is to know about a server before a queue is trusted to it. Changes nothing:
-/// what the user may do is tried in a transaction that is never carried out (MULTI, and the
-/// connection is closed), which Redis checks command by command; each refusal leaves an entry in
-/// ACL LOG.
+/// Reads what there is to know about a server before a queue is trusted to it. Leaves nothing
+/// changed: what the user may do is tried in a transaction that is never carried out (MULTI, and
+/// the connection is closed), which Redis checks command by command; each refusal leaves an entry
+/// in ACL LOG. A user that may write writes one key of the queue that nobody else uses and removes
+/// it in the same script, which shows whether Redis takes writes.
 ///
 /// What the user may not read is left out and told in `refusals`. Waits out a Redis that is away as
 /// `Queue` does. Throws `ConnectionError`, `RefusedError` when the login is refused,
@@ -99,8 +112,9 @@ struct DoctorFinding {
 };
 
 /// Judges what was read. Pure: needs no server. One finding or more for each of: version, role,
-/// cluster, eviction, memory, persistence, replication, clients, latency, clock, connection, keys,
-/// rights; if INFO is refused, one named server in place of those that come from it.
+/// cluster, eviction, memory, persistence, replay, replication, clients, latency, clock,
+/// connection, keys, rights, writes, as far as they apply; if INFO is refused, one named server in
+/// place of those that come from it; of a Sentinel, role alone.
 [[nodiscard]] std::vector<DoctorFinding> diagnose(const ServerFacts& facts,
                                                   const DoctorOptions& options = {});
 

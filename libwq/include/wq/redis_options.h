@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include <wq/log.h>
 
@@ -54,11 +56,18 @@ struct RedisOptions {
   std::chrono::milliseconds command_timeout{10'000};
 
   /// How long an operation waits out a Redis that is away, loading or otherwise not ready, before
-  /// it throws. Counted from the first failure in a row.
+  /// it throws. Counted from the beginning of the first attempt in a row that failed, and it bounds
+  /// the other two timeouts: a server that takes the connection and says nothing is given up after
+  /// this time as well. Each attempt has 1 s at least, and 2 s for an answer once it is logged in.
   std::chrono::milliseconds patience{std::chrono::minutes{15}};
 
   /// Told when Redis goes away and when it is back.
   Log log;
+
+  /// Told at once what is waited for while a connection is made or Redis is not ready, such as
+  /// "localhost:6379", and with an empty text that the wait is over, by the thread that waits. Not
+  /// told if the operation gives up. For what is shown to somebody who looks on. May be empty.
+  std::function<void(std::string_view server)> waiting;
 };
 
 }  // namespace wq

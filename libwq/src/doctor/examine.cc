@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include <wq/error.h>
 
 #include "doctor/needs.h"
+#include "doctor/reading.h"
 #include "pure/keys.h"
 #include "redis/endpoint.h"
 #include "redis/link.h"
@@ -17,7 +19,7 @@
 namespace wq {
 namespace {
 
-using internal::Command;
+using internal::ask;
 using internal::Connection;
 using internal::Key;
 using internal::Keys;
@@ -27,42 +29,11 @@ using internal::Reply;
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 
-constexpr std::array<std::string_view, 7> kSections = {
-    "server", "clients", "memory", "persistence", "stats", "replication", "cluster"};
+constexpr std::array<std::string_view, 8> kSections = {
+    "server", "clients", "memory", "persistence", "stats", "replication", "cluster", "sentinel"};
+constexpr std::array kAllRoles = {Role::worker, Role::producer, Role::viewer, Role::admin};
 constexpr std::array<std::string_view, 4> kSettings = {"appendfsync", "maxclients", "save",
                                                        "stop-writes-on-bgsave-error"};
-
-void append(Pipeline& out, const Command& command) {
-  out.begin(command.size());
-  for (const std::string& word : command) out.word(std::string_view(word));
-}
-
-bool refused(const Reply& reply) { return reply.has_error("NOPERM"); }
-
-constexpr std::string_view kUnknown = "ERR unknown ";  // command, or subcommand
-
-bool unknown(const Reply& reply) {
-  return reply.value().is_error() && reply.value().text().starts_with(kUnknown);
-}
-
-// One command whose refusal is worth a note; nothing then.
-std::optional<Reply> ask(Connection& redis, const Command& command, std::string_view name,
-                         ServerFacts& facts) {
-  Pipeline out;
-  append(out, command);
-  redis.send(out);
-  Reply reply = redis.receive();
-  if (!reply.value().is_error()) return reply;
-  const std::string said(reply.value().text());
-  // A managed server may not know CONFIG or ACL at all.
-  if (ReplyError(said).transient()) reply.checked();
-  const auto& notes = facts.refusals;
-  std::string note = fmt::format("{}: {}", name, said);
-  if (std::find(notes.begin(), notes.end(), note) == notes.end()) {
-    facts.refusals.push_back(std::move(note));
-  }
-  return std::nullopt;
-}
 
 void read_fields(std::string_view text, std::map<std::string, std::string>& fields) {
   while (!text.empty()) {
@@ -100,7 +71,11 @@ void read_types(Connection& redis, const Keys& keys, ServerFacts& facts) {
     out.command({"TYPE", key});
     redis.send(out);
     const Reply reply = redis.receive();
-    if (refused(reply)) continue;  // the rights tell of it
+    if (reply.has_error("NOPERM")) continue;  // the rights tell of it
+    if (reply.has_error("CLUSTERDOWN")) {
+      facts.keys_refused = reply.value().text();
+      return;
+    }
     if (reply.has_error("MOVED")) {
       const std::string_view where = reply.value().text();
       facts.moved_to = where.substr(where.rfind(' ') + 1);
@@ -111,60 +86,6 @@ void read_types(Connection& redis, const Keys& keys, ServerFacts& facts) {
       facts.in_the_way.push_back({key, type, std::string(needed)});
     }
   }
-}
-
-// What Redis says to each command if it refuses it, without carrying out any: within MULTI it looks
-// at the rights and keeps the command for later, and the end of the connection discards it. Other
-// errors (no memory, a replica) come behind the look at the rights.
-std::optional<std::vector<std::string>> refusals(const RedisOptions& options,
-                                                 const std::vector<Command>& commands,
-                                                 ServerFacts& facts) {
-  Connection redis(options);
-  if (!ask(redis, {"MULTI"}, "MULTI", facts)) return std::nullopt;
-  Pipeline out;
-  for (const Command& command : commands) append(out, command);
-  redis.send(out);
-  std::vector<std::string> said;
-  for (std::size_t i = 0; i < commands.size(); ++i) {
-    const Reply reply = redis.receive();
-    said.emplace_back(refused(reply) || unknown(reply) ? reply.value().text() : "");
-  }
-  return said;
-}
-
-std::string command_name(const Command& command) {
-  std::string name = command.front() == "SCRIPT" ? "script|load" : command.front();
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return name;
-}
-
-MissingRights read_rights(const RedisOptions& redis, Role role, const Keys& keys,
-                          ServerFacts& facts) {
-  std::vector<Command> commands = internal::commands_needed(role, keys);
-  const std::size_t of_commands = commands.size();
-  const std::vector<std::string> names = internal::keys_needed(role, keys);
-  for (const std::string& key : names) commands.push_back(internal::touching(key));
-  MissingRights missing;
-  const auto said = refusals(redis, commands, facts);
-  if (!said) {
-    missing.unknown = true;
-    return missing;
-  }
-  for (std::size_t i = 0; i < said->size(); ++i) {
-    const std::string& text = (*said)[i];
-    if (text.empty()) continue;
-    // "... to run the 'get' command", or "... to access one of the keys ...".
-    const bool the_command = text.find(" to run ") != std::string::npos;
-    const bool is_unknown = text.starts_with(kUnknown);
-    if (i >= of_commands) {
-      if (!the_command && !is_unknown) missing.keys.push_back(names[i - of_commands]);
-    } else if (the_command || is_unknown) {
-      (is_unknown ? missing.absent : missing.commands).push_back(command_name(commands[i]));
-    }
-  }
-  return missing;
 }
 
 void measure(Connection& redis, unsigned pings, ServerFacts& facts) {
@@ -182,6 +103,11 @@ void measure(Connection& redis, unsigned pings, ServerFacts& facts) {
   const auto middle = before + (std::chrono::system_clock::now() - before) / 2;
   const microseconds server{reply->value()[0].integer() * 1'000'000 + reply->value()[1].integer()};
   facts.clock_ahead = duration_cast<microseconds>(middle.time_since_epoch()) - server;
+}
+
+bool passes(const std::string& refusal) {
+  const ReplyError error(refusal);
+  return error.transient() && error.code() != "OOM";
 }
 
 bool is_this_machine(const std::string& host) {
@@ -203,9 +129,16 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
     facts.logs_in = !endpoint.password.empty();
     facts.user = endpoint.user.empty() ? "default" : endpoint.user;
     read_server(connection, facts);
+    if (internal::info_says(facts, "redis_mode", "sentinel")) return facts;
     read_types(connection, keys, facts);
-    for (const Role role : options.roles) {
-      facts.rights[role] = read_rights(link.options(), role, keys, facts);
+    const std::span<const Role> roles{options.roles};
+    for (const Role role : roles.empty() ? std::span<const Role>{kAllRoles} : roles) {
+      internal::read_rights(link.options(), role, keys, facts);
+    }
+    internal::read_replay(connection, link.options(), keys, facts);
+    internal::try_write(connection, keys, facts);
+    if (options.wait_for_writes && passes(facts.write_refused)) {
+      throw ReplyError(facts.write_refused);
     }
     measure(connection, options.pings, facts);
     return facts;

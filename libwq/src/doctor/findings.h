@@ -35,11 +35,30 @@ struct Look {
   void blind(const char* check, const char* right);
 };
 
+// One for each thing that is looked at, in the file of its subject. kind.cc:
+
+/// True, with a finding, if this is a Sentinel: then there is nothing else to look at.
+[[nodiscard]] bool check_sentinel(Look& look);
+void check_version(Look& look);
+void check_role(Look& look);
+void check_cluster(Look& look);
+
+// memory.cc, persistence.cc, replay.cc, replicas.cc, clients.cc
+void check_eviction(Look& look);
+void check_memory(Look& look);
 void check_persistence(Look& look);
+void check_replay(Look& look);
+void check_replication(Look& look);
+void check_clients(Look& look, std::uint64_t workers);
+
+// connection.cc
 void check_latency(Look& look);
 void check_clock(Look& look);
 void check_connection(Look& look);
+
+// keys.cc, rights.cc, writes.cc
 void check_keys(Look& look);
-void check_rights(Look& look);
+void check_rights(Look& look, const DoctorOptions& options);
+void check_writes(Look& look);
 
 }  // namespace wq::internal

@@ -17,62 +17,63 @@ namespace {
 struct Sample {
   std::string_view command;
   std::string_view words;  // that follow; "KEY" stands for a key
+  bool writes = false;
 };
 
 // How each command may look: Redis counts the words before it looks at the rights.
 constexpr std::array kSamples = {
-    Sample{"BRPOPLPUSH", "KEY KEY 1"},
-    Sample{"DEL", "KEY"},
+    Sample{"BRPOPLPUSH", "KEY KEY 1", true},
+    Sample{"DEL", "KEY", true},
     Sample{"EVALSHA", "0 1 KEY"},
     Sample{"EXISTS", "KEY"},
     Sample{"GET", "KEY"},
-    Sample{"HDEL", "KEY f"},
+    Sample{"HDEL", "KEY f", true},
     Sample{"HEXISTS", "KEY f"},
     Sample{"HGET", "KEY f"},
     Sample{"HGETALL", "KEY"},
-    Sample{"HINCRBY", "KEY f 1"},
+    Sample{"HINCRBY", "KEY f 1", true},
     Sample{"HLEN", "KEY"},
     Sample{"HMGET", "KEY f"},
     Sample{"HSCAN", "KEY 0"},
-    Sample{"HSET", "KEY f v"},
-    Sample{"HSETNX", "KEY f v"},
-    Sample{"INCR", "KEY"},
-    Sample{"INCRBY", "KEY 1"},
+    Sample{"HSET", "KEY f v", true},
+    Sample{"HSETNX", "KEY f v", true},
+    Sample{"INCR", "KEY", true},
+    Sample{"INCRBY", "KEY 1", true},
     Sample{"LINDEX", "KEY 0"},
     Sample{"LLEN", "KEY"},
     Sample{"LPOS", "KEY v"},
-    Sample{"LPUSH", "KEY v"},
-    Sample{"LPUSHX", "KEY v"},
+    Sample{"LPUSH", "KEY v", true},
+    Sample{"LPUSHX", "KEY v", true},
     Sample{"LRANGE", "KEY 0 0"},
-    Sample{"LREM", "KEY 1 v"},
-    Sample{"LSET", "KEY 0 v"},
-    Sample{"LTRIM", "KEY 0 0"},
+    Sample{"LREM", "KEY 1 v", true},
+    Sample{"LSET", "KEY 0 v", true},
+    Sample{"LTRIM", "KEY 0 0", true},
     Sample{"MGET", "KEY"},
-    Sample{"PERSIST", "KEY"},
-    Sample{"PEXPIRE", "KEY 1"},
+    Sample{"PERSIST", "KEY", true},
+    Sample{"PEXPIRE", "KEY 1", true},
     Sample{"PTTL", "KEY"},
-    Sample{"RENAMENX", "KEY KEY"},
-    Sample{"RPOP", "KEY"},
-    Sample{"RPUSH", "KEY v"},
-    Sample{"SADD", "KEY v"},
+    Sample{"RENAMENX", "KEY KEY", true},
+    Sample{"RPOP", "KEY", true},
+    Sample{"RPUSH", "KEY v", true},
+    Sample{"SADD", "KEY v", true},
     Sample{"SCAN", "0"},
     Sample{"SCRIPT", "LOAD return"},
-    Sample{"SET", "KEY v"},
+    Sample{"SET", "KEY v", true},
     Sample{"SMISMEMBER", "KEY v"},
     Sample{"TIME", ""},
     Sample{"TYPE", "KEY"},
-    Sample{"UNLINK", "KEY"},
-    Sample{"XADD", "KEY * f v"},
+    Sample{"UNLINK", "KEY", true},
+    Sample{"XADD", "KEY * f v", true},
     Sample{"XLEN", "KEY"},
     Sample{"XRANGE", "KEY - +"},
-    Sample{"XTRIM", "KEY MAXLEN 0"},
-    Sample{"ZADD", "KEY 0 v"},
+    Sample{"XTRIM", "KEY MAXLEN 0", true},
+    Sample{"ZADD", "KEY 0 v", true},
     Sample{"ZCARD", "KEY"},
     Sample{"ZCOUNT", "KEY 0 0"},
     Sample{"ZRANGE", "KEY 0 0"},
     Sample{"ZRANGEBYSCORE", "KEY 0 0"},
     Sample{"ZRANK", "KEY v"},
-    Sample{"ZREM", "KEY v"},
+    Sample{"ZREM", "KEY v", true},
     Sample{"ZREVRANGE", "KEY 0 0"},
     Sample{"ZSCAN", "KEY 0"},
     Sample{"ZSCORE", "KEY v"},
@@ -162,6 +163,22 @@ std::vector<std::string> keys_needed(Role role, const Keys& keys) {
   if (role != Role::producer) names.push_back(keys.lease_prefix() + "doctor");
   if (role != Role::viewer) names.push_back(keys.replay("doctor"));
   return names;
+}
+
+std::vector<Command> commands_replayed(const Keys& keys) {
+  std::set<std::string_view> names;
+  for (const Role role : {Role::worker, Role::producer, Role::admin}) {
+    const RoleNeeds& needs = needs_of(role);
+    names.insert(needs.commands.begin(), needs.commands.end());
+    for (const Script* script : needs.scripts) collect_calls(script->source.text, names);
+  }
+  std::vector<Command> commands;
+  for (const Sample& sample : kSamples) {
+    if (sample.writes && names.contains(sample.command)) {
+      commands.push_back(sample_of(sample.command, keys.replay("doctor")));
+    }
+  }
+  return commands;
 }
 
 Command touching(const std::string& key) { return sample_of("EVALSHA", key); }

@@ -19,6 +19,7 @@
 #include "pure/keys.h"
 #include "pure/printable.h"
 #include "pure/random.h"
+#include "pure/start_thread.h"
 #include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/push_batch.h"
@@ -53,7 +54,9 @@ class PushSession {
       throw std::invalid_argument("the hold of a producer lasts from 1 s to 1 h");
     }
     open(options_.unless_drained);
-    toucher_ = std::jthread([this](const std::stop_token& token) { stay_alive(token); });
+    toucher_ =
+        start_thread<std::jthread>("the thread that holds the queue open",
+                                   [this](const std::stop_token& token) { stay_alive(token); });
   }
 
   ~PushSession() {
@@ -120,11 +123,11 @@ class PushSession {
   };
 
   void check(Connection& connection) {
-    if (!options_.once) check_transactions(connection);
     const ServerReport server = check_server(connection, keys_);
     std::size_t longest = next_.longest_item;
     for (const Batch& batch : batches_) longest = std::max(longest, batch.longest_item);
     check_still_taken(connection, longest);
+    if (!options_.once) check_transactions(connection);
     if (server.evicts() && !options_.allow_eviction) {
       throw RefusedError(fmt::format(
           "ERR the server's maxmemory-policy is {}, so it may delete items when memory runs short; "

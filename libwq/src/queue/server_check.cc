@@ -35,6 +35,23 @@ bool too_old(std::string_view version) {
   return major < kOldestMajor || (major == kOldestMajor && minor < kOldestMinor);
 }
 
+bool is_unknown(const Reply& reply) {
+  return reply.value().is_error() && reply.value().text().starts_with("ERR unknown command");
+}
+
+[[noreturn]] void refuse_sentinel(std::string_view info) {
+  std::string masters;
+  for (int i = 0;; ++i) {
+    const std::string master = sentinel_master(info_field(info, fmt::format("master{}", i)));
+    if (master.empty()) break;
+    masters += (masters.empty() ? ": " : ", ") + master;
+  }
+  throw RefusedError(fmt::format(
+      "ERR the server is a Sentinel, which holds no data; give the URL of the master that it "
+      "watches{}",
+      masters));
+}
+
 // A script would say no more than WRONGTYPE.
 void check_types(Connection& redis, const Keys& keys) {
   Pipeline ask;
@@ -43,6 +60,12 @@ void check_types(Connection& redis, const Keys& keys) {
   for (std::size_t i = 0; i < kKeyCount; ++i) {
     const Reply reply = redis.receive();
     if (reply.has_error("NOPERM")) continue;
+    if (is_unknown(reply)) {
+      throw RefusedError(
+          fmt::format("{}: whatever this server is, it holds no queues; a Sentinel (port 26379) is "
+                      "like that, and then the URL of the master that it watches is wanted",
+                      reply.value().text()));
+    }
     const std::string_view type = reply.checked().value().text();
     if (type != "none" && type != kKeyKinds[i].type) {
       throw key_in_the_way(keys[static_cast<Key>(i)], type, kKeyKinds[i].type);
@@ -52,9 +75,21 @@ void check_types(Connection& redis, const Keys& keys) {
 
 }  // namespace
 
+std::string sentinel_master(std::string_view said) {
+  const auto value_of = [said](std::string_view name) {
+    const std::size_t at = said.find(name);
+    if (at == std::string_view::npos) return std::string_view{};
+    const std::string_view rest = said.substr(at + name.size());
+    return rest.substr(0, rest.find(','));
+  };
+  const std::string_view address = value_of(",address=");
+  if (address.empty()) return "";
+  return fmt::format("redis://{} ({})", address, value_of("name="));
+}
+
 ServerReport check_server(Connection& redis, const Keys& keys) {
   Pipeline ask;
-  for (const std::string_view section : {"server", "memory", "cluster"}) {
+  for (const std::string_view section : {"server", "memory", "cluster", "sentinel"}) {
     ask.command({"INFO", section});
   }
   redis.send(ask);
@@ -77,14 +112,15 @@ ServerReport read_info(std::string_view info, const Keys& keys) {
   ServerReport report;
   report.version = info_field(info, "redis_version");
   report.maxmemory_policy = info_field(info, "maxmemory_policy");
+  if (info_field(info, "redis_mode") == "sentinel") refuse_sentinel(info);
   if (too_old(report.version)) {
     throw RefusedError(fmt::format("ERR the server is Redis {}; wq needs {}.{} or later",
                                    report.version, kOldestMajor, kOldestMinor));
   }
   if (info_field(info, "cluster_enabled") == "1" && !keys.has_hash_tag()) {
     throw RefusedError(fmt::format(
-        "ERR the server is a Redis Cluster, where all keys of a queue must be on one node; give "
-        "the queue's name a hash tag: '{{{}}}'",
+        "ERR the server is a node of a Redis Cluster, where all keys of a queue must be on one "
+        "node; give the queue's name a hash tag: '{{{}}}'",
         keys.queue()));
   }
   return report;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <wq/queue.h>
@@ -10,9 +11,14 @@
 namespace wq::internal {
 
 /// Asks the server what it is. Throws `RefusedError` if it is older than 6.2, whose commands we
-/// need, if it is a Redis Cluster and the queue's name has no hash tag, or if a key of another
-/// type is in the queue's way. What a user may not ask stays empty in the report.
+/// need, if it is a Sentinel, if it is a node of a Redis Cluster that does not own the queue's keys
+/// or whose queue's name has no hash tag, or if a key of another type is in the queue's way. What a
+/// user may not ask stays empty in the report.
 [[nodiscard]] ServerReport check_server(Connection& redis, const Keys& keys);
+
+/// "redis://10.0.0.1:6379 (shop)" of what a Sentinel's INFO says of a master that it watches:
+/// "name=shop,status=ok,address=10.0.0.1:6379,...". Empty if there is no address in it.
+[[nodiscard]] std::string sentinel_master(std::string_view said);
 
 /// The same without asking, from the text of INFO.
 [[nodiscard]] ServerReport read_info(std::string_view info, const Keys& keys);

@@ -26,6 +26,8 @@ constexpr int kKeepaliveProbes = 3;
 // The reader gives its buffer back when it is empty and larger than this; hiredis' default of
 // 16 KiB would allocate anew for every batch.
 constexpr std::size_t kReaderKeepsBytes = std::size_t{1} << 20U;
+// Less than that would be no try at all; and to the socket zero means for ever.
+constexpr std::chrono::milliseconds kShortest{10};
 // The most that one record of TLS holds, RFC 8446 section 5.1.
 constexpr std::size_t kTlsRecordBytes = std::size_t{1} << 14U;
 
@@ -65,6 +67,12 @@ redisContext* connect(const Endpoint& endpoint, const timeval& timeout) {
              : redisConnectWithTimeout(endpoint.host.c_str(), endpoint.port, timeout);
 }
 
+// With what Redis refuses writes, and MISCONF PING as well, while it can still be read.
+bool refuses_writes_only(const ReplyError& error) {
+  constexpr std::array<std::string_view, 4> kCodes = {"MISCONF", "NOREPLICAS", "OOM", "READONLY"};
+  return std::find(kCodes.begin(), kCodes.end(), error.code()) != kCodes.end();
+}
+
 // A Redis without TLS takes our hello for the begin of a line and waits for more of it, so only
 // asking shows what it is.
 bool answers_in_the_clear(const Endpoint& endpoint, const timeval& timeout) {
@@ -90,16 +98,23 @@ auto Connection::breaking(Action action) {
   }
 }
 
-Connection::Connection(const RedisOptions& options) {
+Connection::Connection(const RedisOptions& options, std::chrono::milliseconds longest)
+    : deadline_(BootClock::now() + longest) {
   const Endpoint endpoint = endpoint_now(options);
   server_ = endpoint.name();
-  context_.reset(connect(endpoint, to_timeval(options.connect_timeout)));
+  context_.reset(connect(endpoint, to_timeval(left(options.connect_timeout))));
   if (!context_) throw std::bad_alloc();
   if (context_->err != 0) fail(context_->errstr);
   configure_socket(options);
   if (endpoint.tls) encrypt(endpoint, options);
-  set_timeout(options.command_timeout);
   log_in(endpoint, options);
+  set_timeout(options.command_timeout);
+}
+
+std::chrono::milliseconds Connection::left(std::chrono::milliseconds limit) const {
+  const auto rest =
+      std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - BootClock::now());
+  return std::max(std::min(limit, rest), kShortest);
 }
 
 void Connection::configure_socket(const RedisOptions& options) {
@@ -117,11 +132,12 @@ void Connection::configure_socket(const RedisOptions& options) {
 }
 
 void Connection::encrypt(const Endpoint& endpoint, const RedisOptions& options) {
-  set_timeout(options.connect_timeout);
+  // Half of what is left: the other half is for finding out why there was no answer.
+  set_timeout(left(options.connect_timeout * 2) / 2);
   try {
     breaking([&] { tls_.emplace(context_->fd, options.tls, endpoint.host, server_); });
   } catch (const ConnectionError&) {
-    if (!answers_in_the_clear(endpoint, to_timeval(options.connect_timeout))) throw;
+    if (!answers_in_the_clear(endpoint, to_timeval(left(options.connect_timeout)))) throw;
     throw RefusedError(fmt::format(
         "Redis at {} does not speak TLS on this port; use its TLS port, or redis://", server_));
   }
@@ -136,21 +152,56 @@ void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
   }
   if (endpoint.database != 0) hello.command({"SELECT", std::to_string(endpoint.database)});
   hello.command({"PING"});
+  set_timeout(left(options.command_timeout));
   send(hello);
   for (std::size_t i = 0; i < hello.size(); ++i) {
+    set_timeout(left(options.command_timeout));
     const Reply reply = receive();
     if (!reply.value().is_error()) continue;
     const ReplyError error{std::string(reply.value().text())};
+    if (refuses_writes_only(error)) continue;
     if (error.transient()) throw error;
-    throw RefusedError(fmt::format("{}; check the user, the password and the database for {}",
-                                   error.what(), server_));
+    for (std::size_t rest = i + 1; rest < hello.size(); ++rest) static_cast<void>(receive());
+    refuse(error.what());
   }
   logged_in_ = true;
   // Only for people who look at CLIENT LIST, so a user without the right to it may go on.
   Pipeline name;
   name.command({"CLIENT", "SETNAME", printable(options.client_name)});
+  set_timeout(left(options.command_timeout));
   send(name);
   static_cast<void>(receive());
+}
+
+// A Sentinel and a node of a cluster know no databases, and a Sentinel has users of its own.
+void Connection::refuse(const std::string& said) {
+  const std::string info = server_info();
+  if (info.find("redis_mode:sentinel") != std::string::npos) {
+    throw RefusedError(fmt::format(
+        "{}; the server is a Sentinel, which holds no data: give the URL of the master that it "
+        "watches",
+        said));
+  }
+  if (info.find("redis_mode:cluster") != std::string::npos) {
+    throw RefusedError(fmt::format(
+        "{}; the server is a node of a Redis Cluster: check the user and the password, and name no "
+        "database, since a cluster has only one",
+        said));
+  }
+  throw RefusedError(
+      fmt::format("{}; check the user, the password and the database for {}", said, server_));
+}
+
+std::string Connection::server_info() {
+  try {
+    Pipeline ask;
+    ask.command({"INFO", "server"});
+    send(ask);
+    const Reply reply = receive();
+    return reply.value().is_error() ? "" : std::string(reply.value().text());
+  } catch (const ConnectionError&) {  // what was refused before is what counts
+    return "";
+  }
 }
 
 void Connection::send(const Pipeline& commands) {

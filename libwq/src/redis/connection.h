@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include <wq/clock.h>
+
 #include "redis/endpoint.h"
 #include "redis/pipeline.h"
 #include "redis/reply.h"
@@ -20,10 +22,12 @@ namespace wq::internal {
 /// to another request. The socket is closed on exec and never raises SIGPIPE. Not thread-safe.
 class Connection {
  public:
-  /// Connects, logs in, selects the database, names the connection. Throws `ConnectionError`,
-  /// `RefusedError` when a certificate, the login or the database is refused, `ReplyError` when the
-  /// server is not ready.
-  explicit Connection(const RedisOptions& options);
+  /// Connects, logs in, selects the database, names the connection, all of it within `longest` (but
+  /// for looking up the host's address, which the system bounds). A server that only refuses writes
+  /// is connected to: it can be read. Throws `ConnectionError`, `RefusedError` when a certificate,
+  /// the login or the database is refused, `ReplyError` when the server is not ready.
+  explicit Connection(const RedisOptions& options,
+                      std::chrono::milliseconds longest = std::chrono::hours{1});
 
   /// Sends commands without waiting for their replies.
   void send(const Pipeline& commands);
@@ -44,9 +48,15 @@ class Connection {
     void operator()(redisContext* context) const noexcept;
   };
 
+  /// What is left until the connection must be made, and at most `limit`.
+  [[nodiscard]] std::chrono::milliseconds left(std::chrono::milliseconds limit) const;
   void configure_socket(const RedisOptions& options);
   void encrypt(const Endpoint& endpoint, const RedisOptions& options);
   void log_in(const Endpoint& endpoint, const RedisOptions& options);
+  /// The login was refused with these words.
+  [[noreturn]] void refuse(const std::string& said);
+  /// What it says of itself; empty if it does not.
+  [[nodiscard]] std::string server_info();
   void send_plain(std::string_view rest);
   void check_last_words();
   void read_plain();
@@ -56,6 +66,7 @@ class Connection {
   [[noreturn]] void fail(std::string_view what);
 
   std::string server_;
+  TimePoint deadline_;  ///< for making it
   std::unique_ptr<redisContext, Close> context_;
   bool logged_in_ = false;
   std::optional<TlsSession> tls_;  ///< goes before the socket does

@@ -33,6 +33,13 @@ std::string Endpoint::name() const {
   return database == 0 ? where : fmt::format("{} database {}", where, database);
 }
 
+std::string Endpoint::url_without_login() const {
+  if (host.empty()) return fmt::format("unix://{}?db={}", socket_path, database);
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return fmt::format("{}://{}:{}/{}", tls ? "rediss" : "redis", ipv6 ? "[" + host + "]" : host,
+                     port, database);
+}
+
 Endpoint resolve_endpoint(const RedisOptions& options) {
   RedisUrl url = parse_url(options.url);
   if (url.tls) {

@@ -18,6 +18,8 @@ struct Endpoint {
 
   /// For messages; holds no password.
   [[nodiscard]] std::string name() const;
+  /// The URL of the same place for anybody.
+  [[nodiscard]] std::string url_without_login() const;
 };
 
 /// Says where the server is that should be talked to now. Called for every new connection and by

@@ -20,6 +20,11 @@ using std::chrono::milliseconds;
 // lost it at once do not keep it from coming back.
 constexpr milliseconds kFirstWait{50};
 constexpr milliseconds kLongestWait{5'000};
+// Of the last try too, so that each is one.
+constexpr milliseconds kShortestTry{1'000};
+
+// What is still so is said again that often.
+constexpr std::chrono::minutes kWord{1};
 
 void check_positive(const char* what, milliseconds value) {
   if (value > milliseconds::zero()) return;
@@ -32,47 +37,67 @@ Link::Link(RedisOptions options, std::stop_token stop, std::function<void(Connec
     : options_(std::move(options)), stop_(std::move(stop)), prepare_(std::move(prepare)) {
   check_positive("connect timeout", options_.connect_timeout);
   check_positive("command timeout", options_.command_timeout);
-  static_cast<void>(resolve_endpoint(options_));  // a wrong URL is known at once
+  options_.command_timeout =
+      std::min(options_.command_timeout, std::max(options_.patience, kShortestTry));
+  server_ = resolve_endpoint(options_).name();  // a wrong URL is known at once
 }
 
 Connection& Link::connection() {
+  if (failures_ == 0) since_ = BootClock::now();
   if (!connection_) {
-    Connection fresh(options_);
+    tell_waiting(server_);
+    Connection fresh(options_, left());
+    fresh.set_timeout(
+        std::min(options_.command_timeout, std::max(left(), kShortestCommandTimeout)));
     prepare_(fresh);
     connection_.emplace(std::move(fresh));
     ++generation_;
+    if (failures_ == 0) tell_waiting("");
   }
   return *connection_;
+}
+
+milliseconds Link::left() const {
+  return std::max(duration_cast<milliseconds>(since_ + options_.patience - BootClock::now()),
+                  kShortestTry);
+}
+
+void Link::tell_waiting(std::string_view what) const {
+  if (options_.waiting) options_.waiting(what);
 }
 
 void Link::failed(const Error& error) {
   drop();
   const TimePoint now = BootClock::now();
-  if (failures_++ == 0) {
-    first_failure_ = now;
+  const auto rest = duration_cast<milliseconds>(since_ + options_.patience - now);
+  if ((failures_++ == 0 || now >= next_word_) && rest > milliseconds::zero()) {
+    next_word_ = now + kWord;
     if (options_.log) {
-      options_.log(LogLevel::warning, fmt::format("{}; trying again", error.what()));
+      options_.log(LogLevel::warning,
+                   fmt::format("{}; trying again for {} s", error.what(),
+                               std::chrono::ceil<std::chrono::seconds>(rest).count()));
     }
   }
   if (stop_.stop_requested()) {
     throw ConnectionError(fmt::format("{}; stopped while waiting for it", error.what()));
   }
-  const auto left = duration_cast<milliseconds>(first_failure_ + options_.patience - now);
-  if (left <= milliseconds::zero()) {
+  if (rest <= milliseconds::zero()) {
     throw ConnectionError(fmt::format("{}; gave up after {} s", error.what(),
                                       std::chrono::duration<double>(options_.patience).count()));
   }
-  wait_for(std::min(left, backoff_delay(failures_, kFirstWait, kLongestWait, random_fraction())),
+  wait_for(std::min(rest, backoff_delay(failures_, kFirstWait, kLongestWait, random_fraction())),
            stop_);
 }
 
 void Link::recovered() {
   if (failures_ == 0) return;
   failures_ = 0;
+  if (connection_) connection_->set_timeout(options_.command_timeout);
+  tell_waiting("");
   if (options_.log) {
     options_.log(LogLevel::info,
                  fmt::format("Redis is back after {}",
-                             duration_cast<milliseconds>(BootClock::now() - first_failure_)));
+                             duration_cast<milliseconds>(BootClock::now() - since_)));
   }
 }
 

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <wq/clock.h>
@@ -61,21 +64,27 @@ class Link {
   void drop() noexcept { connection_.reset(); }
 
   /// What `run` does after a failure and after a success, for callers with a loop of their own.
-  /// `failed` drops the connection and waits; it throws `ConnectionError` past the patience or
-  /// once stopped.
+  /// `failed` drops the connection and waits; it throws `ConnectionError` past the patience, which
+  /// begins with the call of `connection` that was the first to fail, or once stopped.
   void failed(const Error& error);
   void recovered();
 
   [[nodiscard]] const RedisOptions& options() const noexcept { return options_; }
 
  private:
+  /// Of the patience, for one step of an attempt.
+  [[nodiscard]] std::chrono::milliseconds left() const;
+  void tell_waiting(std::string_view what) const;
+
   RedisOptions options_;
+  std::string server_;  // for messages
   std::stop_token stop_;
   std::function<void(Connection&)> prepare_;
   std::optional<Connection> connection_;
   std::atomic<std::uint64_t> generation_ = 0;
   std::uint64_t failures_ = 0;  // in a row
-  TimePoint first_failure_;
+  TimePoint next_word_;
+  TimePoint since_ = BootClock::now();  // when what failed first, or else what is tried now, began
 };
 
 }  // namespace wq::internal

@@ -8,6 +8,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "pure/start_thread.h"
 #include "worker/cannot_go_on.h"
 
 namespace wq::internal {
@@ -65,7 +66,8 @@ Slots::Slots(const WorkerOptions& options, BatchHandler handler)
   try {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       slots_[i].number = static_cast<unsigned>(i / calls_per_slot_);
-      slots_[i].thread = std::thread([this, i] { work(slots_[i]); });
+      slots_[i].thread = start_thread<std::thread>(
+          fmt::format("the thread of slot {}", slots_[i].number), [this, i] { work(slots_[i]); });
     }
   } catch (...) {  // the system has no more threads
     end();

@@ -13,6 +13,7 @@
 
 #include <wq/error.h>
 
+#include "pure/start_thread.h"
 #include "pure/wait.h"
 #include "roles/heartbeat.h"
 #include "worker/cannot_go_on.h"
@@ -38,15 +39,15 @@ milliseconds watch_tick(const WorkerOptions& options) {
 void WorkerLoop::start_threads() {
   keeper_thread_ =
       start("the thread that renews leases", [this](const std::stop_token& stop) { keep(stop); });
-  watch_thread_ =
-      start("the thread that watches times", [this](const std::stop_token& stop) { watch(stop); });
-  reclaimer_thread_ =
-      start("the reclaimer", [this](const std::stop_token& stop) { reclaimer_.run(stop); });
+  watch_thread_ = start("the thread that watches timeouts",
+                        [this](const std::stop_token& stop) { watch(stop); });
+  reclaimer_thread_ = start("the thread of the reclaimer",
+                            [this](const std::stop_token& stop) { reclaimer_.run(stop); });
 }
 
 template <typename Body>
 std::jthread WorkerLoop::start(const char* who, Body body) {
-  return std::jthread([this, who, body](const std::stop_token& stop) {
+  return start_thread<std::jthread>(who, [this, who, body](const std::stop_token& stop) {
     try {
       body(stop);
     } catch (...) {

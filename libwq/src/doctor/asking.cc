@@ -1,0 +1,68 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <wq/error.h>
+
+#include "doctor/reading.h"
+
+namespace wq::internal {
+
+void append(Pipeline& out, const Command& command) {
+  out.begin(command.size());
+  for (const std::string& word : command) out.word(std::string_view(word));
+}
+
+std::optional<Reply> ask(Connection& redis, const Command& command, std::string_view name,
+                         ServerFacts& facts) {
+  Pipeline out;
+  append(out, command);
+  redis.send(out);
+  Reply reply = redis.receive();
+  if (!reply.value().is_error()) return reply;
+  const std::string said(reply.value().text());
+  // A managed server may not know CONFIG or ACL at all.
+  if (ReplyError(said).transient()) reply.checked();
+  auto& notes = facts.refusals;
+  std::string note = fmt::format("{}: {}", name, said);
+  if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(std::move(note));
+  return std::nullopt;
+}
+
+std::optional<std::vector<std::string>> refusals(Connection redis,
+                                                 const std::vector<Command>& commands,
+                                                 ServerFacts& facts) {
+  if (!ask(redis, {"MULTI"}, "MULTI", facts)) return std::nullopt;
+  Pipeline out;
+  for (const Command& command : commands) append(out, command);
+  redis.send(out);
+  std::vector<std::string> said;
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    const Reply reply = redis.receive();
+    const bool error = reply.value().is_error();
+    const bool counts = reply.has_error("NOPERM") || (error && is_unknown(reply.value().text()));
+    said.emplace_back(counts ? reply.value().text() : "");
+  }
+  return said;
+}
+
+bool info_says(const ServerFacts& facts, const std::string& field, std::string_view value) {
+  const auto found = facts.info.find(field);
+  return found != facts.info.end() && found->second == value;
+}
+
+bool is_unknown(std::string_view said) {
+  return said.starts_with("ERR unknown ");  // command, or subcommand
+}
+
+std::string command_name(const Command& command) {
+  std::string name = command.front() == "SCRIPT" ? "script|load" : command.front();
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return name;
+}
+
+}  // namespace wq::internal

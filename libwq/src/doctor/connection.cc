@@ -1,0 +1,70 @@
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "doctor/findings.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr microseconds kSlowMedian = milliseconds{10};
+constexpr microseconds kSlowWorst = milliseconds{1'000};
+constexpr microseconds kClockOff = std::chrono::seconds{2};
+
+std::string text(microseconds time) {
+  const auto us = static_cast<double>(time.count());
+  if (us < 1'000) return fmt::format("{:.0f} us", us);
+  if (us < 1'000'000) return fmt::format("{:.1f} ms", us / 1'000);
+  return fmt::format("{:.1f} s", us / 1'000'000);
+}
+
+}  // namespace
+
+void check_latency(Look& look) {
+  std::vector<microseconds> times = look.facts.round_trips;
+  if (times.empty()) return;
+  std::sort(times.begin(), times.end());
+  const microseconds median = times[times.size() / 2];
+  const microseconds slowest = times.back();
+  std::string what =
+      fmt::format("PING takes {}, at worst {} of {}", text(median), text(slowest), times.size());
+  if (median < kSlowMedian && slowest < kSlowWorst) return look.pass("latency", std::move(what));
+  look.warn("latency", std::move(what),
+            "Each worker needs about one round trip for a batch of items: with short items it "
+            "waits more than it works. Pauses near a third of --lease cost leases.",
+            "Run workers near Redis, raise --concurrency; look at SLOWLOG GET and LATENCY DOCTOR "
+            "for what keeps Redis busy.");
+}
+
+void check_clock(Look& look) {
+  if (!look.facts.clock_ahead) return look.blind("clock", "time");
+  const microseconds ahead = *look.facts.clock_ahead;
+  const microseconds off{std::abs(ahead.count())};
+  if (off < kClockOff) return look.pass("clock", "the same here and there, to within 2 s");
+  look.warn(
+      "clock",
+      fmt::format("our clock is {} {} the server's", text(off),
+                  ahead.count() > 0 ? "ahead of" : "behind"),
+      "Leases go by the server's clock alone, so nothing is lost; but the times in our logs and "
+      "those kept with failures do not fit together.",
+      "Let both be set by NTP.");
+}
+
+void check_connection(Look& look) {
+  if (!look.facts.over_network) return look.pass("connection", "within this machine");
+  const std::string_view login = look.facts.logs_in ? "with a password" : "without a password";
+  if (look.facts.encrypted) {
+    return look.pass("connection", fmt::format("over the network, encrypted, {}", login));
+  }
+  look.find(
+      FindingLevel::ok, "connection", fmt::format("over the network, not encrypted, {}", login),
+      "Whoever is on the way reads items and the password.",
+      "Use it on a network that you trust, or let Redis speak TLS, and connect to rediss://.");
+}
+
+}  // namespace wq::internal

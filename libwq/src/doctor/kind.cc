@@ -1,0 +1,109 @@
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "doctor/findings.h"
+#include "pure/keys.h"
+#include "queue/server_check.h"
+
+namespace wq::internal {
+namespace {
+
+struct Version {
+  int major = 0;
+  int minor = 0;
+};
+
+std::optional<Version> parse_version(std::string_view text) {
+  Version version;
+  const char* const end = text.data() + text.size();
+  const auto [dot, error] = std::from_chars(text.data(), end, version.major);
+  if (error != std::errc{}) return std::nullopt;
+  if (dot != end) std::from_chars(dot + 1, end, version.minor);
+  return version;
+}
+
+}  // namespace
+
+void check_version(Look& look) {
+  const std::string text = look.info("redis_version");
+  if (text.empty()) return look.blind("version", "info");
+  const auto version = parse_version(text);
+  if (!version) {
+    return look.warn("version", fmt::format("the server calls itself '{}'", text),
+                     "wq needs what Redis 6.2 can do and cannot tell whether this server does.",
+                     "Try it on a queue that does not matter.");
+  }
+  if (version->major < 6 || (version->major == 6 && version->minor < 2)) {
+    return look.fail("version", fmt::format("Redis {}", text),
+                     "wq uses commands that came with Redis 6.2; its programs refuse this server.",
+                     "Upgrade to Redis 6.2 or later, or to Valkey.");
+  }
+  look.pass("version", fmt::format("Redis {}", text));
+}
+
+bool check_sentinel(Look& look) {
+  if (look.info("redis_mode") != "sentinel") return false;
+  std::string masters;
+  for (int i = 0;; ++i) {
+    const std::string master = sentinel_master(look.info(fmt::format("master{}", i)));
+    if (master.empty()) break;
+    masters += (masters.empty() ? "" : ", ") + master;
+  }
+  look.fail("role", "this is a Sentinel",
+            "A Sentinel holds no data; programs that are pointed at it leave at once with 2.",
+            masters.empty()
+                ? "Give the URL of the master that it watches."
+                : fmt::format("Give the URL of the master that it watches: {}", masters));
+  return true;
+}
+
+void check_role(Look& look) {
+  const std::string role = look.info("role");
+  if (role.empty()) return look.blind("role", "info");
+  if (role != "slave") return look.pass("role", "master");
+  const std::string master =
+      fmt::format("{}:{}", look.info("master_host"), look.info("master_port"));
+  const bool in_cluster = look.info("cluster_enabled") == "1";
+  look.fail("role", fmt::format("a replica of {}", master),
+            in_cluster
+                ? "A replica of a cluster sends everybody on to its master: programs that are "
+                  "pointed at it leave at once with 2."
+                : "A replica takes no writes: workers and producers would wait until their "
+                  "patience ends.",
+            fmt::format("Give the URL of the master, redis://{}", master));
+}
+
+void check_cluster(Look& look) {
+  if (look.info("cluster_enabled") != "1") return;
+  const std::string& queue = look.facts.queue;
+  if (!Keys(queue).has_hash_tag()) {
+    return look.fail("cluster", "a Redis Cluster, and the queue's name has no hash tag",
+                     "All keys of a queue must be on one node; programs leave at once with 2.",
+                     fmt::format("Name the queue '{{{}}}'.", queue));
+  }
+  if (!look.facts.moved_to.empty()) {
+    return look.fail(
+        "cluster",
+        fmt::format("a Redis Cluster, and the queue's keys are on another node, {}",
+                    look.facts.moved_to),
+        "wq talks to the one node that it is given, and leaves at once with 2 if the keys are not "
+        "there.",
+        fmt::format(
+            "Use {}, or a Redis that is no cluster.",
+            look.facts.moved_to.starts_with(':') ? "that node" : "redis://" + look.facts.moved_to));
+  }
+  if (!look.facts.keys_refused.empty()) {
+    return look.fail("cluster",
+                     fmt::format("a Redis Cluster that does not serve the queue's keys: {}",
+                                 look.facts.keys_refused),
+                     "Programs wait until their patience ends.",
+                     "CLUSTER INFO and CLUSTER NODES say which nodes or slots are missing.");
+  }
+  look.pass("cluster", "a Redis Cluster; the queue's keys are on this node");
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <wq/doctor.h>
+
+#include "doctor/needs.h"
+#include "pure/keys.h"
+#include "redis/connection.h"
+
+namespace wq::internal {
+
+// What `examine` reads, each in the file of its subject.
+
+/// One command; nothing if it is refused, with a note in `facts.refusals`. Throws `ReplyError` if
+/// Redis is not ready.
+[[nodiscard]] std::optional<Reply> ask(Connection& redis, const Command& command,
+                                       std::string_view name, ServerFacts& facts);
+void append(Pipeline& out, const Command& command);
+
+/// What Redis says to each command if our user may not run it or nobody knows it, else an empty
+/// text, without carrying out any: within MULTI it looks at the rights and keeps the command for
+/// later, and the end of the connection, which must be a new one, discards it. Other errors (no
+/// memory, a replica) come behind the look at the rights. Nothing if MULTI is refused.
+[[nodiscard]] std::optional<std::vector<std::string>> refusals(Connection redis,
+                                                               const std::vector<Command>& commands,
+                                                               ServerFacts& facts);
+/// True if INFO was answered with this value.
+[[nodiscard]] bool info_says(const ServerFacts& facts, const std::string& field,
+                             std::string_view value);
+/// True of such a text if nobody knows the command.
+[[nodiscard]] bool is_unknown(std::string_view said);
+/// Its name as ACL SETUSER takes it.
+[[nodiscard]] std::string command_name(const Command& command);
+
+// rights.cc
+void read_rights(const RedisOptions& redis, Role role, const Keys& keys, ServerFacts& facts);
+// replay.cc
+void read_replay(Connection& redis, const RedisOptions& options, const Keys& keys,
+                 ServerFacts& facts);
+// writes.cc
+void try_write(Connection& redis, const Keys& keys, ServerFacts& facts);
+
+}  // namespace wq::internal

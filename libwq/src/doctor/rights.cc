@@ -1,0 +1,124 @@
+// What the user may do that logs in.
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "doctor/findings.h"
+#include "doctor/reading.h"
+
+namespace wq::internal {
+namespace {
+
+// The line of ACL SETUSER that gives what is missing.
+std::string grant(const Look& look, const MissingRights& missing) {
+  std::string rule = "ACL SETUSER " + look.facts.user;
+  for (const std::string& command : missing.commands) rule += " +" + command;
+  // Keys are tried with EVALSHA: without the right to it nothing is known of them.
+  const auto& commands = missing.commands;
+  const bool blind = std::find(commands.begin(), commands.end(), "evalsha") != commands.end();
+  if (blind || !missing.keys.empty()) {
+    rule += fmt::format(" ~{0} ~{0}:*", look.facts.queue);
+  }
+  return rule;
+}
+
+std::string missing_text(const std::string& who, Role role, const MissingRights& missing) {
+  std::string text = fmt::format("{} may not do what {}s do:", who, name_of(role));
+  if (!missing.commands.empty()) text += fmt::format(" {}", fmt::join(missing.commands, " "));
+  if (missing.keys.empty()) return text;
+  return text + fmt::format("{} keys {}", missing.commands.empty() ? "" : ";",
+                            fmt::join(missing.keys, " "));
+}
+
+// A role that the user must have, or one of which it has none at all.
+void tell_missing(Look& look, const std::string& who, Role role, const MissingRights& missing) {
+  if (missing.commands.empty() && missing.keys.empty()) return;
+  look.fail("rights", missing_text(who, role, missing),
+            "It ends with NOPERM when it gets there, which for some rights is only when an "
+            "item fails.",
+            grant(look, missing));
+}
+
+// Users for one role are what we advise: what another one lacks is told, and nobody asked for it.
+void tell_lacking(Look& look, const std::string& who, Role role, const MissingRights& missing) {
+  constexpr std::size_t kFew = 3;
+  const std::size_t n = missing.commands.size() + missing.keys.size();
+  if (n == 0) return;
+  const std::string what =
+      n <= kFew
+          ? missing_text(who, role, missing)
+          : fmt::format("{} may not do what {}s do: {} rights are missing", who, name_of(role), n);
+  look.find(FindingLevel::ok, "rights", what, "Nothing is wrong if it is not meant to.",
+            fmt::format("If it is: doctor --role {} says what to give it.", name_of(role)));
+}
+
+void tell_absent(Look& look, Role role, const MissingRights& missing) {
+  if (missing.absent.empty()) return;
+  look.fail("rights",
+            fmt::format("the server does not know commands of {}s: {}", name_of(role),
+                        fmt::join(missing.absent, " ")),
+            "It ends with an error when it gets there, which for some commands is only when an "
+            "item fails.",
+            "Take their rename-command out of redis.conf.");
+}
+
+void tell_unknown(Look& look, const std::string& who, Role role) {
+  look.warn("rights",
+            fmt::format("whether {} may do what {}s do could not be seen: MULTI is refused", who,
+                        name_of(role)),
+            "A missing right ends programs with NOPERM, some only once an item fails.",
+            fmt::format("ACL SETUSER {} +multi, while doctor looks.", look.facts.user));
+}
+
+}  // namespace
+
+void read_rights(const RedisOptions& redis, Role role, const Keys& keys, ServerFacts& facts) {
+  std::vector<Command> commands = commands_needed(role, keys);
+  const std::size_t of_commands = commands.size();
+  const std::vector<std::string> names = keys_needed(role, keys);
+  for (const std::string& key : names) commands.push_back(touching(key));
+  MissingRights& missing = facts.rights[role];
+  const auto said = refusals(Connection(redis), commands, facts);
+  if (!said) {
+    missing.unknown = true;
+    return;
+  }
+  for (std::size_t i = 0; i < said->size(); ++i) {
+    const std::string& text = (*said)[i];
+    if (text.empty()) continue;
+    // "... to run the 'get' command", or "... to access one of the keys ...".
+    const bool the_command = text.find(" to run ") != std::string::npos;
+    const bool nobodys = is_unknown(text);
+    if (i >= of_commands) {
+      if (!the_command && !nobodys) missing.keys.push_back(names[i - of_commands]);
+    } else if (the_command || nobodys) {
+      (nobodys ? missing.absent : missing.commands).push_back(command_name(commands[i]));
+    }
+  }
+}
+
+void check_rights(Look& look, const DoctorOptions& options) {
+  const auto& rights = look.facts.rights;
+  const bool has_one = std::any_of(rights.begin(), rights.end(),
+                                   [](const auto& each) { return each.second.none(); });
+  const bool all_wanted = !options.roles.empty() || !has_one;
+  const std::string who = "'" + look.facts.user + "'";
+  for (const auto& [role, missing] : rights) {
+    if (missing.unknown) tell_unknown(look, who, role);
+    tell_absent(look, role, missing);
+    if (all_wanted) {
+      tell_missing(look, who, role, missing);
+    } else {
+      tell_lacking(look, who, role, missing);
+    }
+    if (missing.none()) {
+      look.pass("rights", fmt::format("{} may do what {}s do", who, name_of(role)));
+    }
+  }
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,97 @@
+// Whether Redis takes writes: tried, since no list of what may refuse them is ever whole.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <wq/error.h>
+
+#include "doctor/findings.h"
+#include "doctor/reading.h"
+
+namespace wq::internal {
+namespace {
+
+// Whoever writes to a queue may call these two. In one script nobody ever sees the key, and nothing
+// of it is left behind, whatever dies. Like most of what we do it is refused at maxmemory.
+constexpr std::string_view kWriteAndTakeBack =
+    "redis.call('HSET', KEYS[1], 'doctor', 'was here') return redis.call('DEL', KEYS[1])";
+
+bool may_write(const ServerFacts& facts) {
+  return std::any_of(facts.rights.begin(), facts.rights.end(), [](const auto& each) {
+    return each.first != Role::viewer && (each.second.none() || each.second.unknown);
+  });
+}
+
+struct Refusal {
+  std::string_view code;
+  std::string_view why;
+  std::string_view advice;
+};
+
+constexpr std::array kRefusals = {
+    Refusal{"MISCONF", "Redis could not save, and takes no writes until a save succeeds.",
+            "Look at its log and at its disk, which may be full or read-only; BGSAVE tries again."},
+    Refusal{"NOREPLICAS",
+            "It is to have more replicas than are there in time (min-replicas-to-write).",
+            "Bring the replicas back, or CONFIG SET min-replicas-to-write 0."},
+    Refusal{"READONLY", "This is a replica.", "Give the URL of the master."},
+    Refusal{"CLUSTERDOWN", "The cluster does not serve the queue's slot.",
+            "CLUSTER INFO and CLUSTER NODES say which nodes or slots are missing."},
+};
+
+constexpr Refusal kFull{"OOM",
+                        "At maxmemory nothing can be pushed until memory is free; workers can "
+                        "drain what is there.",
+                        "Raise maxmemory, or drain queues."};
+constexpr Refusal kOther{"", "The words are the server's.", "Look at its log and its settings."};
+
+void tell_refusal(Look& look, const std::string& said) {
+  const std::string code = ReplyError(said).code();
+  const std::string what = fmt::format("Redis refuses writes: {}", said);
+  if (code == kFull.code) {
+    // A worker is what helps against it.
+    const auto& rights = look.facts.rights;
+    const bool workers_only = rights.size() == 1 && rights.contains(Role::worker);
+    return look.find(workers_only ? FindingLevel::warning : FindingLevel::error, "writes", what,
+                     std::string(kFull.why), std::string(kFull.advice));
+  }
+  const auto* const known = std::find_if(kRefusals.begin(), kRefusals.end(),
+                                         [&](const Refusal& each) { return each.code == code; });
+  const Refusal& refusal = known == kRefusals.end() ? kOther : *known;
+  look.fail("writes", what,
+            fmt::format("{} Workers and producers would wait until their patience ends, or leave.",
+                        refusal.why),
+            std::string(refusal.advice));
+}
+
+}  // namespace
+
+void try_write(Connection& redis, const Keys& keys, ServerFacts& facts) {
+  if (!may_write(facts) || !facts.moved_to.empty()) return;
+  Pipeline load;
+  load.command({"SCRIPT", "LOAD", kWriteAndTakeBack});
+  redis.send(load);
+  Reply answer = redis.receive();
+  if (!answer.value().is_error()) {
+    Pipeline call;
+    // A key of the kind that each of them may use; no session has such a name.
+    call.command({"EVALSHA", answer.value().text(), "1", keys.replay("doctor")});
+    redis.send(call);
+    answer = redis.receive();
+  }
+  if (answer.has_error("NOPERM")) return;
+  facts.write_tried = true;
+  if (answer.value().is_error()) facts.write_refused = answer.value().text();
+}
+
+void check_writes(Look& look) {
+  if (!look.facts.write_tried) return;
+  if (!look.facts.write_refused.empty()) return tell_refusal(look, look.facts.write_refused);
+  look.pass("writes", "one was tried and taken back");
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// Header only, since our programs use it too and the library may be a shared one.
+namespace wq::internal {
+
+/// What to do where a limit of the system is in the way; empty for other errors.
+[[nodiscard]] inline std::string_view room_advice(int error) {
+  switch (error) {
+    case EAGAIN:
+      return " (raise the limit of processes and threads: ulimit -u, TasksMax, or the pids of the "
+             "container; or lower --concurrency)";
+    case EMFILE:
+      return " (raise the limit of open files: ulimit -n, LimitNOFILE; or lower --concurrency)";
+    case ENFILE:
+      return " (the machine has no more open files: raise fs.file-max)";
+    default:
+      return "";
+  }
+}
+
+/// The error of something that could not be started or made: `what` in front of it ("cannot start a
+/// process") and what to do about it.
+[[nodiscard]] inline std::system_error no_room(const std::string& what,
+                                               const std::error_code& error) {
+  return {error, what + std::string(room_advice(error.value()))};
+}
+
+/// A `std::thread` or `std::jthread` that runs `body`; the error says what it was to do, such as
+/// "the thread of slot 3". Throws `std::system_error`.
+template <typename Thread, typename Body>
+[[nodiscard]] Thread start_thread(const std::string& whose, Body&& body) {
+  try {
+    return Thread(std::forward<Body>(body));
+  } catch (const std::system_error& error) {
+    throw no_room("cannot start " + whose, error.code());
+  }
+}
+
+}  // namespace wq::internal
