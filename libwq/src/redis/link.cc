@@ -47,8 +47,7 @@ Connection& Link::connection() {
   if (!connection_) {
     tell_waiting(server_);
     Connection fresh(options_, left());
-    fresh.set_timeout(
-        std::min(options_.command_timeout, std::max(left(), kShortestCommandTimeout)));
+    fresh.set_timeout(std::min(options_.command_timeout, left()));
     prepare_(fresh);
     connection_.emplace(std::move(fresh));
     ++generation_;
