@@ -93,11 +93,13 @@ class Server:
     """Listens on a unix socket, and with TLS if `conf` says so: then certificates for the name redis
     are in the folder `tls`, with the CA that signed them."""
 
-    def __init__(self, conf, acl):
+    def __init__(self, conf, acl, start=True):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="wq-users-"))
         self.path = self.folder / "socket"
         self.tls_port = None
         self.process = None
+        self.command = (["sh", ROOT / "k8s/base/start"] if start else
+                        [os.environ["WQ_TEST_REDIS_SERVER"]])
         self.log = open(self.folder / "log", "w+", encoding="utf-8")
         try:
             (self.folder / "users.acl").write_text(acl + OPERATOR + "\n")
@@ -136,7 +138,7 @@ class Server:
 
     def begin(self, *words, **how):
         self.process = subprocess.Popen(
-            ["sh", ROOT / "k8s/base/start", self.folder / "redis.conf", *words], cwd=self.data,
+            [*self.command, self.folder / "redis.conf", *words], cwd=self.data,
             env={"PATH": str(self.folder / "bin")}, stdin=subprocess.DEVNULL, stdout=self.log,
             stderr=self.log, **how)
 
