@@ -16,8 +16,7 @@ namespace wq::test::random {
 /// What docs/protocol.md says of a reclaimer and what it remembers from pass to pass.
 class PassModel {
  public:
-  PassModel(QueueModel& queue, ReclaimerOptions options)
-      : queue_(queue), options_(std::move(options)) {}
+  PassModel(QueueModel& queue, ReclaimerOptions options) : queue_(queue), options_(options) {}
 
   /// The connection was replaced: what was seen on the old one does not count.
   void forget_connection() { connected_ = false; }
@@ -48,6 +47,8 @@ class PassModel {
   QueueModel& queue_;
   const ReclaimerOptions options_;
   bool connected_ = false;
+  std::chrono::milliseconds lease_{0};
+  std::size_t piece_ = 8;  // items of processing that are read at once
   TimePoint connected_at_;
   std::uint64_t passes_ = 0;
   std::map<std::string, Orphan> orphans_;  // by item
