@@ -288,8 +288,9 @@ std::vector<Held> held(std::span<const Lease> leases) {
 }
 
 void append_isolate(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease) {
-  begin_call(out, scripts::isolate, keys, 1, 1);
+  begin_call(out, scripts::isolate, keys, 1, 2);
   out.word(keys.lease_prefix(), text(lease.hash));
+  out.word(kLeaseTail.count());
   out.word(holder(session, lease.fence, false));
 }
 

@@ -104,7 +104,9 @@ void LeaseKeeper::confirm(std::span<const Held> renewed, TimePoint asked_at) {
   const std::lock_guard lock(mutex_);
   for (const Held& each : renewed) {
     const auto entry = entries_.find(each.fence);
-    if (entry != entries_.end()) entry->second.asked_at = asked_at;
+    // One that was isolated since was not renewed: without the mark it was refused.
+    const bool same = entry != entries_.end() && entry->second.alone == each.alone;
+    if (same) entry->second.asked_at = asked_at;
   }
 }
 

@@ -19,9 +19,15 @@ constexpr std::int64_t kDefaultHoldMs = 60'000;
 constexpr std::int64_t kDeadWorkerMs = 600'000;
 constexpr std::int64_t kWorkersEveryMs = 60'000;
 constexpr std::size_t kPromoteAtOnce = 100;
-// An equal item in a later piece of the list is seen after the earlier one was handed back.
-constexpr std::size_t kFirstPiece = 8;
-constexpr std::size_t kPiece = 1'000;
+constexpr std::int64_t kUsualLeaseMs = 60'000;
+constexpr std::size_t kPieceBytes = 1'048'576;
+constexpr std::size_t kMostItems = 1'000;
+constexpr std::size_t kGraceBytesPerSecond = 524'288;
+
+// A large item takes its time to arrive.
+milliseconds grace_of(const std::string& item) {
+  return milliseconds{5'000 + item.size() * 1'000 / kGraceBytesPerSecond};
+}
 
 std::uint64_t total(const ReclaimReport& report) {
   return report.reclaimed + report.died + report.returned;
@@ -33,6 +39,7 @@ ReclaimReport PassModel::run(TimePoint now) {
   if (!connected_) {
     connected_ = true;
     connected_at_ = now;
+    lease_ = options_.lease.value_or(milliseconds{queue_.term("lease_ms").value_or(kUsualLeaseMs)});
     orphans_.clear();
     holds_.clear();
     to_drop_.clear();
@@ -52,13 +59,17 @@ ReclaimReport PassModel::run(TimePoint now) {
 }
 
 void PassModel::scan(TimePoint now, ReclaimReport& report) {
-  std::size_t piece = kFirstPiece;
-  for (std::size_t seen = 0; seen < queue_.processing().size(); piece = kPiece) {
+  // An equal item in a later piece of the list is seen after the earlier one was handed back.
+  for (std::size_t seen = 0; seen < queue_.processing().size();) {
+    const std::size_t piece = piece_;
     const auto& processing = queue_.processing();
     const std::size_t end = processing.size() - seen;
     const std::size_t begin = end - std::min(end, piece);
     const std::vector<std::string> items(processing.begin() + static_cast<std::ptrdiff_t>(begin),
                                          processing.begin() + static_cast<std::ptrdiff_t>(end));
+    std::size_t bytes = 0;
+    for (const std::string& item : items) bytes += item.size();
+    piece_ = std::clamp<std::size_t>(kPieceBytes / (bytes / items.size() + 1), 1, kMostItems);
     const std::uint64_t before = total(report);
     look_at(items, now, report);
     if (items.size() < piece) return;
@@ -79,7 +90,7 @@ void PassModel::look_at(const std::vector<std::string>& items, TimePoint now,
     }
   }
   if (!ran_out.empty()) {
-    const bool early = now - connected_at_ < options_.lease / 3;
+    const bool early = now - connected_at_ < lease_ / 3;
     const QueueModel::Reclaimed reclaimed =
         queue_.reclaim(ran_out, early ? -1 : kTailMs, kLongestKeyMs, options_.max_crashes);
     report.reclaimed += static_cast<std::uint64_t>(reclaimed.back);
@@ -99,7 +110,7 @@ bool PassModel::is_orphan(const std::string& item, TimePoint now) {
     orphan.last_pass = passes_;
     ++orphan.passes;
   }
-  return orphan.passes >= 3 && now - orphan.first_seen >= internal::kOrphanGrace;
+  return orphan.passes >= 3 && now - orphan.first_seen >= grace_of(item);
 }
 
 void PassModel::sweep(TimePoint now, ReclaimReport& report) {

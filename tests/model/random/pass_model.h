@@ -47,6 +47,8 @@ class PassModel {
   QueueModel& queue_;
   const ReclaimerOptions options_;
   bool connected_ = false;
+  std::chrono::milliseconds lease_{0};
+  std::size_t piece_ = 8;  // items of processing that are read at once
   TimePoint connected_at_;
   std::uint64_t passes_ = 0;
   std::map<std::string, Orphan> orphans_;  // by item

@@ -122,13 +122,27 @@ std::vector<bool> QueueModel::renew(std::span<const Lease> leases, std::string_v
   std::vector<bool> renewed;
   for (const Lease& each : leases) {
     const LeaseKey* const found = lease(each.item);
-    const bool ours = found != nullptr && found->holder == internal::holder(session, each.fence);
+    const bool ours =
+        found != nullptr && found->holder == internal::holder(session, each.fence, each.alone);
     if (ours) {
       leases_.at(hash_of(each.item)).expires_ms = now_ms() + (ttl + internal::kLeaseTail).count();
     }
     renewed.push_back(ours);
   }
   return renewed;
+}
+
+bool QueueModel::isolate(const Lease& mine, std::string_view session) {
+  const LeaseKey* const found = lease(mine.item);
+  if (found == nullptr) return false;
+  const std::string marked = internal::holder(session, mine.fence, true);
+  if (found->holder == marked) return true;
+  if (found->holder != internal::holder(session, mine.fence, false)) return false;
+  const std::int64_t left_ms = *lease_left_ms(mine.item);
+  // It ended, and its key is there for the tail: why is not known.
+  if (left_ms >= 0 && left_ms <= internal::kLeaseTail.count()) return false;
+  leases_.at(hash_of(mine.item)).holder = marked;
+  return true;
 }
 
 bool QueueModel::remove_rightmost(const std::string& item) {
@@ -151,7 +165,8 @@ std::vector<bool> QueueModel::settle(std::span<const Settled> settlements, std::
   for (const Settled& each : settlements) {
     const Lease& mine = each.settlement->lease;
     const LeaseKey* const found = lease(mine.item);
-    const bool ours = found != nullptr && found->holder == internal::holder(session, mine.fence);
+    const bool ours =
+        found != nullptr && found->holder == internal::holder(session, mine.fence, mine.alone);
     if (ours) leases_.erase(hash_of(mine.item));
     accepted.push_back(ours);
   }
@@ -317,6 +332,16 @@ void QueueModel::set_foreign_lease(std::string_view item, std::string_view holde
 void QueueModel::set_expiry(std::string_view item, std::optional<std::int64_t> ttl_ms) {
   if (lease(item) == nullptr) return;
   leases_.at(hash_of(item)).expires_ms = ttl_ms ? now_ms() + *ttl_ms : -1;
+}
+
+void QueueModel::set_terms(std::int64_t lease_ms, std::int64_t max_crashes) {
+  stats_["lease_ms"] = lease_ms;
+  stats_["max_crashes"] = max_crashes;
+}
+
+std::optional<std::int64_t> QueueModel::term(const std::string& name) const {
+  const auto found = stats_.find(name);
+  return found == stats_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void QueueModel::set_worker(const std::string& session, const std::string& entry) {

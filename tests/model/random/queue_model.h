@@ -49,6 +49,9 @@ class QueueModel {
   std::vector<bool> renew(std::span<const Lease> leases, std::string_view session,
                           std::chrono::milliseconds ttl);
 
+  /// True if the lease has the mark of an item that is alone with its worker.
+  bool isolate(const Lease& lease, std::string_view session);
+
   /// One settlement and, as jitter decides them, the delay of what waits.
   struct Settled {
     const Settlement* settlement = nullptr;
@@ -87,8 +90,9 @@ class QueueModel {
     std::int64_t died = 0;
     std::vector<std::size_t> foreign;  // positions, from 0
   };
+  /// Without a budget, with that of the workers.
   Reclaimed reclaim(std::span<const std::string> items, std::int64_t tail_ms,
-                    std::int64_t longest_ms, std::uint32_t budget);
+                    std::int64_t longest_ms, std::optional<std::uint32_t> budget);
   std::int64_t requeue(std::span<const std::string> items);
   struct Promoted {
     std::int64_t moved = 0;
@@ -138,6 +142,9 @@ class QueueModel {
   [[nodiscard]] const std::map<std::string, std::string>& workers() const { return workers_; }
   void remove_worker(const std::string& session) { workers_.erase(session); }
   void count_foreign(std::int64_t n) { stats_["foreign"] += n; }
+  void set_terms(std::int64_t lease_ms, std::int64_t max_crashes);
+  /// What the workers have said, if they have.
+  [[nodiscard]] std::optional<std::int64_t> term(const std::string& name) const;
 
   // -- A look
 
@@ -146,6 +153,7 @@ class QueueModel {
   [[nodiscard]] const std::deque<std::string>& ready() const { return ready_; }
   [[nodiscard]] const std::deque<std::string>& processing() const { return processing_; }
   [[nodiscard]] bool is_empty() const;
+  [[nodiscard]] bool begun() const { return !id_.empty(); }
   /// When something is due, ends or expires.
   [[nodiscard]] std::vector<std::int64_t> moments_ms() const;
   [[nodiscard]] Contents contents() const;
@@ -179,9 +187,9 @@ class QueueModel {
   [[nodiscard]] const LeaseKey* lease_of(std::string_view hash) const;
   [[nodiscard]] const LeaseKey* lease(std::string_view item) const;
   [[nodiscard]] const Replay* replay(const std::string& session) const;
-  [[nodiscard]] bool begun() const { return !id_.empty(); }
   [[nodiscard]] bool troubled() const { return !attempts_.empty() || !crashes_.empty(); }
   std::uint64_t draw_fences(std::size_t n);
+  bool charge(const std::string& hash, std::int64_t budget, bool alone);
   bool remove_rightmost(const std::string& item);
   void add_to_set(Set& set, const std::string& item, std::int64_t score);
   void apply(const Settled& settled, const RetryPolicy& policy);

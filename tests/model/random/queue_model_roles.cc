@@ -12,6 +12,8 @@
 namespace wq::test::random {
 namespace {
 
+constexpr std::int64_t kUsualBudget = 3;
+
 // The members of a sorted set with scores up to a limit, by score and then by bytes.
 std::vector<std::pair<std::string, std::int64_t>> up_to(
     const std::map<std::string, std::int64_t>& set, std::int64_t limit) {
@@ -43,8 +45,19 @@ std::string who_and_where(const std::string& holder,
 
 }  // namespace
 
+// A crash that may have another cause counts up to the last but one, and once at least. True if it
+// is the last.
+bool QueueModel::charge(const std::string& hash, std::int64_t budget, bool alone) {
+  std::int64_t& crashes = crashes_[hash];
+  if (alone) return ++crashes >= budget;
+  if (crashes == 0 || crashes < budget - 1) ++crashes;
+  return false;
+}
+
 QueueModel::Reclaimed QueueModel::reclaim(std::span<const std::string> items, std::int64_t tail_ms,
-                                          std::int64_t longest_ms, std::uint32_t budget) {
+                                          std::int64_t longest_ms,
+                                          std::optional<std::uint32_t> budget) {
+  const std::int64_t last = budget ? *budget : term("max_crashes").value_or(kUsualBudget);
   std::vector<std::optional<std::string>> holders;
   for (const std::string& item : items) {
     const LeaseKey* const found = lease(item);
@@ -68,17 +81,19 @@ QueueModel::Reclaimed QueueModel::reclaim(std::span<const std::string> items, st
     if (*left_ms > tail_ms) continue;
     leases_.erase(hash);
     if (!remove_rightmost(item)) continue;
-    note_failure(hash,
-                 fmt::format(R"("kind":"crash","message":"the lease ran out","holder":"{}"{}}})",
-                             *holders[i], who_and_where(*holders[i], workers_)));
+    const bool alone = holders[i]->ends_with('!');
+    note_failure(hash, fmt::format(R"("kind":"crash","message":"{}","holder":"{}"{}}})",
+                                   alone ? "the lease ran out, and its worker held nothing else"
+                                         : "the lease ran out",
+                                   *holders[i], who_and_where(*holders[i], workers_)));
     ++stats_["crashed"];
-    if (++crashes_[hash] < budget) {
-      ready_.push_back(item);
-      ++reclaimed.back;
-    } else {
+    if (charge(hash, last, alone)) {
       add_to_set(dead_, item, now_ms());
       ++stats_["dead"];
       ++reclaimed.died;
+    } else {
+      ready_.push_back(item);
+      ++reclaimed.back;
     }
   }
   return reclaimed;
@@ -88,8 +103,9 @@ std::int64_t QueueModel::requeue(std::span<const std::string> items) {
   std::int64_t back = 0;
   for (const std::string& item : items) {
     if (lease(item) != nullptr || !remove_rightmost(item)) continue;
-    ready_.push_back(item);
+    ready_.push_front(item);
     ++stats_["returned"];
+    ++stats_["moved"];
     ++back;
   }
   return back;

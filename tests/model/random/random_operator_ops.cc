@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "admin/item_info.h"
 #include "model/random/hashes.h"
 #include "model/random/random_run.h"
 #include "pure/glob.h"
@@ -193,7 +194,10 @@ void RandomRun::walk_step() {
 
 void RandomRun::purge() {
   if (one_in(2)) return;
-  for (int i = 0; i < 4; ++i) lease();  // also what was popped last
+  for (int i = 0; i < 4; ++i) {
+    lease();  // also what was popped last
+    isolate();
+  }
   const std::vector<std::string> sessions =
       texts(redis_.command({"ZRANGE", keys_[Key::replays], "0", "-1"}).value());
   if (one_in(2) && !sessions.empty()) {
@@ -270,7 +274,7 @@ void RandomRun::end_strays() {
   std::vector<OperatorModel::Seen> strays;
   for (std::size_t n = 1 + below(20); n > 0; --n) {
     strays.push_back(leases[below(leases.size())]);
-    if (one_in(4)) strays.back().holder += '0';
+    if (one_in(4)) strays.back().holder += one_in(2) ? '0' : '!';
   }
   end_leases(strays);
 }
@@ -365,6 +369,19 @@ void RandomRun::find() {
   std::string expected;
   for (const auto& each : operator_.find(item, most)) expected += each.value_or("nil") + ' ';
   expect("find", got, expected);
+  if (!reply.value()[4].is_nil()) read_lease(reply.value()[4].text(), reply.value()[5].integer());
+}
+
+// What the library takes the lease for that `find` has found.
+void RandomRun::read_lease(std::string_view holder, std::int64_t left_ms) {
+  ItemInfo info;
+  internal::read_lease(holder, left_ms, info);
+  if (holder.find('#') == std::string_view::npos) {
+    expect("holder", info.holder, std::string(holder));
+  } else {
+    expect("holder", internal::holder(info.holder, info.fence, holder.ends_with('!')),
+           std::string(holder));
+  }
 }
 
 void RandomRun::last_due() {

@@ -32,14 +32,17 @@ void RandomRun::reclaim() { reclaim_items(items_to_look_at()); }
 
 void RandomRun::reclaim_items(const std::vector<std::string>& items) {
   const std::int64_t tail_ms = one_in(4) ? -1 : kTailMs;
-  const auto budget = static_cast<std::uint32_t>(between(1, 3));
-  note(fmt::format("reclaim {}, tail {} ms, {} crashes", text_of(items), tail_ms, budget));
+  std::optional<std::uint32_t> budget;
+  if (one_in(2)) budget = static_cast<std::uint32_t>(between(1, 3));
+  const std::string budget_text = budget ? std::to_string(*budget) : "";
+  note(fmt::format("reclaim {}, tail {} ms, {} crashes", text_of(items), tail_ms,
+                   budget ? budget_text : "the workers'"));
   Pipeline call;
   internal::begin_call(call, internal::scripts::reclaim, keys_, items.size(), 3 + items.size());
   append_leases(call, keys_, items);
   call.word(tail_ms);
   call.word(kLongestKeyMs);
-  call.word(budget);
+  call.word(budget_text);
   for (const std::string& item : items) call.word(item);
   const Reply reply = redis_.run(internal::scripts::reclaim, call);
   QueueModel::Reclaimed got{reply.value()[0].integer(), reply.value()[1].integer(), {}};
@@ -193,6 +196,7 @@ void RandomRun::spoil_expiry() {
     redis_.command({"PEXPIRE", key, std::to_string(10 * kLongestKeyMs)});
     model_.set_expiry(*item, 10 * kLongestKeyMs);
   }
+  if (one_in(3)) return isolate_item(*item);
   if (one_in(2)) return reclaim_items({*item});
   std::vector<OperatorModel::Seen> leases = operator_.leases();
   std::erase_if(leases, [&](const auto& each) { return each.hash != hash_of(*item); });
@@ -210,6 +214,18 @@ void RandomRun::heartbeat() {
   note("sign of life of " + session);
   redis_.command({"HSET", keys_[Key::workers], session, entry});
   model_.set_worker(session, entry);
+}
+
+// As workers do, of which the last decides.
+void RandomRun::tell_terms() {
+  if (!model_.begun()) return;
+  constexpr std::int64_t kLeasesMs[] = {1'000, 9'000, 86'400'000};
+  const std::int64_t lease_ms = kLeasesMs[below(std::size(kLeasesMs))];
+  const std::int64_t max_crashes = between(1, 4);
+  note(fmt::format("a worker has leases of {} ms and {} crashes", lease_ms, max_crashes));
+  redis_.command({"HSET", keys_[Key::stats], internal::kLeaseField, std::to_string(lease_ms),
+                  internal::kMaxCrashesField, std::to_string(max_crashes)});
+  model_.set_terms(lease_ms, max_crashes);
 }
 
 void RandomRun::pass_time() {

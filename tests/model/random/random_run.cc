@@ -20,6 +20,8 @@ constexpr std::int64_t kFirstTimeUs = 1'900'000'000'000'000;
 // Equal items are met often if there are few.
 constexpr std::size_t kEqualItems = 12;
 constexpr std::size_t kEnoughReady = 60;
+// So large that a reclaimer waits longer for it: by 125 ms.
+constexpr std::size_t kLargeItem = 65'536;
 
 // A counter that was never raised and one that is zero are the same.
 Contents without_zeros(Contents contents, const std::string& stats) {
@@ -56,13 +58,21 @@ std::string difference(const Contents& redis, const Contents& model) {
   return text;
 }
 
+// One that is told what the workers have, or has to find that in the queue.
+ReclaimerOptions random_reclaimer_options(std::uint64_t seed) {
+  ReclaimerOptions options;
+  if (seed % 2 == 0) options.lease = milliseconds{9'000};
+  if (seed % 3 == 0) options.max_crashes = 3;
+  return options;
+}
+
 }  // namespace
 
 RandomRun::RandomRun(FrozenRedis& redis, std::uint64_t seed)
     : redis_(redis),
       seed_(seed),
       random_(seed),
-      reclaimer_options_{milliseconds{9'000}, 3, {}},
+      reclaimer_options_(random_reclaimer_options(seed)),
       pass_(std::make_unique<internal::ReclaimPass>("q", redis.options(), reclaimer_options_,
                                                     std::stop_token{})),
       pass_model_(model_, reclaimer_options_) {
@@ -84,6 +94,7 @@ const std::vector<RandomRun::Operation>& RandomRun::operations() {
       {&RandomRun::settle, 90},
       {&RandomRun::settle_again, 6},
       {&RandomRun::renew, 20},
+      {&RandomRun::isolate, 12},
       {&RandomRun::counts, 5},
       {&RandomRun::open, 4},
       {&RandomRun::push, 40},
@@ -105,6 +116,7 @@ const std::vector<RandomRun::Operation>& RandomRun::operations() {
       {&RandomRun::remove_by_hand, 2},
       {&RandomRun::drain, 1},
       {&RandomRun::heartbeat, 2},
+      {&RandomRun::tell_terms, 2},
       {&RandomRun::trim_results, 1},
       {&RandomRun::pause, 2},
       {&RandomRun::retry, 4},
@@ -219,6 +231,7 @@ std::string RandomRun::random_item() {
       return fmt::format("equal-{}", i);
     }
     default:
+      if (one_in(40)) return fmt::format("large-{:x<{}}", ++made_items_, kLargeItem);
       return fmt::format("item-{}", ++made_items_);
   }
 }

@@ -88,6 +88,11 @@ class RandomRun {
   void renew();
   void counts();
 
+  // The mark of an item that is alone, in random_isolation_ops.cc.
+  void isolate();
+  void isolate_lease(Worker& worker, const Lease& lease);
+  void isolate_item(const std::string& item);
+
   // Producers, in random_producer_ops.cc.
   void open();
   void push();
@@ -110,6 +115,7 @@ class RandomRun {
   void remove_by_hand();
   void spoil_expiry();
   void heartbeat();
+  void tell_terms();
   void trim_results();
   void wait_for_a_moment();
   void drain();
@@ -131,6 +137,7 @@ class RandomRun {
   void forget();
   void page();
   void find();
+  void read_lease(std::string_view holder, std::int64_t left_ms);
   void last_due();
 
   struct Posted {

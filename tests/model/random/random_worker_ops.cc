@@ -22,7 +22,9 @@ constexpr std::size_t kRemembered = 40;
 
 std::string text_of(std::span<const Lease> leases) {
   std::string text;
-  for (const Lease& each : leases) text += fmt::format("{}#{} ", printable(each.item), each.fence);
+  for (const Lease& each : leases) {
+    text += fmt::format("{}#{}{} ", printable(each.item), each.fence, each.alone ? "!" : "");
+  }
   return text;
 }
 
@@ -143,7 +145,7 @@ std::vector<bool> RandomRun::ask_for_leases(const Worker& worker, std::span<cons
   for (const Lease& each : leases) {
     answers.push_back(!redis_.receive().checked().value().is_nil());
     expected.push_back(
-        model_.set_lease(each.item, internal::holder(worker.session, each.fence), ttl));
+        model_.set_lease(each.item, internal::holder(worker.session, each.fence, false), ttl));
   }
   expect("lease", flags(answers), flags(expected));
   return answers;
@@ -344,8 +346,8 @@ void RandomRun::post(const Posted& posted) {
   std::string text;
   for (const Settlement& each : posted.settlements) {
     constexpr const char* kKinds[] = {"complete", "fail", "crash", "fatal", "release"};
-    text += fmt::format(" {} {}#{}", kKinds[static_cast<int>(each.outcome.kind)],
-                        printable(each.lease.item), each.lease.fence);
+    text += fmt::format(" {} {}#{}{}", kKinds[static_cast<int>(each.outcome.kind)],
+                        printable(each.lease.item), each.lease.fence, each.lease.alone ? "!" : "");
   }
   note("settle" + text);
   Pipeline call;

@@ -42,7 +42,9 @@ shortest way to a violation. With "push", the replay sessions of a producer.
   accepted-work    1: work under a lease in force must be accepted (0)
   growing-fences   1: the fences of an item that was pushed once must grow (0)
   kills, breaks, late, evictions, rollbacks, operations, redis-wq-kills, follow-ups
-                   how often each of these may happen (0)
+                   how often each of these may happen (0); a kill ends a worker with all its slots
+  marks            how many leases may get the mark of an item that is alone with its worker (0: the
+                   reclaimer may bury any item)
 
 With "push":
   pushes           how many there are (3)
@@ -102,7 +104,14 @@ Search names_of(Rules& r, Bounds& b, bool& any_reclaimers) {
            {"requeue-looks-again", &r.requeue_looks_again},
            {"requeue-checks-removal", &r.requeue_checks_removal},
            {"requeue-waits", &r.requeue_waits},
-           {"promote-checks-removal", &r.promote_checks_removal}},
+           {"promote-checks-removal", &r.promote_checks_removal},
+           {"burial-needs-the-mark", &r.burial_needs_the_mark},
+           {"mark-waits-for-the-others", &r.mark_waits_for_the_others},
+           {"marked-worker-takes-no-more", &r.marked_worker_takes_no_more},
+           {"mark-needs-the-holder", &r.mark_needs_the_holder},
+           {"mark-needs-a-lease-in-force", &r.mark_needs_a_lease_in_force},
+           {"resent-mark-is-ours", &r.resent_mark_is_ours},
+           {"crossing-renewal-is-no-loss", &r.crossing_renewal_is_no_loss}},
           {{"any-reclaimers", &any_reclaimers},
            {"redis-wq", &b.redis_wq},
            {"only-complete", &b.only_complete},
@@ -122,7 +131,8 @@ Search names_of(Rules& r, Bounds& b, bool& any_reclaimers) {
            {"rollbacks", &b.rollbacks},
            {"operations", &b.operations},
            {"redis-wq-kills", &b.redis_wq_kills},
-           {"follow-ups", &b.follow_ups}}};
+           {"follow-ups", &b.follow_ups},
+           {"marks", &b.marks}}};
 }
 
 Search names_of(PushRules& r, PushBounds& b) {

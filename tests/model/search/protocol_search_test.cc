@@ -54,6 +54,12 @@ const Case kCases[] = {
       .breaks = 2}},
     {"ARequestThatIsCarriedOutLate",
      {.copies = {1, 0}, .true_charges = false, .breaks = 1, .late = 1}},
+    {"AnItemThatIsAlone", {.copies = {1, 0}, .kills = 1, .breaks = 1, .marks = 1}},
+    {"AnItemThatIsAloneAndAnEqualOne", {.copies = {2, 0}, .kills = 1, .marks = 1}},
+    {"AnItemThatIsAloneInAWorkerOfTwoSlots",
+     {.copies = {1, 1}, .workers = 1, .slots = 2, .only_complete = true, .kills = 1, .marks = 2}},
+    {"AMarkThatIsSetLate",
+     {.copies = {1, 0}, .true_charges = false, .breaks = 1, .late = 1, .marks = 1}},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, Protocol, ::testing::ValuesIn(kCases),
@@ -140,6 +146,10 @@ constexpr Bounds kOne = {.copies = {1, 0}};
 constexpr Bounds kTwo = {.copies = {2, 0}};
 constexpr Bounds kOneBreak = {.copies = {1, 0}, .breaks = 1};
 constexpr Bounds kTwoBreak = {.copies = {2, 0}, .breaks = 1};
+constexpr Bounds kOneMark = {.copies = {1, 0}, .marks = 1};
+// A worker that can hold two items at once.
+constexpr Bounds kCompany = {
+    .copies = {1, 1}, .workers = 1, .slots = 2, .only_complete = true, .kills = 1, .marks = 1};
 constexpr Bounds kStrict = {.copies = {1, 0}, .only_complete = true, .accepted_work = true};
 
 const Mutation kMutations[] = {
@@ -182,6 +192,22 @@ const Mutation kMutations[] = {
      "work under a lease in force is refused"},
     {"PromoteDoesNotLookAtTheRemoval", &Rules::promote_checks_removal, kOne,
      "an item is duplicated"},
+    {"ReclaimBuriesWithoutTheMark", &Rules::burial_needs_the_mark, kCompany,
+     "buried for a crash in company"},
+    {"TheMarkDoesNotWaitForTheOthers", &Rules::mark_waits_for_the_others, kCompany,
+     "buried for a crash in company"},
+    {"AMarkedWorkerTakesMore", &Rules::marked_worker_takes_no_more, kCompany,
+     "buried for a crash in company"},
+    {"TheMarkIsSetOnALeaseThatEnded", &Rules::mark_needs_a_lease_in_force, kCompany,
+     "buried for a crash in company"},
+    {"TheMarkDoesNotLookAtTheHolder", &Rules::mark_needs_the_holder, kOneMark,
+     "a commit under a superse"},
+    {"AMarkThatIsThereIsTakenForALoss",
+     &Rules::resent_mark_is_ours,
+     {.copies = {1, 0}, .breaks = 1, .marks = 1},
+     "a crash charged without cause"},
+    {"ARenewalThatCrossesTheMarkEndsTheWork", &Rules::crossing_renewal_is_no_loss, kOneMark,
+     "a crash charged without cause"},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, BrokenRule, ::testing::ValuesIn(kMutations),

@@ -34,6 +34,14 @@ struct Rules {
   bool requeue_checks_removal = true;
   bool requeue_waits = true;  ///< three passes and the grace period
   bool promote_checks_removal = true;
+  bool burial_needs_the_mark = true;  ///< only the crash of a lease with the mark can be the last
+  // The mark of a lease, which says that its worker holds nothing else
+  bool mark_waits_for_the_others = true;    ///< until the worker's other slots are idle
+  bool marked_worker_takes_no_more = true;  ///< from the request for the mark on
+  bool mark_needs_the_holder = true;        ///< broken: the mark is set whosever the lease is
+  bool mark_needs_a_lease_in_force = true;  ///< broken: also on a lease that ended
+  bool resent_mark_is_ours = true;          ///< broken: a mark that is there is taken for a loss
+  bool crossing_renewal_is_no_loss = true;  ///< broken: one without the mark ends the work
 };
 
 /// How many reclaimers there are, and what they remember.
@@ -59,7 +67,7 @@ struct Bounds {
   bool growing_fences = false;    ///< of an item that was pushed once, from lease to lease
 
   // How often each of these may happen.
-  std::uint8_t kills = 0;   ///< of a worker's slot; it begins anew at once
+  std::uint8_t kills = 0;   ///< of a worker, with all its slots; it begins anew at once
   std::uint8_t breaks = 0;  ///< connections that break under a request or its answer
   std::uint8_t late = 0;    ///< requests that are carried out later, by a slow or an old connection
   std::uint8_t evictions = 0;   ///< leases deleted by Redis or a person
@@ -67,6 +75,9 @@ struct Bounds {
   std::uint8_t operations = 0;  ///< a dead item is pushed again, or an item in processing removed
   std::uint8_t redis_wq_kills = 0;
   std::uint8_t follow_ups = 0;  ///< completions that push an equal item
+  /// Leases that get the mark. Without any, isolation is left out: every lease can be buried, and
+  /// what else its worker held does not matter.
+  std::uint8_t marks = 0;
 };
 
 }  // namespace wq::test::search

@@ -9,13 +9,24 @@ bool remove_from_processing(Item& item) {
   return true;
 }
 
+// Byte for byte.
+bool equals(const Item& item, Name lease) {
+  return holds(item, lease.fence) && item.marked == lease.marked;
+}
+
 }  // namespace
+
+bool is_at_work(const Slot& slot) {
+  return slot.phase == Phase::running || slot.phase == Phase::marking;
+}
 
 void clear_lease(Item& item) {
   item.holder = Holder::nobody;
   item.fence = kNoFence;
   item.over = false;
+  item.marked = false;
   item.chargeable = false;
+  item.in_company = false;
 }
 
 bool holds(const Item& item, Fence fence) {
@@ -32,28 +43,36 @@ void add_to_set(Item& item, std::uint8_t& set, const Rules& rules) {
 
 bool set_lease(Item& item, Fence fence, const Rules& rules) {
   if (item.holder != Holder::nobody && rules.lease_is_set_if_absent) return false;
+  clear_lease(item);
   item.holder = Holder::ours;
-  item.fence = fence;
-  item.over = false;
-  item.newest = fence;
-  item.chargeable = false;
+  item.fence = item.newest = fence;
   return true;
 }
 
-bool renew(Item& item, Fence fence, const Rules& rules) {
+bool renew(Item& item, Name lease, const Rules& rules) {
   const bool ours =
-      holds(item, fence) || (!rules.renew_checks_holder && item.holder == Holder::ours);
+      equals(item, lease) || (!rules.renew_checks_holder && item.holder == Holder::ours);
   if (ours) {
-    item.over = false;
+    item.over = item.in_company = false;
     return true;
   }
   if (rules.renew_never_sets || item.holder != Holder::nobody) return false;
-  return set_lease(item, fence, rules);
+  return set_lease(item, lease.fence, rules);
 }
 
-bool settle(State& state, std::size_t which, Fence fence, Outcome outcome, const Rules& rules) {
+bool mark(Item& item, Fence fence, const Rules& rules) {
+  if (equals(item, {fence, true})) return rules.resent_mark_is_ours;
+  const bool ours =
+      holds(item, fence) || (!rules.mark_needs_the_holder && item.holder == Holder::ours);
+  if (!ours || (item.over && rules.mark_needs_a_lease_in_force)) return false;
+  item.fence = fence;  // a lease of somebody else becomes ours
+  item.marked = true;
+  return true;
+}
+
+bool settle(State& state, std::size_t which, Name lease, Outcome outcome, const Rules& rules) {
   Item& item = state.items[which];
-  const bool ours = holds(item, fence);
+  const bool ours = equals(item, lease);
   if (!ours && rules.settle_checks_lease) return false;
   const bool removed = remove_from_processing(item);
   const bool accepted = removed || !rules.settle_checks_removal;
@@ -62,7 +81,7 @@ bool settle(State& state, std::size_t which, Fence fence, Outcome outcome, const
   if (!accepted) return false;
   switch (outcome) {
     case Outcome::complete:
-      if (item.newest != fence) state.violation = Violation::superseded;
+      if (item.newest != lease.fence) state.violation = Violation::superseded;
       ++item.completed;
       break;
     case Outcome::to_ready:
@@ -81,12 +100,14 @@ bool settle(State& state, std::size_t which, Fence fence, Outcome outcome, const
 bool reclaim(State& state, std::size_t which, bool dies, const Rules& rules) {
   Item& item = state.items[which];
   const bool justified = item.holder == Holder::ours && item.over && item.chargeable;
+  const bool in_company = item.in_company;
   const bool removed = remove_from_processing(item);
   if (rules.reclaim_deletes_lease) clear_lease(item);
   if (!removed && rules.reclaim_checks_removal) return false;
   if (!justified) state.violation = Violation::false_charge;
   item.chargeable = false;
   if (dies) {
+    if (in_company) state.violation = Violation::buried_in_company;
     add_to_set(item, item.dead, rules);
   } else {
     ++item.ready;
@@ -101,8 +122,7 @@ void requeue(State& state, std::size_t which, const Rules& rules) {
   if (!removed && rules.requeue_checks_removal) return;
   ++item.ready;
   for (const Slot& slot : state.slots) {
-    if (slot.phase == Phase::running && slot.item == which && slot.in_force &&
-        holds(item, slot.fence)) {
+    if (is_at_work(slot) && slot.item == which && slot.in_force && holds(item, slot.fence)) {
       state.violation = Violation::taken;
     }
   }

@@ -6,8 +6,11 @@
 /// What the commands and scripts do to the state, each in one atomic step.
 namespace wq::test::search {
 
-/// True for the lease under exactly this fence.
+/// True for the lease under exactly this fence, whether it is marked or not.
 [[nodiscard]] bool holds(const Item& item, Fence fence);
+
+/// The slot has an item and believes in its lease.
+[[nodiscard]] bool is_at_work(const Slot& slot);
 
 /// What DEL and expiry leave of the lease.
 void clear_lease(Item& item);
@@ -18,11 +21,20 @@ void add_to_set(Item& item, std::uint8_t& set, const Rules& rules);
 /// SET NX; true for OK.
 bool set_lease(Item& item, Fence fence, const Rules& rules);
 
+/// A lease as its holder writes it.
+struct Name {
+  Fence fence = kNoFence;
+  bool marked = false;
+};
+
 /// renew.lua: true if the lease is still ours.
-bool renew(Item& item, Fence fence, const Rules& rules);
+bool renew(Item& item, Name lease, const Rules& rules);
+
+/// isolate.lua: true if the lease has the mark.
+bool mark(Item& item, Fence fence, const Rules& rules);
 
 /// settle.lua: true if accepted. Notes a violation in the state.
-bool settle(State& state, std::size_t which, Fence fence, Outcome outcome, const Rules& rules);
+bool settle(State& state, std::size_t which, Name lease, Outcome outcome, const Rules& rules);
 
 /// reclaim.lua, rule (a): true if a copy was handed back. `dies`: no crash was left. Notes a
 /// violation in the state.

@@ -26,8 +26,10 @@ void code_item(Field& field, AnyItem& item) {
   field(item.holder, 2);
   field(item.fence, kFenceBits);
   field(item.over, 1);
+  field(item.marked, 1);
   field(item.newest, kFenceBits);
   field(item.chargeable, 1);
+  field(item.in_company, 1);
 }
 
 template <typename Field, typename AnySlot>
@@ -42,6 +44,7 @@ void code_slot(Field& field, AnySlot& slot) {
   field(slot.too_late, 1);
   field(slot.slow, 1);
   field(slot.watched, 1);
+  field(slot.marked, 1);
   field(slot.in_force, 1);
   field(slot.accepted, 1);
 }
@@ -60,11 +63,12 @@ void code_state(Field& field, AnyState& state) {
     for (auto& item : state.saved) code_item(field, item);
   }
   for (auto& request : state.late) {
-    field(request.kind, 2);
+    field(request.kind, 3);
     if (request.kind == LateRequest::Kind::none) continue;
     field(request.item, 1);
     field(request.fence, kFenceBits);
     field(request.outcome, 2);
+    field(request.marked, 1);
     field(request.accepted, 1);
   }
   field(state.redis_wq.phase, 2);
@@ -79,6 +83,7 @@ void code_state(Field& field, AnyState& state) {
   field(state.budget.operations, 2);
   field(state.budget.redis_wq_kills, 2);
   field(state.budget.follow_ups, 2);
+  field(state.budget.marks, 2);
 }
 
 template <typename Visit>
@@ -115,6 +120,8 @@ std::string_view name(Violation violation) {
       return "an item is taken from under a lease in force";
     case Violation::false_charge:
       return "a crash charged without cause";
+    case Violation::buried_in_company:
+      return "buried for a crash in company";
     case Violation::two_running:
       return "two run one item at once";
     case Violation::refused:

@@ -36,9 +36,11 @@ struct Item {
   Holder holder = Holder::nobody;
   Fence fence = kNoFence;  // of the lease; the session belongs to the fence
   bool over = false;       // the lease ended; its key is there for the tail
+  bool marked = false;     // it says that its worker holds nothing else
   // Only we know:
   Fence newest = kNoFence;  // the last fence under which it was leased
   bool chargeable = false;  // whoever asked for the lease has not given it up of its own accord
+  bool in_company = false;  // its worker held something else when it died, or when the lease ended
 };
 
 enum class Phase : std::uint8_t {
@@ -46,6 +48,7 @@ enum class Phase : std::uint8_t {
   popped,      // the lease was not asked for, or the answer is not known
   confirming,  // the lease was asked for again; the renewal behind it is under way
   running,
+  marking,    // the mark was asked for; the answer is not known
   unsettled,  // a settlement was sent; its answer is not known
 };
 
@@ -63,18 +66,20 @@ struct Slot {
   bool too_late = false;  // popped: half the grace period has passed
   bool slow = false;      // popped: the request for the lease is on its way
   bool watched = false;   // popped: a reclaimer has seen the item without a lease since
+  bool marked = false;    // running or unsettled: it has the mark, and names it in its requests
   // Only we know:
-  bool in_force = false;  // running or unsettled: the lease has held ever since
+  bool in_force = false;  // running, marking or unsettled: the lease has held ever since
   bool accepted = false;  // unsettled: by a request whose answer was lost
 };
 
 /// A request in the buffers of a connection that is slow or broken.
 struct LateRequest {
-  enum class Kind : std::uint8_t { none, lease, settle, renew };
+  enum class Kind : std::uint8_t { none, lease, settle, renew, mark };
   Kind kind = Kind::none;
   std::uint8_t item = 0;
   Fence fence = kNoFence;
   Outcome outcome = Outcome::complete;
+  bool marked = false;    // settle, renew: the lease that it names has the mark
   bool accepted = false;  // settle: sent again, and accepted then
 
   // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 finds a 0 in what the compiler writes
@@ -107,21 +112,23 @@ struct Budget {
   std::uint8_t operations = 0;
   std::uint8_t redis_wq_kills = 0;
   std::uint8_t follow_ups = 0;
+  std::uint8_t marks = 0;
 };
 
 /// What must never happen.
 enum class Violation : std::uint8_t {
   none,
-  lost,             // fewer copies than were pushed
-  duplicated,       // more copies than were pushed
-  two_commits,      // more completions than copies
-  accepted_twice,   // one settlement
-  superseded,       // a commit under a fence that is not the last one
-  taken,            // an item from under a lease in force, as if it had none
-  false_charge,     // a crash charged to an item whose lease nobody was told of
-  two_running,      // at once, under leases in force
-  refused,          // work under a lease in force (strict)
-  fence_went_back,  // from lease to lease of an item
+  lost,               // fewer copies than were pushed
+  duplicated,         // more copies than were pushed
+  two_commits,        // more completions than copies
+  accepted_twice,     // one settlement
+  superseded,         // a commit under a fence that is not the last one
+  taken,              // an item from under a lease in force, as if it had none
+  false_charge,       // a crash charged to an item whose lease nobody was told of
+  buried_in_company,  // for a crash of a worker that held something else
+  two_running,        // at once, under leases in force
+  refused,            // work under a lease in force (strict)
+  fence_went_back,    // from lease to lease of an item
 };
 [[nodiscard]] std::string_view name(Violation violation);
 

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/search/rules.h"
@@ -41,8 +42,17 @@ class Steps {
   void send_settlement(std::size_t index, Outcome outcome);
   void settle(std::size_t index, Outcome outcome);
   void keep_lease(std::size_t index);
-  void kill(std::size_t index);
   void late_requests();
+
+  // A worker as a whole, in steps_isolation.cc.
+  void mark(std::size_t index);
+  void ask_for_mark(std::size_t index);
+  void kill(std::size_t index);
+  // The slots of the worker that `index` belongs to, as the first and the one behind the last.
+  [[nodiscard]] std::pair<std::size_t, std::size_t> slots_of_worker(std::size_t index) const;
+  [[nodiscard]] bool is_alone(std::size_t index) const;
+  [[nodiscard]] bool holds_nothing_else(std::size_t index) const;
+  [[nodiscard]] bool marks_a_lease(std::size_t index) const;
 
   // Redis, its clock, and everybody else, in steps_redis.cc.
   void time(std::size_t item);

@@ -28,7 +28,7 @@ std::string holder_name(const State& state, const Item& item) {
     const Slot& slot = state.slots[s];
     if (slot.phase != Phase::idle && slot.fence == item.fence) whose = kSlotNames[s];
   }
-  return fmt::format("{}{}", whose, item.over ? ", over" : "");
+  return fmt::format("{}{}{}", whose, item.marked ? ", marked" : "", item.over ? ", over" : "");
 }
 
 bool is_orphan(const Item& item) { return item.holder == Holder::nobody && item.processing > 0; }
@@ -93,7 +93,10 @@ void Steps::time(std::size_t i) {
     State next = from_;
     next.items[i].over = true;
     if (is_wanted(next, i)) next.items[i].chargeable = true;
-    for (Slot& slot : next.slots) {
+    for (std::size_t s = 0; s < kSlots; ++s) {
+      Slot& slot = next.slots[s];
+      const bool has_it = slot.phase != Phase::idle && slot.item == i && holds(item, slot.fence);
+      if (has_it && !is_alone(s)) next.items[i].in_company = true;
       const bool asked = slot.phase == Phase::popped || slot.phase == Phase::confirming;
       if (asked && slot.item == i && holds(next.items[i], slot.fence) && !bounds_.short_leases) {
         slot.too_late = true;
@@ -136,7 +139,9 @@ void Steps::reclaim(std::size_t i) {
     acts = from_.watch[i].overdue;
   }
   if (!acts) return;
+  const bool needs_mark = bounds_.marks > 0 && rules_.burial_needs_the_mark;
   for (const bool dies : {false, true}) {
+    if (dies && needs_mark && !item.marked) continue;
     State next = from_;
     next.watch[i].overdue = false;
     const bool moved = search::reclaim(next, i, dies, rules_);
@@ -322,8 +327,9 @@ State first_state(const Bounds& bounds) {
   for (std::size_t i = 0; i < kItems; ++i) {
     state.items[i].pushed = state.items[i].ready = bounds.copies[i];
   }
-  state.budget = {bounds.kills,     bounds.breaks,     bounds.late,           bounds.evictions,
-                  bounds.rollbacks, bounds.operations, bounds.redis_wq_kills, bounds.follow_ups};
+  state.budget = {bounds.kills,          bounds.breaks,     bounds.late,
+                  bounds.evictions,      bounds.rollbacks,  bounds.operations,
+                  bounds.redis_wq_kills, bounds.follow_ups, bounds.marks};
   return state;
 }
 
@@ -335,7 +341,7 @@ Violation check(const State& state, const Bounds& bounds) {
     if (bounds.copies[i] == 0) continue;
     if (const Violation found = check_item(state.items[i]); found != Violation::none) return found;
     const auto at_work = [i](const Slot& slot) {
-      return slot.phase == Phase::running && slot.item == i && slot.in_force;
+      return is_at_work(slot) && slot.item == i && slot.in_force;
     };
     if (std::count_if(state.slots.begin(), state.slots.end(), at_work) > 1) {
       return Violation::two_running;

@@ -2,18 +2,10 @@
 
 #include "model/search/scripts.h"
 #include "model/search/steps.h"
+#include "model/search/worker.h"
 
 namespace wq::test::search {
 namespace {
-
-// The worker has its answer, so it will not come back to the lease. If the lease is still there,
-// nobody works under it.
-void finish(State& state, std::size_t index) {
-  Slot& slot = state.slots[index];
-  Item& item = state.items[slot.item];
-  if (holds(item, slot.fence)) item.chargeable = false;
-  slot = Slot{};
-}
 
 void begin_work(State& state, std::size_t index) {
   Slot& slot = state.slots[index];
@@ -37,18 +29,7 @@ Fence next_fence(const State& state) {
   return static_cast<Fence>(last + 1);
 }
 
-// False if there is no room for it.
-bool add_late(State& state, const LateRequest& request) {
-  if (state.budget.late == 0 || state.late.back().kind != LateRequest::Kind::none) return false;
-  --state.budget.late;
-  state.late.back() = request;
-  std::sort(state.late.begin(), state.late.end(), std::greater<>());
-  return true;
-}
-
-LateRequest late(LateRequest::Kind kind, const Slot& slot) {
-  return {kind, slot.item, slot.fence, slot.outcome, slot.accepted};
-}
+Name lease_of(const Slot& slot) { return {slot.fence, slot.marked}; }
 
 // A SET succeeded.
 void check_order(State& state, const Item& item, Fence before, const Bounds& bounds) {
@@ -91,6 +72,25 @@ constexpr std::string_view kUnanswered[kOutcomes][2] = {
 
 }  // namespace
 
+void finish(State& state, std::size_t index) {
+  Slot& slot = state.slots[index];
+  Item& item = state.items[slot.item];
+  if (holds(item, slot.fence)) item.chargeable = false;
+  slot = Slot{};
+}
+
+bool add_late(State& state, const LateRequest& request) {
+  if (state.budget.late == 0 || state.late.back().kind != LateRequest::Kind::none) return false;
+  --state.budget.late;
+  state.late.back() = request;
+  std::sort(state.late.begin(), state.late.end(), std::greater<>());
+  return true;
+}
+
+LateRequest late(LateRequest::Kind kind, const Slot& slot) {
+  return {kind, slot.item, slot.fence, slot.outcome, slot.marked, slot.accepted};
+}
+
 void Steps::worker(std::size_t slot) {
   switch (from_.slots[slot].phase) {
     case Phase::idle:
@@ -105,6 +105,10 @@ void Steps::worker(std::size_t slot) {
     case Phase::running:
       run(slot);
       keep_lease(slot);
+      mark(slot);
+      break;
+    case Phase::marking:
+      ask_for_mark(slot);
       break;
     case Phase::unsettled:
       settle(slot, from_.slots[slot].outcome);
@@ -115,6 +119,7 @@ void Steps::worker(std::size_t slot) {
 }
 
 void Steps::pop(std::size_t slot) {
+  if (rules_.marked_worker_takes_no_more && marks_a_lease(slot)) return;
   for (std::size_t i = 0; i < kItems; ++i) {
     if (from_.items[i].ready == 0) continue;
     State next = from_;
@@ -213,7 +218,7 @@ void Steps::confirm(std::size_t index) {
   } else if (!rules_.resent_lease_is_renewed) {
     ours = slot.taken;
   } else {
-    ours = renew(next.items[slot.item], slot.fence, rules_);
+    ours = renew(next.items[slot.item], lease_of(slot), rules_);
   }
   if (from_.budget.breaks > 0) {
     State unanswered = next;
@@ -277,7 +282,7 @@ void Steps::settle(std::size_t index, Outcome outcome) {
     rules.settle_checks_lease = false;
     rules.settle_checks_removal = false;
   }
-  const bool accepted = search::settle(next, slot.item, slot.fence, outcome, rules);
+  const bool accepted = search::settle(next, slot.item, lease_of(slot), outcome, rules);
   if (accepted) note_accepted(next, slot.fence);
   if (bounds_.accepted_work && !accepted && slot.in_force && !slot.accepted) {
     next.violation = Violation::refused;
@@ -306,7 +311,7 @@ void Steps::settle(std::size_t index, Outcome outcome) {
 void Steps::keep_lease(std::size_t index) {
   const Slot& slot = from_.slots[index];
   State next = from_;
-  const bool ours = renew(next.items[slot.item], slot.fence, rules_);
+  const bool ours = renew(next.items[slot.item], lease_of(slot), rules_);
   if (slot.phase == Phase::unsettled) {
     emit(next, "{s}'s renewal of {i} crosses its settlement", index, slot.item);
     return;
@@ -326,21 +331,6 @@ void Steps::keep_lease(std::size_t index) {
     emit(next, "{s} learns from a renewal that the lease of {i} is lost, and stops", index,
          slot.item);
   }
-}
-
-void Steps::kill(std::size_t index) {
-  if (from_.budget.kills == 0) return;
-  const Slot& slot = from_.slots[index];
-  State next = from_;
-  --next.budget.kills;
-  Item& item = next.items[slot.item];
-  if (holds(item, slot.fence)) item.chargeable = true;
-  next.slots[index] = Slot{};
-  constexpr std::string_view kPhases[] = {
-      "", "{s} is killed between the pop of {i} and its lease",
-      "{s} is killed before it learns whether the lease of {i} is its own",
-      "{s} is killed at work on {i}", "{s} is killed while it settles {i}"};
-  emit(next, kPhases[static_cast<std::size_t>(slot.phase)], index, slot.item);
 }
 
 // What stands in the buffer of a connection that nobody reads any more.
@@ -365,8 +355,8 @@ void Steps::late_requests() {
         break;
       }
       case LateRequest::Kind::settle: {
-        const bool accepted =
-            search::settle(next, request.item, request.fence, request.outcome, rules_);
+        const bool accepted = search::settle(next, request.item, {request.fence, request.marked},
+                                             request.outcome, rules_);
         if (accepted && request.accepted) next.violation = Violation::accepted_twice;
         if (accepted) note_accepted(next, request.fence);
         text = accepted ? "the late settlement of {i} arrives: accepted"
@@ -374,8 +364,13 @@ void Steps::late_requests() {
         break;
       }
       case LateRequest::Kind::renew:
-        renew(item, request.fence, rules_);
+        renew(item, {request.fence, request.marked}, rules_);
         text = "the late renewal of {i} arrives";
+        break;
+      case LateRequest::Kind::mark:
+        text = search::mark(item, request.fence, rules_)
+                   ? "the late request for the mark on {i} arrives: OK"
+                   : "the late request for the mark on {i} arrives: lost";
         break;
     }
     emit(next, text, 0, request.item);

@@ -1,0 +1,53 @@
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "model/random/random_run.h"
+#include "pure/printable.h"
+
+// Leases that get the mark of an item that is alone with its worker.
+
+namespace wq::test::random {
+
+// One that a worker holds or held, or that of another. It may have the mark already.
+void RandomRun::isolate() {
+  Worker& worker = random_worker();
+  const Worker& from = one_in(8) ? random_worker() : worker;
+  const std::vector<Lease>& leases = one_in(4) ? from.former : from.leased;
+  if (leases.empty()) return;
+  const Lease lease = leases[below(leases.size())];
+  if (one_in(4)) {
+    // To the millisecond at which it ends, or next to it.
+    const std::int64_t span_ms = model_.lease_left_ms(lease.item).value_or(0) -
+                                 internal::kLeaseTail.count() + between(-1, 1);
+    if (span_ms > 0 && span_ms < 60'000) advance(span_ms);
+  }
+  isolate_lease(worker, lease);
+  if (one_in(3)) isolate_lease(worker, lease);
+}
+
+void RandomRun::isolate_item(const std::string& item) {
+  for (Worker& worker : workers_) {
+    const std::vector<Lease> leased = worker.leased;
+    for (const Lease& each : leased) {
+      if (each.item == item) isolate_lease(worker, each);
+    }
+  }
+}
+
+void RandomRun::isolate_lease(Worker& worker, const Lease& lease) {
+  note(fmt::format("isolate {}#{}", internal::printable(lease.item), lease.fence));
+  internal::Pipeline call;
+  internal::append_isolate(call, keys_, worker.session, lease);
+  const internal::Reply reply = redis_.run(internal::scripts::isolate, call);
+  const bool marked = reply.value().integer() == 1;
+  expect("isolate", fmt::format("{}", marked),
+         fmt::format("{}", model_.isolate(lease, worker.session)));
+  if (!marked || one_in(5)) return;  // or the answer is lost
+  for (Lease& each : worker.leased) {
+    if (each.fence == lease.fence) each.alone = true;
+  }
+}
+
+}  // namespace wq::test::random
