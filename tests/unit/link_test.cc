@@ -169,7 +169,7 @@ TEST(LinkToASilentServer, TellsAtOnceWhatIsWaitedFor) {
   RedisOptions options;
   options.url = "unix://" + server.path();
   options.patience = 0ms;
-  options.waiting = [&told](std::string_view server) { told.emplace_back(server); };
+  options.waiting = [&told](std::string_view whom) { told.emplace_back(whom); };
   Link link(options, {});
   EXPECT_THROW(link.run([](Connection&) { return 1; }), ConnectionError);
   EXPECT_THAT(told, ElementsAre(server.path()));
