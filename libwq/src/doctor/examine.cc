@@ -29,8 +29,8 @@ using std::chrono::microseconds;
 
 constexpr std::array<std::string_view, 7> kSections = {
     "server", "clients", "memory", "persistence", "stats", "replication", "cluster"};
-constexpr std::array<std::string_view, 4> kSettings = {"appendfsync", "maxclients", "save",
-                                                       "stop-writes-on-bgsave-error"};
+constexpr std::array<std::string_view, 5> kSettings = {
+    "aof-load-truncated", "appendfsync", "maxclients", "save", "stop-writes-on-bgsave-error"};
 
 void append(Pipeline& out, const Command& command) {
   out.begin(command.size());
@@ -143,6 +143,9 @@ std::string command_name(const Command& command) {
 MissingRights read_rights(const RedisOptions& redis, Role role, const Keys& keys,
                           ServerFacts& facts) {
   std::vector<Command> commands = internal::commands_needed(role, keys);
+  const std::size_t of_needed = commands.size();
+  const std::vector<Command> wanted = internal::commands_wanted(role);
+  commands.insert(commands.end(), wanted.begin(), wanted.end());
   const std::size_t of_commands = commands.size();
   const std::vector<std::string> names = internal::keys_needed(role, keys);
   for (const std::string& key : names) commands.push_back(internal::touching(key));
@@ -160,6 +163,8 @@ MissingRights read_rights(const RedisOptions& redis, Role role, const Keys& keys
     const bool is_unknown = text.starts_with(kUnknown);
     if (i >= of_commands) {
       if (!the_command && !is_unknown) missing.keys.push_back(names[i - of_commands]);
+    } else if (i >= of_needed) {
+      missing.optional.push_back(command_name(commands[i]));
     } else if (the_command || is_unknown) {
       (is_unknown ? missing.absent : missing.commands).push_back(command_name(commands[i]));
     }

@@ -36,6 +36,7 @@ struct Look {
 };
 
 void check_persistence(Look& look);
+void check_torn_aof(Look& look);
 void check_latency(Look& look);
 void check_clock(Look& look);
 void check_connection(Look& look);

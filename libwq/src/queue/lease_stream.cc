@@ -54,6 +54,7 @@ LeaseStream::LeaseStream(Link& link, const Keys& keys, std::string session, PopS
       session_(std::move(session)),
       now_(now),
       queue_id_(random_id()),
+      mender_(link.options().log, link.stop()),
       pop_size_(pop_size) {}
 
 void LeaseStream::set_terms(std::chrono::milliseconds ttl, const RetryPolicy& policy) {
@@ -118,8 +119,8 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
   wait.command({"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
                 fmt::format("{:.3f}", static_cast<double>(wait_ms) / 1'000.0)});
   try {
-    const TimePoint sent_at = now_();
     Connection& redis = connection();
+    const TimePoint sent_at = now_();
     redis.send(wait);
     const Reply reply = redis.receive();
     if (reply.has_error("OOM")) return false;
@@ -144,6 +145,7 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
 Connection& LeaseStream::connection() {
   Connection& redis = link_.connection();
   if (attached_ != link_.generation()) {
+    mender_.mend(redis);
     Pipeline attach;
     append_attach(attach, keys_);
     read_attach(run_script(redis, scripts::attach, attach).value());
@@ -201,10 +203,11 @@ void LeaseStream::note_late(const Pop& pop, std::chrono::nanoseconds age) {
   link_.options().log(
       LogLevel::warning,
       items.size() > 1
-          ? fmt::format("{} items of {:.1f} MB together arrived {:.1f} s after they were asked for, "
-                        "too late to be leased ({:.1f} s): they go back to the queue, and fewer "
-                        "are asked for next",
-                        items.size(), mb, took_s, longest_s)
+          ? fmt::format(
+                "{} items of {:.1f} MB together arrived {:.1f} s after they were asked for, "
+                "too late to be leased ({:.1f} s): they go back to the queue, and fewer "
+                "are asked for next",
+                items.size(), mb, took_s, longest_s)
           : fmt::format("an item of {:.1f} MB arrived {:.1f} s after it was asked for, too late to "
                         "be leased ({:.1f} s): it goes back to the queue, behind the others. It "
                         "needs a faster link to Redis, or a worker with more CPU time; large data "

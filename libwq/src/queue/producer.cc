@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -20,6 +21,7 @@
 #include "queue/operations.h"
 #include "queue/push_batch.h"
 #include "queue/server_check.h"
+#include "queue/torn_aof.h"
 #include "redis/link.h"
 #include "script/script.h"
 
@@ -43,6 +45,7 @@ class PushSession {
       : keys_(std::move(queue)),
         options_(options),
         stopped_(std::move(stop), Abandon{abandon_}),
+        mender_(redis.log, abandon_.get_token()),
         link_(std::move(redis), abandon_.get_token(),
               [this](Connection& connection) { check(connection); }) {
     if (options_.hold < std::chrono::seconds{1} || options_.hold > kLongestHold) {
@@ -116,6 +119,8 @@ class PushSession {
           "set it to noeviction, or allow eviction if losing items is acceptable",
           server.maxmemory_policy));
     }
+    // Not so long that our hold would end meanwhile.
+    mender_.mend(connection, std::min(AofMender::kLongestWait, options_.hold / 3));
   }
 
   // After an exception nothing can be said of the answers that are still to come, so it is the end.
@@ -324,6 +329,7 @@ class PushSession {
   const std::string queue_id_ = random_id();  // for a queue that has none
 
   std::mutex mutex_;  // guards all that follows but the counters
+  AofMender mender_;
   Link link_;
   std::string session_;
   std::uint64_t loaded_ = 0;  // the generation of the link that knows the script

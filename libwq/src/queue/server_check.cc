@@ -16,15 +16,6 @@ namespace {
 constexpr int kOldestMajor = 6;
 constexpr int kOldestMinor = 2;
 
-// The value of a line "name:value" of INFO; empty if there is none.
-std::string info_field(std::string_view info, std::string_view name) {
-  const std::string start = fmt::format("\n{}:", name);
-  std::size_t at = info.find(start);
-  if (at == std::string_view::npos) return {};
-  at += start.size();
-  return std::string(info.substr(at, info.find_first_of("\r\n", at) - at));
-}
-
 bool too_old(std::string_view version) {
   int major = 0;
   int minor = 0;
@@ -51,6 +42,14 @@ void check_types(Connection& redis, const Keys& keys) {
 }
 
 }  // namespace
+
+std::string info_field(std::string_view info, std::string_view name) {
+  const std::string start = fmt::format("\n{}:", name);
+  std::size_t at = info.find(start);
+  if (at == std::string_view::npos) return {};
+  at += start.size();
+  return std::string(info.substr(at, info.find_first_of("\r\n", at) - at));
+}
 
 ServerReport check_server(Connection& redis, const Keys& keys) {
   Pipeline ask;

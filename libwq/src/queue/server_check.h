@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <wq/queue.h>
@@ -16,5 +17,8 @@ namespace wq::internal {
 
 /// The same without asking, from the text of INFO.
 [[nodiscard]] ServerReport read_info(std::string_view info, const Keys& keys);
+
+/// The value of a line "name:value" of INFO; empty if there is none.
+[[nodiscard]] std::string info_field(std::string_view info, std::string_view name);
 
 }  // namespace wq::internal

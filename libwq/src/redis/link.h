@@ -66,6 +66,7 @@ class Link {
   void recovered();
 
   [[nodiscard]] const RedisOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const std::stop_token& stop() const noexcept { return stop_; }
 
  private:
   RedisOptions options_;

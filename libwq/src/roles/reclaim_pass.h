@@ -15,6 +15,7 @@
 #include "pure/chunk_size.h"
 #include "pure/keys.h"
 #include "queue/operations.h"
+#include "queue/torn_aof.h"
 #include "redis/link.h"
 
 namespace wq::internal {
@@ -73,15 +74,16 @@ class ReclaimPass {
 
   const Keys keys_;
   const ReclaimerOptions options_;
+  AofMender mender_;
   Link link_;
 
   std::uint64_t generation_ = 0;  // of the link, when the following began
   TimePoint connected_at_;
   std::uint64_t passes_ = 0;
-  bool overdue_ = false;                      // a lease ran out, and it is too early to take it
+  bool overdue_ = false;  // a lease ran out, and it is too early to take it
   std::unordered_map<std::uint64_t, Orphan> orphans_;  // by the first 64 bits of the hash
   ChunkSize chunk_;
-  bool reading_ = false;  // a chunk was asked for and did not come yet
+  bool reading_ = false;                      // a chunk was asked for and did not come yet
   std::chrono::milliseconds queue_lease_{0};  // what the workers of the queue have
   std::map<std::string, ExpiredHold> holds_;  // by session
   std::set<std::string> foreign_;             // hashes whose foreign lease was counted
