@@ -1,6 +1,7 @@
 #include <cstdint>
 
 #include "e2e/programs.h"
+#include "support/aof.h"
 #include "support/tls_redis.h"
 
 // Redis that is away, comes late, refuses, or is not what it should be.
@@ -185,6 +186,18 @@ TEST_F(OnRedis, OverTcpFoundAsTheServiceOfKubernetes) {
 class OnDurableRedis : public OnRedis {
  protected:
   OnDurableRedis() : OnRedis({"appendonly yes", "appendfsync always"}) {}
+
+  // Behind what takes the items off processing, and in front of their results.
+  static void cut_in_last_settlement(const std::filesystem::path& file) {
+    const std::string text = content_of(file);
+    std::size_t end = text.size();
+    for (const std::string& each : transactions_in(file)) {
+      const std::size_t result = each.find("XADD");
+      const bool removes = each.find("LTRIM") < result || each.find("LREM") < result;
+      if (result != std::string::npos && removes) end = text.rfind(each) + result;
+    }
+    std::filesystem::resize_file(file, end);
+  }
 };
 
 TEST_F(OnDurableRedis, ThatIsKilledInTheMiddleOfADrainEachItemIsDoneExactlyOnce) {
@@ -219,6 +232,25 @@ TEST_F(OnDurableRedis, ThatIsKilledWhileAProducerPushesEachItemIsInExactlyOnce) 
   std::reverse(found.begin(), found.end());
   EXPECT_TRUE(found == items) << found.size() << " items";
   EXPECT_EQ(counts().pushed, items.size());
+}
+
+// The first kill leaves half a settlement in the AOF, see libwq/src/queue/torn_aof.h.
+TEST_F(OnDurableRedis, ThatIsKilledInTheMiddleOfASettlementAndOnceMoreLosesNothing) {
+  const Words items = numbered("", 20);
+  push(items);
+  EXPECT_EQ(work({"--results", "--max-items", "10"}, kPrint), 5);
+  server_.kill();
+  const auto files = aof_files(server_.folder().path());
+  ASSERT_EQ(files.size(), 1U);
+  cut_in_last_settlement(files[0]);
+  ASSERT_TRUE(is_torn(files[0]));
+  server_.start_unmended();
+  EXPECT_EQ(work({"--results", "--lease", "1s", "--max-items", "3"}, kPrint), 5);
+  server_.kill();
+  server_.start_unmended();
+  reconnect();
+  EXPECT_EQ(work({"--results", "--lease", "1s"}, kPrint), 0);
+  EXPECT_EQ(results(), exactly_once(items, same));
 }
 
 class OnLockedRedis : public OnRedis {

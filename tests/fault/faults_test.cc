@@ -19,6 +19,7 @@ using internal::Key;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 const internal::Keys kKeys("q");
 
@@ -66,6 +67,35 @@ TEST_F(Faults, ThatLeaveAKeyAreFound) {
                 return true;
               }),
               Contains(HasSubstr("keys were left: q:left")));
+}
+
+// A queue that is filled, and emptied, while Redis is killed again and again.
+Plan torn(Plan::TornAof what_is_done, std::uint64_t seed) {
+  Plan plan;
+  plan.seed = seed;
+  for (int i = 0; i < 2'000; ++i) plan.items.push_back(std::to_string(i));
+  plan.workers = {Plan::Worker::batches, Plan::Worker::batches};
+  plan.only_kills_of_redis = true;
+  plan.faults = 25;
+  plan.torn_aof = what_is_done;
+  plan.tears = true;
+  return plan;
+}
+
+TEST_F(Faults, ThatTearTheAofAreFoundWhenNothingIsDoneAboutThem) {
+  std::vector<std::string> violations;
+  for (std::uint64_t seed = 1; violations.empty() && seed <= 20; ++seed) {
+    violations = run_round(torn(Plan::TornAof::nothing, seed)).violations;
+  }
+  EXPECT_THAT(violations, Not(IsEmpty()));
+}
+
+TEST_F(Faults, ThatTearTheAofLoseNothingWhenItIsCheckedOrRewritten) {
+  for (const auto what_is_done : {Plan::TornAof::check, Plan::TornAof::rewrite}) {
+    const RoundReport report = run_round(torn(what_is_done, std::random_device()()));
+    EXPECT_THAT(report.violations, IsEmpty()) << report.history;
+    EXPECT_GT(report.tally.at("the AOF", Point::executed), 0U);
+  }
 }
 
 // The campaign: every round is a new one. scripts/soak goes on for longer.

@@ -25,6 +25,7 @@ constexpr std::array kKinds{
     Kind{Fault::terminate, "SIGTERM", 6},
     Kind{Fault::suspend, "SIGSTOP beyond the lease, SIGCONT", 4},
     Kind{Fault::redis_kill, "Redis killed, restarted from its AOF", 4},
+    Kind{Fault::redis_kill_writing, "Redis killed while it writes its AOF", 4},
     Kind{Fault::redis_freeze, "Redis stopped beyond the lease", 1},
     Kind{Fault::redis_pause, "CLIENT PAUSE", 3},
     Kind{Fault::flush_scripts, "SCRIPT FLUSH", 6},
@@ -36,7 +37,14 @@ constexpr std::array kKinds{
     Kind{Fault::handler_fails, "handler failed", 0},
     Kind{Fault::handler_outlasts_lease, "handler outlasted its lease", 0},
     Kind{Fault::python_kill, "RedisWQ client killed", 0},
+    Kind{Fault::torn_by_kill, "AOF torn by a kill", 0},
+    Kind{Fault::torn_by_hand, "AOF torn by hand after a kill", 0},
 };
+
+// The commands whose transactions are large.
+bool writes(const Moment& moment) {
+  return moment.point == Point::request && (moment.command == "push" || moment.command == "settle");
+}
 
 }  // namespace
 
@@ -116,7 +124,8 @@ std::optional<Fault> Injector::pick(const Moment& moment) {
   std::vector<unsigned> weights;
   for (const Kind& kind : kKinds) {
     const bool fits = allowed.contains(kind.fault) &&
-                      (kind.fault != Fault::half_answer || moment.point == Point::executed);
+                      (kind.fault != Fault::half_answer || moment.point == Point::executed) &&
+                      (kind.fault != Fault::redis_kill_writing || writes(moment));
     weights.push_back(fits ? kind.weight : 0);
   }
   if (std::all_of(weights.begin(), weights.end(), [](unsigned weight) { return weight == 0; })) {
@@ -144,6 +153,8 @@ Verdict Injector::carry_out(Fault fault, const Moment& moment, std::unique_lock<
   }
   order_ = Order{fault, moment.client};
   taken_ = false;
+  // Whoever carries it out is too late or too early by up to two milliseconds, as it should be.
+  if (fault == Fault::redis_kill_writing) return Verdict::pass;
   changed_.wait(lock, [this] { return !order_ || finished_; });
   const bool connection_survives =
       fault != Fault::kill && fault != Fault::redis_kill && fault != Fault::kill_connections;

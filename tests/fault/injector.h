@@ -30,6 +30,7 @@ enum class Fault {
   suspend,
   // Of Redis.
   redis_kill,
+  redis_kill_writing,  ///< while it carries a command out and writes it to its AOF
   redis_freeze,
   redis_pause,
   flush_scripts,
@@ -43,6 +44,9 @@ enum class Fault {
   handler_fails,
   handler_outlasts_lease,
   python_kill,
+  // Of the AOF, counted by the round.
+  torn_by_kill,  ///< a kill of Redis left half a command or half a transaction
+  torn_by_hand,  ///< the round has put half a transaction behind what a kill had left whole
 };
 
 [[nodiscard]] std::string_view name_of(Fault fault);

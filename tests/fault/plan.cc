@@ -1,5 +1,6 @@
 #include "fault/plan.h"
 
+#include <algorithm>
 #include <random>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr unsigned kItemsOfFullRedis = 10'000;
+constexpr std::size_t kLargeItem = 4'000;
 
 class Dice {
  public:
@@ -21,13 +23,15 @@ class Dice {
   std::mt19937_64 random_;
 };
 
-std::string item(unsigned number, Dice& dice) {
+// `size`: how long it is at the least, unless it has a mark, which becomes the name of a file.
+std::string item(unsigned number, std::size_t size, Dice& dice) {
   std::string name = std::to_string(number);
   const int what = dice.between(1, 1'000);
   if (what <= 4) return name + kKillHandler;
   if (what <= 8) return name + kKillWorker;
   if (what <= 20) return name + kFail;
   if (what <= 24) return name + kOutlastLease;
+  if (name.size() < size) name.append(size - name.size(), '-');
   return name;
 }
 
@@ -51,18 +55,29 @@ Plan Plan::from_seed(std::uint64_t seed) {
   }
   const unsigned n =
       plan.full_redis ? kItemsOfFullRedis : static_cast<unsigned>(dice.between(200, 1'500));
-  for (unsigned i = 0; i < n; ++i) plan.items.push_back(item(i, dice));
+  // What a kill tears is large: half a megabyte is pushed at once, and some of it settled.
+  const std::size_t size = dice.percent(30) && !plan.full_redis ? kLargeItem : 0;
+  for (unsigned i = 0; i < n; ++i) plan.items.push_back(item(i, size, dice));
+  // RedisWQ clients do not ask for a rewrite before they write.
+  plan.torn_aof = plan.python || dice.percent(50) ? TornAof::check : TornAof::rewrite;
+  plan.tears = dice.percent(50);
   return plan;
 }
 
 std::string Plan::text() const {
+  const bool large = std::any_of(items.begin(), items.end(),
+                                 [](const std::string& each) { return each.size() >= kLargeItem; });
   std::string kinds;
   for (const Worker worker : workers) kinds += "pcb"[static_cast<int>(worker)];
   return fmt::format(
-      "seed {}: {} items, workers {}, lease {} ms, {} faults about {} ms apart{}{}{}", seed,
-      items.size(), kinds, lease.count(), faults, faults_apart.count(),
-      producer_dies ? ", producer dies" : "", full_redis ? ", Redis full" : "",
-      python ? ", RedisWQ clients" : "");
+      "seed {}: {} items{}, workers {}, lease {} ms, {} faults about {} ms apart, AOF {}{}{}{}{}",
+      seed, items.size(), large ? " of 4 kB" : "", kinds, lease.count(), faults,
+      faults_apart.count(),
+      torn_aof == TornAof::check     ? "checked"
+      : torn_aof == TornAof::rewrite ? "rewritten"
+                                     : "left",
+      tears ? " and torn" : "", producer_dies ? ", producer dies" : "",
+      full_redis ? ", Redis full" : "", python ? ", RedisWQ clients" : "");
 }
 
 }  // namespace wq::fault

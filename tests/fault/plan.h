@@ -27,6 +27,16 @@ struct Plan {
   bool full_redis = false;     ///< maxmemory is reached before the workers begin
   bool python = false;         ///< RedisWQ clients work on the queue as well
 
+  /// What is done about an AOF that a kill of Redis has torn.
+  enum class TornAof {
+    check,    ///< redis-check-aof --fix before each start
+    rewrite,  ///< nothing but that our programs have it rewritten
+    nothing,  ///< nor may they: the loss that the checks must find
+  };
+  TornAof torn_aof = TornAof::check;
+  bool only_kills_of_redis = false;
+  bool tears = false;  ///< what a kill leaves whole is torn by hand
+
   [[nodiscard]] static Plan from_seed(std::uint64_t seed);
   [[nodiscard]] std::string text() const;
 };

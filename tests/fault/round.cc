@@ -21,6 +21,7 @@
 #include "fault/verdict.h"
 #include "fault/worker_command.h"
 #include "pure/keys.h"
+#include "support/aof.h"
 #include "support/eventually.h"
 #include "support/paths.h"
 #include "support/process.h"
@@ -54,7 +55,7 @@ class Round {
   Round(const Plan& plan, const Sabotage& sabotage)
       : plan_(plan),
         sabotage_(sabotage),
-        server_({"appendonly yes", "appendfsync always"}),
+        server_(config(plan)),
         injector_({plan.seed, plan.faults, plan.faults_apart, allowed_faults()}),
         random_(plan.seed) {}
 
@@ -97,6 +98,7 @@ class Round {
                                  Fault::delay,
                                  Fault::suspend,
                                  Fault::redis_kill,
+                                 Fault::redis_kill_writing,
                                  Fault::redis_freeze,
                                  Fault::redis_pause,
                                  Fault::flush_scripts,
@@ -104,6 +106,11 @@ class Round {
                                  Fault::second_reclaimer,
                                  Fault::gc};
     std::vector<std::set<Fault>> allowed(1 + plan_.workers.size(), of_any);
+    if (plan_.only_kills_of_redis) {
+      const std::set<Fault> kills{Fault::redis_kill, Fault::redis_kill_writing};
+      allowed.assign(allowed.size(), kills);
+      return allowed;
+    }
     allowed[kProducer].insert(Fault::silence);
     if (plan_.producer_dies) allowed[kProducer].insert(Fault::kill);
     if (plan_.full_redis) allowed[kProducer].clear();
@@ -227,9 +234,14 @@ class Round {
         return;
       }
       case Fault::redis_kill:
-        server_.kill();
-        server_.start();
-        if (plan_.full_redis) fill_redis();
+      case Fault::redis_kill_writing:
+        kill_redis();
+        // The second of two in a row carries out what the first has torn.
+        if (percent(50)) {
+          after(milliseconds{std::uniform_int_distribution(0, 400)(random_)}, [this] {
+            if (!frozen_ && !over()) kill_redis();
+          });
+        }
         return;
       case Fault::redis_freeze:
         if (std::exchange(frozen_, true)) return;
@@ -243,6 +255,53 @@ class Round {
         if (!frozen_) tell_redis(order.fault);
         return;
     }
+  }
+
+  [[nodiscard]] static std::vector<std::string> config(const Plan& plan) {
+    std::vector<std::string> lines{"appendonly yes", "appendfsync always"};
+    if (plan.torn_aof == Plan::TornAof::nothing) {
+      lines.emplace_back("user default on nopass ~* &* +@all -bgrewriteaof");
+    }
+    return lines;
+  }
+
+  [[nodiscard]] bool percent(int chance) {
+    return std::uniform_int_distribution(1, 100)(random_) <= chance;
+  }
+
+  void kill_redis() {
+    server_.kill();
+    look_at_aof();
+    if (plan_.torn_aof == Plan::TornAof::check) {
+      server_.start();
+    } else {
+      server_.start_unmended();
+    }
+    if (plan_.full_redis) fill_redis();
+  }
+
+  void look_at_aof() {
+    const auto files = test::aof_files(server_.folder().path());
+    if (files.empty()) return;
+    if (test::is_torn(files.back())) {
+      tally_.add({Fault::torn_by_kill, "the AOF", Point::executed});
+    } else if (plan_.tears) {
+      tear(files.back());
+    }
+  }
+
+  // Adds part of a transaction, as if it had been under way when Redis was killed: what nobody was
+  // told of may be lost, and must not be carried out later.
+  void tear(const std::filesystem::path& file) {
+    const auto transactions = test::transactions_in(file);
+    if (transactions.empty()) return;
+    const std::size_t which =
+        std::uniform_int_distribution<std::size_t>(0, transactions.size() - 1)(random_);
+    const std::string& text = transactions[which];
+    const std::size_t bytes =
+        std::uniform_int_distribution<std::size_t>(1, text.size() - 1)(random_);
+    test::append_to_aof(file, std::string_view(text).substr(0, bytes));
+    tally_.add({Fault::torn_by_hand, "the AOF", Point::executed});
   }
 
   void tell_redis(Fault fault) {

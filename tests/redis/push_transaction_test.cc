@@ -387,7 +387,7 @@ class PushTransactionInAof : public PushTransaction {
   }
 
   void restart() {
-    server_.start();
+    server_.start_unmended();  // so that it is Redis who deals with the end of its file
     redis_ = RedisClient(options());
     load();
   }

@@ -3,6 +3,7 @@
 namespace wq::test {
 
 const char* const kRedisServer = WQ_TEST_REDIS_SERVER;
+const char* const kRedisCheckAof = WQ_TEST_REDIS_CHECK_AOF;
 const char* const kWorkerProgram = WQ_TEST_WORKER;
 const char* const kPushProgram = WQ_TEST_PUSH;
 const char* const kCtlProgram = WQ_TEST_CTL;

@@ -5,6 +5,7 @@ namespace wq::test {
 // What tests start and read, where the build has put it. No macros: a test need not be compiled
 // anew for each folder that it is built in.
 extern const char* const kRedisServer;
+extern const char* const kRedisCheckAof;
 extern const char* const kWorkerProgram;
 extern const char* const kPushProgram;
 extern const char* const kCtlProgram;

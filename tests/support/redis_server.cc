@@ -15,8 +15,10 @@
 #include <wq/error.h>
 
 #include "redis/connection.h"
+#include "support/aof.h"
 #include "support/eventually.h"
 #include "support/paths.h"
+#include "support/process.h"
 
 namespace wq::test {
 namespace {
@@ -47,12 +49,31 @@ RedisServer::RedisServer(const std::vector<std::string>& config) {
 RedisServer::~RedisServer() { kill(); }
 
 void RedisServer::start() {
+  for (const auto& file : aof_files(folder_.path())) {
+    if (is_torn(file)) mend_aof(file);
+  }
+  launch();
+  wait_until_it_answers();
+}
+
+void RedisServer::start_unmended() {
+  launch();
+  try {
+    wait_until_it_answers();
+  } catch (const std::runtime_error&) {
+    // A rewrite had begun a new file behind the torn one, which has been cut now.
+    if (!log().ends_with("Fatal error: the truncated file is not the last file\n")) throw;
+    launch();
+    wait_until_it_answers();
+  }
+}
+
+void RedisServer::launch() {
   const std::string config = folder_.path() / "redis.conf";
   const pid_t self = ::getpid();
   pid_ = ::fork();
   if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "cannot fork");
   if (pid_ == 0) become_redis(self, config.c_str());
-  wait_until_it_answers();
 }
 
 void RedisServer::kill() { end(SIGKILL); }
@@ -81,7 +102,10 @@ std::string RedisServer::log() const {
 
 void RedisServer::end(int signal) {
   if (pid_ <= 0) return;
+  // A child that rewrites the AOF outlives it.
+  const std::vector<pid_t> children = signal == SIGKILL ? children_of(pid_) : std::vector<pid_t>{};
   ::kill(pid_, signal);
+  for (const pid_t child : children) ::kill(child, SIGKILL);
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
   pid_ = -1;
 }

@@ -23,8 +23,11 @@ class RedisServer {
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
 
-  /// After `kill` or `stop`: starts it again with the same folder.
+  /// After `kill` or `stop`: starts it again with the same folder, after `redis-check-aof --fix`.
   void start();
+  /// The same without: what a kill has left in the append-only file stays there. Where Redis
+  /// refuses what it has left there itself, it is started once more, as any supervisor does.
+  void start_unmended();
   void kill();  ///< SIGKILL, and waits until it is gone
   void stop();  ///< SIGTERM, an orderly shutdown, and waits until it is gone
   void restart() {
@@ -43,6 +46,7 @@ class RedisServer {
 
  private:
   void end(int signal);
+  void launch();
   void wait_until_it_answers();
 
   TemporaryFolder folder_;

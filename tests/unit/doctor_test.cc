@@ -87,8 +87,8 @@ TEST(Doctor, HasNothingAgainstAServerThatIsSetUpWell) {
   for (const DoctorFinding& each : findings) checks.insert(each.check);
   EXPECT_THAT(checks, ::testing::UnorderedElementsAre("version", "role", "eviction", "memory",
                                                       "persistence", "replay", "replication",
-                                                      "clients", "latency", "clock", "connection",
-                                                      "keys", "rights", "writes"));
+                                                      "torn-aof", "clients", "latency", "clock",
+                                                      "connection", "keys", "rights", "writes"));
 }
 
 TEST(Doctor, SaysWhyAndWhatToDoAboutWhateverIsNotWell) {
@@ -259,6 +259,28 @@ TEST(Doctor, SaysWhatACrashCosts) {
   EXPECT_EQ(level(facts, "persistence"), FindingLevel::warning);
   facts.config["save"] = "";
   EXPECT_THAT(found(facts, "persistence").why, HasSubstr("whole queue"));
+}
+
+TEST(Doctor, SaysWhatAKillLeavesInTheAofAndWhoIsSafe) {
+  EXPECT_EQ(level(healthy(), "torn-aof"), FindingLevel::ok);
+  EXPECT_THAT(found(healthy(), "torn-aof").what, HasSubstr("BGREWRITEAOF"));
+  ServerFacts facts = healthy();
+  facts.rights[Role::producer].optional = {"bgrewriteaof"};
+  EXPECT_EQ(level(facts, "torn-aof"), FindingLevel::warning);
+  EXPECT_EQ(level(facts, "rights"), FindingLevel::ok);
+  EXPECT_THAT(found(facts, "torn-aof").what, HasSubstr("as a producer"));
+  EXPECT_THAT(found(facts, "torn-aof").advice, HasSubstr("ACL SETUSER bob +bgrewriteaof"));
+  EXPECT_THAT(found(facts, "torn-aof").advice, HasSubstr("redis-check-aof --fix"));
+  facts.config["aof-load-truncated"] = "no";
+  EXPECT_EQ(level(facts, "torn-aof"), FindingLevel::ok);
+  facts.config.erase("aof-load-truncated");
+  facts.info["server_name"] = "valkey";
+  facts.info["valkey_version"] = "8.1.9";
+  EXPECT_EQ(level(facts, "torn-aof"), FindingLevel::warning);
+  facts.info["valkey_version"] = "8.1.10";
+  EXPECT_EQ(level(facts, "torn-aof"), FindingLevel::ok);
+  facts.info["aof_enabled"] = "0";
+  EXPECT_EQ(found(facts, "torn-aof").what, "no finding for torn-aof");
 }
 
 TEST(Doctor, RefusesAServerThatCannotWriteToItsDisk) {

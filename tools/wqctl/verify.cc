@@ -23,8 +23,12 @@ struct Words {
 Words words_of(Finding::Kind kind) {
   switch (kind) {
     case Finding::Kind::missing:
-      return {"missing", "pushed and nowhere to be found: lost, or removed past our programs",
-              "push them again"};
+      return {
+          "missing",
+          "pushed and nowhere to be found: lost by Redis (a crash, a failover, eviction, half a "
+          "transaction in its append-only file: see torn-aof in wqctl doctor), or removed past "
+          "our programs",
+          "push them again"};
     case Finding::Kind::unleased:
       return {"unleased", "in processing without a lease for more than 5 s",
               "a worker or wqctl gc hands them back"};

@@ -28,6 +28,8 @@ struct MissingRights {
   std::vector<std::string> keys{};      ///< that may not be read and written
   /// Commands that nobody may use, since the server does not know them (rename-command).
   std::vector<std::string> absent{};
+  /// Commands that it does without, at a price that `diagnose` tells.
+  std::vector<std::string> optional{};
   /// Could not be found out.
   bool unknown = false;
 
@@ -112,7 +114,7 @@ struct DoctorFinding {
 };
 
 /// Judges what was read. Pure: needs no server. One finding or more for each of: version, role,
-/// cluster, eviction, memory, persistence, replay, replication, clients, latency, clock,
+/// cluster, eviction, memory, persistence, replay, torn-aof, replication, clients, latency, clock,
 /// connection, keys, rights, writes, as far as they apply; if INFO is refused, one named server in
 /// place of those that come from it; of a Sentinel, role alone.
 [[nodiscard]] std::vector<DoctorFinding> diagnose(const ServerFacts& facts,

@@ -65,7 +65,7 @@ Inspection Admin::inspect(std::string_view item, std::size_t max_scan) {
 
 std::vector<Changed> Admin::retry(std::span<const std::string> items) {
   check_number(items.size());
-  return session_->link().run(
+  return session_->link_to_change().run(
       [&](Connection& redis) { return internal::retry_items(redis, session_->keys(), items); });
 }
 
@@ -73,20 +73,20 @@ std::uint64_t Admin::retry_matching(std::string_view pattern, ItemState from) {
   if (from != ItemState::dead && from != ItemState::delayed) {
     throw std::invalid_argument("only dead and delayed items can be tried again");
   }
-  return internal::retry_matching(session_->link(), session_->keys(), pattern, from);
+  return internal::retry_matching(session_->link_to_change(), session_->keys(), pattern, from);
 }
 
 std::vector<Changed> Admin::drop(std::span<const std::string> items, ItemState from) {
   check_number(items.size());
   check_droppable(from);
-  return internal::drop_items(session_->link(), session_->keys(), items, from);
+  return internal::drop_items(session_->link_to_change(), session_->keys(), items, from);
 }
 
 std::uint64_t Admin::drop_matching(std::string_view pattern, ItemState from) {
   check_droppable(from);
   return from == ItemState::ready
-             ? internal::drop_ready(session_->link(), session_->keys(), pattern)
-             : internal::drop_matching(session_->link(), session_->keys(), pattern, from);
+             ? internal::drop_ready(session_->link_to_change(), session_->keys(), pattern)
+             : internal::drop_matching(session_->link_to_change(), session_->keys(), pattern, from);
 }
 
 // Behind a write that is allowed at maxmemory: a queue that is out of hand may be that too.
@@ -98,7 +98,7 @@ bool Admin::pause() {
         std::string_view("1"), std::string_view("NX")}) {
     call.word(word);
   }
-  return session_->link().run([&call](Connection& redis) {
+  return session_->link_to_change().run([&call](Connection& redis) {
     return !internal::run_script(redis, internal::scripts::past_oom, call).value().is_nil();
   });
 }
@@ -106,11 +106,11 @@ bool Admin::pause() {
 bool Admin::resume() {
   Pipeline call;
   call.command({"DEL", session_->keys()[Key::paused]});
-  return session_->link().run(
+  return session_->link_to_change().run(
       [&call](Connection& redis) { return redis.call(call).value().integer() > 0; });
 }
 
-PurgeReport Admin::purge() { return internal::purge(session_->link(), session_->keys()); }
+PurgeReport Admin::purge() { return internal::purge(session_->link_to_change(), session_->keys()); }
 
 VerifyReport Admin::verify() { return internal::verify(*session_, false); }
 

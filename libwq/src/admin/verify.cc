@@ -52,8 +52,10 @@ struct LeaseLook {
 
 class Verifier {
  public:
-  explicit Verifier(AdminSession& session)
-      : session_(session), link_(session.link()), keys_(session.keys()) {}
+  Verifier(AdminSession& session, bool repair)
+      : session_(session),
+        link_(repair ? session.link_to_change() : session.link()),
+        keys_(session.keys()) {}
 
   VerifyReport run(bool repair);
 
@@ -394,6 +396,8 @@ void Verifier::end_election() {
 
 }  // namespace
 
-VerifyReport verify(AdminSession& session, bool repair) { return Verifier(session).run(repair); }
+VerifyReport verify(AdminSession& session, bool repair) {
+  return Verifier(session, repair).run(repair);
+}
 
 }  // namespace wq::internal

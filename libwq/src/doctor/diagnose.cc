@@ -62,6 +62,7 @@ std::vector<DoctorFinding> diagnose(const ServerFacts& facts, const DoctorOption
     internal::check_memory(look);
     internal::check_persistence(look);
     internal::check_replay(look);
+    internal::check_torn_aof(look);
     internal::check_replication(look);
     internal::check_clients(look, options.workers);
   }

@@ -32,8 +32,8 @@ using std::chrono::microseconds;
 constexpr std::array<std::string_view, 8> kSections = {
     "server", "clients", "memory", "persistence", "stats", "replication", "cluster", "sentinel"};
 constexpr std::array kAllRoles = {Role::worker, Role::producer, Role::viewer, Role::admin};
-constexpr std::array<std::string_view, 4> kSettings = {"appendfsync", "maxclients", "save",
-                                                       "stop-writes-on-bgsave-error"};
+constexpr std::array<std::string_view, 5> kSettings = {
+    "aof-load-truncated", "appendfsync", "maxclients", "save", "stop-writes-on-bgsave-error"};
 
 void read_fields(std::string_view text, std::map<std::string, std::string>& fields) {
   while (!text.empty()) {

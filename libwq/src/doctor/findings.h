@@ -43,11 +43,12 @@ void check_version(Look& look);
 void check_role(Look& look);
 void check_cluster(Look& look);
 
-// memory.cc, persistence.cc, replay.cc, replicas.cc, clients.cc
+// memory.cc, persistence.cc, replay.cc, torn_aof.cc, replicas.cc, clients.cc
 void check_eviction(Look& look);
 void check_memory(Look& look);
 void check_persistence(Look& look);
 void check_replay(Look& look);
+void check_torn_aof(Look& look);
 void check_replication(Look& look);
 void check_clients(Look& look, std::uint64_t workers);
 

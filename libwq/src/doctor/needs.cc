@@ -154,6 +154,11 @@ std::vector<Command> commands_needed(Role role, const Keys& keys) {
   return commands;
 }
 
+std::vector<Command> commands_wanted(Role role) {
+  if (role == Role::viewer) return {};
+  return {{"BGREWRITEAOF"}};  // see queue/torn_aof.h
+}
+
 std::vector<std::string> keys_needed(Role role, const Keys& keys) {
   const RoleNeeds& needs = needs_of(role);
   std::set<Key> which(needs.keys.begin(), needs.keys.end());

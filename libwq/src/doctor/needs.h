@@ -16,6 +16,9 @@ using Command = std::vector<std::string>;
 /// without when they are refused (CLIENT SETNAME, INFO, TYPE) are not among them.
 [[nodiscard]] std::vector<Command> commands_needed(Role role, const Keys& keys);
 
+/// Those whose refusal makes something worse without ending a program.
+[[nodiscard]] std::vector<Command> commands_wanted(Role role);
+
 /// Every key that a role's scripts are given; of keys that exist once for each item or producer,
 /// one that cannot exist.
 [[nodiscard]] std::vector<std::string> keys_needed(Role role, const Keys& keys);

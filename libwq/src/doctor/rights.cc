@@ -78,6 +78,9 @@ void tell_unknown(Look& look, const std::string& who, Role role) {
 
 void read_rights(const RedisOptions& redis, Role role, const Keys& keys, ServerFacts& facts) {
   std::vector<Command> commands = commands_needed(role, keys);
+  const std::size_t of_needed = commands.size();
+  const std::vector<Command> wanted = commands_wanted(role);
+  commands.insert(commands.end(), wanted.begin(), wanted.end());
   const std::size_t of_commands = commands.size();
   const std::vector<std::string> names = keys_needed(role, keys);
   for (const std::string& key : names) commands.push_back(touching(key));
@@ -95,6 +98,8 @@ void read_rights(const RedisOptions& redis, Role role, const Keys& keys, ServerF
     const bool nobodys = is_unknown(text);
     if (i >= of_commands) {
       if (!the_command && !nobodys) missing.keys.push_back(names[i - of_commands]);
+    } else if (i >= of_needed) {
+      missing.optional.push_back(command_name(commands[i]));
     } else if (the_command || nobodys) {
       (nobodys ? missing.absent : missing.commands).push_back(command_name(commands[i]));
     }

@@ -54,6 +54,7 @@ LeaseStream::LeaseStream(Link& link, const Keys& keys, std::string session, PopS
       session_(std::move(session)),
       now_(now),
       queue_id_(random_id()),
+      mender_(link.options().log, link.stop()),
       pop_size_(pop_size) {}
 
 void LeaseStream::set_terms(std::chrono::milliseconds ttl, const RetryPolicy& policy) {
@@ -118,8 +119,8 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
   wait.command({"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
                 fmt::format("{:.3f}", static_cast<double>(wait_ms) / 1'000.0)});
   try {
-    const TimePoint sent_at = now_();
     Connection& redis = connection();
+    const TimePoint sent_at = now_();
     redis.send(wait);
     // The answer may take as long as the wait, and after that as long as any other.
     const std::chrono::milliseconds answer = link_.options().command_timeout;
@@ -149,6 +150,7 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
 Connection& LeaseStream::connection() {
   Connection& redis = link_.connection();
   if (attached_ != link_.generation()) {
+    mender_.mend(redis);
     Pipeline attach;
     append_attach(attach, keys_);
     read_attach(run_script(redis, scripts::attach, attach).value());

@@ -13,6 +13,7 @@
 #include "pure/keys.h"
 #include "queue/operations.h"
 #include "queue/pop_size.h"
+#include "queue/torn_aof.h"
 #include "redis/link.h"
 
 namespace wq::internal {
@@ -125,6 +126,7 @@ class LeaseStream {
   TimePoint (*const now_)();
   const std::string queue_id_;  // for a queue that has none
 
+  AofMender mender_;
   std::uint64_t attached_ = 0;  // the generation of the link that was attached
   std::deque<Request> requests_;
   std::vector<Pop> pops_;  // to be leased by the next request

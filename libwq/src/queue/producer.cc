@@ -24,6 +24,7 @@
 #include "queue/operations.h"
 #include "queue/push_batch.h"
 #include "queue/server_check.h"
+#include "queue/torn_aof.h"
 #include "redis/link.h"
 #include "script/script.h"
 
@@ -48,6 +49,7 @@ class PushSession {
       : keys_(std::move(queue)),
         options_(options),
         stopped_(std::move(stop), Abandon{abandon_}),
+        mender_(redis.log, abandon_.get_token()),
         link_(std::move(redis), abandon_.get_token(),
               [this](Connection& connection) { check(connection); }) {
     if (options_.hold < std::chrono::seconds{1} || options_.hold > kLongestHold) {
@@ -134,6 +136,8 @@ class PushSession {
           "set it to noeviction, or allow eviction if losing items is acceptable",
           server.maxmemory_policy));
     }
+    // Not so long that our hold would end meanwhile.
+    mender_.mend(connection, std::min(AofMender::kLongestWait, options_.hold / 3));
   }
 
   // On the same connection, which must have nothing under way then.
@@ -350,6 +354,7 @@ class PushSession {
   const std::string queue_id_ = random_id();  // for a queue that has none
 
   std::mutex mutex_;  // guards all that follows but the counters
+  AofMender mender_;
   Link link_;
   std::string session_;
   std::uint64_t loaded_ = 0;  // the generation of the link that knows the script

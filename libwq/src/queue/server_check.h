@@ -23,4 +23,7 @@ namespace wq::internal {
 /// The same without asking, from the text of INFO.
 [[nodiscard]] ServerReport read_info(std::string_view info, const Keys& keys);
 
+/// The value of a line "name:value" of INFO; empty if there is none.
+[[nodiscard]] std::string info_field(std::string_view info, std::string_view name);
+
 }  // namespace wq::internal

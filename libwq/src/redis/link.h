@@ -70,6 +70,7 @@ class Link {
   void recovered();
 
   [[nodiscard]] const RedisOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const std::stop_token& stop() const noexcept { return stop_; }
 
  private:
   /// Of the patience, for one step of an attempt.

@@ -51,6 +51,7 @@ ReclaimPass::ReclaimPass(std::string queue, RedisOptions redis, ReclaimerOptions
       options_(options),
       link_(std::move(redis), std::move(stop), [this](Connection& connection) {
         static_cast<void>(check_server(connection, keys_));
+        mender_.ask(connection);  // who calls has told the time
       }) {}
 
 ReclaimReport ReclaimPass::run(TimePoint now) {

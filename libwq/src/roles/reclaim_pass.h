@@ -15,6 +15,7 @@
 #include "pure/chunk_size.h"
 #include "pure/keys.h"
 #include "queue/operations.h"
+#include "queue/torn_aof.h"
 #include "redis/link.h"
 
 namespace wq::internal {
@@ -72,6 +73,7 @@ class ReclaimPass {
 
   const Keys keys_;
   const ReclaimerOptions options_;
+  AofMender mender_;
   Link link_;
 
   std::uint64_t generation_ = 0;  // of the link, when the following began

@@ -19,6 +19,7 @@
 #include "pure/keys.h"
 #include "queue/lease_stream.h"
 #include "queue/limits.h"
+#include "queue/torn_aof.h"
 #include "redis/link.h"
 #include "roles/elected_reclaimer.h"
 #include "roles/heartbeat.h"
@@ -114,6 +115,7 @@ class WorkerLoop {
 
   // Shared.
   Slots slots_;
+  AofMender keeper_mender_;
   Link keeper_link_;
   LeaseKeeper keeper_;
   Isolation isolation_;  // of the main thread

@@ -1,0 +1,175 @@
+#include "queue/torn_aof.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <wq/clock.h>
+#include <wq/error.h>
+
+#include "pure/backoff.h"
+#include "pure/random.h"
+#include "pure/wait.h"
+#include "queue/server_check.h"
+#include "redis/pipeline.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Redis notices the end of a rewrite ten times a second. Thousands may wait for the same one.
+constexpr milliseconds kFirstLook{50};
+constexpr milliseconds kLongestLook{1'000};
+constexpr milliseconds kTellAfter{1'000};
+
+constexpr const char* kDanger =
+    "a kill may have left half a transaction at the end of its append-only file, which the next "
+    "restart would carry out: items would be lost or done twice";
+
+// The first releases of Valkey whose notes name valkey-io/valkey#4342. 9.0 and 9.1 may have it too:
+// a rewrite that was not needed does no harm.
+using Version = std::array<std::uint32_t, 3>;
+constexpr std::array kWholeSince{Version{8, 0, 11}, Version{8, 1, 10}};
+constexpr Version kAlwaysSince{9, 2, 0};
+
+std::optional<Version> parse_version(std::string_view text) {
+  Version version{};
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (std::uint32_t& part : version) {
+    const auto parsed = std::from_chars(at, end, part);
+    if (parsed.ec != std::errc{}) return std::nullopt;
+    at = parsed.ptr == end ? end : parsed.ptr + 1;
+  }
+  return version;
+}
+
+// Nothing if the user may not ask.
+std::optional<std::string> ask_info(Connection& redis) {
+  Pipeline questions;
+  questions.command({"INFO", "server"});
+  questions.command({"INFO", "persistence"});
+  redis.send(questions);
+  std::string info;
+  bool refused = false;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const Reply reply = redis.receive();
+    refused = refused || reply.has_error("NOPERM");
+    if (!reply.has_error("NOPERM")) info += reply.checked().value().text();
+  }
+  if (refused) return std::nullopt;
+  return info;
+}
+
+}  // namespace
+
+AofState read_aof(std::string_view info) {
+  const auto is = [info](std::string_view field, std::string_view value) {
+    return info_field(info, field) == value;
+  };
+  AofState state;
+  state.kept = is("aof_enabled", "1") && !is("loading", "1");
+  state.empty = is("aof_base_size", "0");
+  state.rewriting = is("aof_rewrite_in_progress", "1") || is("aof_rewrite_scheduled", "1");
+  const std::string took = info_field(info, "aof_last_rewrite_time_sec");
+  state.rewritten = !took.empty() && took != "-1" && is("aof_last_bgrewrite_status", "ok");
+  return state;
+}
+
+bool cuts_whole_transactions(std::string_view server_name, std::string_view version) {
+  if (server_name != "valkey") return false;
+  const auto found = parse_version(version);
+  if (!found) return false;
+  for (const Version& since : kWholeSince) {
+    if ((*found)[0] == since[0] && (*found)[1] == since[1]) return *found >= since;
+  }
+  return *found >= kAlwaysSince;
+}
+
+AofMender::AofMender(Log log, std::stop_token stop)
+    : log_(std::move(log)), stop_(std::move(stop)) {}
+
+void AofMender::mend(Connection& redis, milliseconds longest) {
+  if (begin(redis)) wait(redis, longest);
+}
+
+void AofMender::ask(Connection& redis) { static_cast<void>(begin(redis)); }
+
+// True if there is a rewrite to wait for.
+bool AofMender::begin(Connection& redis) {
+  const auto info = ask_info(redis);
+  if (!info) return false;
+  const AofState state = read_aof(*info);
+  if (!state.kept || state.rewritten) return false;
+  if (cuts_whole_transactions(info_field(*info, "server_name"),
+                              info_field(*info, "valkey_version"))) {
+    return false;
+  }
+  std::string run_id = info_field(*info, "run_id");
+  if (run_id == run_id_) return false;
+  const bool will_be = state.rewriting || request(redis, state.empty);
+  run_id_ = std::move(run_id);
+  return will_be;
+}
+
+// `quiet`: as far as INFO tells there is nothing to mend.
+bool AofMender::request(Connection& redis, bool quiet) {
+  Pipeline command;
+  command.command({"BGREWRITEAOF"});
+  redis.send(command);
+  const Reply reply = redis.receive();
+  if (!reply.value().is_error()) return true;
+  const ReplyError error{std::string(reply.value().text())};
+  if (error.transient()) throw error;
+  // Somebody else was faster.
+  if (reply.value().text().find("already in progress") != std::string_view::npos) return true;
+  if (quiet) return false;
+  log(LogLevel::warning,
+      fmt::format(
+          "Redis has restarted and refuses BGREWRITEAOF ({}): {}. Allow it (ACL SETUSER USER "
+          "+bgrewriteaof), or run redis-check-aof --fix before each start of Redis",
+          error.what(), kDanger));
+  return false;
+}
+
+void AofMender::wait(Connection& redis, milliseconds longest) {
+  const TimePoint began = BootClock::now();
+  bool told = false;
+  for (std::uint64_t look = 1; !stop_.stop_requested(); ++look) {
+    const auto info = ask_info(redis);
+    if (!info) return;
+    const AofState state = read_aof(*info);
+    if (!state.rewriting) {
+      if (!state.rewritten) {
+        log(LogLevel::warning,
+            fmt::format("Redis could not rewrite its append-only file, see its log: {}", kDanger));
+      }
+      return;
+    }
+    const auto waited = BootClock::now() - began;
+    if (waited >= longest) {
+      log(LogLevel::warning,
+          fmt::format(
+              "Redis still rewrites its append-only file; going on. Until it has done so, {}",
+              kDanger));
+      return;
+    }
+    if (waited >= kTellAfter && !std::exchange(told, true)) {
+      log(LogLevel::info,
+          "waiting for Redis, which has restarted, to rewrite its append-only file");
+    }
+    wait_for(backoff_delay(look, kFirstLook, kLongestLook, random_fraction()), stop_);
+  }
+}
+
+void AofMender::log(LogLevel level, std::string_view text) const {
+  if (log_) log_(level, text);
+}
+
+}  // namespace wq::internal

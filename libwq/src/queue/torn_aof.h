@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include <wq/log.h>
+
+#include "redis/connection.h"
+
+/// A redis-server that is killed may leave half a transaction at the end of its append-only file
+/// (AOF). At the next start most versions drop that transaction from memory but leave its MULTI and
+/// its first commands in the file. At the start after that these are carried out, in front of
+/// everything since: items are lost, or there twice. docs/guarantees.md tells of it.
+///
+/// BGREWRITEAOF closes it: a rewrite writes what is in memory, where the half is not. Whoever
+/// writes asks for it once after each start of the server, before its first write.
+namespace wq::internal {
+
+/// What INFO says of the append-only file.
+struct AofState {
+  bool kept = false;       ///< there is one, and the server has loaded it
+  bool empty = false;      ///< there was nothing in it when the server started
+  bool rewriting = false;  ///< a rewrite is under way, or waits for its turn
+  bool rewritten = false;  ///< since the server started, and the last time with success
+};
+[[nodiscard]] AofState read_aof(std::string_view info);
+
+/// True for a server that cuts off the whole of a torn transaction. Valkey: `server_name` and
+/// `valkey_version` of INFO. Redis: no version is known to.
+[[nodiscard]] bool cuts_whole_transactions(std::string_view server_name, std::string_view version);
+
+/// Has the AOF of a server rewritten, once for each start of the server. Not thread-safe.
+class AofMender {
+ public:
+  static constexpr std::chrono::milliseconds kLongestWait{10'000};
+
+  /// `log` is told when it takes long or cannot be done. A requested `stop` ends the waiting.
+  explicit AofMender(Log log = {}, std::stop_token stop = {});
+
+  /// On a new connection, before the first write on it. Asks for a rewrite if there was none since
+  /// the server started, and waits until it has ended, but no longer than `longest`. Throws what a
+  /// connection throws; a server that refuses is no error.
+  void mend(Connection& redis, std::chrono::milliseconds longest = kLongestWait);
+  /// The same without waiting, for those whom leases do not let wait.
+  void ask(Connection& redis);
+
+ private:
+  bool begin(Connection& redis);
+  bool request(Connection& redis, bool quiet);
+  void wait(Connection& redis, std::chrono::milliseconds longest);
+  void log(LogLevel level, std::string_view text) const;
+
+  const Log log_;
+  const std::stop_token stop_;
+  std::string run_id_;  // of the server that was last asked
+};
+
+}  // namespace wq::internal
