@@ -586,7 +586,9 @@ TEST(SlotsThatAreNotReady, AreToldWhenNothingMoreIsBegun) {
   Gate gate;
   Slots slots(prepared(2,
                        [&](unsigned slot, const std::stop_token& stop) {
-                         if (slot == 0) EXPECT_FALSE(load.pass(stop));
+                         if (slot == 0) {
+                           EXPECT_FALSE(load.pass(stop));
+                         }
                        }),
               [&](const Batch& batch) {
                 EXPECT_TRUE(gate.pass(batch.stop));

@@ -76,51 +76,53 @@ std::string sentinel_master(std::string_view said) {
   const std::string_view address = value_of(",address=");
   if (address.empty()) return "";
   return fmt::format("redis://{} ({})", address, value_of("name="));
-  std::string info_field(std::string_view info, std::string_view name) {
-    const std::string start = fmt::format("\n{}:", name);
-    std::size_t at = info.find(start);
-    if (at == std::string_view::npos) return {};
-    at += start.size();
-    return std::string(info.substr(at, info.find_first_of("\r\n", at) - at));
-  }
+}
 
-  ServerReport check_server(Connection & redis, const Keys& keys) {
-    Pipeline ask;
-    for (const std::string_view section : {"server", "memory", "cluster", "sentinel"}) {
-      ask.command({"INFO", section});
-    }
-    redis.send(ask);
-    std::string info;
-    for (std::size_t i = 0; i < ask.size(); ++i) {
-      const Reply reply = redis.receive();
-      if (!reply.value().is_error()) {
-        info += reply.value().text();
-        continue;
-      }
-      const ReplyError error{std::string(reply.value().text())};
-      if (error.code() != "NOPERM") reply.checked();
-    }
-    ServerReport report = read_info(info, keys);
-    check_types(redis, keys);
-    return report;
-  }
+std::string info_field(std::string_view info, std::string_view name) {
+  const std::string start = fmt::format("\n{}:", name);
+  std::size_t at = info.find(start);
+  if (at == std::string_view::npos) return {};
+  at += start.size();
+  return std::string(info.substr(at, info.find_first_of("\r\n", at) - at));
+}
 
-  ServerReport read_info(std::string_view info, const Keys& keys) {
-    ServerReport report;
-    report.version = info_field(info, "redis_version");
-    report.maxmemory_policy = info_field(info, "maxmemory_policy");
-    if (info_field(info, "redis_mode") == "sentinel") refuse_sentinel(info);
-    if (too_old(report.version)) {
-      throw RefusedError(fmt::format("ERR the server is Redis {}; wq needs {}.{} or later",
-                                     report.version, kOldestMajor, kOldestMinor));
-    }
-    if (info_field(info, "cluster_enabled") == "1" && !keys.has_hash_tag()) {
-      throw RefusedError(fmt::format(
-          "ERR the server is a node of a Redis Cluster, where all keys of a queue must be on one "
-          "node; give the queue's name a hash tag: '{{{}}}'",
-          keys.queue()));
-    }
-    return report;
+ServerReport check_server(Connection& redis, const Keys& keys) {
+  Pipeline ask;
+  for (const std::string_view section : {"server", "memory", "cluster", "sentinel"}) {
+    ask.command({"INFO", section});
   }
+  redis.send(ask);
+  std::string info;
+  for (std::size_t i = 0; i < ask.size(); ++i) {
+    const Reply reply = redis.receive();
+    if (!reply.value().is_error()) {
+      info += reply.value().text();
+      continue;
+    }
+    const ReplyError error{std::string(reply.value().text())};
+    if (error.code() != "NOPERM") reply.checked();
+  }
+  ServerReport report = read_info(info, keys);
+  check_types(redis, keys);
+  return report;
+}
+
+ServerReport read_info(std::string_view info, const Keys& keys) {
+  ServerReport report;
+  report.version = info_field(info, "redis_version");
+  report.maxmemory_policy = info_field(info, "maxmemory_policy");
+  if (info_field(info, "redis_mode") == "sentinel") refuse_sentinel(info);
+  if (too_old(report.version)) {
+    throw RefusedError(fmt::format("ERR the server is Redis {}; wq needs {}.{} or later",
+                                   report.version, kOldestMajor, kOldestMinor));
+  }
+  if (info_field(info, "cluster_enabled") == "1" && !keys.has_hash_tag()) {
+    throw RefusedError(fmt::format(
+        "ERR the server is a node of a Redis Cluster, where all keys of a queue must be on one "
+        "node; give the queue's name a hash tag: '{{{}}}'",
+        keys.queue()));
+  }
+  return report;
+}
 
 }  // namespace wq::internal
