@@ -19,6 +19,7 @@ constexpr unsigned kMostUselessEnds = 5;
 constexpr unsigned kMostStartTimeouts = 2;
 // Items that alone ended a process against the protocol, while none was ever answered.
 constexpr unsigned kMostProtocolEnds = 3;
+constexpr milliseconds kLongestRelease{3'600'000};
 
 }  // namespace
 
@@ -40,6 +41,9 @@ void CoprocessSlot::on_end() {
     } else {
       put_back(open, piece.alone, Suspected::no);
     }
+  }
+  if (stopping_ && ending_why_ == Ending::by_itself && !todo_.empty()) {
+    log("its items are released: the coprocess " + why.message);
   }
   if (stopping_ || ending_why_ == Ending::stopped) return;
   restart_later(suspects.size() > 1, left);
@@ -134,7 +138,7 @@ void CoprocessSlot::blame_the_program(Item& item, const Failure& failure) {
                   failure.message));
   // Late enough that the next process is given another item first, if there is one.
   const auto lived = std::chrono::ceil<milliseconds>(Clock::now() - started_at_);
-  settle(item, Outcome::release(milliseconds{1'000} + 2 * lived));
+  settle(item, Outcome::release(std::min(milliseconds{1'000} + 2 * lived, kLongestRelease)));
 }
 
 void CoprocessSlot::put_back(std::vector<Item*> items, bool alone, Suspected suspected) {
