@@ -161,9 +161,11 @@ TEST_F(ChildProcess, IsNotHeldUpWhenItWritesMore) {
 TEST_F(ChildProcess, IsReadToTheEndHoweverMuchItsPipesHoldWhenItEnds) {
   // 1031 is F_SETPIPE_SZ; each write fills its pipe at once, however slowly we read.
   ::testing::internal::CaptureStderr();
-  const ChildResult result = run(command({"perl", "-e",
-                                          "$x = 'x' x 1_000_000; for (STDOUT, STDERR) { fcntl($_, "
-                                          "1031, 1 << 20); syswrite($_, $x); }"}));
+  ChildSpec spec = command({"perl", "-e",
+                            "$x = 'x' x 1_000_000; for (STDOUT, STDERR) { fcntl($_, 1031, 1 << "
+                            "20); syswrite($_, $x); }"});
+  spec.stderr_origin.mode = StderrMode::raw;
+  const ChildResult result = run(spec);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), SizeIs(1'000'000));
   EXPECT_THAT(result.output, SizeIs(1'000'000));
 }
@@ -196,7 +198,9 @@ TEST_F(ChildProcess, WritesToOurStderrAndIsRemembered) {
 
 TEST_F(ChildProcess, IsRememberedByItsLastWholeLines) {
   ::testing::internal::CaptureStderr();
-  const ChildResult result = run(command({"sh", "-c", "seq 100000 >&2; printf end >&2"}));
+  ChildSpec spec = command({"sh", "-c", "seq 100000 >&2; printf end >&2"});
+  spec.stderr_origin.mode = StderrMode::raw;
+  const ChildResult result = run(spec);
   const std::string all = ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(all.size(), 588'898U);
   EXPECT_THAT(all, EndsWith(result.stderr_tail));
@@ -209,7 +213,9 @@ TEST_F(ChildProcess, IsRememberedByItsLastWholeLines) {
 
 TEST_F(ChildProcess, IsRememberedByTheEndOfAnEndlessLine) {
   ::testing::internal::CaptureStderr();
-  const ChildResult result = run(shell("{ head -c 300000 /dev/zero | tr '\\0' x; echo end; } >&2"));
+  ChildSpec spec = shell("{ head -c 300000 /dev/zero | tr '\\0' x; echo end; } >&2");
+  spec.stderr_origin.mode = StderrMode::raw;
+  const ChildResult result = run(spec);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), SizeIs(300'004));
   EXPECT_EQ(result.stderr_tail, std::string(4092, 'x') + "end\n");
 }
