@@ -1,6 +1,5 @@
 #include "queue/torn_aof.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -131,10 +130,9 @@ bool AofMender::request(Connection& redis, bool quiet) {
   if (reply.value().text().find("already in progress") != std::string_view::npos) return true;
   if (quiet) return false;
   log(LogLevel::warning,
-      fmt::format(
-          "Redis has restarted and refuses BGREWRITEAOF ({}): {}. Allow it (ACL SETUSER USER "
-          "+bgrewriteaof), or run redis-check-aof --fix before each start of Redis",
-          error.what(), kDanger));
+      fmt::format("Redis refuses BGREWRITEAOF ({}): {}. Allow it (ACL SETUSER USER "
+                  "+bgrewriteaof), or run redis-check-aof --fix before each start of Redis",
+                  error.what(), kDanger));
   return false;
 }
 
@@ -162,7 +160,7 @@ void AofMender::wait(Connection& redis, milliseconds longest) {
     }
     if (waited >= kTellAfter && !std::exchange(told, true)) {
       log(LogLevel::info,
-          "waiting for Redis, which has restarted, to rewrite its append-only file");
+          "waiting for Redis to rewrite its append-only file, as once after each start");
     }
     wait_for(backoff_delay(look, kFirstLook, kLongestLook, random_fraction()), stop_);
   }
