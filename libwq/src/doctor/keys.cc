@@ -12,7 +12,8 @@ void check_keys(Look& look) {
               "It belongs to somebody else; our programs refuse to touch it.",
               "Choose another name for the queue, or remove the key if nobody needs it.");
   }
-  if (look.facts.in_the_way.empty() && look.facts.keys_refused.empty()) {
+  const bool looked = look.facts.keys_refused.empty() && look.facts.moved_to.empty();
+  if (look.facts.in_the_way.empty() && looked) {
     look.pass("keys", "no keys of others where the queue has its own");
   }
 }

@@ -51,7 +51,9 @@ constexpr Refusal kOther{"", "The words are the server's.", "Look at its log and
 
 void tell_refusal(Look& look, const std::string& said) {
   const std::string code = ReplyError(said).code();
-  const std::string what = fmt::format("Redis refuses writes: {}", said);
+  // Behind that it names the line of our script.
+  const std::string what =
+      fmt::format("Redis refuses writes: {}", said.substr(0, said.find(" script: ")));
   if (code == kFull.code) {
     // A worker is what helps against it.
     const auto& rights = look.facts.rights;

@@ -14,9 +14,10 @@ namespace wq::internal {
   switch (error) {
     case EAGAIN:
       return " (raise the limit of processes and threads: ulimit -u, TasksMax, or the pids of the "
-             "container; or lower --concurrency)";
+             "container; a lower --concurrency of a worker takes fewer)";
     case EMFILE:
-      return " (raise the limit of open files: ulimit -n, LimitNOFILE; or lower --concurrency)";
+      return " (raise the limit of open files: ulimit -n, LimitNOFILE; a lower --concurrency of a "
+             "worker takes fewer)";
     case ENFILE:
       return " (the machine has no more open files: raise fs.file-max)";
     default:
