@@ -90,7 +90,8 @@ struct DoctorOptions {
 /// changed: what the user may do is tried in a transaction that is never carried out (MULTI, and
 /// the connection is closed), which Redis checks command by command; each refusal leaves an entry
 /// in ACL LOG. A user that may write writes one key of the queue that nobody else uses and removes
-/// it in the same script, which shows whether Redis takes writes.
+/// it in the same script, which shows whether Redis takes writes; where an append-only file may be
+/// torn it only removes it.
 ///
 /// What the user may not read is left out and told in `refusals`. Waits out a Redis that is away as
 /// `Queue` does. Throws `ConnectionError`, `RefusedError` when the login is refused,
