@@ -111,7 +111,7 @@ TEST_F(ThreadFaults, InTheMainThreadGiveBackWhatIsHeld) {
   push({"a", "b", "c"});
   std::atomic<bool> b_runs{false};
   const std::string words =
-      words_of(two_slots(bomb("item a failed", thrown_)), [&](const Job& job) {
+      words_of(two_slots(bomb("failed, attempt 1", thrown_)), [&](const Job& job) {
         if (job.item == "a") {
           EXPECT_TRUE(eventually([&] { return b_runs.load(); }));
           return Outcome::fail("as it happens");

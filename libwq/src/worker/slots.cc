@@ -62,7 +62,8 @@ Slots::Slots(const WorkerOptions& options, BatchHandler handler)
       handler_(std::move(handler)),
       prepare_(options.prepare),
       slots_(std::size_t{options.concurrency} * options.calls_per_slot),
-      readiness_(options.concurrency, Readiness{.ready = !prepare_, .preparing = false}) {
+      readiness_(options.concurrency, Readiness{.ready = !prepare_, .preparing = false}),
+      turns_(options.concurrency) {
   try {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       slots_[i].number = static_cast<unsigned>(i / calls_per_slot_);
@@ -122,26 +123,43 @@ void Slots::give_aside(TimePoint now) {
   wake();
 }
 
-// Somebody is to look at what waits. One thread at a time: each that wakes up and leaves something
-// wakes the next, so that tiny items are done by a few threads that are awake and large ones soon
-// reach all. With several calls to a slot only one of them has the turn, so all look.
+// Somebody is to look at what waits: a thread that sleeps and whose turn it is. One thread at a
+// time: each that wakes up and leaves something wakes the next, so that tiny items are done by a
+// few threads that are awake and large ones soon reach all.
 void Slots::wake() {
-  if (waiting_.empty()) return;
-  if (calls_per_slot_ > 1) {
-    work_.notify_all();
-  } else if (asleep_ > 0 && !std::exchange(waking_, true)) {
-    work_.notify_one();
+  if (waiting_.empty() || asleep_ == 0 || waking_) return;
+  std::size_t least = calls_per_slot_;
+  Turn* next = nullptr;
+  for (std::size_t number = 0; number < turns_.size() && (least > 0 || next == nullptr); ++number) {
+    const std::size_t running = calls_running(number);
+    if (!readiness_[number].ready || running > least) continue;
+    // Who has fewer has the turn; if no thread of such a slot sleeps, one is on its way.
+    if (running < least) next = nullptr;
+    least = running;
+    if (next == nullptr && turns_[number].asleep > 0) next = &turns_[number];
   }
+  if (next == nullptr) return;
+  waking_ = true;
+  next->changed.notify_one();
+}
+
+void Slots::wake_all() {
+  work_.notify_all();
+  for (Turn& turn : turns_) turn.changed.notify_all();
 }
 
 // For work, with the lock given up meanwhile.
-void Slots::sleep(std::unique_lock<std::mutex>& lock, std::optional<nanoseconds> longest) {
+void Slots::sleep(const Slot& slot, std::unique_lock<std::mutex>& lock,
+                  std::optional<nanoseconds> longest) {
+  Turn& turn = turns_[slot.number];
   ++asleep_;
+  ++turn.asleep;
   if (longest) {
-    work_.wait_for(lock, *longest);
+    turn.changed.wait_for(lock, *longest);
   } else {
-    work_.wait(lock);
+    turn.changed.wait(lock);
   }
+  --turn.asleep;
   --asleep_;
   waking_ = false;
 }
@@ -176,7 +194,7 @@ std::vector<Settlement> Slots::take_back(TimePoint before, std::size_t keep) {
 
 void Slots::expect_more(bool more) {
   const std::lock_guard lock(mutex_);
-  if (std::exchange(more_to_come_, more) && !more) work_.notify_all();
+  if (std::exchange(more_to_come_, more) && !more) wake();
 }
 
 void Slots::wait(TimePoint until) {
@@ -230,7 +248,7 @@ void Slots::begin_nothing_more() {
   if (std::exchange(begins_nothing_, true)) return;
   told.add(stop_preparing_);
   poked_ = true;
-  work_.notify_all();
+  wake_all();
   progress_.notify_one();
 }
 
@@ -298,7 +316,7 @@ void Slots::give_up(Slot& slot) noexcept {
   slot.leases.clear();
   slot.open = 0;
   poked_ = true;
-  work_.notify_all();
+  wake_all();
   progress_.notify_one();
 }
 
@@ -307,10 +325,11 @@ bool Slots::take_batch(Slot& slot) {
   prepare(slot.number, lock);
   for (bool waited = false; !over();) {
     if (waiting_.empty() || !is_its_turn(slot)) {
-      sleep(lock, std::nullopt);
+      wake();
+      sleep(slot, lock, std::nullopt);
       waited = true;
     } else if (const nanoseconds left = time_to_next_batch(); left > nanoseconds::zero()) {
-      sleep(lock, left);
+      sleep(slot, lock, left);
       waited = true;
     } else if (std::exchange(waited, false)) {
       prepare(slot.number, lock);  // it may not be ready any more
@@ -362,7 +381,9 @@ void Slots::prepare(unsigned number, std::unique_lock<std::mutex>& lock) {
     poked_ = true;
     progress_.notify_one();
   }
-  if (calls_per_slot_ > 1 || error) work_.notify_all();
+  if (error) wake_all();
+  if (calls_per_slot_ > 1) work_.notify_all();
+  wake();
 }
 
 std::size_t Slots::calls_running(std::size_t number) const {
@@ -411,7 +432,7 @@ std::vector<Outcome> Slots::run(Slot& slot) {
   const auto release_all = [&] {
     const std::lock_guard lock(mutex_);
     if (!cannot_run_) cannot_run_ = std::current_exception();
-    work_.notify_all();
+    wake_all();
     return all(Outcome::release(milliseconds::zero()));
   };
   try {
@@ -444,7 +465,6 @@ void Slots::finish(Slot& slot, std::vector<Outcome> outcomes) {
   }
   slot.leases.clear();
   progress_.notify_one();
-  if (calls_per_slot_ > 1) work_.notify_all();  // it may be somebody else's turn now
 }
 
 void Slots::settle(Slot& slot, std::size_t index, Outcome outcome) {

@@ -114,6 +114,10 @@ class Slots {
     bool ready = false;
     bool preparing = false;
   };
+  struct Turn {
+    std::condition_variable changed;  // it may be the turn of these calls
+    std::size_t asleep = 0;           // threads that wait for that
+  };
 
   class Told;
 
@@ -123,7 +127,9 @@ class Slots {
   void prepare(unsigned number, std::unique_lock<std::mutex>& lock);
   [[nodiscard]] std::size_t calls_running(std::size_t number) const;
   void wake();
-  void sleep(std::unique_lock<std::mutex>& lock, std::optional<std::chrono::nanoseconds> longest);
+  void wake_all();
+  void sleep(const Slot& slot, std::unique_lock<std::mutex>& lock,
+             std::optional<std::chrono::nanoseconds> longest);
   void work(Slot& slot) noexcept;
   void give_up(Slot& slot) noexcept;
   bool take_batch(Slot& slot);
@@ -146,17 +152,18 @@ class Slots {
   const std::function<void(unsigned, std::stop_token)> prepare_;  // may be empty
 
   mutable std::mutex mutex_;
-  std::condition_variable work_;      // something waits, or we leave
+  std::condition_variable work_;      // preparing may begin, or has ended
   std::condition_variable progress_;  // something is finished, or poked
   std::deque<Waiting> waiting_;
   std::optional<Lease> aside_;
   std::vector<Settlement> finished_;
   std::vector<Slot> slots_;
   std::vector<Readiness> readiness_;  // by slot number
+  std::vector<Turn> turns_;           // by slot number
   std::stop_source stop_preparing_;
   mutable bool unready_seen_ = false;  // by who asked for the load
   std::size_t running_ = 0;
-  std::size_t asleep_ = 0;  // threads that wait for work
+  std::size_t asleep_ = 0;  // threads that wait for work, of all turns
   bool waking_ = false;     // one of them was woken and has not looked yet
   bool more_to_come_ = true;
   bool preparing_started_ = false;

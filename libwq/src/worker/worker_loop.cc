@@ -198,10 +198,12 @@ void WorkerLoop::absorb(LeaseStream::Answer answer) {
   const std::size_t want = std::exchange(wants_.front(), 0);
   wants_.pop_front();
   longest_sent_.pop_front();
+  holding_ -= answer.settled.size();
+  // First, so that nothing that is ours is out of sight if what follows throws.
+  if (!answer.leased.empty()) take_in(std::move(answer.leased), answer.leased_at);
   for (std::size_t i = 0; i < answer.settled.size(); ++i) {
     count(answer.settlements[i], answer.settled[i]);
   }
-  holding_ -= answer.settled.size();
   if (!answer.settled.empty()) idle_since_ = now;
   if (answer.popped) {
     dry_wait_ = milliseconds::zero();
@@ -211,7 +213,6 @@ void WorkerLoop::absorb(LeaseStream::Answer answer) {
     dry_wait_ = std::clamp(2 * dry_wait_, kFirstDryWait, kLongestDryWait);
     dry_until_ = now + dry_wait_;
   }
-  if (!answer.leased.empty()) take_in(std::move(answer.leased), answer.leased_at);
 }
 
 // An item that has crashed before may take this process with it, and whatever it holds would be
@@ -423,6 +424,7 @@ void WorkerLoop::give_back() noexcept {
   try {
     stream_.forget();
     wants_.clear();
+    longest_sent_.clear();
     slots_.leave();
     const Slots::Load load = slots_.load();
     holding_ = load.running + load.finished + to_release_.size();
