@@ -238,7 +238,7 @@ TEST_F(OnDurableRedis, ThatIsKilledWhileAProducerPushesEachItemIsInExactlyOnce) 
 TEST_F(OnDurableRedis, ThatIsKilledInTheMiddleOfASettlementAndOnceMoreLosesNothing) {
   const Words items = numbered("", 20);
   push(items);
-  EXPECT_EQ(work({"--results", "--max-items", "10"}, kPrint), 5);
+  EXPECT_EQ(work({"--results", "--lease", "1s", "--max-items", "10"}, kPrint), 5);
   server_.kill();
   const auto files = aof_files(server_.folder().path());
   ASSERT_EQ(files.size(), 1U);

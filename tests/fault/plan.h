@@ -34,7 +34,7 @@ struct Plan {
     nothing,  ///< nor may they: the loss that the checks must find
   };
   TornAof torn_aof = TornAof::check;
-  bool only_kills_of_redis = false;
+  bool only_kills_of_redis = false;  ///< while it writes
   bool tears = false;  ///< what a kill leaves whole is torn by hand
 
   [[nodiscard]] static Plan from_seed(std::uint64_t seed);

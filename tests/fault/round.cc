@@ -107,8 +107,7 @@ class Round {
                                  Fault::gc};
     std::vector<std::set<Fault>> allowed(1 + plan_.workers.size(), of_any);
     if (plan_.only_kills_of_redis) {
-      const std::set<Fault> kills{Fault::redis_kill, Fault::redis_kill_writing};
-      allowed.assign(allowed.size(), kills);
+      allowed.assign(allowed.size(), {Fault::redis_kill_writing});
       return allowed;
     }
     allowed[kProducer].insert(Fault::silence);

@@ -193,6 +193,7 @@ TEST_F(TornAof, StopsRedisFromStartingOnceWhenTheRewriteIsKilledAsWell) {
   Queue queue = open_queue();
   EXPECT_TRUE(aof().rewriting);
   restart();
+  EXPECT_THAT(server_.log(), HasSubstr("the truncated file is not the last file"));
   EXPECT_THAT(all(Key::processing), SizeIs(10));
 }
 

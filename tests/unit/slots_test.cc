@@ -59,6 +59,7 @@ class Gate {
     changed_.notify_all();
     const bool opened = changed_.wait(lock, stop, [this] { return open_; });
     --inside_;
+    changed_.notify_all();
     return opened;
   }
   void open() {

@@ -362,8 +362,9 @@ bool Slots::over() const { return begins_nothing_ || cannot_run_; }
 void Slots::prepare(unsigned number, std::unique_lock<std::mutex>& lock) {
   if (!prepare_) return;
   Readiness& state = readiness_[number];
+  const bool is_prepared_now = state.preparing;  // for another call with this number
   work_.wait(lock, [&] { return over() || (preparing_started_ && !state.preparing); });
-  if (over()) return;
+  if (over() || (is_prepared_now && state.ready)) return;
   state = {.ready = false, .preparing = true};
   wake();  // it may be the turn of another slot now, as this one takes nothing
   lock.unlock();

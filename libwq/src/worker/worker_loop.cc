@@ -289,9 +289,10 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
   }
 }
 
-std::size_t WorkerLoop::wanted() const {
+std::size_t WorkerLoop::wanted() {
   if (BootClock::now() < dry_until_ || !to_release_.empty() || isolation_.active()) return 0;
   const Slots::Load load = slots_.load();
+  ready_slots_ = load.ready_slots;
   std::size_t coming = stream_.popped();
   for (const std::size_t want : wants_) coming += want;
   const std::size_t have = load.waiting + load.running_ready + coming;
@@ -339,12 +340,14 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
     slots_.wait(now < dry_until_ ? dry_until_ : now + kLongestWait);
     return std::nullopt;
   }
-  const bool none_is_ready = slots_.load().ready_slots == 0;
-  if (none_is_ready) idle_since_ = now;  // it is not the queue that we wait for
+  const std::size_t ready = slots_.load().ready_slots;
+  if (ready == 0) idle_since_ = now;  // it is not the queue that we wait for
   if (const auto end = look_at_queue()) return end;
   dry_until_ = TimePoint{};
-  if (none_is_ready) {
+  if (ready == 0) {
     slots_.wait(now + kLongestWait);
+  } else if (std::exchange(ready_slots_, ready) < ready) {
+    return std::nullopt;  // more may be wanted by now
   } else if (report_.counts.paused) {
     slots_.wait(now + kPausedWait);
   } else if (!stream_.wait_for_item(kLongestDryWait)) {

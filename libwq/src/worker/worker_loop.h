@@ -63,7 +63,7 @@ class WorkerLoop {
   void learn_limit_for(std::size_t bytes);
   void leave_what_is_too_long(std::vector<Lease>& leased);
   void count(const Settlement& settlement, Settled settled);
-  std::size_t wanted() const;
+  std::size_t wanted();
   std::size_t ahead(const Slots::Load& load) const;
   std::size_t items_of_batch(const Slots::Load& load) const;
   std::size_t next_batches(const Slots::Load& load) const;
@@ -108,7 +108,8 @@ class WorkerLoop {
   std::uint64_t limit_of_ = 0;               // the generation of the link when that was asked
   std::exception_ptr refused_;               // an item that is longer
   std::vector<Settlement> to_release_;
-  TimePoint dry_until_;  // nothing was ready: no use in asking before
+  std::size_t ready_slots_ = 0;  // when it was last asked how much is wanted
+  TimePoint dry_until_;          // nothing was ready: no use in asking before
   std::chrono::milliseconds dry_wait_{0};
   TimePoint started_at_;
   TimePoint idle_since_;
