@@ -278,7 +278,7 @@ TEST_F(Command, OutputGoesToTheWorkersStreamsWithoutResults) {
 TEST_F(Command, StderrStandsInWholeLinesOfTheLogWhateverItWrites) {
   const Words items = numbered("i", 40);
   push(items);
-  Process worker = this->worker({"--concurrency", "8", "--max-attempts", "1"},
+  Process worker = this->worker({"--concurrency", "8", "--max-attempts", "1", "--halt", "0"},
                                 {"sh", "-c", "printf 'says %s' \"$1\" >&2; exit 1", "_", "{}"});
   EXPECT_EQ(worker.wait(), 0);
   Words said;

@@ -384,7 +384,7 @@ TEST_F(Refusing, TheTimeWithoutRedisIsNotPartOfTheRate) {
   EXPECT_EQ(push.wait(), 0) << push.err();
   EXPECT_THAT(push.err(), HasSubstr("s of waiting for Redis"));
   const double pushing = std::stod(word_after(push.err(), "to q in "));
-  const double waiting = std::stod(word_after(push.err(), "after "));
+  const double waiting = std::stod(word_after(push.err(), ", after "));
   EXPECT_GE(waiting, 1.0);
   const std::chrono::duration<double> whole = push.run_time();
   EXPECT_LE(pushing + waiting, whole.count() + 0.6) << push.err();  // the latter is rounded

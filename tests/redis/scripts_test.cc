@@ -92,8 +92,8 @@ TEST(ScriptHeads, NameTheOtherKeysInOneOfFewWays) {
   for (const internal::Script* script : internal::all_scripts()) {
     EXPECT_THAT(
         keys_line(*script).rest,
-        AnyOf("", "lease...", "replay", "replay, pushing", "replay...", "the key of the command",
-              "then every other key of the queue that exists once"))
+        AnyOf("", "lease", "lease...", "replay", "replay, pushing", "replay...",
+              "the key of the command", "then every other key of the queue that exists once"))
         << script->source.name;
   }
 }

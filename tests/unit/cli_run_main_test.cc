@@ -127,7 +127,7 @@ void log_and_exit(LogFormat format, LogStyle style) {
 
 TEST(LogDeath, WritesOneLineAnEventAsText) {
   EXPECT_EXIT(log_and_exit(LogFormat::text, LogStyle::tool), testing::ExitedWithCode(0),
-              "^prog: a \"b\"\\\\nc \\{\\} \xff\n$");
+              "^prog: a \"b\"\\\\nc \\{\\} \\\\xff\n$");
 }
 
 TEST(LogDeath, WritesTimeAndLevelForAService) {
