@@ -174,9 +174,11 @@ say([done(item) for item in items]))",
   file("go", "");
   EXPECT_EQ(worker.wait(), 143) << worker.err();
   EXPECT_LT(Clock::now() - begin, kAtOnce);
-  // A worker asks for one item first, of whose size it knows nothing: that is the first batch.
-  EXPECT_EQ(counts().completed, 1U);
-  expect_uncharged(3);
+  // A worker asks for one item first, of whose size it knows nothing: that may be the first batch.
+  const std::uint64_t first = counts().completed;
+  EXPECT_GE(first, 1U);
+  EXPECT_LE(first, 2U);
+  expect_uncharged(4 - first);
 }
 
 TEST_F(CoprocessLife, HasNoTimeoutChargedAfterSigterm) {
