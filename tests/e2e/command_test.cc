@@ -352,6 +352,7 @@ TEST_F(CommandWithAPassword, IsToldItIfAsked) {
 }
 
 TEST_F(CommandWithAPassword, PushesByItselfIfAsked) {
+  redis_.call({"AUTH", "worker", "secret"});  // who may give the rights back
   redis_.call({"ACL", "SETUSER", "default", "-@all", "+ping"});
   push_process({"q", "first", "--redis", url()}).wait();
   Process worker =
