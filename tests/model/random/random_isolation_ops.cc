@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,18 @@
 
 namespace wq::test::random {
 
-// One that a worker holds or held, or that of another. It may have the mark already.
+// One that a worker holds or held, or that of another; rather one of which an equal item has died.
+// It may have the mark already.
 void RandomRun::isolate() {
   Worker& worker = random_worker();
   const Worker& from = one_in(8) ? random_worker() : worker;
-  const std::vector<Lease>& leases = one_in(4) ? from.former : from.leased;
+  std::vector<Lease> leases = one_in(4) ? from.former : from.leased;
   if (leases.empty()) return;
+  const std::vector<std::string> dead = operator_.items(ItemState::dead);
+  std::stable_partition(leases.begin(), leases.end(), [&dead](const Lease& each) {
+    return std::find(dead.begin(), dead.end(), each.item) != dead.end();
+  });
+  if (one_in(2)) leases.resize(1);
   const Lease lease = leases[below(leases.size())];
   if (one_in(4)) {
     // To the millisecond at which it ends, or next to it.
@@ -25,6 +32,13 @@ void RandomRun::isolate() {
   }
   isolate_lease(worker, lease);
   if (one_in(3)) isolate_lease(worker, lease);
+  if (!one_in(3)) return;
+  // And dies.
+  const std::int64_t left_ms =
+      model_.lease_left_ms(lease.item).value_or(0) - internal::kLeaseTail.count();
+  if (left_ms > 60'000) return;
+  if (left_ms > 0) advance(left_ms);
+  reclaim_items({lease.item});
 }
 
 void RandomRun::isolate_item(const std::string& item) {
