@@ -35,7 +35,7 @@ struct Plan {
   };
   TornAof torn_aof = TornAof::check;
   bool only_kills_of_redis = false;  ///< while it writes
-  bool tears = false;  ///< what a kill leaves whole is torn by hand
+  bool tears = false;                ///< what a kill leaves whole is torn by hand
 
   [[nodiscard]] static Plan from_seed(std::uint64_t seed);
   [[nodiscard]] std::string text() const;
