@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -14,6 +15,13 @@ namespace {
 
 constexpr std::string_view kMulti = "*1\r\n$5\r\nMULTI\r\n";
 constexpr std::string_view kExec = "*1\r\n$4\r\nEXEC\r\n";
+
+// What redis-check-aof says; nothing if all is well.
+std::optional<std::string> fault_in(const std::filesystem::path& file) {
+  Process check({kRedisCheckAof, file.string()});
+  if (check.wait() == 0) return std::nullopt;
+  return check.out();
+}
 
 }  // namespace
 
@@ -34,10 +42,13 @@ std::vector<std::filesystem::path> aof_files(const std::filesystem::path& folder
 }
 
 bool is_torn(const std::filesystem::path& file) {
-  Process check({kRedisCheckAof, file.string()});
-  if (check.wait() == 0) return false;
+  const auto fault = fault_in(file);
   // A MULTI within a MULTI is an old tear, behind which Redis has written: too late to mend.
-  return check.out().find("Unexpected MULTI") == std::string::npos;
+  return fault && fault->find("Unexpected MULTI") == std::string::npos;
+}
+
+bool ends_in_a_command(const std::filesystem::path& file) {
+  return is_torn(file) && fault_in(file)->find("Reached EOF") == std::string::npos;
 }
 
 void mend_aof(const std::filesystem::path& file) {

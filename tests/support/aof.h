@@ -16,6 +16,10 @@ namespace wq::test {
 /// finds a fault, and Redis has written nothing behind it.
 [[nodiscard]] bool is_torn(const std::filesystem::path& file);
 
+/// Whether it ends in half a command: that is from a kill, and not what a start of Redis has made
+/// of it, which cuts behind a whole one.
+[[nodiscard]] bool ends_in_a_command(const std::filesystem::path& file);
+
 /// Cuts the torn end off: `redis-check-aof --fix`.
 void mend_aof(const std::filesystem::path& file);
 

@@ -61,7 +61,7 @@ struct RedisOptions {
   /// this time as well. Each attempt has 1 s at least, and 2 s for an answer once it is logged in.
   std::chrono::milliseconds patience{std::chrono::minutes{15}};
 
-  /// Told when Redis goes away and when it is back.
+  /// Told when Redis goes away, when it is back, and when a restart of it may cost items.
   Log log;
 
   /// Told at once what is waited for while a connection is made or Redis is not ready, such as
