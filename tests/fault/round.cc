@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <exception>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -285,21 +286,25 @@ class Round {
     if (test::ends_in_a_command(files.back())) {
       tally_.add({Fault::torn_by_kill, "the AOF", Point::executed});
     } else if (plan_.tears && !test::is_torn(files.back())) {
-      tear(files.back());
+      tear(files);
     }
   }
 
   // Adds part of a transaction, as if it had been under way when Redis was killed: what nobody was
   // told of may be lost, and must not be carried out later.
-  void tear(const std::filesystem::path& file) {
-    const auto transactions = test::transactions_in(file);
+  void tear(const std::vector<std::filesystem::path>& files) {
+    // The file that is written now may have begun a moment ago.
+    std::vector<std::string> transactions;
+    for (const auto& file : files) {
+      std::ranges::move(test::transactions_in(file), std::back_inserter(transactions));
+    }
     if (transactions.empty()) return;
     const std::size_t which =
         std::uniform_int_distribution<std::size_t>(0, transactions.size() - 1)(random_);
     const std::string& text = transactions[which];
     const std::size_t bytes =
         std::uniform_int_distribution<std::size_t>(1, text.size() - 1)(random_);
-    test::append_to_aof(file, std::string_view(text).substr(0, bytes));
+    test::append_to_aof(files.back(), std::string_view(text).substr(0, bytes));
     tally_.add({Fault::torn_by_hand, "the AOF", Point::executed});
   }
 

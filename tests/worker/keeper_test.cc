@@ -37,6 +37,20 @@ class Keeper : public QueueTest {
   FaultProxy proxy_{server_};
 };
 
+// Nobody comes to a drained queue to remove them.
+TEST_F(Keeper, TheSignsOfLifeOfADrainedWorkerGoAlthoughTheConnectionBreaks) {
+  push({"a"});
+  const WorkerReport report =
+      Worker("q", proxy_.options(), {}, [&](const Job&) {
+        EXPECT_TRUE(eventually([&] { return redis_.exists(key(Key::workers)); }));
+        proxy_.lose_request("DEL\r\n$9\r\nq:workers");
+        return Outcome::complete();
+      }).run();
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(proxy_.faults(), 1U);
+  EXPECT_FALSE(redis_.exists(key(Key::workers)));
+}
+
 TEST_F(Keeper, LeasesOutliveAConnectionThatSaysNothingMore) {
   push({"a"});
   WorkerOptions options;

@@ -81,6 +81,7 @@ class WorkerLoop {
   void keep(const std::stop_token& stop);
   void watch(const std::stop_token& stop);
   void beat(Heartbeat& heartbeat);
+  void leave(Heartbeat& heartbeat);
   WorkerStatus status() const;
   void check_id(const std::string& known, const std::string& found, bool leased) const;
   void give_up(std::exception_ptr error) noexcept;

@@ -26,6 +26,9 @@ using std::chrono::milliseconds;
 
 // How long everything may take to be settled after the handlers were told to stop.
 constexpr std::chrono::seconds kSettleTime{10};
+// How long a drained worker tries to remove the signs of life.
+constexpr std::chrono::seconds kLongestGoodbye{5};
+constexpr milliseconds kGoodbyeAgain{50};
 
 // Often enough that nothing is late by more than a small part of a lease or timeout.
 milliseconds watch_tick(const WorkerOptions& options) {
@@ -90,10 +93,25 @@ void WorkerLoop::keep(const std::stop_token& stop) {
     }
     wait_for(tick, stop);
   }
-  try {
-    heartbeat.leave(drained_);
-  } catch (const Error&) {
-    // Then somebody removes the entry later.
+  leave(heartbeat);
+}
+
+// After a drain nobody may come to remove what we leave behind, so a Redis that restarts just then
+// is given some time. Else the others remove our entry later.
+void WorkerLoop::leave(Heartbeat& heartbeat) {
+  const TimePoint give_up_at = BootClock::now() + (drained_ ? kLongestGoodbye : milliseconds{0});
+  while (true) {
+    try {
+      return heartbeat.leave(drained_);
+    } catch (const ConnectionError&) {
+    } catch (const ReplyError& error) {
+      if (!error.transient()) return;
+    } catch (const Error&) {
+      return;
+    }
+    keeper_link_.drop();
+    if (BootClock::now() >= give_up_at) return;
+    wait_for(kGoodbyeAgain, {});
   }
 }
 
