@@ -125,7 +125,7 @@ class ProgramTest : public QueueTest {
     if (at == std::string::npos)
       throw std::runtime_error("no " + std::string(label) + ":\n" + text);
     const std::size_t begin = at + label.size();
-    return text.substr(begin, text.find_first_of(" \n", begin) - begin);
+    return text.substr(begin, text.find_first_of(" \r\n", begin) - begin);
   }
 
   [[nodiscard]] static pid_t pid_after(const std::string& text, std::string_view label) {

@@ -160,10 +160,13 @@ TEST_F(Limits, AnItemThatRedisTookOnceAndTakesNoMoreEndsTheWorkerAndNotTheOthers
 
 TEST_F(Limits, ALimitThatWasLoweredUnderWhatIsSentAgainIsSaidAtOnce) {
   redis_.call({"CONFIG", "SET", "proto-max-bulk-len", "536870912"});
-  push({"a"});
+  push({"a", "b"});
   try {
-    work([this](const Batch&) {
-      redis_.call({"CONFIG", "SET", "proto-max-bulk-len", "1048576"});
+    work([this](const Batch& batch) {
+      // With the first result the worker has asked for the limit.
+      if (batch.leases.front().item == "b") {
+        redis_.call({"CONFIG", "SET", "proto-max-bulk-len", "1048576"});
+      }
       return std::vector{Outcome::complete(std::string(8 * kMebibyte, 'r'))};
     });
     FAIL() << "it went on";
