@@ -3,16 +3,17 @@
 -- others in the order they had.
 --
 -- KEYS: ready stats
--- ARGV: how many items to take at most, how many the caller has put on the left before, `pushed`
---       when it began, then Lua patterns that an item must match one behind the other
+-- ARGV: how many items to take at most, what was counted as put on the left when the caller began,
+--       then Lua patterns that an item must match one behind the other
 -- RETURNS: {items taken, {item that was dropped, ...}}
 
 local ready, stats = KEYS[1], KEYS[2]
-local FIXED = 3
--- On the left stand those that the caller has put there and what was pushed since it began. What is
--- popped meanwhile, or comes back, does so on the right.
-local pushed = tonumber(redis.call('HGET', stats, 'pushed') or 0)
-local left = redis.call('LLEN', ready) - ARGV[2] - math.max(0, pushed - ARGV[3])
+local FIXED = 2
+-- On the left stand those that the caller has kept, and what was pushed or handed back unleased since
+-- it began; all of these are counted. What is popped meanwhile, or comes back, does so on the right.
+local counts = redis.call('HMGET', stats, 'pushed', 'moved')
+local put = (counts[1] or 0) + (counts[2] or 0)
+local left = redis.call('LLEN', ready) - math.max(0, put - ARGV[2])
 local n = math.min(tonumber(ARGV[1]), left)
 if n <= 0 then
   return {0, {}}

@@ -133,7 +133,7 @@ class Round {
     }
     start_producer();
     if (plan_.full_redis) {
-      feed(plan_.items.size());
+      feed_all();
       clients_[kProducer].process->wait();
       fill_redis();
     }
@@ -157,6 +157,7 @@ class Round {
     if (plan_.producer_dies) command.emplace_back("once");
     client.process = process(std::move(command), client.tap->url(), true);
     fed_ = 0;
+    unread_.clear();
     next_chunk_at_ = Clock::now();
   }
 
@@ -329,24 +330,35 @@ class Round {
     redis.call({"CONFIG", "SET", "maxmemory", "1"});
   }
 
-  void feed(std::size_t n) {
-    test::Process& producer = *clients_[kProducer].process;
-    std::string text;
+  void add_chunk(std::size_t n) {
     const std::size_t end = std::min(fed_ + n, plan_.items.size());
-    for (; fed_ < end; ++fed_) text += plan_.items[fed_] + "\n";
-    producer.write(text + "\n");
-    if (fed_ == plan_.items.size()) producer.close_input();
+    for (; fed_ < end; ++fed_) unread_ += plan_.items[fed_] + "\n";
+    unread_ += "\n";
   }
 
+  [[nodiscard]] bool all_fed() const { return fed_ == plan_.items.size() && unread_.empty(); }
+
+  void feed_all() {
+    add_chunk(plan_.items.size());
+    clients_[kProducer].process->write(std::exchange(unread_, {}));
+    clients_[kProducer].process->close_input();
+  }
+
+  // Never waits: one that is stopped reads nothing before this thread lets it go on.
   void feed_some() {
-    if (clients_[kProducer].process->ended() || fed_ == plan_.items.size()) return;
-    if (Clock::now() < next_chunk_at_) return;
-    next_chunk_at_ = Clock::now() + milliseconds{std::uniform_int_distribution(0, 150)(random_)};
-    try {
-      feed(plan_.items.size() / kChunks + 1);
-    } catch (const std::exception&) {
-      if (!test::eventually([&] { return clients_[kProducer].process->ended(); })) throw;
+    test::Process& producer = *clients_[kProducer].process;
+    if (producer.ended() || all_fed()) return;
+    if (unread_.empty()) {
+      if (Clock::now() < next_chunk_at_) return;
+      next_chunk_at_ = Clock::now() + milliseconds{std::uniform_int_distribution(0, 150)(random_)};
+      add_chunk(plan_.items.size() / kChunks + 1);
     }
+    try {
+      unread_.erase(0, producer.write_some(unread_));
+    } catch (const std::exception&) {
+      if (!test::eventually([&] { return producer.ended(); })) throw;
+    }
+    if (all_fed()) producer.close_input();
   }
 
   void look_after(std::size_t i) {
@@ -458,6 +470,7 @@ class Round {
   std::vector<std::unique_ptr<test::Process>> gc_;
   std::vector<Timer> timers_;
   std::size_t fed_ = 0;
+  std::string unread_;  // by the producer
   Clock::time_point next_chunk_at_;
   bool frozen_ = false;
   bool producer_died_ = false;

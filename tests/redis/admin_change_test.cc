@@ -199,6 +199,22 @@ TEST_F(DropsFromReady, ReachesTheLastThoughOthersComeBackMeanwhile) {
   EXPECT_EQ(counts().ready, 39U);
 }
 
+TEST_F(DropsFromReady, KeepsTheOrderThoughItemsAreHandedBackMeanwhile) {
+  push({"late"});
+  redis_.call({"RPOPLPUSH", key(Key::ready), key(Key::processing)});
+  const std::vector<std::string> items = numbered("", 40);
+  push(items);
+  // As a reclaimer does.
+  const std::uint64_t dropped = drop("39", [&](int step) {
+    if (step != 1) return;
+    raw_script(internal::scripts::requeue, {lease_key("late")}, {"late"}).checked();
+  });
+  EXPECT_EQ(dropped, 1U);
+  std::vector<std::string> left = all(Key::ready);
+  EXPECT_EQ(std::erase(left, "late"), 1U);
+  EXPECT_TRUE(std::equal(left.begin(), left.end(), items.rbegin() + 1, items.rend()));
+}
+
 TEST_F(DropsFromReady, DropsNothingThatCameLaterThoughAnAnswerIsLost) {
   push(numbered("old", 40));
   proxy_.lose_answer_to(internal::scripts::drop_ready.source.sha1);

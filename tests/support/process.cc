@@ -189,15 +189,18 @@ Process::~Process() {
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
 }
 
+std::size_t Process::write_some(std::string_view bytes) {
+  const ssize_t written = ::write(input_.get(), bytes.data(), bytes.size());
+  if (written >= 0) return static_cast<std::size_t>(written);
+  if (errno != EAGAIN) fail("does not read its input any more");
+  return 0;
+}
+
 void Process::write(std::string_view bytes) {
   const auto end = Clock::now() + kDeadline;
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(input_.get(), bytes.data(), bytes.size());
-    if (written >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-      continue;
-    }
-    if (errno != EAGAIN) fail("does not read its input any more");
+  while (true) {
+    bytes.remove_prefix(write_some(bytes));
+    if (bytes.empty()) return;
     pollfd room{.fd = input_.get(), .events = POLLOUT, .revents = 0};
     if (::poll(&room, 1, static_cast<int>(until(end).count())) == 0)
       fail("does not read its input");

@@ -52,6 +52,8 @@ class Process {
 
   /// Writes to its stdin; needs `open_input`. Waits while the pipe is full.
   void write(std::string_view bytes);
+  /// Writes what the pipe takes at once, and says how many bytes that were.
+  std::size_t write_some(std::string_view bytes);
   void close_input() { input_.reset(); }
 
   /// To the process alone, not to its group.

@@ -115,10 +115,16 @@ Taken read_taken(Value answer) {
   return taken;
 }
 
-std::uint64_t pushed_so_far(Connection& redis, const Keys& keys) {
+// Items put on the left of ready so far.
+std::int64_t put_so_far(Connection& redis, const Keys& keys) {
   Pipeline call;
-  append_counts(call, keys);
-  return read_counts(run_script(redis, scripts::counts, call).value()).pushed;
+  call.command({"HMGET", keys[Key::stats], "pushed", "moved"});
+  const Reply answer = redis.call(call);
+  std::int64_t put = 0;
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (!answer.value()[i].is_nil()) put += answer.value()[i].integer();
+  }
+  return put;
 }
 
 const std::string& set_of(const Keys& keys, ItemState state) {
@@ -169,28 +175,19 @@ std::uint64_t drop_matching(Link& link, const Keys& keys, std::string_view patte
 
 std::uint64_t drop_ready(Link& link, const Keys& keys, std::string_view pattern) {
   const std::vector<std::string> patterns = lua_patterns(pattern);
-  const std::uint64_t pushed =
-      link.run([&](Connection& redis) { return pushed_so_far(redis, keys); });
+  const std::int64_t put = link.run([&](Connection& redis) { return put_so_far(redis, keys); });
   std::uint64_t dropped = 0;
-  std::uint64_t kept = 0;
   for (std::uint64_t chunk = kFirstChunk;;) {
     const Taken taken = link.run([&](Connection& redis) {
       Pipeline call;
-      begin_call(call, scripts::drop_ready, keys, 0, 3 + patterns.size());
+      begin_call(call, scripts::drop_ready, keys, 0, 2 + patterns.size());
       call.word(chunk);
-      call.word(kept);
-      call.word(pushed);
+      call.word(put);
       for (const std::string& each : patterns) call.word(each);
-      try {
-        return read_taken(run_script(redis, scripts::drop_ready, call).value());
-      } catch (const ConnectionError&) {
-        kept += chunk;  // if that was done; rather leave some unseen than drop what came later
-        throw;
-      }
+      return read_taken(run_script(redis, scripts::drop_ready, call).value());
     });
     if (taken.n == 0) return dropped;
     dropped += taken.dropped;
-    kept += taken.n - taken.dropped;
     // An equal item that is not leased loses no more than its count of tries.
     forget(link, keys, read_histories(link, keys, taken.hashes));
     chunk = taken.dropped_bytes > kChunkBytes ? kFirstChunk : std::min(2 * chunk, kLargestChunk);

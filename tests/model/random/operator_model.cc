@@ -91,13 +91,17 @@ std::vector<std::int64_t> OperatorModel::drop(std::span<const std::string> items
   return answers;
 }
 
-OperatorModel::Dropped OperatorModel::drop_ready(const Walk& walk, std::int64_t n,
+std::int64_t OperatorModel::put() const {
+  const auto moved = queue_.stats_.find("moved");
+  return static_cast<std::int64_t>(queue_.counts().pushed) +
+         (moved == queue_.stats_.end() ? 0 : moved->second);
+}
+
+OperatorModel::Dropped OperatorModel::drop_ready(std::int64_t put, std::int64_t n,
                                                  const Matches& matches) {
   auto& ready = queue_.ready_;
-  // On the left stands what the walk has put there, and what was pushed since it began.
-  const auto pushed = static_cast<std::int64_t>(queue_.counts().pushed);
-  const std::int64_t left = static_cast<std::int64_t>(ready.size()) - walk.kept -
-                            std::max<std::int64_t>(0, pushed - walk.pushed);
+  const std::int64_t left = static_cast<std::int64_t>(ready.size()) -
+                            std::max<std::int64_t>(0, this->put() - put);
   Dropped dropped;
   for (; dropped.taken < std::min(n, left); ++dropped.taken) {
     std::string item = std::move(ready.back());
@@ -234,9 +238,7 @@ OperatorModel::Page OperatorModel::page(ItemState state, std::size_t n,
     return page;
   }
   if (state == ItemState::ready) {
-    const auto counted = queue_.stats_.find("moved");
-    const std::int64_t moved = counted == queue_.stats_.end() ? 0 : counted->second;
-    const std::int64_t put = static_cast<std::int64_t>(queue_.counts().pushed) + moved;
+    const std::int64_t put = this->put();
     std::int64_t at = static_cast<std::int64_t>(queue_.ready_.size()) - 1;
     // What was put on the left since has moved the place to the right.
     if (after) {

@@ -32,18 +32,16 @@ class OperatorModel {
   std::vector<std::int64_t> retry(std::span<const std::string> items, const Which& which);
   std::vector<std::int64_t> drop(std::span<const std::string> items, ItemState from,
                                  std::optional<std::int64_t> latest_ms);
-  /// A walk through ready: what it has put on the left, and `pushed` when it began.
-  struct Walk {
-    std::int64_t kept = 0;
-    std::int64_t pushed = 0;
-  };
   struct Dropped {
     std::int64_t taken = 0;
     std::vector<std::string> items;
   };
   using Matches = std::function<bool(std::string_view)>;
-  /// A step of it, which takes at most `n` of those that are leased next.
-  Dropped drop_ready(const Walk& walk, std::int64_t n, const Matches& matches);
+  /// What was ever counted as put on the left of ready.
+  [[nodiscard]] std::int64_t put() const;
+  /// A step of a walk through ready that began at `put`; takes at most `n` of those that are leased
+  /// next.
+  Dropped drop_ready(std::int64_t put, std::int64_t n, const Matches& matches);
 
   struct Purged {
     std::string fence;

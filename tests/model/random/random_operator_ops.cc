@@ -160,7 +160,7 @@ void RandomRun::drop() {
 void RandomRun::drop_ready() {
   const bool whole = !walk_ && one_in(2);
   if (!walk_) {
-    walk_ = Walk{below(kPatterns.size()), {0, static_cast<std::int64_t>(model_.counts().pushed)}};
+    walk_ = Walk{below(kPatterns.size()), operator_.put()};
   }
   std::deque<std::string> kept = model_.ready();
   std::erase_if(kept, kPatterns.at(walk_->pattern).matches);
@@ -174,21 +174,18 @@ void RandomRun::walk_step() {
   const Pattern& pattern = kPatterns.at(walk_->pattern);
   const std::vector<std::string> lua = internal::lua_patterns(pattern.glob);
   const auto n = static_cast<std::int64_t>(1 + below(20));
-  OperatorModel::Walk& place = walk_->place;
-  note(fmt::format("drop {} from {} of ready, behind {} and what was pushed after {}",
-                   printable(pattern.glob), n, place.kept, place.pushed));
+  note(fmt::format("drop {} from {} of ready, behind what was put there after {}",
+                   printable(pattern.glob), n, walk_->put));
   Pipeline call;
-  internal::begin_call(call, internal::scripts::drop_ready, keys_, 0, 3 + lua.size());
+  internal::begin_call(call, internal::scripts::drop_ready, keys_, 0, 2 + lua.size());
   call.word(n);
-  call.word(place.kept);
-  call.word(place.pushed);
+  call.word(walk_->put);
   for (const std::string& each : lua) call.word(each);
   const Reply reply = redis_.run(internal::scripts::drop_ready, call);
-  const OperatorModel::Dropped expected = operator_.drop_ready(place, n, pattern.matches);
+  const OperatorModel::Dropped expected = operator_.drop_ready(walk_->put, n, pattern.matches);
   expect("drop_ready",
          fmt::format("{} {}", reply.value()[0].integer(), text_of(texts(reply.value()[1]))),
          fmt::format("{} {}", expected.taken, text_of(expected.items)));
-  place.kept += expected.taken - static_cast<std::int64_t>(expected.items.size());
   if (expected.taken == 0) walk_.reset();
 }
 

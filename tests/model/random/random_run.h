@@ -64,7 +64,7 @@ class RandomRun {
   // A pattern of items that are dropped from ready, and how far that has come.
   struct Walk {
     std::size_t pattern = 0;
-    OperatorModel::Walk place;
+    std::int64_t put;
   };
   struct Operation {
     void (RandomRun::*carry_out)();
