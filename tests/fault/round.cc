@@ -371,7 +371,9 @@ class Round {
       if (i != kProducer && !drained_now()) violation("a worker left with 0 before the drain");
       return;
     }
-    if (code != -SIGKILL && !(code == kSigtermExit && client.told_to_stop)) {
+    // One that has ended its work is a process as any other before it leaves: the signal ends it.
+    const bool stopped = code == kSigtermExit || code == -SIGTERM;
+    if (code != -SIGKILL && !(stopped && client.told_to_stop)) {
       violation(fmt::format("client {} ended with {}", i, code));
       return;
     }
