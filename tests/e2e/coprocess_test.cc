@@ -218,7 +218,8 @@ time.sleep(1000))",
       [this] { return counts().completed == 1 && content_of(path("started")) == "x\n"; }));
   worker.signal(SIGTERM);
   EXPECT_EQ(worker.wait(), 143) << worker.err();
-  EXPECT_EQ(counts().ready, 1U);  // any: two batches that follow each other at once may change places
+  EXPECT_EQ(counts().ready,
+            1U);  // any: two batches that follow each other at once may change places
   EXPECT_EQ(counts().failed + counts().crashed, 0U);
 }
 
