@@ -12,7 +12,6 @@
 namespace wq::test {
 namespace {
 
-using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -57,7 +56,7 @@ class Results : public ProgramTest {
   [[nodiscard]] static Words items_of(const std::string& text) {
     Words items;
     for (const std::string& line : lines(text)) {
-      const json result = json::parse(line);
+      const nlohmann::json result = nlohmann::json::parse(line);
       EXPECT_EQ(result.at("result"), "result of " + result.at("item").get<std::string>());
       items.push_back(result.at("item"));
     }
@@ -204,9 +203,9 @@ TEST_F(Results, InFilesKeepAnyBytes) {
   static_cast<void>(ctl({"results", "q", "--to", path("results")}));
   const Words written = lines(text_in(path("results")));
   ASSERT_THAT(written, SizeIs(2));
-  EXPECT_EQ(json::parse(written[0]).at("item_base64"), "/wAK");
-  EXPECT_EQ(json::parse(written[0]).at("result_base64"), "/gD/");
-  EXPECT_EQ(json::parse(written[1]).at("item"), "../../etc/passwd");
+  EXPECT_EQ(nlohmann::json::parse(written[0]).at("item_base64"), "/wAK");
+  EXPECT_EQ(nlohmann::json::parse(written[0]).at("result_base64"), "/gD/");
+  EXPECT_EQ(nlohmann::json::parse(written[1]).at("item"), "../../etc/passwd");
 }
 
 // Each command that it sends is a moment: before the first, between reading and writing, between

@@ -7,7 +7,6 @@
 namespace wq::test {
 namespace {
 
-using nlohmann::json;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
@@ -174,11 +173,11 @@ TEST_F(Watch, AsJsonIsOneObjectALine) {
   complete(hold(10));
   EXPECT_EQ(process.wait(), 0) << process.err();
   const Words printed = lines(process.out());
-  const json first = json::parse(printed.front());
+  const nlohmann::json first = nlohmann::json::parse(printed.front());
   EXPECT_EQ(first.at("ready"), 10);
   EXPECT_EQ(first.at("workers"), 0);
   EXPECT_TRUE(first.at("left_max_seconds").is_null());
-  const json last = json::parse(printed.back());
+  const nlohmann::json last = nlohmann::json::parse(printed.back());
   EXPECT_EQ(last.at("drained"), true);
   EXPECT_GT(last.at("rate"), 0.0);
   EXPECT_GE(last.at("watched_seconds"), 0.1);
@@ -253,16 +252,16 @@ TEST_F(Watch, OfAThousandWorkersAndTenThousandItemsInFlightCostsNextToNothing) {
   const std::int64_t now_ms = redis_.time_ms();
   for (int i = 0; i < 1'000; ++i) {
     redis_.call({"HSET", "q:workers", "session" + std::to_string(i),
-                 json({{"label", "worker"},
-                       {"host", "node"},
-                       {"pid", i},
-                       {"slots", 10},
-                       {"holding", 10},
-                       {"oldest_ms", i},
-                       {"completed", 1},
-                       {"failed", 0},
-                       {"started_ms", now_ms},
-                       {"seen_ms", now_ms + 60'000}})
+                 nlohmann::json({{"label", "worker"},
+                                 {"host", "node"},
+                                 {"pid", i},
+                                 {"slots", 10},
+                                 {"holding", 10},
+                                 {"oldest_ms", i},
+                                 {"completed", 1},
+                                 {"failed", 0},
+                                 {"started_ms", now_ms},
+                                 {"seen_ms", now_ms + 60'000}})
                      .dump()});
   }
   redis_.call({"CONFIG", "RESETSTAT"});
@@ -271,7 +270,7 @@ TEST_F(Watch, OfAThousandWorkersAndTenThousandItemsInFlightCostsNextToNothing) {
   const std::string stats = redis_.text({"INFO", "commandstats"}).value();
   process.signal(SIGTERM);
   EXPECT_EQ(process.wait(), 143);
-  EXPECT_EQ(json::parse(lines(process.out()).front()).at("workers"), 1'000);
+  EXPECT_EQ(nlohmann::json::parse(lines(process.out()).front()).at("workers"), 1'000);
 
   // What a script runs inside is counted too; so is what we and the connections' beginnings add.
   std::map<std::string, std::int64_t> calls;

@@ -14,7 +14,7 @@ namespace wq::ctl {
 
 namespace {
 
-constexpr const char* kSummary =
+constexpr const char* kDoctorSummary =
     "Looks at the server for what would hurt the queue: version, role, eviction,\n"
     "memory, persistence, replicas, connections, latency, clock, keys of others, and\n"
     "whether the user that logs in may do what workers, producers, viewers (status,\n"
@@ -50,7 +50,7 @@ Role parse_role(const std::string& word) {
 }  // namespace
 
 cli::ExitCode run_doctor(int argc, const char* const* argv) {
-  cli::ProgramText text = command_text("doctor", kSummary, "");
+  cli::ProgramText text = command_text("doctor", kDoctorSummary, "");
   text.ending = kEnding;
   cli::Options options{std::move(text)};
   DoctorOptions doctor;

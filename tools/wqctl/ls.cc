@@ -17,8 +17,8 @@ namespace wq::ctl {
 namespace {
 
 // Items may be megabytes each: few at a time, so that a page stays small in that case too.
-constexpr std::size_t kFirstPage = 8;
-constexpr std::size_t kPageBytes = 4 * 1024 * 1024;
+constexpr std::size_t kFirstListPage = 8;
+constexpr std::size_t kListPageBytes = 4 * 1024 * 1024;
 constexpr MoreArguments kState{.names = "ready|leased|delayed|dead", .least = 1, .most = 1};
 
 std::string line_of(const ItemInfo& item, bool json, bool null_ended) {
@@ -67,7 +67,7 @@ cli::ExitCode run_ls(int argc, const char* const* argv) {
 
   Admin admin{target.queue, target.redis};
   std::uint64_t shown = 0;
-  std::size_t n = kFirstPage;
+  std::size_t n = kFirstListPage;
   while (true) {
     if (limit > 0) n = static_cast<std::size_t>(std::min<std::uint64_t>(n, limit - shown));
     const ItemPage page = admin.list(state, after, n);
@@ -80,7 +80,7 @@ cli::ExitCode run_ls(int argc, const char* const* argv) {
     after = page.next;
     if (after.empty()) return cli::ExitCode::done;
     if (limit > 0 && shown >= limit) break;
-    n = std::clamp(kPageBytes * page.items.size() / bytes, std::size_t{1}, Admin::kMaxItems);
+    n = std::clamp(kListPageBytes * page.items.size() / bytes, std::size_t{1}, Admin::kMaxItems);
   }
   cli::flush_out();
   cli::log(LogLevel::info, fmt::format("there is more: --after {}", after));

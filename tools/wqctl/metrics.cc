@@ -27,7 +27,7 @@ constexpr std::chrono::milliseconds kScrapeTimeout{2'000};
 
 constexpr MoreArguments kMoreQueues{"[QUEUE...]", 0, kAnyNumber};
 
-constexpr const char* kSummary =
+constexpr const char* kMetricsSummary =
     "Prints what Prometheus reads of the queue, in its text format: items by state,\n"
     "totals, workers, producers, the age of the oldest lease, memory. Costs Redis a\n"
     "few commands, however many items there are.\n";
@@ -52,7 +52,7 @@ std::vector<std::string> queues_of(const Target& target) {
 }  // namespace
 
 cli::ExitCode run_metrics(int argc, const char* const* argv) {
-  cli::Options options{command_text("metrics", kSummary,
+  cli::Options options{command_text("metrics", kMetricsSummary,
                                     "Examples:\n"
                                     "  wqctl metrics shards | promtool check metrics\n"
                                     "  wqctl metrics shards > /var/lib/node_exporter/wq.prom\n",

@@ -9,7 +9,7 @@ namespace wq::ctl {
 
 namespace {
 
-constexpr const char* kSummary =
+constexpr const char* kResultsSummary =
     R"(Prints the results kept so far, oldest first, one JSON object a line: "id", "item", "result". A
 value that is not valid UTF-8 stands in "item_base64" or "result_base64" instead, so no byte is
 lost. Each item has at most one result, whatever crashed. Results stay in Redis, also when
@@ -25,7 +25,7 @@ went into a pipe counts as written, whatever its reader made of it. Killed in be
 some of it again the next time; with --to it does not. Only one may trim a queue at a time.
 )";
 
-constexpr const char* kExamples =
+constexpr const char* kResultsExamples =
     R"(Examples:
   wqctl results shards > results.jsonl
   wqctl results shards | jq -r .result
@@ -34,20 +34,20 @@ constexpr const char* kExamples =
   grep -hF '"item":"shard-007.tar"' results/*.jsonl | jq -r .result
 )";
 
-cli::ProgramText text() {
+cli::ProgramText results_text() {
   using cli::ExitCode;
-  cli::ProgramText text = command_text("results", kSummary, "");
+  cli::ProgramText text = command_text("results", kResultsSummary, "");
   text.ending =
       cli::exit_code_help({ExitCode::done, ExitCode::failure, ExitCode::usage, ExitCode::no_redis,
                            ExitCode::never_opened, ExitCode::interrupted, ExitCode::terminated}) +
-      "\n" + kExamples;
+      "\n" + kResultsExamples;
   return text;
 }
 
 }  // namespace
 
 cli::ExitCode run_results(int argc, const char* const* argv) {
-  cli::Options options{text()};
+  cli::Options options{results_text()};
   ResultsOptions reading;
   std::string folder;
   options.group("Results");

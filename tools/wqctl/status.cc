@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFastest{100};
 
-constexpr const char* kSummary =
+constexpr const char* kStatusSummary =
     R"(How many items are where, read in one atomic step, and who works on them. With --watch it is
 shown again and again until the queue is drained (all is done or dead, nobody is filling it, and it
 is not paused), on a terminal in place, with how fast it goes and the time that is left. That is a
@@ -28,7 +28,7 @@ missing while there is nothing honest to say, and only "at least" while somebody
 queue.
 )";
 
-constexpr const char* kExamples =
+constexpr const char* kStatusExamples =
     R"(Examples:
   wqctl status shards
   wqctl status shards --json | jq .dead
@@ -36,14 +36,14 @@ constexpr const char* kExamples =
   wqctl status shards --watch --fail-on-dead > progress.log && next-step
 )";
 
-cli::ProgramText text() {
+cli::ProgramText status_text() {
   using cli::ExitCode;
-  cli::ProgramText text = command_text("status", kSummary, "");
+  cli::ProgramText text = command_text("status", kStatusSummary, "");
   text.ending =
       cli::exit_code_help({ExitCode::done, ExitCode::failure, ExitCode::usage,
                            ExitCode::dead_or_halted, ExitCode::no_redis, ExitCode::never_opened,
                            ExitCode::interrupted, ExitCode::terminated}) +
-      "\n" + kExamples;
+      "\n" + kStatusExamples;
   return text;
 }
 
@@ -61,7 +61,7 @@ Snapshot snapshot(const Target& target) {
 }  // namespace
 
 cli::ExitCode run_status(int argc, const char* const* argv) {
-  cli::Options options{text()};
+  cli::Options options{status_text()};
   WatchOptions watching;
   bool watches = false;
   options.group("Status");

@@ -25,13 +25,6 @@ constexpr std::size_t kChunkBytes = std::size_t{1} << 20U;
 constexpr std::uint64_t kFirstChunk = 8;
 constexpr std::uint64_t kLargestChunk = 500;
 
-std::int64_t server_ms(Connection& redis) {
-  Pipeline ask;
-  ask.command({"TIME"});
-  const Reply time = redis.call(ask);
-  return time.value()[0].integer() * 1'000 + time.value()[1].integer() / 1'000;
-}
-
 struct Which {
   bool delayed = false;
   bool dead = false;

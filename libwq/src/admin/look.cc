@@ -110,6 +110,12 @@ void set_time(ItemInfo& item, std::string_view score) {
 
 }  // namespace
 
+std::int64_t server_ms(Connection& redis) {
+  Pipeline ask;
+  ask.command({"TIME"});
+  return redis.call(ask).value().time_ms();
+}
+
 std::string_view word_of(ItemState state) { return kWords.at(static_cast<std::size_t>(state)); }
 
 std::string place_text(ItemState state, const Place& place) {

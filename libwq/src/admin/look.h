@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,9 @@
 
 /// Reading: see `Admin` for what these do. One try each.
 namespace wq::internal {
+
+/// The server's clock, in milliseconds since the epoch.
+[[nodiscard]] std::int64_t server_ms(Connection& redis);
 
 [[nodiscard]] ItemPage list_items(Connection& redis, const Keys& keys, ItemState state,
                                   std::string_view after, std::size_t n);

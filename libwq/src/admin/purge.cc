@@ -12,11 +12,7 @@
 namespace wq::internal {
 namespace {
 
-constexpr std::size_t kAtOnce = 500;
-
-std::uint64_t count_of(Value value) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer()));
-}
+constexpr std::size_t kLeasesAtOnce = 500;
 
 // One try; nothing if a session began or ended in the middle of it. What a purge that was broken
 // off has removed needs no second look: with its answer lost, the counts are those of an empty
@@ -33,8 +29,8 @@ std::optional<std::string> remove_all(Connection& redis, const Keys& keys, Purge
   const Reply reply = run_script(redis, scripts::purge, call);
   const Value answer = reply.value();
   if (answer.size() == 0) return std::nullopt;
-  report.keys = count_of(answer[1]);
-  report.results = count_of(answer[2]);
+  report.keys = answer[1].count();
+  report.results = answer[2].count();
   report.counts = read_counts(answer[3]);
   return std::string(answer[0].text());
 }
@@ -42,14 +38,14 @@ std::optional<std::string> remove_all(Connection& redis, const Keys& keys, Purge
 void remove_leases(Link& link, const Keys& keys, std::span<const std::string> leases,
                    const std::string& fence, PurgeReport& report) {
   while (!leases.empty()) {
-    const auto chunk = leases.first(std::min(leases.size(), kAtOnce));
+    const auto chunk = leases.first(std::min(leases.size(), kLeasesAtOnce));
     leases = leases.subspan(chunk.size());
     Pipeline call;
     begin_call(call, scripts::purge_leases, keys, chunk.size(), 1);
     for (const std::string& lease : chunk) call.word(lease);
     call.word(fence);
     report.leases += link.run([&](Connection& redis) {
-      return count_of(run_script(redis, scripts::purge_leases, call).value());
+      return run_script(redis, scripts::purge_leases, call).value().count();
     });
   }
 }

@@ -14,6 +14,7 @@
 #include <wq/reclaimer.h>
 
 #include "admin/history.h"
+#include "admin/look.h"
 #include "admin/walk.h"
 #include "pure/wait.h"
 #include "queue/operations.h"
@@ -85,13 +86,6 @@ class Verifier {
   const Keys& keys_;
   VerifyReport report_;
 };
-
-std::int64_t server_ms(Connection& redis) {
-  Pipeline ask;
-  ask.command({"TIME"});
-  const Reply time = redis.call(ask);
-  return time.value()[0].integer() * 1'000 + time.value()[1].integer() / 1'000;
-}
 
 // Keeps what is in both with the same text.
 void intersect(Suspects& suspects, const Suspects& others) {

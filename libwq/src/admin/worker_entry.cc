@@ -68,8 +68,7 @@ std::vector<WorkerInfo> read_workers(Connection& redis, const Keys& keys) {
   redis.send(ask);
   const Reply time = redis.receive();
   const Reply entries = redis.receive();
-  const Value now = time.checked().value();
-  const std::int64_t now_ms = now[0].integer() * 1'000 + now[1].integer() / 1'000;
+  const std::int64_t now_ms = time.checked().value().time_ms();
   const Value all = entries.checked().value();
   std::vector<WorkerInfo> workers;
   for (std::size_t i = 0; i + 1 < all.size(); i += 2) {

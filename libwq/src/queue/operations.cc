@@ -94,13 +94,9 @@ std::vector<Run> runs_with_result(std::span<const Settlement> settlements) {
   return runs;
 }
 
-std::uint64_t unsigned_integer(Value value) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer()));
-}
-
 // Of `n` that were drawn, from 1 on.
 std::uint64_t last_fence(Value answer, std::size_t n) {
-  const std::uint64_t last = unsigned_integer(answer);
+  const std::uint64_t last = answer.count();
   if (last < n) throw ProtocolError(fmt::format("Redis drew the fence {} for {} items", last, n));
   return last;
 }
@@ -120,8 +116,7 @@ template <typename Field>
 void read_tries(Value answer, std::span<Lease> leases, Field field) {
   for (std::size_t i = 0; i < leases.size(); ++i) {
     if (!answer[i].is_nil()) {
-      leases[i].*field =
-          static_cast<std::uint32_t>(std::min(unsigned_integer(answer[i]), kMostTries));
+      leases[i].*field = static_cast<std::uint32_t>(std::min(answer[i].count(), kMostTries));
     }
   }
 }
@@ -223,7 +218,7 @@ void read_crashes(Value answer, std::span<Lease> leases) {
 std::vector<std::size_t> read_positions(Value answer, std::size_t n) {
   std::vector<std::size_t> positions;
   for (std::size_t i = 0; i < answer.size(); ++i) {
-    const std::uint64_t position = unsigned_integer(answer[i]);
+    const std::uint64_t position = answer[i].count();
     if (position == 0 || position > n) {
       throw ProtocolError(fmt::format("Redis answered for item {} of {}", position, n));
     }
@@ -311,11 +306,11 @@ void append_counts(Pipeline& out, const Keys& keys) {
 
 Counts read_counts(Value answer) {
   Counts counts;
-  counts.ready = unsigned_integer(answer[0]);
-  counts.processing = unsigned_integer(answer[1]);
-  counts.delayed = unsigned_integer(answer[2]);
-  counts.dead = unsigned_integer(answer[3]);
-  counts.producers = unsigned_integer(answer[4]);
+  counts.ready = answer[0].count();
+  counts.processing = answer[1].count();
+  counts.delayed = answer[2].count();
+  counts.dead = answer[3].count();
+  counts.producers = answer[4].count();
   counts.paused = answer[5].integer() != 0;
   struct Field {
     std::string_view name;
@@ -338,7 +333,7 @@ Counts read_counts(Value answer) {
     }
     const auto* field = std::find_if(std::begin(kFields), std::end(kFields),
                                      [name](const Field& each) { return each.name == name; });
-    if (field != std::end(kFields)) counts.*(field->value) = unsigned_integer(stats[i + 1]);
+    if (field != std::end(kFields)) counts.*(field->value) = stats[i + 1].count();
   }
   return counts;
 }

@@ -61,6 +61,14 @@ std::int64_t Value::integer() const {
   return number;
 }
 
+std::uint64_t Value::count() const {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer()));
+}
+
+std::int64_t Value::time_ms() const {
+  return (*this)[0].integer() * 1'000 + (*this)[1].integer() / 1'000;
+}
+
 std::size_t Value::size() const {
   if (is_nil()) return 0;
   if (reply_->type != REDIS_REPLY_ARRAY) unexpected("an array");

@@ -24,6 +24,10 @@ class Value {
   [[nodiscard]] std::string_view text() const;
   /// Of an integer, or of a text that is one.
   [[nodiscard]] std::int64_t integer() const;
+  /// The same, of what is never less than zero; 0 for what is.
+  [[nodiscard]] std::uint64_t count() const;
+  /// Of an answer to TIME: milliseconds since the epoch.
+  [[nodiscard]] std::int64_t time_ms() const;
   /// Of an array; nil counts as an empty one, as Redis answers a POP with a count on no list.
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] Value operator[](std::size_t i) const;

@@ -54,8 +54,7 @@ bool Heartbeat::beat(const WorkerStatus& status) {
   redis.send(ask);
   const Reply time = redis.receive();
   const Reply id = redis.receive();
-  const Value now = time.checked().value();
-  server_ms_ = now[0].integer() * 1'000 + now[1].integer() / 1'000;
+  server_ms_ = time.checked().value().time_ms();
   queue_id_ = id.checked().value().is_nil() ? "" : id.value().text();
   if (started_ms_ == 0) started_ms_ = server_ms_;
   const std::string json = entry(status);

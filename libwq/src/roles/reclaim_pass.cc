@@ -27,10 +27,6 @@ constexpr milliseconds kSilentSession = std::chrono::hours{24};
 // How long the entry of a worker that is gone is kept for people to see.
 constexpr milliseconds kWorkersEvery = std::chrono::minutes{1};
 
-std::uint64_t count_of(Value value) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer()));
-}
-
 void append_lease_keys(Pipeline& out, const Keys& keys, const std::vector<std::string>& items) {
   for (const std::string& item : items) out.word(keys.lease_prefix(), text(hash_item(item)));
 }
@@ -106,7 +102,7 @@ void ReclaimPass::promote(Connection& redis, ReclaimReport& report) {
   std::uint64_t moved = 0;
   do {
     const Reply reply = run_script(redis, scripts::promote, call);
-    moved = count_of(reply.value()[0]);
+    moved = reply.value()[0].count();
     report.promoted += moved;
   } while (moved == kPromoteAtOnce);
 }
@@ -185,8 +181,8 @@ void ReclaimPass::reclaim(Connection& redis, const std::vector<std::string>& ite
   }
   for (const std::string& item : items) call.word(item);
   const Reply reply = run_script(redis, scripts::reclaim, call);
-  report.reclaimed += count_of(reply.value()[0]);
-  report.died += count_of(reply.value()[1]);
+  report.reclaimed += reply.value()[0].count();
+  report.died += reply.value()[1].count();
   const std::vector<std::size_t> foreign = read_positions(reply.value()[2], items.size());
   overdue_ = overdue_ || (early && foreign.size() < items.size());
   std::uint64_t fresh = 0;
@@ -228,7 +224,7 @@ void ReclaimPass::requeue(Connection& redis, const std::vector<std::string>& ite
   begin_call(call, scripts::requeue, keys_, items.size(), items.size());
   append_lease_keys(call, keys_, items);
   for (const std::string& item : items) call.word(item);
-  report.returned += count_of(run_script(redis, scripts::requeue, call).value());
+  report.returned += run_script(redis, scripts::requeue, call).value().count();
   for (const std::string& item : items) orphans_.erase(short_hash(text(hash_item(item))));
 }
 
@@ -240,7 +236,7 @@ void ReclaimPass::sweep_producers(Connection& redis, TimePoint now, ReclaimRepor
   for (const std::string& word : holds_to_drop_) call.word(word);
   holds_to_drop_.clear();
   const Reply reply = run_script(redis, scripts::sweep, call);
-  report.holds += count_of(reply.value()[1]);
+  report.holds += reply.value()[1].count();
   const Value expired = reply.value()[2];
   const Value silent = reply.value()[3];
   for (auto& [session, hold] : holds_) hold.still_there = false;

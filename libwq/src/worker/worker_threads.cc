@@ -99,6 +99,7 @@ void WorkerLoop::keep(const std::stop_token& stop) {
 // After a drain nobody may come to remove what we leave behind, so a Redis that restarts just then
 // is given some time. Else the others remove our entry later.
 void WorkerLoop::leave(Heartbeat& heartbeat) {
+  // NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read when the heartbeat has thrown
   const TimePoint give_up_at = BootClock::now() + (drained_ ? kLongestGoodbye : milliseconds{0});
   while (true) {
     try {

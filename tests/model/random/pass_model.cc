@@ -12,9 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::int64_t kTailMs = internal::kLeaseTail.count();
-constexpr std::int64_t kLongestKeyMs = (internal::kLongestLease + internal::kLeaseTail).count();
-constexpr std::int64_t kDayMs = milliseconds(std::chrono::hours{24}).count();
 constexpr std::int64_t kDefaultHoldMs = 60'000;
 constexpr std::int64_t kDeadWorkerMs = 600'000;
 constexpr std::int64_t kWorkersEveryMs = 60'000;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -17,8 +18,14 @@
 
 #include "model/random/frozen_redis.h"
 #include "pure/keys.h"
+#include "queue/operations.h"
 
 namespace wq::test::random {
+
+inline constexpr std::int64_t kTailMs = internal::kLeaseTail.count();
+inline constexpr std::int64_t kLongestKeyMs =
+    (internal::kLongestLease + internal::kLeaseTail).count();
+inline constexpr std::int64_t kDayMs = std::chrono::milliseconds(std::chrono::hours{24}).count();
 
 /// What docs/protocol.md says of a queue, in memory: each operation with its answer, and all that
 /// Redis must hold afterwards. `now_us` is the server's clock. Not written from the scripts.
@@ -50,7 +57,7 @@ class QueueModel {
                           std::chrono::milliseconds ttl);
 
   /// True if the lease has the mark of an item that is alone with its worker.
-  bool isolate(const Lease& lease, std::string_view session);
+  bool isolate(const Lease& mine, std::string_view session);
 
   /// One settlement and, as jitter decides them, the delay of what waits.
   struct Settled {

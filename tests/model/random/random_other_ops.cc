@@ -16,9 +16,6 @@ using internal::printable;
 using internal::Reply;
 using std::chrono::milliseconds;
 
-constexpr std::int64_t kTailMs = internal::kLeaseTail.count();
-constexpr std::int64_t kLongestKeyMs = (internal::kLongestLease + internal::kLeaseTail).count();
-constexpr std::int64_t kDayMs = milliseconds(std::chrono::hours{24}).count();
 constexpr std::string_view kRedisWq = "8a1e0b2c-0000-4000-8000-session-of-redis-wq";
 
 void append_leases(Pipeline& call, const internal::Keys& keys,

@@ -11,6 +11,9 @@
 
 namespace wq::test::search {
 
+/// States that a search of a test may have: some seconds.
+inline constexpr std::size_t kLargestTest = 3'000'000;
+
 /// What a search found.
 struct Findings {
   enum class Kind { clean, violation, stranded, too_large };

@@ -9,8 +9,6 @@
 namespace wq::test::search {
 namespace {
 
-constexpr std::size_t kLargest = 3'000'000;
-
 struct Case {
   std::string_view name;
   Bounds bounds;
@@ -23,7 +21,7 @@ struct Case {
 class Protocol : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Protocol, HoldsInEveryStateWithin) {
-  const Findings findings = search_protocol(Rules{}, GetParam().bounds, kLargest);
+  const Findings findings = search_protocol(Rules{}, GetParam().bounds, kLargestTest);
   EXPECT_EQ(findings.kind, Findings::Kind::clean) << text(findings);
   RecordProperty("states", std::to_string(findings.states));
 }
@@ -77,7 +75,7 @@ struct Limit {
 class ProtocolLimit : public ::testing::TestWithParam<Limit> {};
 
 TEST_P(ProtocolLimit, IsReached) {
-  const Findings findings = search_protocol(Rules{}, GetParam().bounds, kLargest);
+  const Findings findings = search_protocol(Rules{}, GetParam().bounds, kLargestTest);
   EXPECT_EQ(findings.violation, GetParam().violation) << text(findings);
 }
 
@@ -134,11 +132,11 @@ TEST_P(BrokenRule, IsFound) {
   const Mutation& mutation = GetParam();
   Rules rules;
   rules.*mutation.rule = false;
-  const Findings findings = search_protocol(rules, mutation.bounds, kLargest);
+  const Findings findings = search_protocol(rules, mutation.bounds, kLargestTest);
   EXPECT_EQ(findings.violation.substr(0, mutation.violation.size()), mutation.violation)
       << text(findings);
   EXPECT_FALSE(findings.trace.empty());
-  const Findings unbroken = search_protocol(Rules{}, mutation.bounds, kLargest);
+  const Findings unbroken = search_protocol(Rules{}, mutation.bounds, kLargestTest);
   EXPECT_EQ(unbroken.kind, Findings::Kind::clean) << "also with the rule: " << text(unbroken);
 }
 
@@ -218,7 +216,7 @@ INSTANTIATE_TEST_SUITE_P(All, BrokenRule, ::testing::ValuesIn(kMutations),
 TEST(ProtocolRule, ReclaimingIsNotNeededToLoseNothing) {
   Rules rules;
   rules.reclaims = false;
-  const Findings findings = search_protocol(rules, {.copies = {2, 0}, .kills = 2}, kLargest);
+  const Findings findings = search_protocol(rules, {.copies = {2, 0}, .kills = 2}, kLargestTest);
   EXPECT_EQ(findings.kind, Findings::Kind::clean) << text(findings);
 }
 

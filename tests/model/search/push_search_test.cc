@@ -9,8 +9,6 @@
 namespace wq::test::search {
 namespace {
 
-constexpr std::size_t kLargest = 3'000'000;
-
 struct PushCase {
   std::string_view name;
   PushBounds bounds;
@@ -23,7 +21,7 @@ struct PushCase {
 class ReplaySession : public ::testing::TestWithParam<PushCase> {};
 
 TEST_P(ReplaySession, HoldsInEveryStateWithin) {
-  const Findings findings = search_push(PushRules{}, GetParam().bounds, kLargest);
+  const Findings findings = search_push(PushRules{}, GetParam().bounds, kLargestTest);
   EXPECT_EQ(findings.kind, Findings::Kind::clean) << text(findings);
   RecordProperty("states", std::to_string(findings.states));
 }
@@ -43,7 +41,7 @@ INSTANTIATE_TEST_SUITE_P(All, ReplaySession, ::testing::ValuesIn(kPushCases),
 // built.
 TEST(ReplaySessionLimit, ASessionThatIsOpenedLateAfterItWasForgotten) {
   const PushBounds bounds = {.pushes = 1, .breaks = 1, .late = 1, .forgotten = 2};
-  const Findings findings = search_push(PushRules{}, bounds, kLargest);
+  const Findings findings = search_push(PushRules{}, bounds, kLargestTest);
   EXPECT_EQ(findings.violation, "a push is carried out twice") << text(findings);
 }
 
@@ -64,10 +62,10 @@ TEST_P(BrokenPushRule, IsFound) {
   const PushMutation& mutation = GetParam();
   PushRules rules;
   rules.*mutation.rule = false;
-  const Findings findings = search_push(rules, mutation.bounds, kLargest);
+  const Findings findings = search_push(rules, mutation.bounds, kLargestTest);
   EXPECT_EQ(findings.violation, mutation.violation) << text(findings);
   EXPECT_FALSE(findings.trace.empty());
-  const Findings unbroken = search_push(PushRules{}, mutation.bounds, kLargest);
+  const Findings unbroken = search_push(PushRules{}, mutation.bounds, kLargestTest);
   EXPECT_EQ(unbroken.kind, Findings::Kind::clean) << "also with the rule: " << text(unbroken);
 }
 
