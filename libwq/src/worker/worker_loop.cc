@@ -57,7 +57,11 @@ WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions opti
       stream_(link_, keys_, session_, PopSize::from_one_item()),
       slots_(options_, std::move(handler)),
       keeper_link_(for_keeper(redis_, options_.lease), abandon_.get_token(),
-                   [this](Connection& connection) { keeper_mender_.ask(connection); }),
+                   [this](Connection& connection) {
+                     // Whichever thread is the first to meet a wrong server says what is wrong.
+                     static_cast<void>(check_server(connection, keys_));
+                     keeper_mender_.ask(connection);
+                   }),
       keeper_(keeper_link_, keys_, session_, options_.lease,
               [this](std::span<const std::uint64_t> fences) {
                 log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
