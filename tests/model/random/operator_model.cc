@@ -100,8 +100,8 @@ std::int64_t OperatorModel::put() const {
 OperatorModel::Dropped OperatorModel::drop_ready(std::int64_t put, std::int64_t n,
                                                  const Matches& matches) {
   auto& ready = queue_.ready_;
-  const std::int64_t left = static_cast<std::int64_t>(ready.size()) -
-                            std::max<std::int64_t>(0, this->put() - put);
+  const std::int64_t left =
+      static_cast<std::int64_t>(ready.size()) - std::max<std::int64_t>(0, this->put() - put);
   Dropped dropped;
   for (; dropped.taken < std::min(n, left); ++dropped.taken) {
     std::string item = std::move(ready.back());
