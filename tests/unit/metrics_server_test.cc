@@ -36,8 +36,8 @@ class Slow : public prometheus::Collectable {
   [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override {
     inside = true;
     while (!may_leave) std::this_thread::yield();
-    for (int i = 0; i < 1'000; ++i)
-      std::this_thread::yield();  // each may be a time slice of others
+    // Each may be a time slice of others.
+    for (int i = 0; i < 1'000; ++i) std::this_thread::yield();
     left = true;
     return {};
   }
