@@ -9,7 +9,9 @@ namespace wq::test {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 class Doctor : public ProgramTest {
@@ -121,6 +123,15 @@ TEST_F(Doctor, SeesAFullRedis) {
   redis_.call({"CONFIG", "SET", "maxmemory", "1"});
   EXPECT_THAT(examine().of("memory"), Contains(HasSubstr("warning: ")));
   EXPECT_THAT(examine().of("rights"), Contains("ok: 'default' may do what workers do"));
+}
+
+TEST_F(Doctor, SeesThatItemsReachWorkersTooLate) {
+  EXPECT_THAT(examine().of("arrival"), IsEmpty());
+  redis_.call({"HSET", key(Key::stats), "leased", "40", "returned", "10"});
+  EXPECT_THAT(examine().of("arrival"), ElementsAre("ok: items reach workers in time"));
+  redis_.call({"HSET", key(Key::stats), "returned", "11"});
+  EXPECT_THAT(examine().of("arrival"), ElementsAre("warning: 11 of 40 items that workers took came "
+                                                   "too late to be leased"));
 }
 
 TEST_F(Doctor, RefusesAReplica) {

@@ -17,6 +17,9 @@ def first(item):
 
 def answer(message):
     item = message["item"]
+    if item.endswith(":poison"):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(10)
     if ":" in item and first(item):
         if item.endswith(":kill-handler"):
             os.kill(os.getpid(), signal.SIGKILL)

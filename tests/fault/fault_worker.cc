@@ -1,7 +1,8 @@
-// fault_worker QUEUE LEASE_MS: a worker in C++ that takes 20 items at a time. SIGTERM stops it.
-// Exit code: 0 drained, 143 stopped.
+// fault_worker QUEUE LEASE_MS MAX_CRASHES: a worker in C++ that takes 20 items at a time. SIGTERM
+// stops it. Exit code: 0 drained, 143 stopped.
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -32,6 +33,7 @@ std::string environment(const char* name) {
 wq::Outcome handle(const std::string& item, std::chrono::milliseconds lease) {
   static const std::string marks = environment(wq::fault::kMarksVariable);
   const bool first = item.find(':') != std::string::npos && wq::fault::mark(marks, item);
+  if (item.ends_with(wq::fault::kPoison)) ::kill(::getpid(), SIGKILL);
   if (first && item.ends_with(wq::fault::kKillWorker)) ::kill(::getpid(), SIGKILL);
   if (first && item.ends_with(wq::fault::kKillHandler)) ::kill(::getpid(), SIGKILL);
   if (first && item.ends_with(wq::fault::kFail)) return wq::Outcome::fail("as asked");
@@ -39,7 +41,7 @@ wq::Outcome handle(const std::string& item, std::chrono::milliseconds lease) {
   return wq::Outcome::complete("done " + item);
 }
 
-int run(const std::string& queue, std::chrono::milliseconds lease) {
+int run(const std::string& queue, std::chrono::milliseconds lease, std::uint32_t max_crashes) {
   // Threads inherit the mask, so that only the one that waits for the signal gets it.
   sigset_t term;
   sigemptyset(&term);
@@ -55,7 +57,7 @@ int run(const std::string& queue, std::chrono::milliseconds lease) {
   options.lease = lease;
   options.grace = 200ms;
   options.retry.max_attempts = 1'000;
-  options.retry.max_crashes = 1'000;
+  options.retry.max_crashes = max_crashes;
   options.retry.backoff_base = 10ms;
   options.retry.backoff_max = 50ms;
   options.halt_after = 0;
@@ -81,8 +83,9 @@ int run(const std::string& queue, std::chrono::milliseconds lease) {
 
 int main(int argc, char** argv) {
   try {
-    if (argc != 3) throw std::invalid_argument("usage: fault_worker QUEUE LEASE_MS");
-    return run(argv[1], std::chrono::milliseconds{std::stoi(argv[2])});
+    if (argc != 4) throw std::invalid_argument("usage: fault_worker QUEUE LEASE_MS MAX_CRASHES");
+    return run(argv[1], std::chrono::milliseconds{std::stoi(argv[2])},
+               static_cast<std::uint32_t>(std::stoul(argv[3])));
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 1;

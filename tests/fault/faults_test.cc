@@ -98,6 +98,23 @@ TEST_F(Faults, ThatTearTheAofLoseNothingWhenItIsCheckedOrRewritten) {
   }
 }
 
+TEST_F(Faults, ThatAnItemBringsUponItsWorkersBuryThatItemAlone) {
+  for (const auto kind :
+       {Plan::Worker::processes, Plan::Worker::coprocesses, Plan::Worker::batches}) {
+    Plan plan;
+    plan.seed = std::random_device()();
+    for (int i = 0; i < 300; ++i) plan.items.push_back(std::to_string(i));
+    for (const std::size_t where : {20U, 21U, 150U}) plan.items[where] += kPoison;
+    plan.workers = {kind, kind};
+    plan.lease = std::chrono::seconds{1};
+    plan.gentle = true;
+    plan.max_crashes = 2;
+    plan.faults = 20;
+    const RoundReport report = run_round(plan);
+    EXPECT_THAT(report.violations, IsEmpty()) << plan.text() << '\n' << report.history;
+  }
+}
+
 // The campaign: every round is a new one. scripts/soak goes on for longer.
 class Campaign : public Faults, public ::testing::WithParamInterface<int> {};
 

@@ -35,7 +35,10 @@ struct Plan {
   };
   TornAof torn_aof = TornAof::check;
   bool only_kills_of_redis = false;  ///< while it writes
-  bool tears = false;                ///< what a kill leaves whole is torn by hand
+  /// Faults after which no lease runs out, so that only an item that kills its worker is ever dead.
+  bool gentle = false;
+  std::uint32_t max_crashes = 1'000;
+  bool tears = false;  ///< what a kill leaves whole is torn by hand
 
   [[nodiscard]] static Plan from_seed(std::uint64_t seed);
   [[nodiscard]] std::string text() const;
@@ -44,6 +47,7 @@ struct Plan {
 /// What an item tells its handler to do the first time, by the end of its name.
 inline constexpr const char* kKillHandler = ":kill-handler";
 inline constexpr const char* kKillWorker = ":kill-worker";
+inline constexpr const char* kPoison = ":poison";  ///< kills its worker every time
 inline constexpr const char* kFail = ":fail";
 inline constexpr const char* kOutlastLease = ":outlast-lease";
 

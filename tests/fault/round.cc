@@ -111,6 +111,11 @@ class Round {
       allowed.assign(allowed.size(), {Fault::redis_kill_writing});
       return allowed;
     }
+    if (plan_.gentle) {
+      allowed.assign(allowed.size(), {Fault::flush_scripts, Fault::kill_connections,
+                                      Fault::second_reclaimer, Fault::gc});
+      return allowed;
+    }
     allowed[kProducer].insert(Fault::silence);
     if (plan_.producer_dies) allowed[kProducer].insert(Fault::kill);
     if (plan_.full_redis) allowed[kProducer].clear();
@@ -164,7 +169,7 @@ class Round {
   void start_worker(std::size_t i) {
     Client& client = clients_[i];
     client.told_to_stop = false;
-    client.process = process(worker_command(plan_.workers[i - 1], plan_.lease), client.tap->url());
+    client.process = process(worker_command(plan_.workers[i - 1], plan_), client.tap->url());
   }
 
   void start_python() {
@@ -311,9 +316,7 @@ class Round {
 
   void tell_redis(Fault fault) {
     if (fault == Fault::gc) {
-      // With a budget like the workers', or it would make dead letters of what dies most.
-      gc_.push_back(
-          process({test::kCtlProgram, "gc", kQueue, "--max-crashes", "1000"}, server_.url()));
+      gc_.push_back(process({test::kCtlProgram, "gc", kQueue}, server_.url()));
       return;
     }
     test::RedisClient redis(server_.options());

@@ -18,6 +18,8 @@ using internal::Key;
 
 constexpr std::size_t kMostShown = 5;
 
+bool is_poison(const std::string& item) { return item.ends_with(kPoison); }
+
 Counts counts_of(test::RedisClient& redis) {
   const internal::Keys keys(kQueue);
   internal::Pipeline call;
@@ -55,6 +57,7 @@ void judge_results(test::RedisClient& redis, const Plan& plan,
   std::vector<std::string> wrong;
   std::vector<std::string> strange;
   for (const std::string& item : plan.items) {
+    if (is_poison(item)) continue;
     const auto found = results.extract(item);
     if (found.empty()) {
       if (!by_python.contains(item)) lost.push_back(item);
@@ -71,13 +74,24 @@ void judge_results(test::RedisClient& redis, const Plan& plan,
   tell(violations, "that nobody pushed have results", strange);
 }
 
+// Those that kill their workers are dead, and no others.
+void judge_dead(test::RedisClient& redis, const Plan& plan, std::vector<std::string>& violations) {
+  const internal::Keys keys(kQueue);
+  std::vector<std::string> dead = redis.list({"ZRANGE", keys[Key::dead], "0", "-1"});
+  std::vector<std::string> alive;
+  for (const std::string& item : plan.items) {
+    if (is_poison(item) && std::erase(dead, item) == 0) alive.push_back(item);
+  }
+  tell(violations, "that should be dead are not", alive);
+  tell(violations, "are dead without a cause", dead);
+}
+
 void judge_counts(test::RedisClient& redis, const Plan& plan,
                   std::vector<std::string>& violations) {
   const Counts counts = counts_of(redis);
   if (!counts.drained()) violations.emplace_back("the queue is not drained");
-  if (counts.dead != 0) violations.push_back(fmt::format("{} items are dead", counts.dead));
   if (plan.python) return;
-  if (counts.completed != plan.items.size() || counts.pushed != plan.items.size()) {
+  if (counts.completed + counts.dead != plan.items.size() || counts.pushed != plan.items.size()) {
     violations.push_back(fmt::format("{} items: {} counted as pushed, {} as completed",
                                      plan.items.size(), counts.pushed, counts.completed));
   }
@@ -90,7 +104,10 @@ void judge_keys(test::RedisClient& redis, const Plan& plan, bool producer_died,
   std::set<std::string> expected{keys[Key::stats], keys[Key::fence], keys[Key::results],
                                  keys[Key::seen], keys[Key::reclaimer]};
   // A RedisWQ client that completes an item knows nothing of what others wrote about it.
-  if (plan.python) expected.insert({keys[Key::attempts], keys[Key::crashes], keys[Key::failures]});
+  const bool dead = std::any_of(plan.items.begin(), plan.items.end(), is_poison);
+  if (dead) expected.insert(keys[Key::dead]);
+  if (plan.python || dead)
+    expected.insert({keys[Key::attempts], keys[Key::crashes], keys[Key::failures]});
   std::vector<std::string> left;
   for (const std::string& key : redis.list({"KEYS", "*"})) {
     // What a dead producer might have asked for again is kept for a day.
@@ -112,6 +129,7 @@ std::vector<std::string> judge_queue(test::RedisClient& redis, const Plan& plan,
                                      const std::map<std::string, int>& by_python) {
   std::vector<std::string> violations;
   judge_results(redis, plan, by_python, violations);
+  judge_dead(redis, plan, violations);
   judge_counts(redis, plan, violations);
   judge_keys(redis, plan, producer_died, violations);
   return violations;

@@ -15,25 +15,25 @@ first() { (set -C; : >"$FAULT_MARKS/$1") 2>/dev/null; }
 case $1 in
   *:kill-handler) first "$1" && kill -9 $$ ;;
   *:kill-worker) first "$1" && kill -9 $PPID ;;
+  *:poison) kill -9 $PPID; sleep 10 ;;
   *:fail) first "$1" && exit 1 ;;
   *:outlast-lease) first "$1" && sleep 0.8 ;;
 esac
 printf 'done %s' "$1"
 )";
 
-std::vector<std::string> wq_worker(std::chrono::milliseconds lease,
-                                   std::initializer_list<const char*> rest) {
+std::vector<std::string> wq_worker(const Plan& plan, std::initializer_list<const char*> rest) {
   std::vector<std::string> command{test::kWorkerProgram,
                                    "--queue",
                                    kQueue,
                                    "--lease",
-                                   std::to_string(lease.count()) + "ms",
+                                   std::to_string(plan.lease.count()) + "ms",
                                    "--grace",
                                    "200ms",
                                    "--max-attempts",
                                    "1000",
                                    "--max-crashes",
-                                   "1000",
+                                   std::to_string(plan.max_crashes),
                                    "--backoff",
                                    "10ms..50ms",
                                    "--halt",
@@ -46,16 +46,17 @@ std::vector<std::string> wq_worker(std::chrono::milliseconds lease,
 
 }  // namespace
 
-std::vector<std::string> worker_command(Plan::Worker kind, std::chrono::milliseconds lease) {
+std::vector<std::string> worker_command(Plan::Worker kind, const Plan& plan) {
   switch (kind) {
     case Plan::Worker::processes:
-      return wq_worker(lease,
+      return wq_worker(plan,
                        {"--results", "--concurrency", "4", "--", "sh", "-c", kHandler, "_", "{}"});
     case Plan::Worker::coprocesses:
-      return wq_worker(lease, {"--concurrency", "2", "--coprocess", "--batch", "8", "--",
-                               WQ_TEST_PYTHON, WQ_FAULT_COPROCESS});
+      return wq_worker(plan, {"--concurrency", "2", "--coprocess", "--batch", "8", "--",
+                              WQ_TEST_PYTHON, WQ_FAULT_COPROCESS});
     case Plan::Worker::batches:
-      return {WQ_FAULT_WORKER, kQueue, std::to_string(lease.count())};
+      return {WQ_FAULT_WORKER, kQueue, std::to_string(plan.lease.count()),
+              std::to_string(plan.max_crashes)};
   }
   return {};
 }

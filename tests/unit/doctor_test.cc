@@ -91,6 +91,22 @@ TEST(Doctor, HasNothingAgainstAServerThatIsSetUpWell) {
                                                       "connection", "keys", "rights", "writes"));
 }
 
+TEST(Doctor, TellsOfItemsThatReachWorkersTooLate) {
+  ServerFacts facts = healthy();
+  facts.leased = 2'000;
+  for (const std::uint64_t few : {0U, 10U, 20U}) {
+    facts.returned = few;
+    EXPECT_EQ(level(facts, "arrival"), FindingLevel::ok) << few;
+  }
+  facts.returned = 21;
+  EXPECT_EQ(level(facts, "arrival"), FindingLevel::warning);
+  EXPECT_EQ(found(facts, "arrival").what,
+            "21 of 2000 items that workers took came too late to be leased");
+  facts.leased = 11;
+  facts.returned = 10;
+  EXPECT_EQ(level(facts, "arrival"), FindingLevel::ok) << "workers that died may have left these";
+}
+
 TEST(Doctor, SaysWhyAndWhatToDoAboutWhateverIsNotWell) {
   ServerFacts facts;
   facts.queue = "q";

@@ -129,13 +129,8 @@ std::string workers_text(const Snapshot& now) {
   return text;
 }
 
-/// Items that went back since no lease was set in time. A few are left by workers that die; many
-/// say that answers of Redis reach workers too late.
 std::string returned_text(const Counts& counts) {
-  constexpr std::uint64_t kFew = 10;
-  constexpr std::uint64_t kOneIn = 100;
-  const bool many = counts.returned > std::max(kFew, counts.leased / kOneIn);
-  return many ? fmt::format("{} came too late to be leased", counts.returned) : "";
+  return counts.arrives_late() ? fmt::format("{} came too late to be leased", counts.returned) : "";
 }
 
 std::string oldest_text(const Snapshot& now) {

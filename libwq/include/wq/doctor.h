@@ -61,6 +61,9 @@ struct ServerFacts {
   std::string moved_to;
   /// What a cluster said that does not serve the queue's keys: "CLUSTERDOWN ..."
   std::string keys_refused;
+  /// What the queue has counted: items that workers took, and those that came back without a lease.
+  std::uint64_t leased = 0;
+  std::uint64_t returned = 0;
   /// Whether a write was tried, and with what Redis refused it; empty: it did not.
   bool write_tried = false;
   std::string write_refused;
@@ -116,7 +119,7 @@ struct DoctorFinding {
 
 /// Judges what was read. Pure: needs no server. One finding or more for each of: version, role,
 /// cluster, eviction, memory, persistence, replay, torn-aof, replication, clients, latency, clock,
-/// connection, keys, rights, writes, as far as they apply; if INFO is refused, one named server in
+/// connection, keys, arrival, rights, writes, as far as they apply; if INFO is refused, one named server in
 /// place of those that come from it; of a Sentinel, role alone.
 [[nodiscard]] std::vector<DoctorFinding> diagnose(const ServerFacts& facts,
                                                   const DoctorOptions& options = {});

@@ -45,6 +45,12 @@ struct Counts {
   std::uint64_t merged = 0;     ///< equal items that became one among the delayed or the dead
   std::uint64_t foreign = 0;    ///< leases met that were set by a RedisWQ client
 
+  /// More items came back since no lease was set in time than workers leave that die: answers of
+  /// Redis reach the workers too late.
+  [[nodiscard]] bool arrives_late() const noexcept {
+    return returned > 10 && returned > leased / 100;
+  }
+
   /// Begun, nothing ready, processing or delayed, no producer, and not paused: who paused it may
   /// be about to put something back. Dead letters do not count.
   [[nodiscard]] bool drained() const noexcept {
@@ -148,7 +154,7 @@ class Queue {
   /// crash has no other cause. Only the crash of such a lease makes an item dead: one whose lease
   /// runs out without this is charged at most to its last crash but one, since something that we
   /// held beside it may be to blame. An item that has one crash left (`at_risk`) is to be worked on
-  /// so. False if the lease was lost. Repeated safely.
+  /// so. False if the lease was lost, or has ended. Repeated safely.
   [[nodiscard]] bool isolate(Lease& lease);
 
   /// Up to `n` results whose id is greater than `after` (empty: from the first), oldest first.

@@ -70,6 +70,7 @@ std::vector<DoctorFinding> diagnose(const ServerFacts& facts, const DoctorOption
   internal::check_clock(look);
   internal::check_connection(look);
   internal::check_keys(look);
+  internal::check_arrival(look);
   internal::check_rights(look, options);
   internal::check_writes(look);
   return std::move(look.findings);

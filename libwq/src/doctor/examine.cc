@@ -131,6 +131,7 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
     read_server(connection, facts);
     if (internal::info_says(facts, "redis_mode", "sentinel")) return facts;
     read_types(connection, keys, facts);
+    internal::read_arrival(connection, keys, facts);
     const std::span<const Role> roles{options.roles};
     for (const Role role : roles.empty() ? std::span<const Role>{kAllRoles} : roles) {
       internal::read_rights(link.options(), role, keys, facts);

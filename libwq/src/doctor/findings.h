@@ -57,8 +57,9 @@ void check_latency(Look& look);
 void check_clock(Look& look);
 void check_connection(Look& look);
 
-// keys.cc, rights.cc, writes.cc
+// keys.cc, arrival.cc, rights.cc, writes.cc
 void check_keys(Look& look);
+void check_arrival(Look& look);
 void check_rights(Look& look, const DoctorOptions& options);
 void check_writes(Look& look);
 

@@ -36,6 +36,8 @@ void append(Pipeline& out, const Command& command);
 /// Its name as ACL SETUSER takes it.
 [[nodiscard]] std::string command_name(const Command& command);
 
+// arrival.cc
+void read_arrival(Connection& redis, const Keys& keys, ServerFacts& facts);
 // rights.cc
 void read_rights(const RedisOptions& redis, Role role, const Keys& keys, ServerFacts& facts);
 // replay.cc

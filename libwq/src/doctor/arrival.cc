@@ -1,0 +1,38 @@
+// Whether items reach workers in time to be leased, as far as the queue's counters tell.
+#include <fmt/format.h>
+
+#include <wq/queue.h>
+
+#include "doctor/findings.h"
+#include "doctor/reading.h"
+
+namespace wq::internal {
+
+void read_arrival(Connection& redis, const Keys& keys, ServerFacts& facts) {
+  if (!facts.moved_to.empty() || !facts.keys_refused.empty() || !facts.in_the_way.empty()) return;
+  Pipeline read;
+  read.command({"HMGET", keys[Key::stats], "leased", "returned"});
+  redis.send(read);
+  const Reply reply = redis.receive();
+  if (reply.has_error("NOPERM")) return;  // the rights tell of it
+  const Value counters = reply.checked().value();
+  if (!counters[0].is_nil()) facts.leased = counters[0].count();
+  if (!counters[1].is_nil()) facts.returned = counters[1].count();
+}
+
+void check_arrival(Look& look) {
+  if (look.facts.leased == 0) return;
+  Counts counts;
+  counts.leased = look.facts.leased;
+  counts.returned = look.facts.returned;
+  if (!counts.arrives_late()) return look.pass("arrival", "items reach workers in time");
+  look.warn("arrival",
+            fmt::format("{} of {} items that workers took came too late to be leased",
+                        counts.returned, counts.leased),
+            "Answers of Redis take longer than an item may be without a lease. Such items go back "
+            "to the queue and cross the link again.",
+            "Give workers a faster link or more CPU time, or push the names of large data instead "
+            "of the data.");
+}
+
+}  // namespace wq::internal
