@@ -525,6 +525,33 @@ TEST(SlotsThatAreNotReady, LeaveTheItemsToThoseThatAre) {
   slots.leave();
 }
 
+TEST(SlotsThatAreNotReady, HaveTheirTurnWhileItIsSeenWhetherTheyStillAre) {
+  Gate again;
+  Gate gate;
+  std::atomic<int> busy{-1};
+  WorkerOptions two = prepared(2, [&](unsigned slot, const std::stop_token& stop) {
+    if (busy >= 0 && static_cast<int>(slot) != busy) again.pass(stop);
+  });
+  two.calls_per_slot = 2;
+  Slots slots(two, [&](const Batch& batch) {
+    const int before = busy.exchange(static_cast<int>(batch.slot));
+    EXPECT_NE(before, static_cast<int>(batch.slot));
+    gate.pass(batch.stop);
+    return all(batch, Outcome::complete());
+  });
+  slots.start_preparing();
+  EXPECT_TRUE(eventually([&] { return slots.load().ready_slots == 2; }));
+  slots.give({lease("long")}, BootClock::now());
+  gate.wait_for_handlers(1);
+  slots.give({lease("short")}, BootClock::now());
+  again.wait_for_handlers(1);
+  EXPECT_EQ(slots.load().waiting, 1U);
+  again.open();
+  gate.wait_for_handlers(2);
+  gate.open();
+  EXPECT_THAT(finished(slots, 2), SizeIs(2));
+}
+
 TEST(SlotsThatAreNotReady, AreNotPreparedBeforeTheyAreAskedTo) {
   std::atomic<bool> asked{false};
   Slots slots(prepared(3, [&](unsigned, const std::stop_token&) { EXPECT_TRUE(asked); }),

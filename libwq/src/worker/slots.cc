@@ -62,7 +62,8 @@ Slots::Slots(const WorkerOptions& options, BatchHandler handler)
       handler_(std::move(handler)),
       prepare_(options.prepare),
       slots_(std::size_t{options.concurrency} * options.calls_per_slot),
-      readiness_(options.concurrency, Readiness{.ready = !prepare_, .preparing = false}),
+      readiness_(options.concurrency,
+                 Readiness{.ready = !prepare_, .preparing = false, .was_ready = false}),
       turns_(options.concurrency) {
   try {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
@@ -132,7 +133,7 @@ void Slots::wake() {
   Turn* next = nullptr;
   for (std::size_t number = 0; number < turns_.size() && (least > 0 || next == nullptr); ++number) {
     const std::size_t running = calls_running(number);
-    if (!readiness_[number].ready || running > least) continue;
+    if (!readiness_[number].has_its_turn() || running > least) continue;
     // Who has fewer has the turn; if no thread of such a slot sleeps, one is on its way.
     if (running < least) next = nullptr;
     least = running;
@@ -365,7 +366,7 @@ void Slots::prepare(unsigned number, std::unique_lock<std::mutex>& lock) {
   const bool is_prepared_now = state.preparing;  // for another call with this number
   work_.wait(lock, [&] { return over() || (preparing_started_ && !state.preparing); });
   if (over() || (is_prepared_now && state.ready)) return;
-  state = {.ready = false, .preparing = true};
+  state = {.ready = false, .preparing = true, .was_ready = state.ready};
   wake();  // it may be the turn of another slot now, as this one takes nothing
   lock.unlock();
   std::exception_ptr error;
@@ -375,7 +376,7 @@ void Slots::prepare(unsigned number, std::unique_lock<std::mutex>& lock) {
     error = std::current_exception();
   }
   lock.lock();
-  state = {.ready = !error && !over(), .preparing = false};
+  state = {.ready = !error && !over(), .preparing = false, .was_ready = false};
   if (error && !over()) cannot_run_ = error;
   if (error || unready_seen_) {
     unready_seen_ = false;
@@ -393,12 +394,12 @@ std::size_t Slots::calls_running(std::size_t number) const {
       begin, begin + calls_per_slot_, [](const Slot& each) { return !each.leases.empty(); }));
 }
 
-// No slot that is ready has fewer calls running.
+// No slot that is ready, or is being looked at again, has fewer calls running.
 bool Slots::is_its_turn(const Slot& slot) const {
   if (calls_per_slot_ == 1) return true;
   const std::size_t ours = calls_running(slot.number);
   for (std::size_t other = 0; ours > 0 && other < readiness_.size(); ++other) {
-    if (readiness_[other].ready && calls_running(other) < ours) return false;
+    if (readiness_[other].has_its_turn() && calls_running(other) < ours) return false;
   }
   return true;
 }

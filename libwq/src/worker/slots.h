@@ -113,6 +113,9 @@ class Slots {
   struct Readiness {
     bool ready = false;
     bool preparing = false;
+    bool was_ready = false;  // before it is prepared again; most often it still is
+    // An item that came for it waits for it, not behind another one in a slot that is busy.
+    [[nodiscard]] bool has_its_turn() const { return ready || was_ready; }
   };
   struct Turn {
     std::condition_variable changed;  // it may be the turn of these calls
