@@ -119,8 +119,8 @@ struct DoctorFinding {
 
 /// Judges what was read. Pure: needs no server. One finding or more for each of: version, role,
 /// cluster, eviction, memory, persistence, replay, torn-aof, replication, clients, latency, clock,
-/// connection, keys, arrival, rights, writes, as far as they apply; if INFO is refused, one named server in
-/// place of those that come from it; of a Sentinel, role alone.
+/// connection, keys, arrival, rights, writes, as far as they apply; if INFO is refused, one named
+/// server in place of those that come from it; of a Sentinel, role alone.
 [[nodiscard]] std::vector<DoctorFinding> diagnose(const ServerFacts& facts,
                                                   const DoctorOptions& options = {});
 
