@@ -16,15 +16,16 @@ namespace {
 
 constexpr const char* kDoctorSummary =
     "Looks at the server for what would hurt the queue: version, role, eviction,\n"
-    "memory, persistence, replicas, connections, latency, clock, keys of others, and\n"
-    "whether the user that logs in may do what workers, producers, viewers (status,\n"
-    "ls, results, metrics) and admins (retry, drop, pause, purge, verify) do: one of\n"
-    "them at least, or those of --role. The queue need not exist. Nothing is left\n"
-    "changed: for a user that may write it writes a key of the queue and removes it in\n"
-    "the same step, so that whatever refuses writes is found. Each right that is\n"
-    "missing leaves an entry in ACL LOG, since it is tried in a transaction that is\n"
-    "never carried out. It answers within 10 s; with --redis-patience it waits as long\n"
-    "as it is told for a Redis that is away or refuses writes, as workers do.\n";
+    "memory, persistence, replicas, connections, latency, clock, keys of others, items\n"
+    "that reach workers too late, and whether the user that logs in may do what\n"
+    "workers, producers, viewers (status, ls, results, metrics) and admins (retry,\n"
+    "drop, pause, purge, verify) do: one of them at least, or those of --role. The\n"
+    "queue need not exist. Nothing is left changed: for a user that may write it\n"
+    "writes a key of the queue and removes it in the same step, so that whatever\n"
+    "refuses writes is found. Each right that is missing leaves an entry in ACL LOG,\n"
+    "since it is tried in a transaction that is never carried out. It answers within\n"
+    "10 s; with --redis-patience it waits as long as it is told for a Redis that is\n"
+    "away or refuses writes, as workers do.\n";
 
 constexpr const char* kEnding =
     "Exit codes:\n"

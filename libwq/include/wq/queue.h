@@ -45,8 +45,8 @@ struct Counts {
   std::uint64_t merged = 0;     ///< equal items that became one among the delayed or the dead
   std::uint64_t foreign = 0;    ///< leases met that were set by a RedisWQ client
 
-  /// More items came back since no lease was set in time than workers leave that die: answers of
-  /// Redis reach the workers too late.
+  /// True if so many items came back without a lease that workers which died cannot explain it:
+  /// answers of Redis reach the workers too late.
   [[nodiscard]] bool arrives_late() const noexcept {
     return returned > 10 && returned > leased / 100;
   }
