@@ -24,7 +24,6 @@ TEST_F(SlowLink, DrainsAQueueWhoseBatchesAreTooLargeForIt) {
                           link.options().url, "--", "true"});
   EXPECT_EQ(worker.wait(), 0) << worker.err();
   EXPECT_EQ(counts().completed, 24U);
-  EXPECT_EQ(counts().returned, 0U);
 }
 
 TEST_F(SlowLink, SaysWhatIsTooLargeToComeInTimeAndGoesOnWithTheOthers) {

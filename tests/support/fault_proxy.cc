@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -30,6 +31,14 @@ int new_socket() {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("cannot make a socket");
   return fd;
+}
+
+// Of poll(): at least so long, and for ever where there is no end.
+int poll_timeout(std::chrono::nanoseconds longest) {
+  using std::chrono::milliseconds;
+  return longest > std::chrono::hours{1}
+             ? -1
+             : static_cast<int>(std::chrono::ceil<milliseconds>(longest).count());
 }
 
 }  // namespace
@@ -61,6 +70,14 @@ class FaultProxy::Socket {
     return true;
   }
 
+  // As much as the other side has room for, which is taken off `bytes`. False if it is gone.
+  [[nodiscard]] bool write_some(std::string& bytes) const {
+    const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+    bytes.erase(0, static_cast<std::size_t>(n));
+    return true;
+  }
+
   [[nodiscard]] bool connect(const std::string& path) const {
     const sockaddr_un address = address_of(path);
     return ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
@@ -74,6 +91,10 @@ struct FaultProxy::Pair {
   std::unique_ptr<Socket> client;
   std::unique_ptr<Socket> server;
   std::string last;  // the end of what the client has sent, where `what_` may have begun
+  // On its way to the client, where it arrives at `due`. A client that is itself busy sending does
+  // not read: nothing waits for it, as a server does not.
+  std::string to_client;
+  TimePoint due;
   bool lose_answer = false;
   bool silent = false;
   bool done = false;
@@ -131,16 +152,25 @@ void FaultProxy::order(Fault fault, std::string_view what) {
 
 void FaultProxy::run() {
   while (true) {
+    const TimePoint now = std::chrono::steady_clock::now();
     std::vector<pollfd> ready{{wake_read_->fd(), POLLIN, 0}, {listener_->fd(), POLLIN, 0}};
+    TimePoint next = TimePoint::max();
     for (const auto& pair : pairs_) {
-      ready.push_back({pair->client->fd(), POLLIN, 0});
-      ready.push_back({pair->server->fd(), POLLIN, 0});
+      const bool under_way = !pair->to_client.empty();
+      const bool arrives = under_way && pair->due <= now;
+      if (under_way && !arrives) next = std::min(next, pair->due);
+      ready.push_back(
+          {pair->client->fd(), static_cast<short>(arrives ? POLLIN | POLLOUT : POLLIN), 0});
+      // One that is under way to the client is awaited first.
+      ready.push_back({under_way ? -1 : pair->server->fd(), POLLIN, 0});
     }
-    if (::poll(ready.data(), ready.size(), -1) < 0) continue;
+    if (::poll(ready.data(), ready.size(), poll_timeout(next - now)) < 0) continue;
     if (ready[0].revents != 0) return;
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
       Pair& pair = *pairs_[i];
-      if (ready[2 + 2 * i].revents != 0) from_client(pair);
+      const short client = ready[2 + 2 * i].revents;
+      if ((client & POLLOUT) != 0 && !pair.client->write_some(pair.to_client)) pair.done = true;
+      if (!pair.done && (client & ~POLLOUT) != 0) from_client(pair);
       if (!pair.done && ready[3 + 2 * i].revents != 0) from_server(pair);
     }
     std::erase_if(pairs_, [](const auto& pair) { return pair->done; });
@@ -208,12 +238,19 @@ void FaultProxy::from_client(Pair& pair) {
 }
 
 void FaultProxy::from_server(Pair& pair) {
-  const std::string bytes = pair.server->read();
+  std::string bytes = pair.server->read();
   if (pair.silent && !bytes.empty()) return;
-  if (const std::size_t rate = bytes_per_second_; rate > 0) {
-    ::poll(nullptr, 0, static_cast<int>(bytes.size() * 1'000 / rate));
+  if (bytes.empty() || pair.lose_answer) {
+    pair.done = true;
+    return;
   }
-  if (bytes.empty() || pair.lose_answer || !pair.client->write(bytes)) pair.done = true;
+  pair.due = std::chrono::steady_clock::now();
+  if (const std::size_t rate = bytes_per_second_; rate > 0) {
+    link_free_at_ = std::max(link_free_at_, pair.due) +
+                    std::chrono::microseconds{bytes.size() * 1'000'000 / rate};
+    pair.due = link_free_at_;
+  }
+  pair.to_client = std::move(bytes);
 }
 
 }  // namespace wq::test

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -56,6 +57,7 @@ class FaultProxy {
 
  private:
   enum class Fault { none, answer, request, delay, silence };
+  using TimePoint = std::chrono::steady_clock::time_point;
   class Socket;
   struct Pair;
 
@@ -72,6 +74,7 @@ class FaultProxy {
   std::unique_ptr<Socket> wake_read_;
   std::unique_ptr<Socket> wake_write_;
   std::vector<std::unique_ptr<Pair>> pairs_;  // of the thread
+  TimePoint link_free_at_;                    // of the thread: when a slow link has carried all
   std::atomic<unsigned> faults_{0};
   std::atomic<std::size_t> bytes_per_second_{0};  // 0: no limit
 

@@ -26,18 +26,18 @@ std::size_t after_pops(PopSize& size, int pops, std::size_t item_bytes, double b
 TEST(PopSize, AsksForAsMuchAsIsWantedUntilThatIsTooMuch) {
   PopSize size;
   EXPECT_EQ(size.items(kMany), kMany);
-  EXPECT_FALSE(size.one_at_a_time());
+  EXPECT_FALSE(size.one_at_a_time(kMany));
   size.arrived(100, 10'000'000, 10s);
   EXPECT_EQ(size.items(kMany), 10U);  // what arrives within a second
-  EXPECT_TRUE(size.one_at_a_time());
+  EXPECT_TRUE(size.one_at_a_time(kMany));
 }
 
 TEST(PopSize, BeginsWithOneItemAndIsAtATthousandAfterAFewAnswersOfAFastLink) {
   PopSize size = PopSize::from_one_item();
   EXPECT_EQ(size.items(kMany), 1U);
-  EXPECT_TRUE(size.one_at_a_time());
+  EXPECT_TRUE(size.one_at_a_time(kMany));
   EXPECT_EQ(after_pops(size, 4, 50, 1e8), kMany);
-  EXPECT_FALSE(size.one_at_a_time());
+  EXPECT_FALSE(size.one_at_a_time(kMany));
 }
 
 TEST(PopSize, OfASlowLinkAsksForWhatArrivesInASecond) {
@@ -45,7 +45,20 @@ TEST(PopSize, OfASlowLinkAsksForWhatArrivesInASecond) {
   const std::size_t items = after_pops(size, 10, 100'000, 1e6);
   EXPECT_GE(items, 8U);
   EXPECT_LE(items, 10U);
-  EXPECT_TRUE(size.one_at_a_time());
+  EXPECT_TRUE(size.one_at_a_time(kMany));
+}
+
+TEST(PopSize, DoesNotAskForTwoLargePopsAtOnceAfterASmallOneThatWasQuick) {
+  PopSize size = PopSize::from_one_item();
+  size.arrived(1, 100'000, 100ms);
+  EXPECT_FALSE(size.one_at_a_time(1));
+  EXPECT_TRUE(size.one_at_a_time(8));
+}
+
+TEST(PopSize, ALongWayToRedisAloneKeepsNoSecondPopBack) {
+  PopSize size = PopSize::from_one_item();
+  size.arrived(1, 10, 100ms);
+  EXPECT_FALSE(size.one_at_a_time(kMany));
 }
 
 TEST(PopSize, AsksForOneItemWhereOneTakesLongerThanASecond) {

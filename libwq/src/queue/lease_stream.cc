@@ -74,7 +74,7 @@ std::size_t LeaseStream::popped() const noexcept {
 std::size_t LeaseStream::bearable(std::size_t want) const noexcept {
   const bool one_is_under_way = std::any_of(requests_.begin(), requests_.end(),
                                             [](const Request& each) { return each.want > 0; });
-  if (one_is_under_way && pop_size_.one_at_a_time()) return 0;
+  if (one_is_under_way && pop_size_.one_at_a_time(want)) return 0;
   return pop_size_.items(want);
 }
 

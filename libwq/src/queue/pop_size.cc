@@ -23,7 +23,8 @@ constexpr milliseconds kPipelined{250};
 constexpr double kGrowth = 16;
 // After so many answers twice as much is tried as has broken a connection before.
 constexpr unsigned kTryMoreAfter = 100;
-// An answer that is smaller than this never broke a connection by its size.
+// An answer that is smaller than this never broke a connection by its size, and how long it took
+// says nothing of how long its bytes take.
 constexpr double kHarmlessBytes = double{64} * (1U << 10U);
 // How much the newest measurement counts in a running average.
 constexpr double kWeight = 0.2;
@@ -48,6 +49,11 @@ std::size_t PopSize::items(std::size_t want) const noexcept {
   return most < static_cast<double>(want) ? static_cast<std::size_t>(most) : want;
 }
 
+bool PopSize::one_at_a_time(std::size_t want) const noexcept {
+  const double bytes = static_cast<double>(items(want)) * item_bytes_;
+  return one_at_a_time_ || (bytes > kHarmlessBytes && bytes * byte_took_ > kPipelined);
+}
+
 void PopSize::arrived(std::size_t items, std::size_t bytes, nanoseconds took) noexcept {
   if (items == 0) return;
   const auto size = static_cast<double>(bytes + items);
@@ -62,6 +68,7 @@ void PopSize::arrived(std::size_t items, std::size_t bytes, nanoseconds took) no
   bytes_ = took <= kTarget ? std::min(ceiling_, std::max(bytes_, std::min(by_time, size * kGrowth)))
                            : std::min(bytes_, by_time);
   one_at_a_time_ = took > kPipelined;
+  byte_took_ = took / size;
 }
 
 void PopSize::late() noexcept {

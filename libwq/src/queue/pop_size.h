@@ -24,9 +24,9 @@ class PopSize {
   /// Of `want` items so many may be asked for, at least one.
   [[nodiscard]] std::size_t items(std::size_t want) const noexcept;
 
-  /// True while answers take so long that a second pop behind one that is not answered would be
-  /// late through the first.
-  [[nodiscard]] bool one_at_a_time() const noexcept { return one_at_a_time_; }
+  /// True if a pop for `want` items must not follow behind one that is not answered yet: answers
+  /// take so long, or one of that size would, that the second could be late through the first.
+  [[nodiscard]] bool one_at_a_time(std::size_t want) const noexcept;
 
   /// An answer with items came, so long after it was asked for.
   void arrived(std::size_t items, std::size_t bytes, std::chrono::nanoseconds took) noexcept;
@@ -44,6 +44,7 @@ class PopSize {
   double ceiling_ = kMostBytes;     // so much has broken no connection lately
   unsigned below_the_ceiling_ = 0;  // answers since it was set
   bool one_at_a_time_ = false;
+  std::chrono::duration<double> byte_took_{0};  // in the last answer, all of its time counted
 };
 
 }  // namespace wq::internal
