@@ -119,7 +119,14 @@ void judge_keys(test::RedisClient& redis, const Plan& plan, bool producer_died,
   }
   if (left.empty()) return;
   std::string text = fmt::format("{} keys were left:", left.size());
-  for (std::size_t i = 0; i < std::min(left.size(), kMostShown); ++i) text += " " + left[i];
+  for (std::size_t i = 0; i < std::min(left.size(), kMostShown); ++i) {
+    text += " " + left[i];
+    // Whose it is, and when it was set, as its life tells.
+    if (left[i].starts_with(keys.lease_prefix())) {
+      text += fmt::format(" = {}, {} ms before its end", redis.text({"GET", left[i]}).value_or(""),
+                          redis.integer({"PTTL", left[i]}));
+    }
+  }
   violations.push_back(text);
 }
 
