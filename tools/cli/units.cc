@@ -168,4 +168,15 @@ bool parse_switch(std::string_view text) {
   throw std::invalid_argument(fmt::format("{} is neither 1 (on) nor 0 (off)", quoted(text)));
 }
 
+std::string age_text(std::chrono::milliseconds age) {
+  using namespace std::chrono;
+  const auto ms = age.count();
+  if (ms < 1'000) return fmt::format("{}ms", ms);
+  const auto s = ms / 1'000;
+  if (s < 60) return fmt::format("{}s", s);
+  if (s < 3'600) return fmt::format("{}m{:02}s", s / 60, s % 60);
+  if (s < 86'400) return fmt::format("{}h{:02}m", s / 3'600, s / 60 % 60);
+  return fmt::format("{}d{:02}h", s / 86'400, s / 3'600 % 24);
+}
+
 }  // namespace wq::cli

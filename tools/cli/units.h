@@ -19,6 +19,9 @@ namespace wq::cli {
 /// The same the other way round, exactly: `250ms`, `60s`, `5m`, `0`.
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds duration);
 
+/// For people, in two units at most: `850ms`, `12s`, `3m20s`, `5h07m`, `2d03h`.
+[[nodiscard]] std::string age_text(std::chrono::milliseconds age);
+
 /// A range of durations: `1s..5m`. The first may not exceed the second.
 struct DurationRange {
   std::chrono::milliseconds min{0};

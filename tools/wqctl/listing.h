@@ -8,12 +8,13 @@
 
 #include <wq/admin.h>
 
+#include "cli/units.h"
+
 namespace wq::ctl {
 
 // How workers and items are shown. Pure, for tests.
 
-/// For people, in two units at most: `850ms`, `12s`, `3m20s`, `5h07m`, `2d03h`.
-[[nodiscard]] std::string age_text(std::chrono::milliseconds age);
+using cli::age_text;
 
 /// `2026-11-21T09:30:00Z`, to the second.
 [[nodiscard]] std::string time_text(ServerTime time);

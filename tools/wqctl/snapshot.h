@@ -10,10 +10,16 @@
 #include <wq/admin.h>
 #include <wq/queue.h>
 
+#include "cli/outlook.h"
 #include "wqctl/json.h"
-#include "wqctl/outlook.h"
 
 namespace wq::ctl {
+
+using cli::left_text;
+using cli::Outlook;
+using cli::OutlookHistory;
+using cli::rate_text;
+using cli::Seconds;
 
 // How `wqctl status` shows a queue. Pure, for tests.
 
@@ -49,10 +55,6 @@ void drop_outdated(Snapshot& now);
 /// escape sequences for colours only if `colour`.
 [[nodiscard]] std::vector<std::string> watch_frame(const Snapshot& now, const Outlook& outlook,
                                                    std::size_t columns, bool colour);
-
-/// Such as `58s to 1m20s left`; empty if there is nothing to say. Rounded as coarsely as the number
-/// allows, away from the middle.
-[[nodiscard]] std::string left_text(const Outlook& outlook);
 
 /// Such as `nothing was completed for 5m00s; oldest lease 7m12s`; empty unless it is silent.
 [[nodiscard]] std::string silence_text(const Snapshot& now, const Outlook& outlook);

@@ -15,12 +15,12 @@
 #include <wq/error.h>
 
 #include "cli/log.h"
+#include "cli/outlook.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
 #include "wqctl/json.h"
-#include "wqctl/outlook.h"
 #include "wqctl/snapshot.h"
 
 namespace wq::ctl {

@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "wqctl/outlook.h"
+#include "cli/outlook.h"
 
-namespace wq::ctl {
+namespace wq::cli {
 namespace {
 
 TimePoint at(int second) { return TimePoint{} + std::chrono::seconds{second}; }
@@ -79,4 +79,4 @@ TEST(Outlook, CallsAQueueSilentWhenNobodyHoldsAnything) {
 }
 
 }  // namespace
-}  // namespace wq::ctl
+}  // namespace wq::cli

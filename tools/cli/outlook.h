@@ -4,12 +4,13 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <wq/clock.h>
 #include <wq/queue.h>
 
-namespace wq::ctl {
+namespace wq::cli {
 
 using Seconds = std::chrono::duration<double>;
 
@@ -76,4 +77,11 @@ class OutlookHistory {
   Seconds slowest_finished_{0};  // the same up to the last finish
 };
 
-}  // namespace wq::ctl
+/// Such as `58s to 1m20s left`; empty if there is nothing to say. Rounded as coarsely as the number
+/// allows, away from the middle.
+[[nodiscard]] std::string left_text(const Outlook& outlook);
+
+/// Such as `3.2/s`, `12.0/min` or `4.5/h`.
+[[nodiscard]] std::string rate_text(double per_second);
+
+}  // namespace wq::cli

@@ -1,4 +1,4 @@
-#include "wqctl/outlook.h"
+#include "cli/outlook.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,11 @@
 #include <limits>
 #include <utility>
 
-namespace wq::ctl {
+#include <fmt/format.h>
+
+#include "cli/units.h"
+
+namespace wq::cli {
 
 namespace {
 
@@ -189,4 +193,50 @@ Outlook OutlookHistory::outlook() const {
   return outlook;
 }
 
-}  // namespace wq::ctl
+std::string rate_text(double rate) {
+  if (rate == 0) return "0/s";
+  if (rate < 0.995 / 60) return fmt::format("{:.1f}/h", rate * 3'600);
+  if (rate < 0.995) return fmt::format("{:.1f}/min", rate * 60);
+  return rate < 99.5 ? fmt::format("{:.1f}/s", rate) : fmt::format("{:.0f}/s", rate);
+}
+
+namespace {
+
+/// Two units say no more than is known.
+Seconds step_of(Seconds time) {
+  const double s = time.count();
+  if (s < 20) return Seconds{1};
+  if (s < 120) return Seconds{5};
+  if (s < 1'200) return Seconds{30};
+  if (s < 3 * 3'600) return Seconds{300};
+  return s < 48 * 3'600 ? Seconds{1'800} : Seconds{4 * 3'600};
+}
+
+Seconds rounded_down(Seconds time) {
+  return std::floor(time / step_of(time) + 1e-9) * step_of(time);
+}
+Seconds rounded_up(Seconds time) { return std::ceil(time / step_of(time) - 1e-9) * step_of(time); }
+
+/// `1m30s`, `45s`, and `2m`, not `2m00s`: the zeros would say that it is so exact.
+std::string rough_text(Seconds time) {
+  const auto s = static_cast<std::int64_t>(std::llround(time.count()));
+  if (s >= 60 && s < 3'600 && s % 60 == 0) return fmt::format("{}m", s / 60);
+  if (s >= 3'600 && s < 86'400 && s % 3'600 == 0) return fmt::format("{}h", s / 3'600);
+  return age_text(s == 0 ? std::chrono::seconds{0} : std::chrono::seconds{s});
+}
+
+}  // namespace
+
+std::string left_text(const Outlook& outlook) {
+  if (!outlook.least) return "";
+  const Seconds least = rounded_down(*outlook.least);
+  if (!outlook.most) {
+    return least > Seconds{0} ? fmt::format("at least {} left", rough_text(least)) : "";
+  }
+  const Seconds most = std::max(rounded_up(*outlook.most), Seconds{1});
+  if (least <= Seconds{0}) return fmt::format("up to {} left", rough_text(most));
+  if (least == most) return fmt::format("{} left", rough_text(most));
+  return fmt::format("{} to {} left", rough_text(least), rough_text(most));
+}
+
+}  // namespace wq::cli

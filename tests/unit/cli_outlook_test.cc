@@ -11,9 +11,9 @@
 
 #include <gtest/gtest.h>
 
-#include "wqctl/outlook.h"
+#include "cli/outlook.h"
 
-namespace wq::ctl {
+namespace wq::cli {
 namespace {
 
 using Random = std::mt19937_64;
@@ -370,4 +370,4 @@ TEST(Outlook, OfAWatchOfDaysStillFollowsTheLastMinutes) {
 }
 
 }  // namespace
-}  // namespace wq::ctl
+}  // namespace wq::cli
