@@ -2,7 +2,7 @@
 -- nothing but the hold, also when the repetition arrives after the first pushes.
 --
 -- KEYS: ready processing delayed stats producers replays replay
--- ARGV: session, hold in ms, 1 to refuse on a drained queue
+-- ARGV: session, hold in ms, 1 to refuse on a drained queue, who it is, for people (may be missing)
 -- RETURNS: 'ok' or 'drained'
 
 local session, hold_ms = ARGV[1], tonumber(ARGV[2])
@@ -22,6 +22,7 @@ now = now[1] * 1000 + math.floor(now[2] / 1000)
 redis.call('PERSIST', KEYS[7]) -- first, since it is allowed at maxmemory
 redis.call('HSETNX', KEYS[7], 'floor', 0)
 redis.call('HSET', KEYS[7], 'hold_ms', hold_ms)
+if ARGV[4] then redis.call('HSET', KEYS[7], 'who', ARGV[4]) end
 redis.call('ZADD', KEYS[6], now, session)
 redis.call('ZADD', KEYS[5], now + hold_ms, session)
 return 'ok'

@@ -1,11 +1,11 @@
--- sweep: finds producers that were not heard of for their whole hold, and replay sessions that
--- were silent for long; drops the holds that the caller has watched long enough.
+-- sweep: tells of the holds of producers, and of replay sessions that were silent for long; drops
+-- the holds that the caller has watched long enough.
 --
 -- KEYS: producers replays
 -- ARGV: the longest possible hold in ms, the silence in ms that ends a session,
 --       then of holds to drop: session, expiry as it was returned
 -- RETURNS: {now in ms, holds dropped, {session, expiry, ...} of expired holds,
---          {session, ...} of silent sessions}
+--          {session, ...} of silent sessions, {session, expiry, ...} of the other holds}
 
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
@@ -27,4 +27,5 @@ return {
   dropped,
   redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES'),
   redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[2]),
+  redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'WITHSCORES'),
 }

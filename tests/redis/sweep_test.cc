@@ -10,6 +10,7 @@
 
 #include "queue/operations.h"
 #include "roles/heartbeat.h"
+#include "support/eventually.h"
 #include "support/queue_test.h"
 
 namespace wq::test {
@@ -48,12 +49,23 @@ TEST_F(Sweep, KeepsAHoldThatHasNotExpired) {
   EXPECT_EQ(counts().producers, 1U);
 }
 
-TEST_F(Sweep, DropsAHoldThatWasSeenExpiredForItsWholeLength) {
+TEST_F(Sweep, DropsAnExpiredHoldOfWhichNoSignOfLifeWasSeenForItsWholeLength) {
   hold("s", 5s);
   EXPECT_EQ(dropped_at({0s, 9s}), 0U);
   EXPECT_EQ(counts().producers, 1U);
   EXPECT_EQ(dropped_at({10s, 10s}), 1U);
   EXPECT_EQ(counts().producers, 0U);
+}
+
+TEST_F(Sweep, CountsTheTimeBeforeAHoldExpiresIfNoSignOfLifeWasSeenInIt) {
+  hold("s", -1ms);
+  reclaimer_.pass(begin_);
+  ASSERT_TRUE(eventually([this] {
+    const auto expiry = redis_.text({"ZSCORE", key(Key::producers), "s"});
+    return std::stoll(expiry.value_or("0")) < redis_.time_ms();
+  }));
+  EXPECT_EQ(dropped_at({9s, 9s}), 0U);
+  EXPECT_EQ(dropped_at({10s, 10s}), 1U);
 }
 
 TEST_F(Sweep, KeepsAHoldThatWasRenewedMeanwhile) {
@@ -89,11 +101,11 @@ TEST_F(Sweep, BeginsAnewOnANewConnection) {
   EXPECT_EQ(dropped_at({19s, 19s}), 1U);
 }
 
-TEST_F(Sweep, AHoldWithoutASessionLastsAMinute) {
+TEST_F(Sweep, AHoldWithoutASessionLastsHalfAMinute) {
   hold("s", 5s);
   redis_.call({"DEL", keys_.replay("s")});
-  EXPECT_EQ(dropped_at({0s, 59s, 59s}), 0U);
-  EXPECT_EQ(dropped_at({60s, 60s}), 1U);
+  EXPECT_EQ(dropped_at({0s, 29s, 29s}), 0U);
+  EXPECT_EQ(dropped_at({30s, 30s}), 1U);
 }
 
 TEST_F(Sweep, CutsAnImpossibleHoldDown) {

@@ -22,9 +22,10 @@ struct ProducerOptions {
   bool unless_drained = false;
   /// Push to a server that may evict keys, and with them items.
   bool allow_eviction = false;
-  /// How long the queue stays open for us when we are not heard of. Held on to by a thread of the
-  /// producer's own for as long as the object lives, however slowly items come.
-  std::chrono::milliseconds hold{std::chrono::seconds{60}};
+  /// How long the queue stays open for us when we are not heard of: so long to twice as long after
+  /// our last sign of life, since the reclaimer must have seen none for the whole of it. Held on to
+  /// by a thread of the producer's own for as long as the object lives, however slowly items come.
+  std::chrono::milliseconds hold{std::chrono::seconds{30}};
 };
 
 /// What became of what was pushed so far.

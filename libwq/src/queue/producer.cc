@@ -11,11 +11,13 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <wq/clock.h>
 #include <wq/error.h>
 #include <wq/producer.h>
 
+#include "pure/host_name.h"
 #include "pure/keys.h"
 #include "pure/printable.h"
 #include "pure/random.h"
@@ -167,11 +169,12 @@ class PushSession {
     next_number_ = 1;
     answered_ = 0;
     Pipeline call;
-    begin_call(call, scripts::open, keys_, 1, 3);
+    begin_call(call, scripts::open, keys_, 1, 4);
     call.word(keys_.replay(session_));
     call.word(session_);
     call.word(options_.hold.count());
     call.word(unless_drained ? "1" : "0");
+    call.word(fmt::format("{} on {}, pid {}", link_.options().client_name, host_name(), getpid()));
     const Reply reply = link_.run([&](Connection& redis) {
       alive_at_ = BootClock::now();
       return run_script(redis, scripts::open, call);

@@ -22,7 +22,7 @@ constexpr int kOrphanPasses = 3;
 constexpr std::size_t kMostOrphans = 1'000'000;
 constexpr std::size_t kMostForeign = 100'000;
 constexpr int kPromoteAtOnce = 100;
-constexpr milliseconds kDefaultHold{60'000};
+constexpr milliseconds kDefaultHold{30'000};
 constexpr milliseconds kSilentSession = std::chrono::hours{24};
 // How long the entry of a worker that is gone is kept for people to see.
 constexpr milliseconds kWorkersEvery = std::chrono::minutes{1};
@@ -59,7 +59,9 @@ milliseconds ReclaimPass::courtesy() const noexcept {
 }
 
 bool ReclaimPass::pending() const noexcept {
-  return overdue_ || !orphans_.empty() || !holds_.empty();
+  return overdue_ || !orphans_.empty() ||
+         std::any_of(holds_.begin(), holds_.end(),
+                     [](const auto& each) { return each.second.expired; });
 }
 
 ReclaimReport ReclaimPass::look(Connection& redis, TimePoint now) {
@@ -237,41 +239,44 @@ void ReclaimPass::sweep_producers(Connection& redis, TimePoint now, ReclaimRepor
   holds_to_drop_.clear();
   const Reply reply = run_script(redis, scripts::sweep, call);
   report.holds += reply.value()[1].count();
-  const Value expired = reply.value()[2];
+  const std::int64_t now_ms = reply.value()[0].integer();
   const Value silent = reply.value()[3];
   for (auto& [session, hold] : holds_) hold.still_there = false;
-  for (std::size_t i = 0; i + 1 < expired.size(); i += 2) {
-    watch_hold(redis, std::string(expired[i].text()), std::string(expired[i + 1].text()), now);
-  }
+  watch_holds(redis, reply.value()[2], true, now);
+  watch_holds(redis, reply.value()[4], false, now);
   std::erase_if(holds_, [](const auto& each) { return !each.second.still_there; });
   for (std::size_t i = 0; i < silent.size(); ++i) {
     Pipeline close;
     begin_call(close, scripts::close, keys_, 1, 2);
     close.word(keys_.replay(silent[i].text()));
     close.word(silent[i].text());
-    close.word(reply.value()[0].integer() - kSilentSession.count());
+    close.word(now_ms - kSilentSession.count());
     run_script(redis, scripts::close, close);
   }
-  sweep_workers(redis, reply.value()[0].integer());
+  sweep_workers(redis, now_ms);
 }
 
-// A hold that has expired counts until we have seen it expired for its whole length: Redis may have
-// been away for longer than that, and its producer with it.
-void ReclaimPass::watch_hold(Connection& redis, const std::string& session,
-                             const std::string& expiry, TimePoint now) {
-  ExpiredHold& hold = holds_[session];
-  if (hold.expiry != expiry) {
-    Pipeline ask;
-    ask.command({"HGET", keys_.replay(session), "hold_ms"});
-    const Reply length = redis.call(ask);
-    hold.expiry = expiry;
-    hold.first_seen = now;
-    hold.length = length.value().is_nil() ? kDefaultHold : milliseconds{length.value().integer()};
-  }
-  hold.still_there = true;
-  if (now - hold.first_seen >= hold.length) {
-    holds_to_drop_.push_back(session);
-    holds_to_drop_.push_back(expiry);
+// A hold that has expired counts until no sign of life of its producer was seen for the whole
+// length of it: Redis may have been away for longer than that, and its producer with it.
+void ReclaimPass::watch_holds(Connection& redis, const Value& holds, bool expired, TimePoint now) {
+  for (std::size_t i = 0; i + 1 < holds.size(); i += 2) {
+    const std::string session(holds[i].text());
+    const std::string expiry(holds[i + 1].text());
+    Hold& hold = holds_[session];
+    if (hold.expiry != expiry) {
+      Pipeline ask;
+      ask.command({"HGET", keys_.replay(session), "hold_ms"});
+      const Reply length = redis.call(ask);
+      hold.expiry = expiry;
+      hold.last_sign = now;
+      hold.length = length.value().is_nil() ? kDefaultHold : milliseconds{length.value().integer()};
+    }
+    hold.expired = expired;
+    hold.still_there = true;
+    if (expired && now - hold.last_sign >= hold.length) {
+      holds_to_drop_.push_back(session);
+      holds_to_drop_.push_back(expiry);
+    }
   }
 }
 

@@ -46,11 +46,11 @@ class ReclaimPass {
     int passes = 0;
     std::uint64_t last_pass = 0;
   };
-  // A hold that has expired.
-  struct ExpiredHold {
-    std::string expiry;  // as Redis writes it
-    TimePoint first_seen;
+  struct Hold {
+    std::string expiry;   // as Redis writes it
+    TimePoint last_sign;  // when this expiry was seen first
     std::chrono::milliseconds length{0};
+    bool expired = false;
     bool still_there = false;
   };
 
@@ -67,8 +67,7 @@ class ReclaimPass {
   bool is_orphan(std::uint64_t hash, std::chrono::milliseconds grace, TimePoint now);
   void requeue(Connection& redis, const std::vector<std::string>& items, ReclaimReport& report);
   void sweep_producers(Connection& redis, TimePoint now, ReclaimReport& report);
-  void watch_hold(Connection& redis, const std::string& session, const std::string& expiry,
-                  TimePoint now);
+  void watch_holds(Connection& redis, const Value& holds, bool expired, TimePoint now);
   void sweep_workers(Connection& redis, std::int64_t server_ms);
 
   const Keys keys_;
@@ -84,7 +83,7 @@ class ReclaimPass {
   ChunkSize chunk_;
   bool reading_ = false;                      // a chunk was asked for and did not come yet
   std::chrono::milliseconds queue_lease_{0};  // what the workers of the queue have
-  std::map<std::string, ExpiredHold> holds_;  // by session
+  std::map<std::string, Hold> holds_;         // by session
   std::set<std::string> foreign_;             // hashes whose foreign lease was counted
   std::vector<std::string> holds_to_drop_;    // session, expiry, ...
   std::int64_t workers_swept_ms_ = 0;         // by the server's clock

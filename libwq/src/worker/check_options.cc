@@ -1,15 +1,14 @@
 #include "worker/check_options.h"
 
-#include <array>
 #include <chrono>
 #include <stdexcept>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <wq/queue.h>
 
+#include "pure/host_name.h"
 #include "queue/check_policy.h"
 #include "queue/operations.h"
 
@@ -29,12 +28,6 @@ void check_not_negative(const char* what, milliseconds value) {
 }
 
 }  // namespace
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
-  return name.data();
-}
 
 WorkerOptions checked(WorkerOptions options) {
   if (options.concurrency == 0 || options.concurrency > kMostConcurrency) {

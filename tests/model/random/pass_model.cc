@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::int64_t kDefaultHoldMs = 60'000;
+constexpr std::int64_t kDefaultHoldMs = 30'000;
 constexpr std::int64_t kDeadWorkerMs = 600'000;
 constexpr std::int64_t kWorkersEveryMs = 60'000;
 constexpr std::size_t kPromoteAtOnce = 100;
@@ -114,29 +114,30 @@ void PassModel::sweep(TimePoint now, ReclaimReport& report) {
   const QueueModel::Swept swept = queue_.sweep(to_drop_, internal::kLongestHold.count(), kDayMs);
   to_drop_.clear();
   report.holds += static_cast<std::uint64_t>(swept.dropped);
-  watch_holds(swept.expired, now);
+  for (auto& [session, hold] : holds_) hold.still_there = false;
+  watch_holds(swept.expired, true, now);
+  watch_holds(swept.held, false, now);
+  std::erase_if(holds_, [](const auto& each) { return !each.second.still_there; });
   for (const std::string& session : swept.silent) {
     queue_.close(session, queue_.now_ms() - kDayMs);
   }
   sweep_workers();
 }
 
-void PassModel::watch_holds(const std::vector<std::string>& expired, TimePoint now) {
-  for (auto& [session, hold] : holds_) hold.still_there = false;
-  for (std::size_t i = 0; i + 1 < expired.size(); i += 2) {
-    Hold& hold = holds_[expired[i]];
-    if (hold.expiry != expired[i + 1]) {
-      hold.expiry = expired[i + 1];
-      hold.first_seen = now;
-      hold.length_ms = queue_.hold_length_ms(expired[i]).value_or(kDefaultHoldMs);
+void PassModel::watch_holds(const std::vector<std::string>& holds, bool expired, TimePoint now) {
+  for (std::size_t i = 0; i + 1 < holds.size(); i += 2) {
+    Hold& hold = holds_[holds[i]];
+    if (hold.expiry != holds[i + 1]) {
+      hold.expiry = holds[i + 1];
+      hold.last_sign = now;
+      hold.length_ms = queue_.hold_length_ms(holds[i]).value_or(kDefaultHoldMs);
     }
     hold.still_there = true;
-    if (now - hold.first_seen >= milliseconds{hold.length_ms}) {
-      to_drop_.push_back(expired[i]);
-      to_drop_.push_back(expired[i + 1]);
+    if (expired && now - hold.last_sign >= milliseconds{hold.length_ms}) {
+      to_drop_.push_back(holds[i]);
+      to_drop_.push_back(holds[i + 1]);
     }
   }
-  std::erase_if(holds_, [](const auto& each) { return !each.second.still_there; });
 }
 
 void PassModel::sweep_workers() {

@@ -32,7 +32,7 @@ class PassModel {
   };
   struct Hold {
     std::string expiry;
-    TimePoint first_seen;
+    TimePoint last_sign;
     std::int64_t length_ms = 0;
     bool still_there = false;
   };
@@ -41,7 +41,7 @@ class PassModel {
   void look_at(const std::vector<std::string>& items, TimePoint now, ReclaimReport& report);
   bool is_orphan(const std::string& item, TimePoint now);
   void sweep(TimePoint now, ReclaimReport& report);
-  void watch_holds(const std::vector<std::string>& expired, TimePoint now);
+  void watch_holds(const std::vector<std::string>& holds, bool expired, TimePoint now);
   void sweep_workers();
 
   QueueModel& queue_;

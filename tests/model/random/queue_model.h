@@ -109,13 +109,15 @@ class QueueModel {
   struct Swept {
     std::int64_t dropped = 0;
     std::vector<std::string> expired;  // session, expiry, ...
+    std::vector<std::string> held;     // the others, likewise
     std::vector<std::string> silent;
   };
   Swept sweep(std::span<const std::string> drop, std::int64_t longest_ms, std::int64_t silence_ms);
 
   // -- Producers
 
-  std::string open(const std::string& session, std::int64_t hold_ms, bool unless_drained);
+  std::string open(const std::string& session, std::int64_t hold_ms, bool unless_drained,
+                   const std::optional<std::string>& who);
   struct Push {
     std::string session;
     std::int64_t number = 1;
@@ -179,6 +181,7 @@ class QueueModel {
   struct Replay {
     std::optional<std::int64_t> floor;
     std::optional<std::int64_t> hold_ms;
+    std::optional<std::string> who;
     std::map<std::int64_t, std::int64_t> answers;
     bool purged = false;
     std::int64_t expires_ms = -1;

@@ -138,6 +138,7 @@ Contents QueueModel::contents() const {
     if (replay.floor) fields.emplace("floor", std::to_string(*replay.floor));
     if (replay.purged) fields.emplace("purged", "1");
     if (replay.hold_ms) fields.emplace("hold_ms", std::to_string(*replay.hold_ms));
+    if (replay.who) fields.emplace("who", *replay.who);
     for (const auto& [number, added] : replay.answers) {
       fields.emplace(std::to_string(number), std::to_string(added));
     }

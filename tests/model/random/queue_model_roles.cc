@@ -148,6 +148,11 @@ QueueModel::Swept QueueModel::sweep(std::span<const std::string> drop, std::int6
     swept.expired.push_back(session);
     swept.expired.push_back(std::to_string(expiry_ms));
   }
+  for (const auto& [session, expiry_ms] : up_to(producers_, now_ms() + longest_ms)) {
+    if (expiry_ms <= now_ms()) continue;
+    swept.held.push_back(session);
+    swept.held.push_back(std::to_string(expiry_ms));
+  }
   for (const auto& [session, seen_ms] : up_to(replays_, now_ms() - silence_ms)) {
     swept.silent.push_back(session);
   }
@@ -164,14 +169,15 @@ void QueueModel::show_sign_of_life(const std::string& session, std::int64_t hold
   producers_[session] = now_ms() + hold_ms;
 }
 
-std::string QueueModel::open(const std::string& session, std::int64_t hold_ms,
-                             bool unless_drained) {
+std::string QueueModel::open(const std::string& session, std::int64_t hold_ms, bool unless_drained,
+                             const std::optional<std::string>& who) {
   const std::size_t others = producers_.size() - producers_.count(session);
   if (unless_drained && begun() && is_empty() && others == 0) return "drained";
   if (replay(session) == nullptr) replay_.erase(session);
   Replay& replay = replay_[session];
   if (!replay.floor) replay.floor = 0;
   replay.hold_ms = hold_ms;
+  if (who) replay.who = who;
   replay.expires_ms = -1;
   show_sign_of_life(session, hold_ms);
   return "ok";

@@ -98,10 +98,10 @@ void RandomRun::sweep() {
   const Reply reply = redis_.run(internal::scripts::sweep, call);
   const QueueModel::Swept expected = model_.sweep(drop, longest_ms, silence_ms);
   expect("sweep",
-         fmt::format("{} {} {} {}", reply.value()[0].integer(), reply.value()[1].integer(),
-                     texts(reply.value()[2]), texts(reply.value()[3])),
-         fmt::format("{} {} {} {}", model_.now_ms(), expected.dropped, expected.expired,
-                     expected.silent));
+         fmt::format("{} {} {} {} {}", reply.value()[0].integer(), reply.value()[1].integer(),
+                     texts(reply.value()[2]), texts(reply.value()[3]), texts(reply.value()[4])),
+         fmt::format("{} {} {} {} {}", model_.now_ms(), expected.dropped, expected.expired,
+                     expected.silent, expected.held));
 }
 
 // The reclaimer of the library, as workers run it.

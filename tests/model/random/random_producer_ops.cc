@@ -31,14 +31,16 @@ void RandomRun::open_session(const Producer& producer, bool unless_drained) {
   note(fmt::format("open {} for {} ms{}", producer.session, producer.hold_ms,
                    unless_drained ? " unless drained" : ""));
   Pipeline call;
-  internal::begin_call(call, internal::scripts::open, keys_, 1, 3);
+  const auto who = one_in(3) ? std::nullopt : std::optional<std::string>(random_name());
+  internal::begin_call(call, internal::scripts::open, keys_, 1, who ? 4 : 3);
   call.word(keys_.replay(producer.session));
   call.word(producer.session);
   call.word(producer.hold_ms);
   call.word(unless_drained ? "1" : "0");
+  if (who) call.word(*who);
   const Reply reply = redis_.run(internal::scripts::open, call);
   expect("open", std::string(reply.value().text()),
-         model_.open(producer.session, producer.hold_ms, unless_drained));
+         model_.open(producer.session, producer.hold_ms, unless_drained, who));
 }
 
 void RandomRun::carry_out_push(const QueueModel::Push& push) {
