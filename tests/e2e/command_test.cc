@@ -234,7 +234,7 @@ TEST_F(Command, ThatReadsTheTerminalFailsInsteadOfWaitingForEver) {
   Process process = start({kWorkerProgram, "--queue", "q", "--max-attempts", "1", "--", "sh", "-c",
                            "read -r password </dev/tty"},
                           {.terminal = terminal.slave()});
-  EXPECT_EQ(process.wait(), 0);
+  EXPECT_EQ(process.wait(), 3);
   EXPECT_EQ(counts().dead, 1U);
   EXPECT_THAT(failure_of("a").dump(), HasSubstr("/dev/tty"));
 }

@@ -1,9 +1,13 @@
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -11,19 +15,23 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <wq/admin.h>
 #include <wq/error.h>
 #include <wq/version.h>
 #include <wq/worker_main.h>
 
 #include "cli/exit_code.h"
 #include "cli/log.h"
+#include "cli/output.h"
 #include "cli/redis_flags.h"
 #include "cli/run_main.h"
 #include "cli/signals.h"
 #include "cli/units.h"
+#include "crash_report.h"
 #include "metrics/metrics_server.h"
 #include "worker_collector.h"
 #include "worker_options.h"
+#include "worker_progress.h"
 
 namespace wq {
 
@@ -33,6 +41,8 @@ using cli::ExitCode;
 
 // Longer than a handler's child is given between SIGTERM and SIGKILL.
 constexpr std::chrono::seconds kStuckAfter{10};
+// Where dead letters remain, their kinds are looked up for so long.
+constexpr std::chrono::seconds kLookAtDead{5};
 constexpr const char* kStuck =
     "a handler did not return within 10 s; leaving without it: its item comes back when the lease "
     "ends";
@@ -40,7 +50,8 @@ constexpr const char* kStuck =
 /// Brings SIGINT and SIGTERM to the worker, and ends the process when that does not help.
 class Interruption {
  public:
-  Interruption() : signals_([this](int signal, int count) { on_signal(signal, count); }) {}
+  explicit Interruption(std::chrono::milliseconds grace)
+      : grace_(grace), signals_([this](int signal, int count) { on_signal(signal, count); }) {}
 
   /// From here on signals go to this worker, which must outlive this object; until then they end
   /// the process.
@@ -56,12 +67,20 @@ class Interruption {
       leave(fmt::format("{}: leaving at once", name));
     } else if (count == 1) {
       worker->request_stop();
-      cli::log(LogLevel::info, fmt::format("{}: finishing what is in work", name));
+      cli::log(LogLevel::info, finishing_text(name, worker->figures().running));
     } else {
       worker->request_stop_now();
       cli::log(LogLevel::info, fmt::format("{} again: stopping what is in work", name));
       watchdog_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
     }
+  }
+
+  [[nodiscard]] std::string finishing_text(std::string_view name, std::uint64_t running) const {
+    if (running == 0) return fmt::format("{}: nothing is in work", name);
+    return fmt::format(
+        "{}: finishing what is in work, {}, for {} at most (--grace); a second one stops it at "
+        "once",
+        name, cli::plural(running, "item"), cli::duration_text(grace_));
   }
 
   void watch(const std::stop_token& stop) {
@@ -78,6 +97,7 @@ class Interruption {
     _exit(static_cast<int>(cli::exit_code_for_signal(signals_.first())));
   }
 
+  const std::chrono::milliseconds grace_;
   std::atomic<Worker*> worker_{nullptr};
   std::jthread watchdog_;
   cli::SignalWatcher signals_;
@@ -135,16 +155,65 @@ void log_end(const WorkerReport& report) {
                        report.counts.delayed, report.counts.dead));
 }
 
+/// How many dead letters there are of each kind of failure, such as "12 exit, 1 timeout"; empty
+/// where that cannot be known.
+std::string kinds_of_dead(const internal::WorkerCommandLine& line) {
+  RedisOptions redis = line.redis;
+  redis.patience = kLookAtDead;
+  redis.log = nullptr;
+  std::map<std::string, std::size_t> kinds;
+  try {
+    for (const ItemInfo& each :
+         Admin(line.queue, redis).list(ItemState::dead, "", Admin::kMaxItems).items) {
+      ++kinds[each.failure ? each.failure->kind : "unknown"];
+    }
+  } catch (const Error&) {  // Redis has gone, or this user may not look: what is known was said
+    return "";
+  }
+  std::string text;
+  for (const auto& [kind, n] : kinds) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", n, kind);
+  }
+  return text;
+}
+
+/// A queue that is drained may hold what nobody did: that is no success.
+void log_dead(const internal::WorkerCommandLine& line, const Counts& counts) {
+  if (counts.dead == 0) return;
+  std::string kinds = kinds_of_dead(line);
+  if (!kinds.empty()) kinds = fmt::format(" ({})", cli::one_line(kinds));
+  if (counts.dead > Admin::kMaxItems && !kinds.empty()) {
+    kinds += fmt::format(" among the first {}", Admin::kMaxItems);
+  }
+  cli::log(
+      LogLevel::warning,
+      fmt::format("{} dead letter{} remain{}{}; to see them: wqctl ls {} dead; to try them again: "
+                  "wqctl retry {} --all",
+                  counts.dead, counts.dead == 1 ? "" : "s", counts.dead == 1 ? "s" : "", kinds,
+                  line.queue, line.queue));
+}
+
+/// The items of one call of a handler.
+std::span<const Lease> items_of(const Batch& batch) { return batch.leases; }
+std::span<const Lease> items_of(const Job& job) { return {&job.lease, 1}; }
+
+WorkerReport run_with_progress(Worker& worker, std::chrono::milliseconds interval) {
+  const internal::WorkerProgress progress(worker, interval);
+  return worker.run();
+}
+
 /// The worker, with a handler that is made only after it, since the handler may ask for its name.
 template <typename AnyHandler, typename Argument, typename Make>
 ExitCode run_worker(const internal::WorkerCommandLine& line, const Make& make) {
   AnyHandler handler;
   // Outlives the interruption that speaks to it, but is made after it: with signals blocked.
   std::unique_ptr<Worker> worker;
-  Interruption interruption;
-  worker = std::make_unique<Worker>(
-      line.queue, line.redis, line.worker,
-      AnyHandler{[&handler](const Argument& argument) { return handler(argument); }});
+  Interruption interruption{line.worker.grace};
+  worker = std::make_unique<Worker>(line.queue, line.redis, line.worker,
+                                    AnyHandler{[&handler](const Argument& argument) {
+                                      const internal::CrashContext context(items_of(argument));
+                                      return handler(argument);
+                                    }});
   std::unique_ptr<metrics::MetricsServer> server;  // before a model is loaded, so that a port that
   if (line.metrics_listen) {                       // is taken is known at once
     server = std::make_unique<metrics::MetricsServer>(
@@ -156,8 +225,9 @@ ExitCode run_worker(const internal::WorkerCommandLine& line, const Make& make) {
   log_start(line, *worker);
   interruption.tell(*worker);
   try {
-    const WorkerReport report = worker->run();
+    const WorkerReport report = run_with_progress(*worker, line.progress);
     log_end(report);
+    if (report.end == WorkerEnd::drained) log_dead(line, report.counts);
     return code_for(report, line.fail_on_dead, interruption.first());
   } catch (const ConnectionError& error) {
     // Told to leave while Redis was away: there was nobody to give the items back to.
@@ -177,6 +247,7 @@ int worker_main(int argc, char** argv, const WorkerProgram& program) {
     if (!internal::read_worker_command_line(words.size(), words.words(), program, line)) {
       return ExitCode::done;
     }
+    internal::report_crashes(line.program, cli::log_is_json());
     if (program.adjust) program.adjust(line.worker);
     if (program.make_batch) return run_worker<BatchHandler, Batch>(line, program.make_batch);
     return run_worker<Handler, Job>(line, program.make);

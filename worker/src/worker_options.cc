@@ -3,11 +3,14 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/redis_flags.h"
 #include "cli/run_main.h"
+#include "cli/terminal.h"
+#include "worker_progress.h"
 
 namespace wq::internal {
 
@@ -36,6 +39,12 @@ cli::ProgramText text(const std::string& name, const WorkerProgram& program) {
   if (!program.examples.empty()) ending += "\n" + program.examples;
   return {name, "WQ_WORKER_", std::move(usage), std::move(summary), std::move(ending)};
 }
+
+// What becomes of a drained queue in which dead letters remain.
+struct DeadLetters {
+  bool fail = false;
+  bool ignore = false;
+};
 
 void declare_work(cli::Options& options, WorkerOptions& worker, bool batches) {
   options.add_number("concurrency", worker.concurrency, "items handled at a time", 1);
@@ -97,14 +106,15 @@ void declare_retries(cli::Options& options, WorkerOptions& worker) {
               });
 }
 
-void declare_end(cli::Options& options, WorkerOptions& worker, bool& fail_on_dead) {
+void declare_end(cli::Options& options, WorkerOptions& worker, DeadLetters& dead) {
   options.group("When to leave");
   options.add_duration("wait-open", worker.wait_open, "how long to wait for the queue to begin");
   options.add_duration("max-idle", worker.max_idle,
                        "leave after waiting for an item this long (0: never)");
   options.add_number("max-items", worker.max_items, "leave after this many items (0: never)");
-  options.add_switch("fail-on-dead", fail_on_dead,
-                     "leave with 3 instead of 0 if dead letters remain");
+  options.add_switch("fail-on-dead", dead.fail,
+                     "leave with 3 instead of 0 if dead letters remain [default: on a terminal]");
+  options.add_switch("ignore-dead", dead.ignore, "leave with 0 though dead letters remain");
 }
 
 /// Refuses arguments that the program does not take, or not there.
@@ -140,7 +150,14 @@ bool read_worker_command_line(int argc, const char* const* argv, const WorkerPro
   }
   declare_work(options, line.worker, static_cast<bool>(program.make_batch));
   declare_retries(options, line.worker);
-  declare_end(options, line.worker, line.fail_on_dead);
+  DeadLetters dead;
+  declare_end(options, line.worker, dead);
+  line.progress = WorkerProgress::kUsualInterval;
+  options.group("Progress");
+  options.add_duration(
+      "progress", line.progress,
+      "how often a line in the log says how far the work is; on a terminal there is "
+      "one line in place instead (0: neither)");
   options.group("Metrics");
   options.add("metrics-listen", "ADDR:PORT",
               "answer GET /metrics here, for Prometheus: handler times, items by outcome, "
@@ -158,6 +175,11 @@ bool read_worker_command_line(int argc, const char* const* argv, const WorkerPro
     throw cli::UsageError("which queue? --queue QUEUE or $WQ_WORKER_QUEUE; --help says more");
   }
   check_arguments(options, program, line.program);
+  if (dead.fail && dead.ignore) {
+    throw cli::UsageError("--fail-on-dead and --ignore-dead contradict each other");
+  }
+  line.fail_on_dead = dead.fail || (!dead.ignore && cli::is_live_terminal(STDERR_FILENO));
+  line.worker.counts_interval = WorkerProgress::counts_interval(line.progress);
   line.arguments = options.arguments();
   cli::check_redis_options(line.redis);
   line.redis.log = cli::log;

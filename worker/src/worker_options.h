@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ struct WorkerCommandLine {
   RedisOptions redis;
   WorkerOptions worker;
   bool fail_on_dead = false;
+  std::chrono::milliseconds progress{0};  ///< between two lines of it; zero: none
   std::optional<metrics::ListenAddress> metrics_listen;
   cli::LogOptions log;
   std::vector<std::string> arguments;

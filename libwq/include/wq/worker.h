@@ -101,13 +101,21 @@ struct WorkerOptions {
   /// How long one call of the handler may take; zero: for ever.
   std::chrono::milliseconds timeout{0};
   RetryPolicy retry;
-  /// End as `halted` after this many failures in a row; zero: never.
+  /// End as `halted` after this many failures in a row; zero: never. From then on nothing more is
+  /// begun, but what was begun already may still fail: at most `concurrency` - 1 calls of the
+  /// handler.
   unsigned halt_after = 20;
   /// Count towards `halt_after` only until the first success.
   bool halt_only_at_start = true;
   std::uint64_t max_items = 0;            ///< end after that many items were leased; zero: never
   std::chrono::milliseconds max_idle{0};  ///< end after waiting for an item so long; zero: never
   std::chrono::milliseconds wait_open{std::chrono::minutes{10}};  ///< for the queue to begin
+  /// How often the queue's counts are read for `Worker::counts` while there is work; zero: only
+  /// when the worker needs them itself.
+  std::chrono::milliseconds counts_interval{0};
+  /// Called when the worker says that the queue has not begun: more of the sentence, such as which
+  /// queues there are. May take its time; must not throw. May be empty.
+  std::function<std::string()> other_queues;
   std::string label;  ///< who we are, for people; default: the host's name
   Log log;            ///< what the worker does and meets
 };
@@ -141,9 +149,12 @@ struct WorkerFigures {
   std::uint64_t lost = 0;
   std::uint64_t unknown = 0;
 
-  std::uint64_t holding = 0;     ///< items held now, those taken ahead included
-  std::uint64_t renewals = 0;    ///< leases that were lengthened, each time it was
-  std::uint64_t reconnects = 0;  ///< connections made in place of one that was lost
+  std::uint64_t holding = 0;                 ///< items held now, those taken ahead included
+  std::uint64_t running = 0;                 ///< of these, in handlers
+  std::string longest_item;                  ///< of those running, the one that was begun first
+  std::chrono::nanoseconds longest_time{0};  ///< how long ago that was; zero: nothing runs
+  std::uint64_t renewals = 0;                ///< leases that were lengthened, each time it was
+  std::uint64_t reconnects = 0;              ///< connections made in place of one that was lost
 
   /// How long calls of the handler took: `handler_calls[i]` of them no longer than
   /// `kHandlerBounds[i]` and longer than the bound before it, the last entry longer than all.
@@ -199,6 +210,9 @@ class Worker {
   /// Any thread, at any time, also while `run` runs. The numbers may be of slightly different
   /// times.
   [[nodiscard]] WorkerFigures figures() const;
+
+  /// The queue's counts as they were read last; all zero before. Any thread, at any time.
+  [[nodiscard]] Counts counts() const;
 
   /// The random name of this worker in leases and in `Q:workers`; 16 hexadecimal digits.
   [[nodiscard]] const std::string& session() const noexcept;

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "worker/check_options.h"
+#include "pure/host_name.h"
 #include "worker/worker_loop.h"
 
 namespace wq::internal {
@@ -18,7 +18,7 @@ WorkerFigures WorkerLoop::figures() const {
   const auto reconnects = [](const Link& link) {
     return std::max<std::uint64_t>(link.generation(), 1) - 1;
   };
-  WorkerFigures figures = slots_.handler_times();
+  WorkerFigures figures = slots_.handler_figures();
   figures.completed = completed_;
   figures.failed = failed_;
   figures.released = released_;
@@ -28,6 +28,16 @@ WorkerFigures WorkerLoop::figures() const {
   figures.renewals = keeper_.renewals();
   figures.reconnects = reconnects(link_) + reconnects(keeper_link_);
   return figures;
+}
+
+Counts WorkerLoop::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+void WorkerLoop::share(const Counts& counts) {
+  const std::lock_guard lock(mutex_);
+  counts_ = counts;
 }
 
 }  // namespace wq::internal

@@ -59,6 +59,8 @@ Slots::Slots(const WorkerOptions& options, BatchHandler handler)
       max_batch_bytes_(options.max_batch_bytes),
       calls_per_slot_(options.calls_per_slot),
       timeout_(options.timeout),
+      halt_after_(options.halt_after),
+      halt_only_at_start_(options.halt_only_at_start),
       handler_(std::move(handler)),
       prepare_(options.prepare),
       slots_(std::size_t{options.concurrency} * options.calls_per_slot),
@@ -284,14 +286,31 @@ Slots::Load Slots::load() const {
   return load;
 }
 
-WorkerFigures Slots::handler_times() const {
+WorkerFigures Slots::handler_figures() const {
   const std::lock_guard lock(mutex_);
-  return figures_;
+  WorkerFigures figures = figures_;
+  const Slot* longest = nullptr;
+  for (const Slot& slot : slots_) {
+    if (slot.open > 0 && (longest == nullptr || slot.since < longest->since)) longest = &slot;
+  }
+  figures.running = running_;
+  if (longest != nullptr) {
+    const auto open = std::find(longest->settled.begin(), longest->settled.end(), false);
+    figures.longest_item =
+        longest->leases[static_cast<std::size_t>(open - longest->settled.begin())].item;
+    figures.longest_time = BootClock::now() - longest->since;
+  }
+  return figures;
 }
 
 std::exception_ptr Slots::cannot_run() const {
   const std::lock_guard lock(mutex_);
   return cannot_run_;
+}
+
+bool Slots::halted() const {
+  const std::lock_guard lock(mutex_);
+  return halted_;
 }
 
 void Slots::work(Slot& slot) noexcept {
@@ -357,7 +376,7 @@ bool Slots::take_batch(Slot& slot) {
   return true;
 }
 
-bool Slots::over() const { return begins_nothing_ || cannot_run_; }
+bool Slots::over() const { return begins_nothing_ || halted_ || cannot_run_; }
 
 // Returns when the slot is ready, or when all is over. Gives up the lock meanwhile.
 void Slots::prepare(unsigned number, std::unique_lock<std::mutex>& lock) {
@@ -482,6 +501,7 @@ void Slots::settle(Slot& slot, std::size_t index, Outcome outcome) {
 
 void Slots::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
   outcome = judged(std::move(outcome), slot.reason);
+  count(outcome);
   if (outcome.kind != Outcome::Kind::complete) {
     outcome.failure.wall_time =
         std::chrono::duration_cast<milliseconds>(BootClock::now() - slot.since);
@@ -492,6 +512,21 @@ void Slots::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
   slot.settled[index] = true;
   --slot.open;
   --running_;
+}
+
+// Here and not where it is settled, which is later: what was begun meanwhile would go on failing.
+void Slots::count(const Outcome& outcome) {
+  if (outcome.kind == Outcome::Kind::release) return;
+  if (outcome.kind == Outcome::Kind::complete) {
+    failures_in_a_row_ = 0;
+    succeeded_ = true;
+    return;
+  }
+  ++failures_in_a_row_;
+  if (halted_ || halt_after_ == 0 || failures_in_a_row_ < halt_after_) return;
+  if (halt_only_at_start_ && succeeded_) return;
+  halted_ = true;
+  wake_all();
 }
 
 // The lock is ours already, so this costs the handlers nothing to speak of.

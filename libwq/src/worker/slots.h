@@ -83,12 +83,15 @@ class Slots {
   };
   [[nodiscard]] Load load() const;
 
-  /// How long calls of the handler took; the other figures are not ours.
-  [[nodiscard]] WorkerFigures handler_times() const;
+  /// What handlers did and do; the other figures are not ours.
+  [[nodiscard]] WorkerFigures handler_figures() const;
 
   /// What a handler threw as `CannotRun` or `CannotGoOn`, or `WorkerOptions::prepare` as anything,
   /// if one did; or that a thread of ours cannot go on. Nothing more is begun then.
   [[nodiscard]] std::exception_ptr cannot_run() const;
+
+  /// True once `WorkerOptions::halt_after` items in a row have failed. Nothing more is begun then.
+  [[nodiscard]] bool halted() const;
 
  private:
   enum class Reason { none, lost, timeout, leaving };
@@ -144,6 +147,7 @@ class Slots {
   void put_finished(Slot& slot, std::size_t index, Outcome outcome);
   void finish(Slot& slot, std::vector<Outcome> outcomes);
   void count(std::chrono::nanoseconds took);
+  void count(const Outcome& outcome);
   Outcome judged(Outcome outcome, Reason reason) const;
 
   const std::size_t batch_;
@@ -151,6 +155,8 @@ class Slots {
   const std::size_t max_batch_bytes_;
   const unsigned calls_per_slot_;
   const std::chrono::milliseconds timeout_;
+  const unsigned halt_after_;
+  const bool halt_only_at_start_;
   const BatchHandler handler_;
   const std::function<void(unsigned, std::stop_token)> prepare_;  // may be empty
 
@@ -173,6 +179,9 @@ class Slots {
   bool begins_nothing_ = false;
   bool poked_ = false;
   std::exception_ptr cannot_run_;
+  unsigned failures_in_a_row_ = 0;
+  bool succeeded_ = false;  // once
+  bool halted_ = false;
   std::optional<double> per_item_ns_;
   double item_bytes_ = 0;
   WorkerFigures figures_;  // but for the times of the handler, zero

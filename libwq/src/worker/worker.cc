@@ -37,6 +37,7 @@ WorkerReport Worker::run() { return loop_->run(); }
 void Worker::request_stop() noexcept { loop_->request_stop(loop_->grace()); }
 void Worker::request_stop_now() noexcept { loop_->request_stop({}); }
 WorkerFigures Worker::figures() const { return loop_->figures(); }
+Counts Worker::counts() const { return loop_->counts(); }
 const std::string& Worker::session() const noexcept { return loop_->session(); }
 
 }  // namespace wq

@@ -9,6 +9,7 @@
 
 #include <wq/error.h>
 
+#include "pure/host_name.h"
 #include "pure/printable.h"
 #include "pure/random.h"
 #include "queue/limits.h"
@@ -69,6 +70,7 @@ WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions opti
               }),
       isolation_(slots_, keeper_, options_.retry,
                  [this](const Lease& lease) { return mark_alone(lease); }),
+      notice_(options_.log),
       reclaimer_(keys_, redis_, options_.lease, session_, options_.log) {
   stream_.set_terms(options_.lease, options_.retry);
 }
@@ -147,7 +149,10 @@ std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
     if (error_) std::rethrow_exception(error_);
   }
   if (stopping_) return WorkerEnd::stopped;
-  if (slots_.cannot_run() || refused_ || failed_thread_) return WorkerEnd::halted;
+  if (slots_.cannot_run() || slots_.halted() || refused_ || failed_thread_) {
+    return WorkerEnd::halted;
+  }
+  // Results that Redis would not take are failures that the slots know nothing of.
   if (options_.halt_after > 0 && failures_in_a_row_ >= options_.halt_after &&
       !(options_.halt_only_at_start && succeeded_)) {
     return WorkerEnd::halted;
@@ -336,6 +341,7 @@ std::size_t WorkerLoop::next_batches(const Slots::Load& load) const {
 std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
   const TimePoint now = BootClock::now();
   if (holding_ > 0) {
+    notice_.waits_no_more();
     // Is it worth waiting for more items, so that a batch becomes full?
     if (options_.max_delay > milliseconds::zero() && slots_.load().waiting > 0) {
       static_cast<void>(look_at_queue());
@@ -347,6 +353,7 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
   const std::size_t ready = slots_.load().ready_slots;
   if (ready == 0) idle_since_ = now;  // it is not the queue that we wait for
   if (const auto end = look_at_queue()) return end;
+  tell_wait(now, ready);
   dry_until_ = TimePoint{};
   if (ready == 0) {
     slots_.wait(now + kLongestWait);
@@ -371,6 +378,7 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queue() {
   report_.counts = link_.run([&call](Connection& redis) {
     return read_counts(run_script(redis, scripts::counts, call).value());
   });
+  share(report_.counts);
   check_id(queue_id_, report_.counts.id, leased_ > 0);
   if (queue_id_.empty() && !report_.counts.id.empty()) meet_queue(report_.counts.id);
   const TimePoint now = BootClock::now();

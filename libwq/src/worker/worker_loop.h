@@ -26,6 +26,7 @@
 #include "roles/lease_keeper.h"
 #include "worker/isolation.h"
 #include "worker/slots.h"
+#include "worker/wait_notice.h"
 
 namespace wq::internal {
 
@@ -47,6 +48,7 @@ class WorkerLoop {
   void request_stop(std::chrono::milliseconds grace) noexcept;
 
   [[nodiscard]] WorkerFigures figures() const;
+  [[nodiscard]] Counts counts() const;
   [[nodiscard]] std::chrono::milliseconds grace() const noexcept { return options_.grace; }
   [[nodiscard]] const std::string& session() const noexcept { return session_; }
 
@@ -70,6 +72,8 @@ class WorkerLoop {
   [[nodiscard]] std::optional<WorkerEnd> wait_for_work();
   std::optional<WorkerEnd> look_at_queue();
   void meet_queue(const std::string& id);
+  void tell_wait(TimePoint now, std::size_t ready_slots);
+  [[nodiscard]] std::string producer_text();
   void settle_the_rest();
   void give_back() noexcept;
 
@@ -82,6 +86,8 @@ class WorkerLoop {
   void watch(const std::stop_token& stop);
   void beat(Heartbeat& heartbeat);
   void leave(Heartbeat& heartbeat);
+  void read_counts_again();
+  void share(const Counts& counts);
   WorkerStatus status() const;
   void check_id(const std::string& known, const std::string& found, bool leased) const;
   void give_up(std::exception_ptr error) noexcept;
@@ -121,6 +127,7 @@ class WorkerLoop {
   Link keeper_link_;
   LeaseKeeper keeper_;
   Isolation isolation_;  // of the main thread
+  WaitNotice notice_;    // likewise
   ElectedReclaimer reclaimer_;
   std::atomic<std::uint64_t> completed_{0};
   std::atomic<std::uint64_t> failed_{0};
@@ -134,6 +141,7 @@ class WorkerLoop {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
   std::string queue_id_;               // written by the main thread
+  Counts counts_;                      // that were read last, by any of our threads
   std::optional<TimePoint> leave_at_;  // when handlers are told to stop
   std::exception_ptr error_;           // of Redis, or what it holds: the first counts
   std::exception_ptr fault_;           // of one of our threads

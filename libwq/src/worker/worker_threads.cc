@@ -15,7 +15,9 @@
 
 #include "pure/start_thread.h"
 #include "pure/wait.h"
+#include "queue/operations.h"
 #include "roles/heartbeat.h"
+#include "script/script.h"
 #include "worker/cannot_go_on.h"
 #include "worker/worker_loop.h"
 
@@ -71,6 +73,7 @@ void WorkerLoop::keep(const std::stop_token& stop) {
   const milliseconds tick = std::clamp(options_.lease / 12, milliseconds{10}, Heartbeat::kInterval);
   Heartbeat heartbeat(keeper_link_, keys_, session_);
   TimePoint next_beat{};
+  TimePoint next_counts = BootClock::now();
   while (!stop.stop_requested()) {
     const TimePoint now = BootClock::now();
     try {
@@ -78,6 +81,10 @@ void WorkerLoop::keep(const std::stop_token& stop) {
       if (now >= next_beat) {
         next_beat = now + Heartbeat::kInterval;
         beat(heartbeat);
+      }
+      if (options_.counts_interval > milliseconds::zero() && now >= next_counts) {
+        next_counts = now + options_.counts_interval;
+        read_counts_again();
       }
     } catch (const ConnectionError&) {
       keeper_link_.drop();
@@ -126,6 +133,12 @@ void WorkerLoop::beat(Heartbeat& heartbeat) {
   const WorkerStatus before = status();
   if (heartbeat.beat(before)) reclaimer_.elect();
   check_id(known, heartbeat.queue_id(), before.holding > 0);
+}
+
+void WorkerLoop::read_counts_again() {
+  Pipeline call;
+  append_counts(call, keys_);
+  share(read_counts(run_script(keeper_link_.connection(), scripts::counts, call).value()));
 }
 
 // `known` and `leased` are of a time before `found` was read.

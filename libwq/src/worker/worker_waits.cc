@@ -1,0 +1,110 @@
+// What a worker that holds nothing says about what it waits for.
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <string>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <wq/error.h>
+
+#include "pure/printable.h"
+#include "worker/worker_loop.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+WaitNotice::For what_is_waited_for(const Counts& counts, std::size_t ready_slots) {
+  using For = WaitNotice::For;
+  if (counts.id.empty()) return For::queue;
+  if (ready_slots == 0) return For::slots;
+  if (counts.paused) return For::resume;
+  if (counts.ready > 0) return For::nothing;
+  if (counts.processing + counts.delayed > 0) return For::others;
+  return counts.producers > 0 ? For::producer : For::nothing;
+}
+
+// Redis writes scores as whole numbers here; anybody may write others.
+std::int64_t number(std::string_view text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::string others_text(const Counts& counts) {
+  std::string text = "nothing is ready";
+  if (counts.processing > 0) {
+    text += fmt::format("; {} item{} held by others", counts.processing,
+                        counts.processing == 1 ? " is" : "s are");
+  }
+  if (counts.delayed > 0) {
+    text += fmt::format("; {} wait{} to be tried again", counts.delayed,
+                        counts.delayed == 1 ? "s" : "");
+  }
+  return text;
+}
+
+}  // namespace
+
+void WorkerLoop::tell_wait(TimePoint now, std::size_t ready_slots) {
+  const Counts& counts = report_.counts;
+  const WaitNotice::For what = what_is_waited_for(counts, ready_slots);
+  notice_.waits(what, now, [&]() -> std::string {
+    switch (what) {
+      case WaitNotice::For::queue:
+        return fmt::format(
+            "the queue {} has not begun: nothing was ever pushed to it{}; leaving {} "
+            "after the start if nothing comes",
+            printable(keys_.queue()), options_.other_queues ? options_.other_queues() : "",
+            std::chrono::duration_cast<seconds>(options_.wait_open));
+      case WaitNotice::For::slots:
+        return "no slot is ready yet to begin an item";
+      case WaitNotice::For::resume:
+        return "the queue is paused (wqctl resume)";
+      case WaitNotice::For::producer:
+        return producer_text();
+      case WaitNotice::For::others:
+        return others_text(counts);
+      case WaitNotice::For::nothing:
+        break;
+    }
+    return "";
+  });
+}
+
+// Of the one whose hold ends first.
+std::string WorkerLoop::producer_text() {
+  const std::uint64_t n = report_.counts.producers;
+  std::string text = n == 1 ? "the queue is empty, and a producer holds it open"
+                            : fmt::format("the queue is empty, and {} producers hold it open", n);
+  return text + link_.run([this](Connection& redis) -> std::string {
+    Pipeline ask;
+    ask.command({"TIME"});
+    ask.command(
+        {"ZRANGEBYSCORE", keys_[Key::producers], "-inf", "+inf", "WITHSCORES", "LIMIT", "0", "1"});
+    redis.send(ask);
+    const Reply time = redis.receive();
+    const Reply first = redis.receive();
+    if (first.checked().value().size() < 2) return "";
+    Pipeline more;
+    more.command({"HMGET", keys_.replay(first.value()[0].text()), "hold_ms", "who"});
+    const Reply session = redis.call(more);
+    if (session.value().size() < 2 || !session.value()[0].is_text()) return "";
+    const milliseconds hold{number(session.value()[0].text())};
+    const milliseconds silent =
+        milliseconds{time.checked().value().time_ms() - number(first.value()[1].text())} + hold;
+    const std::string who = session.value()[1].is_text() ? printable(session.value()[1].text())
+                                                         : std::string(first.value()[0].text());
+    return fmt::format(
+        ": {}, last heard of {} ago; if it died, its hold ends by itself within {} "
+        "of its last sign of life",
+        who, std::chrono::duration_cast<seconds>(std::max(silent, milliseconds{0})),
+        std::chrono::duration_cast<seconds>(2 * hold));
+  });
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,123 @@
+#include "worker_progress.h"
+
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <wq/clock.h>
+
+#include "cli/log.h"
+#include "cli/output.h"
+#include "cli/units.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kRedraw{1'000};
+constexpr milliseconds kCountsInPlace{2'000};
+// Of an item's bytes, so that what stands behind it is seen.
+constexpr std::size_t kMostOfItem = 60;
+
+std::uint64_t left_in(const Counts& counts) {
+  return counts.ready + counts.processing + counts.delayed;
+}
+
+std::string longest_text(const WorkerFigures& figures) {
+  if (figures.longest_time == std::chrono::nanoseconds::zero()) return "";
+  const auto age = std::chrono::duration_cast<milliseconds>(figures.longest_time);
+  return fmt::format("longest {} of {}", cli::age_text(age),
+                     cli::bytes_text(figures.longest_item, kMostOfItem));
+}
+
+void append(std::string& line, const std::string& more) {
+  if (!more.empty()) line += ", " + more;
+}
+
+}  // namespace
+
+std::string progress_text(const WorkerFigures& figures, const Counts& counts,
+                          const cli::Outlook& outlook) {
+  std::string line = fmt::format("{} done, {} failed", figures.completed, figures.failed);
+  if (!counts.id.empty()) {
+    append(line, fmt::format("{} left in the queue", left_in(counts)));
+    if (counts.dead > 0) append(line, fmt::format("{} dead", counts.dead));
+    if (outlook.span > cli::Seconds{0}) append(line, cli::rate_text(outlook.rate_now));
+    append(line, cli::left_text(outlook));
+  }
+  if (figures.running > 0) append(line, fmt::format("{} running", figures.running));
+  append(line, longest_text(figures));
+  return line;
+}
+
+bool WorkerProgress::is_in_place() {
+  return cli::is_live_terminal(STDERR_FILENO) && !cli::log_is_json();
+}
+
+milliseconds WorkerProgress::counts_interval(milliseconds interval) {
+  return interval > milliseconds::zero() && is_in_place() ? kCountsInPlace : interval;
+}
+
+WorkerProgress::WorkerProgress(const Worker& worker, milliseconds interval)
+    : worker_(worker), in_place_(is_in_place()), interval_(interval) {
+  if (interval > milliseconds::zero()) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+}
+
+WorkerProgress::~WorkerProgress() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  thread_.join();
+  live_.wipe();
+}
+
+void WorkerProgress::run(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  while (true) {
+    never.wait_for(lock, stop, in_place_ ? kRedraw : interval_, [] { return false; });
+    if (stop.stop_requested()) return;
+    if (in_place_) {
+      show_line();
+    } else {
+      log_line();
+    }
+  }
+}
+
+void WorkerProgress::show_line() {
+  const Counts counts = worker_.counts();
+  if (!counts.id.empty()) history_.add(BootClock::now(), counts);
+  const std::string line = cli::fit(progress_text(worker_.figures(), counts, history_.outlook()),
+                                    cli::terminal_columns(STDERR_FILENO) - 1);
+  live_.draw({&line, 1});
+}
+
+// What waits says so by itself: no line repeats that nothing happens.
+void WorkerProgress::log_line() {
+  const Counts counts = worker_.counts();
+  const WorkerFigures figures = worker_.figures();
+  if (!counts.id.empty()) history_.add(BootClock::now(), counts);
+  std::string state =
+      fmt::format("completed={} failed={} released={} left={} dead={}", figures.completed,
+                  figures.failed, figures.released, left_in(counts), counts.dead);
+  const bool nothing_yet = figures.completed + figures.failed + figures.released == 0;
+  if (figures.running == 0 && (nothing_yet || state == last_)) return;
+  std::string line = "progress: " + state + fmt::format(" running={}", figures.running);
+  last_ = std::move(state);
+  const cli::Outlook outlook = history_.outlook();
+  if (outlook.span > cli::Seconds{0}) append(line, cli::rate_text(outlook.rate_now));
+  append(line, cli::left_text(outlook));
+  append(line, longest_text(figures));
+  cli::log(LogLevel::info, line);
+}
+
+}  // namespace wq::internal
