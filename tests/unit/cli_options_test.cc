@@ -16,6 +16,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 /// A program with an option of each kind.
 class OptionsTest : public testing::Test {
@@ -213,6 +214,13 @@ TEST(Nearest, FindsMissingAddedChangedAndSwappedLetters) {
 TEST(Nearest, FindsNothingForAWordThatIsFarFromAll) {
   EXPECT_EQ(nearest("purge", {"status", "results", "gc"}), std::nullopt);
   EXPECT_EQ(nearest("x", {}), std::nullopt);
+}
+
+TEST(Nearest, PutsTheMostLikelyNamesFirst) {
+  const std::vector<std::string> queues{"pages", "shards-2", "shards", "zebra"};
+  EXPECT_THAT(nearest_first("shadrs", queues, 2), ElementsAre("shards", "shards-2"));
+  EXPECT_THAT(nearest_first("shards", queues, 9), SizeIs(4));
+  EXPECT_THAT(nearest_first("shards", {}, 9), IsEmpty());
 }
 
 }  // namespace

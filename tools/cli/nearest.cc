@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace wq::cli {
 
@@ -28,6 +29,11 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+std::size_t distance_of(std::string_view word, std::string_view candidate) {
+  const bool begun = word.size() >= 3 && candidate.starts_with(word);
+  return begun ? 1 : edit_distance(word, candidate);
+}
+
 }  // namespace
 
 std::optional<std::string> nearest(std::string_view word,
@@ -35,14 +41,24 @@ std::optional<std::string> nearest(std::string_view word,
   std::optional<std::string> best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
-    const bool begun = word.size() >= 3 && candidate.starts_with(word);
-    const std::size_t distance = begun ? 1 : edit_distance(word, candidate);
+    const std::size_t distance = distance_of(word, candidate);
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;
     }
   }
   return best;
+}
+
+std::vector<std::string> nearest_first(std::string_view word, std::vector<std::string> candidates,
+                                       std::size_t most) {
+  std::vector<std::pair<std::size_t, std::string>> order;
+  for (std::string& each : candidates) order.emplace_back(distance_of(word, each), std::move(each));
+  const std::size_t n = std::min(most, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), order.end());
+  candidates.clear();
+  for (std::size_t i = 0; i < n; ++i) candidates.push_back(std::move(order[i].second));
+  return candidates;
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates,

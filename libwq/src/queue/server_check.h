@@ -16,6 +16,9 @@ namespace wq::internal {
 /// user may not ask stays empty in the report.
 [[nodiscard]] ServerReport check_server(Connection& redis, const Keys& keys);
 
+/// The same for a caller who has no queue: looks at what the server is.
+void check_server(Connection& redis);
+
 /// "redis://10.0.0.1:6379 (shop)" of what a Sentinel's INFO says of a master that it watches:
 /// "name=shop,status=ok,address=10.0.0.1:6379,...". Empty if there is no address in it.
 [[nodiscard]] std::string sentinel_master(std::string_view said);

@@ -8,6 +8,7 @@
 #include <wq/producer.h>
 #include <wq/queue.h>
 #include <wq/queue_metrics.h>
+#include <wq/queues.h>
 #include <wq/version.h>
 #include <wq/worker.h>
 
@@ -25,6 +26,11 @@ int main() {
     return 1;
   }
   const wq::MetricsReader reader{wq::RedisOptions{}};
+  try {
+    static_cast<void>(wq::list_queues({.url = "nowhere"}));
+    return 1;
+  } catch (const std::invalid_argument&) {
+  }
   try {
     const wq::Queue queue("", {});
     return 1;

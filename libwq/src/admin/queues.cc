@@ -1,0 +1,127 @@
+#include <map>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include <wq/clock.h>
+#include <wq/error.h>
+#include <wq/queues.h>
+
+#include "pure/keys.h"
+#include "queue/operations.h"
+#include "queue/server_check.h"
+#include "redis/link.h"
+#include "script/script.h"
+
+namespace wq {
+namespace {
+
+using internal::Connection;
+using internal::Key;
+using internal::Keys;
+using internal::Link;
+using internal::Pipeline;
+using internal::Reply;
+
+using Found = std::map<std::string, ListedQueue>;
+
+struct Step {
+  std::string cursor;
+  std::vector<std::string> keys;
+};
+
+// A queue has this key from its beginning until it is purged, and no other queue can have it.
+std::string_view suffix() {
+  return internal::kKeyKinds[static_cast<std::size_t>(Key::stats)].suffix;
+}
+
+Step scan(Connection& redis, const std::string& cursor, const std::string& glob) {
+  Pipeline call;
+  call.command({"SCAN", cursor, "MATCH", glob, "COUNT", "1000", "TYPE", "hash"});
+  redis.send(call);
+  const Reply reply = redis.receive();
+  if (reply.has_error("NOPERM")) {
+    throw RefusedError(
+        "NOPERM our user may not SCAN, so it cannot see which queues there are; name the queue, or "
+        "give the user the right: ACL SETUSER NAME +scan");
+  }
+  Step step;
+  const internal::Value answer = reply.checked().value();
+  step.cursor = answer[0].text();
+  for (std::size_t i = 0; i < answer[1].size(); ++i) step.keys.emplace_back(answer[1][i].text());
+  return step;
+}
+
+// Keys that end like ours may be those of another application.
+std::vector<Keys> queues_of(const std::vector<std::string>& names, const Found& known) {
+  std::vector<Keys> queues;
+  for (const std::string& name : names) {
+    std::string queue = name.substr(0, name.size() - suffix().size());
+    if (known.contains(queue)) continue;  // SCAN may show a key twice
+    try {
+      queues.emplace_back(std::move(queue));
+    } catch (const std::invalid_argument&) {
+      continue;
+    }
+  }
+  return queues;
+}
+
+// False if Redis does not know the script yet.
+bool read_all(Connection& redis, const std::vector<Keys>& queues, Found& found) {
+  Pipeline calls;
+  for (const Keys& keys : queues) internal::append_counts(calls, keys);
+  redis.send(calls);
+  bool known = true;
+  for (const Keys& keys : queues) {
+    const Reply reply = redis.receive();
+    ListedQueue queue{.name = keys.queue(), .counts = {}, .refusal = {}};
+    if (reply.has_error("NOSCRIPT")) {
+      known = false;
+      continue;
+    }
+    if (reply.value().is_error()) {
+      const ReplyError error{std::string(reply.value().text())};
+      if (error.transient()) throw error;
+      queue.refusal = error.what();
+    } else {
+      queue.counts = internal::read_counts(reply.value());
+      if (queue.counts->id.empty()) continue;  // nothing that we have made
+    }
+    found.insert_or_assign(queue.name, std::move(queue));
+  }
+  return known;
+}
+
+void read_counts_of(Connection& redis, const std::vector<Keys>& queues, Found& found) {
+  if (queues.empty() || read_all(redis, queues, found)) return;
+  internal::load_scripts(redis, {&internal::scripts::counts});
+  static_cast<void>(read_all(redis, queues, found));
+}
+
+}  // namespace
+
+QueueList list_queues(const RedisOptions& redis, const QueueSearch& search, std::stop_token stop) {
+  Link link(redis, std::move(stop), [](Connection& fresh) { internal::check_server(fresh); });
+  const std::string glob = search.pattern + std::string(suffix());
+  Found found;
+  QueueList list;
+  std::string cursor = "0";
+  TimePoint end = TimePoint::max();
+  do {
+    const Step step = link.run([&](Connection& to) {
+      Step next = scan(to, cursor, glob);
+      read_counts_of(to, queues_of(next.keys, found), found);
+      return next;
+    });
+    cursor = step.cursor;
+    if (end == TimePoint::max() && search.longest.count() > 0) {
+      end = BootClock::now() + search.longest;
+    }
+    list.complete = cursor == "0";
+  } while (!list.complete && BootClock::now() < end);
+  for (auto& [name, queue] : found) list.queues.push_back(std::move(queue));
+  return list;
+}
+
+}  // namespace wq
