@@ -75,6 +75,13 @@ TEST_F(Waiting, ForAQueueToBeginIsSaid) {
   end(worker);
 }
 
+TEST_F(Waiting, ForAQueueToBeginNamesThoseThatThereAre) {
+  push({"a"});
+  Process worker = start({kWorkerProgram, "--queue", "Q1", "--", "true"});
+  worker.wait_for_err("nothing was ever pushed to it (there is q); leaving");
+  end(worker);
+}
+
 TEST_F(Waiting, ForAPausedQueueIsSaid) {
   push({"a"});
   static_cast<void>(ctl({"pause", "q"}));

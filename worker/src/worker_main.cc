@@ -11,17 +11,20 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <wq/admin.h>
 #include <wq/error.h>
+#include <wq/queues.h>
 #include <wq/version.h>
 #include <wq/worker_main.h>
 
 #include "cli/exit_code.h"
 #include "cli/log.h"
+#include "cli/nearest.h"
 #include "cli/output.h"
 #include "cli/redis_flags.h"
 #include "cli/run_main.h"
@@ -41,8 +44,11 @@ using cli::ExitCode;
 
 // Longer than a handler's child is given between SIGTERM and SIGKILL.
 constexpr std::chrono::seconds kStuckAfter{10};
-// Where dead letters remain, their kinds are looked up for so long.
+// Where dead letters remain, their kinds are looked up for so long; likewise which queues there
+// are.
 constexpr std::chrono::seconds kLookAtDead{5};
+constexpr std::chrono::seconds kLookAtQueues{2};
+constexpr std::size_t kQueuesShown = 5;
 constexpr const char* kStuck =
     "a handler did not return within 10 s; leaving without it: its item comes back when the lease "
     "ends";
@@ -193,6 +199,29 @@ void log_dead(const internal::WorkerCommandLine& line, const Counts& counts) {
                   line.queue, line.queue));
 }
 
+/// For a queue that has not begun: which others there are, those first whose names are like it.
+std::string other_queues(const internal::WorkerCommandLine& line) noexcept {
+  try {
+    RedisOptions redis = line.redis;
+    redis.patience = kLookAtQueues;
+    redis.log = nullptr;
+    std::vector<std::string> names;
+    for (ListedQueue& each : list_queues(redis, {.longest = kLookAtQueues}).queues) {
+      names.push_back(cli::one_line(each.name));
+    }
+    if (names.empty()) return " (there is no queue in this database)";
+    const std::size_t all = names.size();
+    std::string text;
+    for (const std::string& name : cli::nearest_first(line.queue, names, kQueuesShown)) {
+      text += (text.empty() ? "" : ", ") + name;
+    }
+    return fmt::format(" (there {} {}{})", all == 1 ? "is" : "are", text,
+                       all > kQueuesShown ? fmt::format(" and {} more", all - kQueuesShown) : "");
+  } catch (const std::exception&) {  // this user may not look: then nothing is said
+    return "";
+  }
+}
+
 /// The items of one call of a handler.
 std::span<const Lease> items_of(const Batch& batch) { return batch.leases; }
 std::span<const Lease> items_of(const Job& job) { return {&job.lease, 1}; }
@@ -248,6 +277,7 @@ int worker_main(int argc, char** argv, const WorkerProgram& program) {
       return ExitCode::done;
     }
     internal::report_crashes(line.program, cli::log_is_json());
+    line.worker.other_queues = [&line] { return other_queues(line); };
     if (program.adjust) program.adjust(line.worker);
     if (program.make_batch) return run_worker<BatchHandler, Batch>(line, program.make_batch);
     return run_worker<Handler, Job>(line, program.make);
