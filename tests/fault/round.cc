@@ -411,7 +411,9 @@ class Round {
         std::map<std::string, int> by_python = done_by_python();
         for (const auto& process : gc_) process->wait();
         test::RedisClient redis(server_.options());
-        report_.violations = judge_queue(redis, plan_, producer_died_, by_python);
+        const bool late = std::any_of(clients_.begin(), clients_.end(),
+                                      [](const Client& each) { return each.tap->late() > 0; });
+        report_.violations = judge_queue(redis, plan_, {producer_died_, late}, by_python);
       } catch (const std::exception& error) {
         violation(error.what());
       }

@@ -94,6 +94,7 @@ class Tap::Connection {
     for (std::string frame = commands_.next(); !frame.empty(); frame = commands_.next()) {
       std::string name = name_of_command(frame);
       if (!passes(name, Point::request)) return false;
+      if (is_given_up()) ++tap_.late_;
       if (!send_all(server_, frame)) return false;
       unanswered_.push_back(std::move(name));
     }
@@ -127,6 +128,11 @@ class Tap::Connection {
         return false;
     }
     return false;
+  }
+
+  [[nodiscard]] bool is_given_up() const {
+    pollfd client{client_.get(), POLLRDHUP, 0};
+    return ::poll(&client, 1, 0) > 0;
   }
 
   void hang_up() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <list>
@@ -49,6 +50,9 @@ class Tap {
 
   [[nodiscard]] std::string url() const;
 
+  /// How many commands were handed to Redis after their client had given the connection up.
+  [[nodiscard]] unsigned late() const noexcept { return late_; }
+
  private:
   class Connection;
 
@@ -59,6 +63,7 @@ class Tap {
   const Judge judge_;
   const test::TemporaryFolder folder_;
   internal::UniqueFd listener_;
+  std::atomic<unsigned> late_{0};
   std::list<Connection> connections_;  // of the thread that accepts
   std::thread thread_;
 };

@@ -122,6 +122,22 @@ TEST_F(Faults, ALeaseThatIsLostOnTheWayIsTakenTheSecondTime) {
   EXPECT_THAT(queue_.settle(all_completed(leases)), Each(Settled::accepted));
 }
 
+TEST_F(Faults, ALeaseThatArrivesAfterItsItemWasDoneHoldsAnEqualItemBackForAsLongAndLosesNothing) {
+  push({"a"});
+  proxy_.delay_request("q:leased_by_session:" + hash_of("a"));
+  EXPECT_THAT(queue_.settle({completed(lease_one(queue_))}), ElementsAre(Settled::accepted));
+  proxy_.deliver();
+  EXPECT_TRUE(redis_.exists(lease_key("a")));
+  push({"a"});
+  EXPECT_THAT(queue_.lease(1, 1min), IsEmpty());
+  end_lease("a");
+  Reclaimer reclaimer("q", options());
+  const TimePoint begin = BootClock::now();
+  reclaimer.pass(begin);
+  EXPECT_EQ(reclaimer.pass(begin + 1min).reclaimed, 1U);
+  EXPECT_EQ(lease_one(queue_).crashes, 1U);
+}
+
 TEST_F(Faults, ALeaseWhoseAnswerIsLostIsNotTakenForOursWhenAnotherHoldsTheItem) {
   push({"same", "same"});
   Queue other = open_queue();

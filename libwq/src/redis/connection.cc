@@ -261,7 +261,8 @@ void Connection::read_plain() {
   const bool closed =
       context_->err == REDIS_ERR_EOF || (context_->err == REDIS_ERR_IO && errno == ECONNRESET);
   if (closed && !logged_in_) {
-    fail(fmt::format("{}, as a server does that speaks only TLS (rediss://)", context_->errstr));
+    fail(fmt::format("{} at once: it stops or begins just now, or it speaks only TLS (rediss://)",
+                     context_->errstr));
   }
   fail(context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK)
            ? "timed out while waiting for an answer"
