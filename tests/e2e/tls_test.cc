@@ -40,6 +40,23 @@ TEST_F(OnEncryptedRedis, AQueueIsFilledDrainedAndLookedAt) {
   EXPECT_THAT(status.out(), HasSubstr("completed 100 of 100"));
 }
 
+TEST_F(OnEncryptedRedis, AnyCertificateIsTakenOnlyWhereTheCommandLineSaysSo) {
+  ProcessOptions no_ca = with_certificates("WQ_PUSH");
+  no_ca.environment.erase("WQ_PUSH_TLS_CA");
+  no_ca.environment["WQ_PUSH_TLS_INSECURE"] = "1";
+  Process refused = push_process({"q", "a"}, no_ca);
+  EXPECT_EQ(refused.wait(), 2);
+  EXPECT_THAT(refused.err(), HasSubstr("signed by none of the CAs"));
+  Process push = push_process({"--tls-insecure", "q", "a"}, no_ca);
+  EXPECT_EQ(push.wait(), 0) << push.err();
+  EXPECT_THAT(push.err(), HasSubstr("is not checked"));
+  ProcessOptions of_worker = with_certificates("WQ_WORKER");
+  of_worker.environment.erase("WQ_WORKER_TLS_CA");
+  Process work = worker({"--tls-insecure"}, {"true"}, of_worker);
+  EXPECT_EQ(work.wait(), 0) << work.err();
+  EXPECT_THAT(work.err(), HasSubstr("is not checked"));
+}
+
 TEST_F(OnEncryptedRedis, WhatIsMissingIsSaidOnceAndAtOnce) {
   Process status =
       ctl_process({"status", "q", "--tls-ca", ca.file()}, {.environment = {{"WQ_REDIS", url_}}});

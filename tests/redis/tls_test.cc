@@ -219,5 +219,40 @@ TEST_F(TlsOfBothSides, RefusesUsWithACertificateThatHasExpired) {
               AllOf(StartsWith("refused: "), HasSubstr("our client certificate has expired")));
 }
 
+TEST_F(Tls, InsecureTakesACertificateOfAnybodyForAnyName) {
+  serve(stranger.sign("foreign", {.names = "DNS:elsewhere", .valid_for = -1h}));
+  options_.tls.ca_file.clear();
+  EXPECT_THAT(outcome(options_), StartsWith("refused: "));
+  options_.tls.insecure = true;
+  EXPECT_EQ(outcome(options_), "");
+}
+
+TEST_F(Tls, ARefusalOfAnUnknownCaNamesBothWaysOut) {
+  options_.tls.ca_file.clear();
+  EXPECT_THAT(outcome(options_), AllOf(HasSubstr("tls-ca"), HasSubstr("tls-insecure")));
+}
+
+TEST_F(Tls, InsecureTakesABrokenConnectionForNoMoreThanThat) {
+  serve(stranger.sign("foreign"));
+  options_.tls.ca_file.clear();
+  options_.tls.insecure = true;
+  options_.patience = 20s;
+  Queue queue("q", options_);
+  EXPECT_EQ(queue.counts().ready, 0U);
+  redis_.call({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  EXPECT_EQ(queue.counts().ready, 0U) << "it connects again";
+}
+
+TEST_F(Tls, InsecureAndACaExcludeEachOther) {
+  options_.tls.insecure = true;
+  EXPECT_THAT(outcome(options_), AllOf(StartsWith("argument: "), HasSubstr("leave out one")));
+}
+
+TEST_F(Tls, InsecureIsRefusedWhereThereIsNoTls) {
+  RedisOptions plain = options();
+  plain.tls.insecure = true;
+  EXPECT_THAT(outcome(plain), AllOf(StartsWith("argument: "), HasSubstr("only rediss://")));
+}
+
 }  // namespace
 }  // namespace wq::test

@@ -203,6 +203,21 @@ TEST_F(OptionsTest, HelpFitsIntoAHundredColumns) {
   EXPECT_LE(longest, 100U);
 }
 
+TEST(OptionsOnTheCommandLine, AreNotReadFromTheEnvironmentButTheUserIsTold) {
+  test::Environment environment;
+  environment.set("WQ_TEST_BOLD", "1");
+  bool bold = false;
+  Options options{{"test", "WQ_TEST_", "test", "", ""}};
+  options.add_switch("bold", bold, "dare it");
+  options.only_on_command_line();
+  const char* const words[] = {"test"};
+  ASSERT_TRUE(options.parse(1, words));
+  EXPECT_FALSE(bold);
+  EXPECT_FALSE(options.given("bold"));
+  EXPECT_THAT(options.warnings(), ElementsAre(HasSubstr("$WQ_TEST_BOLD is not read")));
+  EXPECT_THAT(options.help(), HasSubstr("only on the command"));
+}
+
 TEST(Nearest, FindsMissingAddedChangedAndSwappedLetters) {
   const std::vector<std::string> names{"status", "results", "gc"};
   EXPECT_EQ(nearest("statu", names), "status");

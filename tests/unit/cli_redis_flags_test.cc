@@ -54,6 +54,14 @@ TEST_F(RedisFlags, TakeTheFirstThatIsSetAlongTheChain) {
   EXPECT_EQ(read({"--redis", "redis://first"}).url, "redis://first");
 }
 
+TEST_F(RedisFlags, TakeAnyCertificateOnlyIfTheCommandLineSaysSoAndWarnEachTime) {
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(read({"--redis", "rediss://host", "--tls-insecure"}).tls.insecure);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("is not checked"));
+  environment_.set("WQ_TEST_TLS_INSECURE", "1");
+  EXPECT_FALSE(read({"--redis", "rediss://host"}).tls.insecure);
+}
+
 TEST_F(RedisFlags, PassOverVariablesThatAreEmpty) {
   environment_.set("WQ_REDIS", "");
   environment_.set("REDIS_URL", "redis://url");

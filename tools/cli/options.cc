@@ -119,6 +119,11 @@ void Options::add_size(std::string name, std::uint64_t& value, std::string help,
       size_text(value));
 }
 
+void Options::only_on_command_line() {
+  options_.back().command_line_only = true;
+  options_.back().help += " [only on the command line]";
+}
+
 bool Options::parse(int argc, const char* const* argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--describe") {
     std::vector<OptionText> all(options_.begin(), options_.end());
@@ -193,6 +198,11 @@ void Options::read_environment() {
     const std::string name = variable(option.name);
     const char* text = std::getenv(name.c_str());
     if (text == nullptr || *text == '\0') continue;
+    if (option.command_line_only) {
+      warnings_.push_back("$" + name + " is not read: --" + option.name +
+                          " counts on the command line only");
+      continue;
+    }
     given_[option.name] = true;
     set(option.set, text, "$" + name);
   }
@@ -250,7 +260,7 @@ std::string Options::help() const {
   out << all;
   if (!options_.empty()) {
     out << fmt::format(
-        "\nEach option can be set in the environment too: --{} is ${}.\n"
+        "\nEach option can be set in the environment too, unless it says otherwise: --{} is ${}.\n"
         "The command line wins, and an empty variable counts as not set. TIME is a whole number "
         "with\n"
         "ms, s, m, h or d (60s); SIZE is bytes, or with K, M, G, T for 1024, 1024 * 1024 and so "

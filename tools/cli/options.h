@@ -79,6 +79,10 @@ class Options {
   void add(std::string name, std::string argument, std::string help, Setter set,
            const std::string& default_text = "");
 
+  /// The option that was declared last is never read from the environment: what is dangerous must
+  /// be seen where the program is started.
+  void only_on_command_line();
+
   /// Reads the command line, then the environment for what was not given there. Returns false if
   /// `--help`, `--version` or `--describe` was asked for, which was then printed. Throws
   /// `UsageError`.
@@ -104,6 +108,7 @@ class Options {
  private:
   struct Option : OptionText {
     Setter set;
+    bool command_line_only = false;
   };
 
   void read_command_line(const std::vector<std::string>& words);

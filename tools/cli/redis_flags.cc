@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "cli/log.h"
 #include "cli/options.h"
 
 namespace wq::cli {
@@ -65,6 +66,11 @@ void add_redis_options(Options& options, RedisOptions& redis, const std::string&
   options.add_text("tls-key", "FILE", redis.tls.key_file, "its key, without a passphrase");
   options.add_text("tls-server-name", "NAME", redis.tls.server_name,
                    "the name that the server's certificate must have [default: the URL's host]");
+  options.add_switch(
+      "tls-insecure", redis.tls.insecure,
+      "take any certificate: encrypted, but whoever is in between can read and change "
+      "everything; for a self-signed one without its CA at hand");
+  options.only_on_command_line();
   options.add(
       "redis-patience", "TIME", "how long to wait for a Redis that is away before giving up",
       [&redis](const std::string& text) { redis.patience = parse_duration(text); },
@@ -73,6 +79,11 @@ void add_redis_options(Options& options, RedisOptions& redis, const std::string&
 
 void check_redis_options(RedisOptions& redis) {
   if (redis.url.empty()) redis.url = redis_url_from_environment();
+  if (redis.tls.insecure) {
+    log(LogLevel::warning,
+        "--tls-insecure: the certificate of Redis is not checked; whoever is in between can read "
+        "and change everything, the password too. --tls-ca FILE makes it safe");
+  }
   if (redis.password_file.empty()) return;
   redis.password.clear();
   const int fd = open(redis.password_file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

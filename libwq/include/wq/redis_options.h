@@ -24,6 +24,11 @@ struct TlsOptions {
   /// the URL, which may be an address too.
   std::string server_name;
 
+  /// Takes any certificate: what is sent is encrypted, but whoever stands between us and Redis can
+  /// read and change all of it, the password included. For a self-signed certificate on a network
+  /// that is trusted anyway. Refused together with `ca_file`.
+  bool insecure = false;
+
   bool operator==(const TlsOptions&) const = default;
 };
 

@@ -45,7 +45,7 @@ Endpoint resolve_endpoint(const RedisOptions& options) {
   if (url.tls) {
     check_tls_files(options.tls);
   } else if (options.tls != TlsOptions{}) {
-    throw std::invalid_argument("certificates are given, but only rediss:// uses TLS");
+    throw std::invalid_argument("options of TLS are given, but only rediss:// uses TLS");
   }
   std::string password = std::move(url.password);
   if (password.empty()) password = options.password;

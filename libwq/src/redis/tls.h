@@ -42,6 +42,7 @@ class TlsSession {
   [[noreturn]] void fail(int result, std::string_view doing);
 
   std::string server_;
+  bool insecure_;
   std::string expected_name_;  ///< that the server's certificate must have
   std::unique_ptr<SSL, Free> session_;
 };
