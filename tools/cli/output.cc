@@ -16,6 +16,7 @@ namespace wq::cli {
 namespace {
 
 [[noreturn]] void fail(int error) {
+  if (error == EPIPE) throw OutputClosed("cannot write to standard output: its reader has gone");
   throw OutputError(fmt::format("cannot write to standard output: {}", std::strerror(error)));
 }
 

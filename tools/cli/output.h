@@ -12,6 +12,11 @@ class OutputError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Its reader has gone and wants no more, as `head` does.
+class OutputClosed : public OutputError {
+  using OutputError::OutputError;
+};
+
 /// Writes to standard output, buffered. Throws `OutputError`. One thread at a time.
 void write_out(std::string_view text);
 

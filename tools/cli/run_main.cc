@@ -23,6 +23,13 @@ ExitCode code_of(const std::exception& error) {
   return ExitCode::failure;
 }
 
+int end_by_sigpipe() {
+  clear_live_text();
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
+  return 128 + SIGPIPE;  // it is blocked
+}
+
 }  // namespace
 
 ExitCode report_failure(const std::string& program, const std::exception& error) {
@@ -44,6 +51,8 @@ int run_main(const std::string& program, const std::function<ExitCode()>& body) 
     const ExitCode code = body();
     flush_out();
     return static_cast<int>(code);
+  } catch (const OutputClosed&) {
+    return end_by_sigpipe();
   } catch (const std::exception& error) {
     return static_cast<int>(report_failure(program, error));
   }

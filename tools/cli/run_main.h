@@ -11,7 +11,8 @@ namespace wq::cli {
 /// Runs the body of a program and returns what `main` should return. Before: SIGPIPE is ignored
 /// and closed standard streams are filled. After: standard output is flushed. Whatever the body
 /// throws becomes one line on standard error and an exit code, see `report_failure`; so does
-/// output that could not be written.
+/// output that could not be written. If only its reader has gone the program ends without a word by
+/// SIGPIPE, as other tools do: with 141 for a shell.
 [[nodiscard]] int run_main(const std::string& program, const std::function<ExitCode()>& body);
 
 /// Writes the error's one line to standard error (as JSON where the log is JSON) and returns the
