@@ -221,7 +221,7 @@ TEST_F(Push, ForgetsItsHoldAndItsSessionAtTheEnd) {
 }
 
 TEST_F(Push, OfNothingLeavesNothing) {
-  EXPECT_THAT(push_all({"q"}, {.input = ""}), HasSubstr("pushed 0 items"));
+  EXPECT_THAT(push_all({"q"}, {.input = ""}), HasSubstr("nothing was pushed"));
   EXPECT_THAT(redis_.list({"KEYS", "*"}), IsEmpty());
 }
 

@@ -62,6 +62,94 @@ TEST_F(Purge, OfAQueueWhoseNameIsAPatternRemovesNothingElse) {
   EXPECT_TRUE(redis_.exists("qx:leased_by_session:a"));
 }
 
+class PurgeUnlessInUse : public Purge {
+ protected:
+  void expect_refused() {
+    const std::vector<std::string> before = everything();
+    InUse in_use;
+    EXPECT_FALSE(admin_.purge_unless_in_use(in_use));
+    EXPECT_FALSE(in_use.none());
+    EXPECT_EQ(everything(), before);
+    last_ = in_use;
+  }
+
+  void say_of_worker(const std::string& session, std::chrono::milliseconds silent) {
+    const std::int64_t seen = redis_.call({"TIME"}).value().time_ms() - silent.count();
+    redis_.call({"HSET", key(Key::workers), session,
+                 R"({"label":"w","slots":1,"seen_ms":)" + std::to_string(seen) + "}"});
+  }
+
+  InUse last_;
+};
+
+TEST_F(PurgeUnlessInUse, RemovesAQueueThatNobodyIsAt) {
+  push(numbered("", 3));
+  InUse in_use;
+  const auto report = admin_.purge_unless_in_use(in_use);
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(in_use.none());
+  EXPECT_EQ(report->counts.ready, 3U);
+  EXPECT_FALSE(redis_.exists(key(Key::stats)));
+}
+
+TEST_F(PurgeUnlessInUse, IsRefusedWhileAProducerHoldsTheQueueOpen) {
+  push({"a"});
+  Producer producer("q", options());
+  expect_refused();
+  EXPECT_EQ(last_.producers, 1U);
+}
+
+TEST_F(PurgeUnlessInUse, DoesNotWaitForAProducerWhoseHoldHasEnded) {
+  push({"a"});
+  redis_.call({"ZADD", key(Key::producers), "1000", "0123456789abcdef"});
+  InUse in_use;
+  EXPECT_TRUE(admin_.purge_unless_in_use(in_use));
+}
+
+TEST_F(PurgeUnlessInUse, IsRefusedWhileAWorkerIsHeardOf) {
+  push({"a"});
+  say_of_worker("0123456789abcdef", 0s);
+  expect_refused();
+  EXPECT_EQ(last_.workers, 1U);
+}
+
+TEST_F(PurgeUnlessInUse, IsRefusedWhileSomebodyUnknownHasALease) {
+  push({"a"});
+  Queue queue = open_queue();
+  static_cast<void>(lease_one(queue));
+  expect_refused();
+  EXPECT_EQ(last_.leased, 1U);
+  redis_.call({"SET", lease_key("a"), "a-session-of-redis-wq", "EX", "7200"});
+  expect_refused();
+  EXPECT_EQ(last_.leased, 1U);
+}
+
+TEST_F(PurgeUnlessInUse, DoesNotWaitForTheLeaseOfAWorkerThatIsDead) {
+  push({"a"});
+  Queue queue = open_queue();
+  static_cast<void>(lease_one(queue));
+  say_of_worker(queue.session(), 11s);
+  InUse in_use;
+  EXPECT_TRUE(admin_.purge_unless_in_use(in_use));
+}
+
+TEST_F(PurgeUnlessInUse, SeesAProducerThatBeginsAfterTheLook) {
+  push({"a"});
+  FaultProxy proxy(server_);
+  std::unique_ptr<Producer> late;
+  proxy.watch([&](std::string_view bytes) {
+    const bool removes = bytes.find(internal::scripts::purge.source.sha1) != std::string_view::npos;
+    if (removes && late == nullptr) late = std::make_unique<Producer>("q", options());
+  });
+  Admin through_proxy("q", proxy.options());
+  InUse in_use;
+  EXPECT_FALSE(through_proxy.purge_unless_in_use(in_use));
+  EXPECT_EQ(in_use.producers, 1U);
+  EXPECT_EQ(counts().ready, 1U);
+  late->push("b");
+  EXPECT_EQ(late->finish().pushed, 1U);
+}
+
 TEST_F(Purge, LeavesAloneLeasesThatWereTakenAfterIt) {
   push({"a"});
   Queue queue = open_queue();

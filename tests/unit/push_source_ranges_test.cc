@@ -12,6 +12,7 @@ namespace wq::push {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 std::vector<std::string> texts(std::string_view text) {
   BraceRange range{text};
@@ -65,6 +66,51 @@ TEST(BraceRange, ReadsNumbersOfEighteenDigitsAndRefusesLongerOnes) {
   EXPECT_THAT(texts("{999999999999999998..999999999999999999}"),
               ElementsAre("999999999999999998", "999999999999999999"));
   EXPECT_THROW(BraceRange{"{0..1000000000000000000}"}, std::invalid_argument);
+}
+
+TEST(Union, IsOneRangeBehindTheOther) {
+  EXPECT_THAT(parts_of_union("a{0..3}.tar::b{0..5}.tar"),
+              ElementsAre("a{0..3}.tar", "b{0..5}.tar"));
+  EXPECT_THAT(parts_of_union("a.tar::b{0..5}.tar::c.tar"),
+              ElementsAre("a.tar", "b{0..5}.tar", "c.tar"));
+}
+
+TEST(Union, NeedsARangeAndLeavesAddressesAlone) {
+  EXPECT_THAT(parts_of_union("std::vector"), ElementsAre("std::vector"));
+  EXPECT_THAT(parts_of_union("http://[fe80::1]/a{0..3}"), ElementsAre("http://[fe80::1]/a{0..3}"));
+  EXPECT_THAT(parts_of_union("http://[::1]/a{0..3}::b"), ElementsAre("http://[::1]/a{0..3}", "b"));
+}
+
+TEST(Union, OfNothingIsRefused) {
+  for (const char* text : {"::a{0..3}", "a{0..3}::", "a{0..3}::::b"}) {
+    EXPECT_THROW(static_cast<void>(parts_of_union(text)), std::invalid_argument) << text;
+  }
+}
+
+TEST(DoubtAboutRanges, IsThereForWhatLooksLikeOneAndIsNone) {
+  for (const char* text : {"a{0..", "a{0..9.tar", "a{a..z}", "a{0..9..2}", "a{-3..3}", "{..9}",
+                           "{0..}", "a{0..3}b{1..", "a.tar::b.tar"}) {
+    EXPECT_NE(doubt_about_ranges(text), "") << text;
+  }
+  EXPECT_THAT(doubt_about_ranges("a{0.."), HasSubstr("'{0..' is no range"));
+}
+
+TEST(DoubtAboutRanges, IsNotThereForARangeOrForOtherBraces) {
+  for (const char* text : {"a{0..9}", "{}", "{..}", R"({"from":"../a","to":{"x":1}})", "{a,b}",
+                           "a..b", "a{0..3}::b", "x{y}/../z"}) {
+    EXPECT_EQ(doubt_about_ranges(text), "") << text;
+  }
+}
+
+TEST(Arguments, AreOneBehindTheOtherWhereColonsJoinThem) {
+  testing::internal::CaptureStderr();
+  ArgumentSource source({"x", "a{0..1}::b{7..8}", "y"}, false);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("'::' joins 2 ranges"));
+  std::string item;
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(source.next(item));
+  EXPECT_EQ(item, "b7");
+  EXPECT_EQ(source.position(), "argument 2");
+  EXPECT_THAT(all_of(source), ElementsAre("b8", "y"));
 }
 
 TEST(Arguments, AreItemsOrRangesOfThem) {

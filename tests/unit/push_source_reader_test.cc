@@ -137,6 +137,14 @@ TEST_F(GoingOn, NeedsNoNumberWithOnce) {
             "command again: --once leaves out what is in");
 }
 
+TEST_F(GoingOn, MustNotBeginAnewAgain) {
+  options_.fresh = true;
+  EXPECT_THAT(how_to_go_on(options_, {100, 0, 0}, 100),
+              HasSubstr("without --fresh and with --skip 100"));
+  options_.producer.once = true;
+  EXPECT_THAT(how_to_go_on(options_, {100, 0, 0}, 100), HasSubstr("again without --fresh"));
+}
+
 TEST_F(GoingOn, IsNothingToTalkAboutBeforeTheFirstItem) {
   EXPECT_EQ(how_to_go_on(options_, {}, 0), "nothing was pushed to q");
 }

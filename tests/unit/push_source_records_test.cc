@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <atomic>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -56,6 +59,70 @@ TEST_F(RecordsTest, SpacesAndTheCarriageReturnOfWindowsArePartsOfAnItem) {
 
 TEST_F(RecordsTest, ALineMayHoldAnyOtherByte) {
   EXPECT_THAT(lines(std::string_view("a\0b\xff\n", 5)), ElementsAre(std::string("a\0b\xff", 4)));
+}
+
+TEST_F(RecordsTest, AByteOrderMarkIsTakenOffWithAHint) {
+  testing::internal::CaptureStderr();
+  EXPECT_THAT(lines("\xef\xbb\xbf"
+                    "a\nb\n"),
+              ElementsAre("a", "b"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("byte-order mark"));
+  EXPECT_THAT(lines("\xef\xbb\xbf"), IsEmpty());
+  EXPECT_THAT(lines("\xef\xbb"), ElementsAre("\xef\xbb"));
+}
+
+TEST_F(RecordsTest, ListsThatAreNoPlainTextAreRefusedByName) {
+  using namespace std::string_view_literals;
+  const std::vector<std::pair<std::string_view, const char*>> kinds{
+      {"\xff\xfe"
+       "a\0\n\0"sv,
+       "iconv -f UTF-16"},
+      {"\xfe\xff\0a\0\n"sv, "iconv -f UTF-16"},
+      {"\x1f\x8b\x08\0"sv, "zcat"},
+      {"\x28\xb5\x2f\xfd-"sv, "zstdcat"},
+      {"\xfd"
+       "7zXZ\0"sv,
+       "xzcat"},
+      {"BZh91AY&SY"sv, "bzcat"},
+      {"PK\x03\x04"sv, "unzip"}};
+  for (const auto& [text, advice] : kinds) {
+    try {
+      static_cast<void>(lines(text));
+      ADD_FAILURE() << advice;
+    } catch (const cli::UsageError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(advice));
+    }
+  }
+  EXPECT_THAT(lines("BZh\nPK\n"), ElementsAre("BZh", "PK"));
+}
+
+TEST_F(RecordsTest, WhatNulEndsStaysAsItIsWithAWarning) {
+  testing::internal::CaptureStderr();
+  EXPECT_THAT(records(std::string_view("\xef\xbb\xbf"
+                                       "a\0b\0",
+                                       7)),
+              ElementsAre("\xef\xbb\xbf"
+                          "a",
+                          "b"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("as they are"));
+}
+
+TEST_F(RecordsTest, WhatFindPrint0WritesIsNoLine) {
+  try {
+    static_cast<void>(lines(std::string_view("./a\0./b\0", 8)));
+    FAIL();
+  } catch (const cli::UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("one line with 2 zero bytes"));
+    EXPECT_THAT(error.what(), HasSubstr("-0"));
+  }
+}
+
+TEST_F(RecordsTest, ZeroBytesWithinALineAreHintedAtOnce) {
+  testing::internal::CaptureStderr();
+  static_cast<void>(lines(std::string_view("a\0b\nc\0d\n", 8)));
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("line 1: an item with 1 zero byte inside"));
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1);
 }
 
 TEST_F(RecordsTest, NulEndsItemsExactlySoThatOneMayBeEmptyOrHaveLines) {

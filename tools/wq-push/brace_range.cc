@@ -1,7 +1,9 @@
 #include "wq-push/brace_range.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -15,6 +17,34 @@ constexpr std::size_t kMaxDigits = 18;  // of a 64-bit number
 bool all_digits(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// What could be an end of a range that somebody meant: a number, a letter, or a sign in front.
+bool is_end(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '+' || c == ' ';
+  });
+}
+
+// The `{` that begins what looks like a range and is none; nothing in JSON does.
+std::optional<std::string_view> broken_range(std::string_view text) {
+  for (std::size_t open = text.find('{'); open != std::string_view::npos;
+       open = text.find('{', open + 1)) {
+    const std::string_view rest = text.substr(open + 1);
+    const std::size_t dots = rest.find("..");
+    if (dots == std::string_view::npos) return std::nullopt;
+    const std::size_t close = rest.find('}');
+    const std::string_view first = rest.substr(0, dots);
+    if (!is_end(first) || (close != std::string_view::npos && close < dots)) continue;
+    const bool unfinished = close == std::string_view::npos;
+    const std::string_view last = rest.substr(dots + 2, unfinished ? close : close - dots - 2);
+    if (all_digits(first) && all_digits(last) && !unfinished) continue;
+    if (unfinished && !first.empty()) return text.substr(open);
+    if (!unfinished && first.size() + last.size() > 0 && is_end(last.substr(0, last.find(".")))) {
+      return text.substr(open, close + 2);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -80,6 +110,42 @@ double BraceRange::count() const noexcept {
     count *= std::abs(static_cast<double>(range.last - range.first)) + 1;
   }
   return count;
+}
+
+std::vector<std::string> parts_of_union(std::string_view text) {
+  if (text.find("::") == std::string_view::npos || !BraceRange(text).is_range()) {
+    return {std::string(text)};
+  }
+  std::vector<std::string> parts{""};
+  int brackets = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '[') ++brackets;
+    if (text[i] == ']') --brackets;
+    if (brackets <= 0 && text.substr(i).starts_with("::")) {
+      parts.emplace_back();
+      ++i;
+    } else {
+      parts.back() += text[i];
+    }
+  }
+  if (std::find(parts.begin(), parts.end(), "") != parts.end()) {
+    throw std::invalid_argument(
+        fmt::format("'{}': nothing stands at one side of '::', which joins ranges", text));
+  }
+  return parts;
+}
+
+std::string doubt_about_ranges(std::string_view text) {
+  if (const auto broken = broken_range(text)) {
+    return fmt::format(
+        "'{}' is no range and is taken as it stands: a range is {{FIRST..LAST}} with "
+        "digits on both sides",
+        *broken);
+  }
+  if (text.find("::") != std::string_view::npos && !BraceRange(text).is_range()) {
+    return fmt::format("'{}' is one item: '::' joins only where there is a range", text);
+  }
+  return "";
 }
 
 }  // namespace wq::push

@@ -19,6 +19,8 @@ class BraceRange {
   /// Sets `text` to the next one. A text without a range is the only one of its kind.
   [[nodiscard]] bool next(std::string& text);
 
+  [[nodiscard]] bool is_range() const noexcept { return !ranges_.empty(); }
+
   /// How many there are in all; a double, since ranges multiply.
   [[nodiscard]] double count() const noexcept;
 
@@ -37,5 +39,14 @@ class BraceRange {
   std::string after_;
   bool done_ = false;
 };
+
+/// What `::` joins, as WebDataset writes the union of several ranges: `a{0..3}.tar::b{0..5}.tar`.
+/// Only a text with a range in it is ever taken apart, and not within square brackets, where `::`
+/// belongs to an IPv6 address. Throws `std::invalid_argument` where nothing stands at one side.
+[[nodiscard]] std::vector<std::string> parts_of_union(std::string_view text);
+
+/// Why the text may not mean what is meant: an end of a range is missing or is no number, or `::`
+/// joins nothing. Empty if there is no doubt.
+[[nodiscard]] std::string doubt_about_ranges(std::string_view text);
 
 }  // namespace wq::push

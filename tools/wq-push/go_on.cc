@@ -15,10 +15,15 @@ std::string how_to_go_on(const PushOptions& options, const PushReport& report,
   std::string text = exact ? fmt::format("exactly {} items are in {}", report.pushed, options.queue)
                            : fmt::format("{} items are in {} for certain, and up to {} more may be",
                                          report.pushed, options.queue, report.unknown + unanswered);
+  const char* without = options.fresh ? " without --fresh" : "";
   if (options.producer.once) {
-    return text + "; to go on, give the same command again: --once leaves out what is in";
+    return text + fmt::format(
+                      "; to go on, give the same command again{}: --once leaves out what "
+                      "is in",
+                      without);
   }
-  text += fmt::format("; to go on, give the same command with --skip {}", options.skip + answered);
+  text += fmt::format("; to go on, give the same command{} with --skip {}",
+                      options.fresh ? " without --fresh and" : "", options.skip + answered);
   if (unanswered != 0) text += " (what is in after all will be in twice)";
   if (report.unknown != 0) {
     text += fmt::format(" (of what is skipped then, {} items are in or not)", report.unknown);

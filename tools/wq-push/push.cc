@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,6 +23,7 @@
 #include "cli/signals.h"
 #include "cli/units.h"
 #include "cli/waiting_line.h"
+#include "wq-push/earlier_run.h"
 #include "wq-push/go_on.h"
 #include "wq-push/reader.h"
 
@@ -44,11 +47,14 @@ class Push {
     if (source_is_typed()) {
       cli::log(LogLevel::info, "items are what you type, one a line; Ctrl-D ends them");
     }
+    // Nothing is removed for a list that turns out to be empty or unreadable.
+    if (options_.fresh) {
+      has_first_ = reader_.next(first_);
+      if (stop_.stop_requested()) return stopped_before_the_first();
+      if (!has_first_) return tell_of_nothing(false);
+    }
     try {
-      RedisOptions redis = options_.redis;
-      waiting_.watch(redis);
-      producer_ = std::make_unique<Producer>(options_.queue, std::move(redis), options_.producer,
-                                             stop_.get_token());
+      open();
     } catch (const ConnectionError& error) {
       return failed(error);
     }
@@ -68,7 +74,24 @@ class Push {
            isatty(STDIN_FILENO) == 1;
   }
 
+  void open() {
+    RedisOptions redis = options_.redis;
+    waiting_.watch(redis);
+    if (options_.fresh) {
+      begin_anew(options_, redis, stop_.get_token());
+    } else {
+      earlier_ = look_for_earlier_run(options_.queue, redis, stop_.get_token());
+      if (earlier_ && earlier_->drained() && !options_.producer.once &&
+          !options_.producer.unless_drained) {
+        cli::log(LogLevel::warning, drained_before(options_.queue, *earlier_));
+      }
+    }
+    producer_ = std::make_unique<Producer>(options_.queue, std::move(redis), options_.producer,
+                                           stop_.get_token());
+  }
+
   void feed() {
+    if (std::exchange(has_first_, false)) push_item(std::exchange(first_, {}));
     std::string item;
     while (!stop_.stop_requested() && reader_.next(item)) {
       push_item(item);
@@ -89,7 +112,36 @@ class Push {
   }
 
   /// How many items the producer has.
-  [[nodiscard]] std::uint64_t given() const { return reader_.given() - refused_; }
+  [[nodiscard]] std::uint64_t given() const {
+    return reader_.given() - refused_ - (has_first_ ? 1 : 0);
+  }
+
+  ExitCode stopped_before_the_first() {
+    cli::log(LogLevel::warning, "interrupted: " + how_to_go_on(options_, {}, 0));
+    return cli::exit_code_for_signal(signals_.first());
+  }
+
+  /// `waits`: the queue has not begun.
+  ExitCode tell_of_nothing(bool waits) const {
+    cli::log(LogLevel::warning,
+             fmt::format(
+                 "nothing was pushed to {}: {}{}{}", options_.queue,
+                 options_.skip == 0
+                     ? "there were no items"
+                     : fmt::format("there were only the {} that --skip passes over", options_.skip),
+                 options_.fresh ? "; nothing was removed either" : "",
+                 waits ? "; workers will wait for the first item, as long as their "
+                         "--wait-open says"
+                       : ""));
+    return ExitCode::done;
+  }
+
+  void tell_of_unknown_items(const PushReport& report) const {
+    const bool all_new = options_.producer.once && report.skipped == 0 && report.pushed > 0;
+    if (!all_new || !earlier_ || !earlier_->drained()) return;
+    cli::log(LogLevel::warning, fmt::format("--once knew none of them, and {}",
+                                            drained_before(options_.queue, *earlier_)));
+  }
 
   /// Waits for all answers. `error` is why the input ended too early.
   ExitCode finish(const std::exception* error) {
@@ -113,6 +165,7 @@ class Push {
   }
 
   ExitCode done(const PushReport& report) {
+    if (given() == 0) return tell_of_nothing(earlier_ && earlier_->counts.id.empty());
     // While Redis is away nothing says how fast it goes.
     const std::chrono::duration<double> waited = waiting_.waited();
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin_ - waited;
@@ -125,6 +178,7 @@ class Push {
     }
     if (options_.producer.once) line += fmt::format(", {} were known already", report.skipped);
     cli::log(LogLevel::info, line);
+    tell_of_unknown_items(report);
     if (report.unknown == 0) return ExitCode::done;
     cli::log(LogLevel::error,
              fmt::format("Redis lost its memory of {} items while they were on their way: each is "
@@ -168,6 +222,9 @@ class Push {
   const std::unique_ptr<ItemSource> source_;
   Reader reader_;
   std::uint64_t refused_ = 0;
+  bool has_first_ = false;  // an item that was read and not given to the producer
+  std::string first_;
+  std::optional<EarlierRun> earlier_;
   cli::ProgressLine progress_{"read"};
   cli::WaitingLine waiting_;
   std::unique_ptr<Producer> producer_;

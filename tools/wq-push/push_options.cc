@@ -20,8 +20,10 @@ it lasts the queue counts as open, so that workers wait for more.
 
   lines     Empty lines are left out; anything else is an item as it stands (a CR before the line's
             end too). A last line needs no line end. With -0, what NUL bytes end, exactly.
+            Lists that are compressed or UTF-16 are refused; a byte-order mark is taken off.
   ranges    {000..999} within one of ITEMS counts, as WebDataset writes it. Only digits make a range;
-            other braces stand for themselves.
+            other braces stand for themselves. Ranges in one argument multiply; :: joins them
+            instead, one behind the other: a-{0..3}.tar::b-{0..5}.tar is 4 and 6 items.
   patterns  * within one of ITEMS makes it stand for the files that match: * within one name, **
             across folders (dir/**.tar). Quote it. Names with a leading dot need one in the pattern.
             Nothing in lines is ever a range or a pattern, and with --literal nothing in ITEMS is.
@@ -30,6 +32,8 @@ it lasts the queue counts as open, so that workers wait for more.
 constexpr const char* kExamples = R"(
 Examples:
   wq-push shards 's3://bucket/train-{000000..000999}.tar'
+  wq-push shards 'train-{000..146}.tar::extra-{00..12}.tar'
+  wq-push --fresh shards 'train-{000..146}.tar'
   wq-push images '/data/**.jpg'
   find . -name '*.wav' -print0 | wq-push -0 --once audio
   wq-push jobs --file todo.txt --skip 120000
@@ -65,6 +69,11 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
   options.group("Pushing");
   options.add_switch("once", push.producer.once,
                      "leave out items that were ever pushed to this queue with --once");
+  options.add_switch("fresh", push.fresh,
+                     "first remove all that an earlier run left in the queue, results and what "
+                     "--once knows included; refused while workers or producers are at it, and "
+                     "nothing is removed before the first item was read");
+  options.only_on_command_line();
   options.add_switch("unless-drained", push.producer.unless_drained,
                      "refuse if the queue is drained already, since its workers may be leaving");
   options.add_switch("dry-run", push.dry_run,
@@ -92,6 +101,11 @@ std::optional<PushOptions> read_push_options(int argc, const char* const* argv) 
   }
   push.queue = options.arguments().front();
   push.source.arguments.assign(options.arguments().begin() + 1, options.arguments().end());
+  if (push.fresh && push.skip > 0) {
+    throw cli::UsageError(
+        "--fresh begins anew and --skip goes on: together they would remove what is in; leave out "
+        "one of them");
+  }
   push.source.records = null_ended ? Records::null_ended : Records::lines;
   cli::check_redis_options(push.redis);
   push.redis.log = cli::log;

@@ -16,6 +16,7 @@ struct PushOptions {
   std::string queue;
   SourceOptions source;
   std::uint64_t skip = 0;
+  bool fresh = false;
   bool dry_run = false;
   ProducerOptions producer;
   RedisOptions redis;

@@ -1,6 +1,13 @@
 #include "wq-push/record_source.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
+
+#include "cli/log.h"
+#include "cli/options.h"
+#include "cli/units.h"
+#include "wq-push/input_kind.h"
 
 namespace wq::push {
 
@@ -8,19 +15,68 @@ RecordSource::RecordSource(const std::string& path, Records records, std::uint64
                            InputWait& wait)
     : input_(path, wait), records_(records), max_item_bytes_(max_item_bytes) {}
 
+std::string_view RecordSource::read() {
+  try {
+    return begun_ ? input_.read() : read_begin();
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("cannot read {}: {}", position(number_ + 1), error.what()));
+  }
+}
+
+std::string_view RecordSource::read_begin() {
+  begun_ = true;
+  // A pipe may hand over byte by byte, and who types must not be waited for.
+  do {
+    const std::string_view part = input_.read();
+    if (part.empty()) break;
+    begin_.append(part);
+  } while (may_begin_a_kind(begin_));
+  const auto kind = kind_of_input(begin_);
+  if (!kind) return begin_;
+  if (records_ == Records::null_ended) {
+    cli::log(LogLevel::warning, fmt::format("{}: it begins like {}; with -0 its bytes are taken as "
+                                            "they are",
+                                            input_.name(), kind->is));
+    return begin_;
+  }
+  if (!kind->turn.empty()) {
+    throw cli::UsageError(fmt::format("{}: {}", input_.name(), advice(*kind)));
+  }
+  cli::log(LogLevel::warning,
+           fmt::format("{}: it is {}; the mark is not taken for a part of the first item",
+                       input_.name(), kind->is));
+  return std::string_view(begin_).substr(kind->begins.size());
+}
+
+void RecordSource::look_for_zeros(std::string_view item, bool ended) {
+  if (hinted_zeros_ || records_ == Records::null_ended) return;
+  const auto zeros = static_cast<std::uint64_t>(std::count(item.begin(), item.end(), '\0'));
+  if (zeros == 0) return;
+  if (!ended && number_ == 1 && item.ends_with('\0')) {
+    throw cli::UsageError(
+        fmt::format("{}: one line with {}, as find -print0 writes them; -0 makes an item of what "
+                    "each of them ends",
+                    input_.name(), cli::plural(zeros, "zero byte")));
+  }
+  hinted_zeros_ = true;
+  cli::log(LogLevel::warning,
+           fmt::format("{}: an item with {} inside; -0 is for input whose items end with one (find "
+                       "-print0), and UTF-16 must be made UTF-8 before (iconv)",
+                       position(), cli::plural(zeros, "zero byte")));
+}
+
 bool RecordSource::next(std::string& item) {
   const char delimiter = records_ == Records::lines ? '\n' : '\0';
   item.clear();
   while (true) {
     if (unread_.empty()) {
-      try {
-        unread_ = input_.read();
-      } catch (const InputError& error) {
-        throw InputError(fmt::format("cannot read {}: {}", position(number_ + 1), error.what()));
-      }
+      const bool first = !begun_;
+      unread_ = read();
+      if (unread_.empty() && first && !begin_.empty()) continue;  // it was a mark and no more
       if (unread_.empty()) {  // the end, or a stop that may have cut an item in two
         if (item.empty() || input_.stopped()) return false;
         ++number_;
+        look_for_zeros(item, false);
         return true;
       }
     }
@@ -37,7 +93,9 @@ bool RecordSource::next(std::string& item) {
     }
     unread_.remove_prefix(end + 1);
     ++number_;
-    if (!item.empty() || records_ == Records::null_ended) return true;
+    if (item.empty() && records_ == Records::lines) continue;
+    look_for_zeros(item, true);
+    return true;
   }
 }
 

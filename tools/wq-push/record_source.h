@@ -16,7 +16,9 @@ enum class Records {
 };
 
 /// The items of one file or of standard input. What follows the last newline (or NUL) is an item
-/// too, if it is not empty.
+/// too, if it is not empty. Says in the log what the user may not have meant: a byte-order mark,
+/// which is taken off, and zero bytes within a line. Input that is surely no list of lines is
+/// refused with `UsageError`: compressed, UTF-16, or what `find -print0` writes.
 class RecordSource : public ItemSource {
  public:
   /// `wait` must outlive this object.
@@ -29,10 +31,17 @@ class RecordSource : public ItemSource {
 
  private:
   [[nodiscard]] std::string position(std::uint64_t number) const;
+  /// The next bytes; at the beginning as many as tell what the input is.
+  [[nodiscard]] std::string_view read();
+  [[nodiscard]] std::string_view read_begin();
+  void look_for_zeros(std::string_view item, bool ended);
 
   Input input_;
   const Records records_;
   const std::uint64_t max_item_bytes_;
+  bool begun_ = false;
+  bool hinted_zeros_ = false;
+  std::string begin_;  // of the input; `unread_` may be a part of it
   std::string_view unread_;
   std::uint64_t number_ = 0;  // of the last record, empty lines included
 };

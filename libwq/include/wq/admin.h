@@ -97,6 +97,17 @@ struct PurgeReport {
   std::uint64_t keys = 0;     ///< all keys, those of leases included
 };
 
+/// Who was met that works on a queue or fills it.
+struct InUse {
+  std::uint64_t workers = 0;    ///< heard of within the last 10 s
+  std::uint64_t producers = 0;  ///< whose hold has not ended
+  /// Items under a lease in force whose holder is not known to be dead: that of a RedisWQ client,
+  /// or of a worker that has not said anything yet.
+  std::uint64_t leased = 0;
+
+  [[nodiscard]] bool none() const noexcept { return workers + producers + leased == 0; }
+};
+
 /// Something that should not be there.
 struct Finding {
   enum class Kind {
@@ -191,6 +202,11 @@ class Admin {
   /// It is safe to repeat, and to fill the queue again as soon as it returns. If an answer was lost
   /// the report says less than was removed, down to an empty queue.
   PurgeReport purge();
+
+  /// The same if nobody works on the queue or fills it. Otherwise nothing, and `in_use` says who. A
+  /// producer that begins meanwhile is seen in any case; a worker that begins between the look and
+  /// the next step, a round trip later, is not, and stops with an error.
+  [[nodiscard]] std::optional<PurgeReport> purge_unless_in_use(InUse& in_use);
 
   /// Looks for what should not be there; changes nothing. Reads all of processing, and, if
   /// anything is recorded about failed items, all items, in small steps. Takes some seconds longer

@@ -160,6 +160,9 @@ class Queue {
   /// Up to `n` results whose id is greater than `after` (empty: from the first), oldest first.
   [[nodiscard]] std::vector<Result> results(std::string_view after, std::size_t n);
 
+  /// How many results are kept, in one quick step.
+  [[nodiscard]] std::uint64_t count_results();
+
   /// Removes the results whose ids are not greater than `last`, which `results` gave out. Returns
   /// how many there were. Repeated safely. Throws `std::invalid_argument` for what is no such id.
   std::uint64_t trim_results(std::string_view last);

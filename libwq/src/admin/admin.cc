@@ -112,6 +112,10 @@ bool Admin::resume() {
 
 PurgeReport Admin::purge() { return internal::purge(session_->link_to_change(), session_->keys()); }
 
+std::optional<PurgeReport> Admin::purge_unless_in_use(InUse& in_use) {
+  return internal::purge_unless_in_use(session_->link_to_change(), session_->keys(), in_use);
+}
+
 VerifyReport Admin::verify() { return internal::verify(*session_, false); }
 
 VerifyReport Admin::repair() { return internal::verify(*session_, true); }

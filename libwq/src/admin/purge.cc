@@ -1,11 +1,16 @@
 #include "admin/purge.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "admin/look.h"
 #include "admin/walk.h"
+#include "admin/worker_entry.h"
 #include "queue/operations.h"
 #include "script/script.h"
 
@@ -13,14 +18,56 @@ namespace wq::internal {
 namespace {
 
 constexpr std::size_t kLeasesAtOnce = 500;
+constexpr std::size_t kItemsAtOnce = 100;  // they may be large
 
-// One try; nothing if a session began or ended in the middle of it. What a purge that was broken
-// off has removed needs no second look: with its answer lost, the counts are those of an empty
-// queue.
-std::optional<std::string> remove_all(Connection& redis, const Keys& keys, PurgeReport& report) {
+// True if the queue may be removed.
+using MayGo = std::function<bool(Connection&)>;
+
+enum class Removal { refused, disturbed, done };
+
+// Leases in force of anybody but `dead`.
+std::uint64_t count_leased(Connection& redis, const Keys& keys, const std::set<std::string>& dead) {
+  std::uint64_t leased = 0;
+  std::string place;
+  do {
+    const ItemPage page = list_items(redis, keys, ItemState::leased, place, kItemsAtOnce);
+    for (const ItemInfo& item : page.items) {
+      const bool in_force = !item.holder.empty() && item.left > std::chrono::milliseconds::zero();
+      if (in_force && !dead.contains(item.holder)) ++leased;
+    }
+    place = page.next;
+  } while (!place.empty());
+  return leased;
+}
+
+InUse look_who_is_there(Connection& redis, const Keys& keys) {
+  InUse in_use;
+  std::set<std::string> dead;
+  for (const WorkerInfo& worker : read_workers(redis, keys)) {
+    if (worker.overdue()) {
+      dead.insert(worker.session);
+    } else {
+      ++in_use.workers;
+    }
+  }
+  // Nobody may be there to remove those whose time is over.
+  Pipeline ask;
+  ask.command({"ZCOUNT", keys[Key::producers], std::to_string(server_ms(redis)), "+inf"});
+  in_use.producers = redis.call(ask).value().count();
+  in_use.leased = count_leased(redis, keys, dead);
+  return in_use;
+}
+
+// One try, disturbed if a producer's session began or ended in the middle of it. What a purge that
+// was broken off has removed needs no second look: with its answer lost, the counts are those of an
+// empty queue.
+Removal remove_all(Connection& redis, const Keys& keys, const MayGo& may_go, PurgeReport& report,
+                   std::string& fence) {
   Pipeline ask;
   ask.command({"ZRANGE", keys[Key::replays], "0", "-1"});
   const Reply sessions = redis.call(ask);
+  // In between, so that a producer that begins after this look disturbs the removal.
+  if (!may_go(redis)) return Removal::refused;
   const std::size_t n = sessions.value().size();
   Pipeline call;
   begin_call(call, scripts::purge, keys, n, n);
@@ -28,11 +75,12 @@ std::optional<std::string> remove_all(Connection& redis, const Keys& keys, Purge
   for (std::size_t i = 0; i < n; ++i) call.word(sessions.value()[i].text());
   const Reply reply = run_script(redis, scripts::purge, call);
   const Value answer = reply.value();
-  if (answer.size() == 0) return std::nullopt;
+  if (answer.size() == 0) return Removal::disturbed;
   report.keys = answer[1].count();
   report.results = answer[2].count();
   report.counts = read_counts(answer[3]);
-  return std::string(answer[0].text());
+  fence = answer[0].text();
+  return Removal::done;
 }
 
 void remove_leases(Link& link, const Keys& keys, std::span<const std::string> leases,
@@ -50,19 +98,33 @@ void remove_leases(Link& link, const Keys& keys, std::span<const std::string> le
   }
 }
 
-}  // namespace
-
-PurgeReport purge(Link& link, const Keys& keys) {
+std::optional<PurgeReport> purge_if(Link& link, const Keys& keys, const MayGo& may_go) {
   PurgeReport report;
-  std::optional<std::string> fence;
-  while (!fence) {
-    fence = link.run([&](Connection& redis) { return remove_all(redis, keys, report); });
+  std::string fence;
+  Removal removal = Removal::disturbed;
+  while (removal == Removal::disturbed) {
+    removal =
+        link.run([&](Connection& redis) { return remove_all(redis, keys, may_go, report, fence); });
   }
+  if (removal == Removal::refused) return std::nullopt;
   for_keys(link, keys.lease_prefix(), [&](std::span<const std::string> found) {
-    remove_leases(link, keys, found, *fence, report);
+    remove_leases(link, keys, found, fence, report);
   });
   report.keys += report.leases;
   return report;
+}
+
+}  // namespace
+
+PurgeReport purge(Link& link, const Keys& keys) {
+  return purge_if(link, keys, [](Connection&) { return true; }).value();
+}
+
+std::optional<PurgeReport> purge_unless_in_use(Link& link, const Keys& keys, InUse& in_use) {
+  return purge_if(link, keys, [&](Connection& redis) {
+    in_use = look_who_is_there(redis, keys);
+    return in_use.none();
+  });
 }
 
 }  // namespace wq::internal

@@ -214,6 +214,13 @@ std::vector<Result> Queue::results(std::string_view after, std::size_t n) {
   });
 }
 
+std::uint64_t Queue::count_results() {
+  Pipeline call;
+  call.command({"XLEN", session_->keys()[Key::results]});
+  return session_->link().run(
+      [&call](Connection& redis) { return redis.call(call).value().count(); });
+}
+
 std::uint64_t Queue::trim_results(std::string_view last) {
   Pipeline call;
   call.command({"XTRIM", session_->keys()[Key::results], "MINID", internal::next_id(last)});

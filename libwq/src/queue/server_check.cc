@@ -64,7 +64,7 @@ void check_types(Connection& redis, const Keys& keys) {
   }
 }
 
-std::string ask_info(Connection& redis) {
+std::string whole_info(Connection& redis) {
   Pipeline ask;
   for (const std::string_view section : {"server", "memory", "cluster", "sentinel"}) {
     ask.command({"INFO", section});
@@ -106,13 +106,13 @@ std::string info_field(std::string_view info, std::string_view name) {
 }
 
 ServerReport check_server(Connection& redis, const Keys& keys) {
-  ServerReport report = read_info(ask_info(redis), keys);
+  ServerReport report = read_info(whole_info(redis), keys);
   check_types(redis, keys);
   return report;
 }
 
 void check_server(Connection& redis) {
-  static_cast<void>(read_info(ask_info(redis), Keys("{any}")));
+  static_cast<void>(read_info(whole_info(redis), Keys("{any}")));
 }
 
 ServerReport read_info(std::string_view info, const Keys& keys) {

@@ -1,0 +1,79 @@
+#include "wq-push/earlier_run.h"
+
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <wq/admin.h>
+#include <wq/error.h>
+
+#include "cli/log.h"
+#include "cli/output.h"
+#include "cli/units.h"
+
+namespace wq::push {
+
+namespace {
+
+std::string who(const InUse& in_use) {
+  std::vector<std::string> all;
+  if (in_use.workers > 0) all.push_back(cli::plural(in_use.workers, "worker"));
+  if (in_use.producers > 0) all.push_back(cli::plural(in_use.producers, "producer"));
+  if (in_use.leased > 0) all.push_back(cli::plural(in_use.leased, "leased item"));
+  return fmt::format("{}", fmt::join(all, ", "));
+}
+
+}  // namespace
+
+std::optional<EarlierRun> look_for_earlier_run(const std::string& queue, const RedisOptions& redis,
+                                               std::stop_token stop) {
+  try {
+    Queue look{queue, redis, std::move(stop)};
+    EarlierRun run;
+    run.counts = look.counts();
+    if (!run.counts.id.empty()) run.results = look.count_results();
+    return run;
+  } catch (const RefusedError&) {
+    return std::nullopt;  // what stands in the way of a push, the producer says
+  }
+}
+
+std::string drained_before(const std::string& queue, const EarlierRun& run) {
+  const std::string name = cli::one_line(queue);
+  return fmt::format(
+      "{} was drained before ({} of {} completed, {} dead, {} kept), and what is pushed now is "
+      "added to that. To begin anew give --fresh, which first removes it all, results too (wqctl "
+      "results {} --to DIR saves them); --once leaves out what was ever pushed with --once",
+      name, run.counts.completed, cli::plural(run.counts.pushed, "item"), run.counts.dead,
+      cli::plural(run.results, "result"), name);
+}
+
+void begin_anew(const PushOptions& options, const RedisOptions& redis, std::stop_token stop) {
+  const std::string name = cli::one_line(options.queue);
+  if (!options.producer.allow_eviction && Queue{options.queue, redis, stop}.server().evicts()) {
+    throw RefusedError(
+        "ERR this Redis may evict keys, so that items would be lost; nothing was removed. Set its "
+        "maxmemory-policy to noeviction, or give --allow-eviction");
+  }
+  InUse in_use;
+  const auto removed = Admin{options.queue, redis, std::move(stop)}.purge_unless_in_use(in_use);
+  if (!removed) {
+    throw Error(
+        fmt::format("--fresh: {} is in use ({}), so nothing was removed and nothing pushed; wait "
+                    "until they end (wqctl workers {}; a producer that was killed counts for up to "
+                    "a minute), or remove it under them: wqctl purge {}",
+                    name, who(in_use), name, name));
+  }
+  const Counts& was = removed->counts;
+  if (removed->keys == 0) return;
+  cli::log(
+      LogLevel::info,
+      fmt::format("removed what was in {}: ready {}, processing {}, delayed {}, dead {}, {}; {} "
+                  "had been completed",
+                  name, was.ready, was.processing, was.delayed, was.dead,
+                  cli::plural(removed->results, "result"), was.completed));
+}
+
+}  // namespace wq::push
