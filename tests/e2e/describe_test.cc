@@ -1,9 +1,14 @@
 // Manual pages and completions, as they are installed, in the programs that read them.
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
 #include <set>
 #include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <wq/producer.h>
 
 #include "e2e/programs.h"
 
@@ -186,6 +191,101 @@ TEST_F(BashCompletion, OffersCommandsAndThenFilesBehindTheDashesOfAWorker) {
   EXPECT_THAT(offered({"wq-worker", "--queue", "q", "--", "ech"}), Contains("echo"));
   EXPECT_THAT(offered({"wq-worker", "--queue", "q", "--", "sh", "oth"}), ElementsAre("other"));
   EXPECT_THAT(offered({"wq-worker", "--queue", "q", "--", "sh", "--lo"}), IsEmpty());
+}
+
+/// What the completions of a shell offer where the name of a queue stands.
+class QueueCompletion : public ProgramTest {
+ protected:
+  QueueCompletion() {
+    std::filesystem::create_symlink(kCtlProgram, path("wqctl"));
+    search_path_ = std::filesystem::path(path("wqctl")).parent_path().string() + ":" +
+                   std::string(std::getenv("PATH"));
+    for (const char* queue : {"shards", "proj:shards", "$(touch hit)", "two words"}) {
+      Producer producer(queue, options());
+      producer.push("a");
+      producer.finish();
+    }
+  }
+
+  /// `words`: as bash cuts them, the last one is completed.
+  [[nodiscard]] Words by_bash(const Words& words, const std::string& redis) const {
+    const std::string script = R"sh(
+      source "$1"; shift
+      COMP_LINE=$1; shift
+      COMP_POINT=${#COMP_LINE} COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+      name=$(complete -p "$1") name=${name#*-F } name=${name%% *}
+      "$name"
+      ((${#COMPREPLY[@]})) && printf '%s\n' "${COMPREPLY[@]}"
+      exit 0)sh";
+    std::string line;
+    for (const std::string& word : words) {
+      const bool glued = word == ":" || line.ends_with(':') || line.empty();
+      line += (glued ? "" : " ") + word;
+    }
+    return words_of(output_of(
+        Words{"bash", "--norc", "-c", script, "_", described("bash/" + words.front()), line} +
+            words,
+        {.environment = {{"PATH", search_path_}, {"WQ_REDIS", redis}}}));
+  }
+
+  [[nodiscard]] Words by_zsh(const std::string& redis) const {
+    const std::string script = R"sh(
+      function _arguments() { : }
+      function _describe() { : }
+      function compadd() { print -rl -- $names }
+      words=(wqctl) CURRENT=2
+      source "$1" >/dev/null
+      words=(status "") CURRENT=2
+      _wq_queues WQCTL_)sh";
+    return lines(output_of({"zsh", "-f", "-c", script, "_", described("zsh/_wqctl")},
+                           {.environment = {{"PATH", search_path_}, {"WQCTL_REDIS", redis}}}));
+  }
+
+  std::string search_path_;
+};
+
+TEST_F(QueueCompletion, OffersTheNamesThatRedisHas) {
+  const std::string url = server_.url();
+  EXPECT_THAT(by_bash({"wqctl", "status", ""}, url), UnorderedElementsAre("shards", "proj:shards"));
+  EXPECT_THAT(by_bash({"wqctl", "workers", "sh"}, url), ElementsAre("shards"));
+  EXPECT_THAT(by_bash({"wq-push", "sh"}, url), ElementsAre("shards"));
+  EXPECT_THAT(by_bash({"wq-worker", "--queue", "sh"}, url), ElementsAre("shards"));
+  EXPECT_THAT(by_bash({"wqctl", "queues", "sh"}, url), IsEmpty()) << "that is a pattern";
+}
+
+TEST_F(QueueCompletion, CompletesBehindTheColonsAtWhichBashCutsWords) {
+  const std::string url = server_.url();
+  EXPECT_THAT(by_bash({"wqctl", "status", "proj", ":"}, url), ElementsAre("shards"));
+  EXPECT_THAT(by_bash({"wqctl", "status", "proj", ":", "sh"}, url), ElementsAre("shards"));
+  EXPECT_THAT(by_bash({"wq-worker", "--queue", "proj", ":", "sh"}, url), ElementsAre("shards"));
+  EXPECT_THAT(by_bash({"wqctl", "ls", "proj", ":", "shards", "de"}, url),
+              UnorderedElementsAre("dead", "delayed"));
+}
+
+TEST_F(QueueCompletion, AsksTheRedisThatTheCommandLineNames) {
+  EXPECT_THAT(by_bash({"wqctl", "status", "--redis", "unix", ":", "//" + server_.socket_path(), ""},
+                      "unix:///nowhere"),
+              UnorderedElementsAre("shards", "proj:shards"));
+}
+
+TEST_F(QueueCompletion, NeverRunsWhatIsInAName) {
+  EXPECT_THAT(by_bash({"wqctl", "status", "$"}, server_.url()), IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists("hit"));
+}
+
+TEST_F(QueueCompletion, IsSilentAndQuickWhenRedisDoesNotAnswer) {
+  server_.freeze();
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THAT(by_bash({"wqctl", "status", ""}, server_.url()), IsEmpty());
+  const auto took = std::chrono::steady_clock::now() - begin;
+  server_.thaw();
+  EXPECT_LT(took, std::chrono::seconds{10}) << "one second and what the machine adds";
+}
+
+TEST_F(QueueCompletion, WorksInZshToo) {
+  if (!exists("zsh")) GTEST_SKIP() << "there is no zsh here";
+  EXPECT_THAT(by_zsh(server_.url()),
+              UnorderedElementsAre("shards", "proj:shards", "$(touch hit)", "two words"));
 }
 
 TEST(ZshCompletion, IsUnderstoodByZsh) {

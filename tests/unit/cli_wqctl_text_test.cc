@@ -52,15 +52,19 @@ TEST(WqctlCommand, ThatDoesNotExistIsRefusedWithTheNearest) {
 }
 
 TEST(WqctlCommand, ComesBeforeOptions) {
-  EXPECT_EQ(refusal({}), "the command comes first: wqctl COMMAND QUEUE; --help lists them");
-  EXPECT_EQ(refusal({"--json", "status"}),
-            "the command comes first: wqctl COMMAND QUEUE; --help lists them");
+  EXPECT_EQ(refusal({"--jsn", "status"}),
+            "unknown option '--jsn', did you mean '--json'?; without a command wqctl lists the "
+            "queues: wqctl COMMAND QUEUE, --help lists the commands");
 }
 
 TEST(WqctlCommand, NeedsOneQueue) {
-  EXPECT_EQ(refusal({"status"}), "which queue? wqctl status QUEUE; --help says more");
+  EXPECT_EQ(refusal({"workers"}), "which queue? wqctl workers QUEUE; --help says more");
+  EXPECT_EQ(refusal({"workers", "a", "b"}),
+            "unexpected argument 'b'; the form is: wqctl workers QUEUE");
   EXPECT_EQ(refusal({"status", "a", "b"}),
-            "unexpected argument 'b'; the form is: wqctl status QUEUE");
+            "unexpected argument 'b'; the form is: wqctl status [QUEUE]");
+  EXPECT_EQ(refusal({"status", "--watch"}),
+            "which queue? --watch is for one: wqctl status QUEUE --watch");
 }
 
 }  // namespace

@@ -25,6 +25,8 @@ bool is_file(const std::string& argument) {
   return argument == "FILE" || argument.find("ITEMS") != std::string::npos;
 }
 
+bool is_queue(const std::string& argument) { return argument == "QUEUE" || argument == "[QUEUE]"; }
+
 /// The words of "a|b", "[a|b]".
 std::string choices(std::string argument) {
   std::erase_if(argument, [](char c) { return c == '[' || c == ']' || c == '.'; });
@@ -42,7 +44,8 @@ std::string names(const OptionText& option, std::string_view between) {
 }
 
 /// A bash statement that offers what an argument may be.
-std::string bash_offer(const std::string& argument) {
+std::string bash_offer(const std::string& argument, const std::string& env_prefix) {
+  if (is_queue(argument)) return "_wq_queues " + env_prefix;
   if (is_choice(argument)) return fmt::format("_wq_words '{}'", choices(argument));
   return is_file(argument) ? "_wq_files" : ":";
 }
@@ -60,15 +63,19 @@ _wq_commands() { mapfile -t COMPREPLY < <(compgen -c -- "$cur"); }
 # Sets cur, prev (an option whose value cur is, else empty), place (of cur among what is no option,
 # from 1) and dashes (1 behind a --, then place counts from there).
 _wq_look() {
-  local i word waiting=
+  local i word waiting= before= colon=
   place=1 dashes=0 prev=
   cur=${COMP_WORDS[COMP_CWORD]}
+  [[ $cur == : ]] && cur= colon=1
   for ((i = $2; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
     if [[ $word == = && -n $waiting ]]; then
       continue
+    elif [[ $word == : ]]; then
+      [[ -n $before ]] && waiting=$before || ((place--))
     elif [[ -n $waiting ]]; then
-      waiting=
+      before=$waiting waiting=
+      continue
     elif ((!dashes)) && [[ $word == -- ]]; then
       dashes=1 place=1
     elif ((!dashes)) && [[ $word == -?* ]]; then
@@ -76,9 +83,36 @@ _wq_look() {
     else
       ((place++))
     fi
+    before=
   done
+  if [[ -n $colon ]]; then
+    [[ -n $before ]] && waiting=$before || ((place--))
+  fi
   prev=$waiting
   [[ -n $prev && $cur == = ]] && cur=
+  return 0
+}
+
+# The names of queues, within a second; none where Redis is away. "$1": what the variables of the
+# program's options begin with. Names are anybody's data: nothing here evaluates them.
+_wq_queues() {
+  local line=${COMP_LINE:0:${COMP_POINT:-0}} typed name option variable value where=() insecure=()
+  typed=${line##*[[:space:]]} typed=${typed#--*=}
+  [[ $typed == *"$cur" ]] || typed=$cur
+  for option in redis password-file tls-ca tls-cert tls-key tls-server-name; do
+    variable=${option^^} variable=$1${variable//-/_} value=${!variable}
+    [[ $line =~ [[:space:]]--$option[=[:space:]]+([^[:space:]]+)[[:space:]] ]] &&
+      value=${BASH_REMATCH[1]//[\'\"]/}
+    [[ -n $value ]] && where+=("WQCTL_${variable#"$1"}=$value")
+  done
+  [[ $line == *' --tls-insecure '* ]] && insecure=(--tls-insecure)
+  local plain='^[][A-Za-z0-9_.:/@%+,={}-]+$'
+  while IFS= read -r name; do
+    [[ $name == "$typed"* && $name =~ $plain ]] && COMPREPLY+=("${name#"${typed%"$cur"}"}")
+  done < <(
+    ((${#where[@]})) && export "${where[@]}"
+    exec timeout 1 wqctl queues --names --within 700ms "${insecure[@]}" 2>/dev/null </dev/null
+  )
   return 0
 }
 )sh";
@@ -91,14 +125,15 @@ std::string bash_function(const ProgramText& text, std::span<const OptionText> o
     all += (all.empty() ? "" : " ") + names(option, " ");
     if (option.argument.empty()) continue;
     valued += names(option, " ") + " ";
-    cases += fmt::format("    {}) {} ;;\n", names(option, " | "), bash_offer(option.argument));
+    cases += fmt::format("    {}) {} ;;\n", names(option, " | "),
+                         bash_offer(option.argument, text.env_prefix));
   }
   std::string places;
   const auto arguments = positionals(text);
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const bool many = arguments[i].find("...") != std::string::npos;
     places += fmt::format("    {}) {} ;;\n", many ? "*" : std::to_string(i + 1),
-                          bash_offer(arguments[i]));
+                          bash_offer(arguments[i], text.env_prefix));
   }
   const char* behind =
       runs_a_command(text) ? "if ((place == 1)); then _wq_commands; else _wq_files; fi" : ":";
@@ -142,7 +177,31 @@ std::string zsh_text(std::string_view text) {
   return out;
 }
 
-std::string zsh_offer(const std::string& argument) {
+// As that for bash.
+constexpr const char* kZshHelpers = R"sh(
+_wq_queues() {
+  local -a names where insecure
+  local option variable value i
+  for option in redis password-file tls-ca tls-cert tls-key tls-server-name; do
+    variable=${${(U)option}//-/_}
+    value=${(P)${:-$1$variable}}
+    for ((i = 1; i < CURRENT; i++)); do
+      [[ $words[i] == --$option=* ]] && value=${(Q)${words[i]#*=}}
+      [[ $words[i] == --$option ]] && value=${(Q)words[i+1]}
+      [[ $words[i] == --tls-insecure ]] && insecure=(--tls-insecure)
+    done
+    [[ -n $value ]] && where+=("WQCTL_$variable=$value")
+  done
+  names=(${(f)"$(
+    (($#where)) && export "$where[@]"
+    exec timeout 1 wqctl queues --names --within 700ms $insecure 2>/dev/null </dev/null
+  )"})
+  compadd -a names
+}
+)sh";
+
+std::string zsh_offer(const std::string& argument, const std::string& env_prefix) {
+  if (is_queue(argument)) return fmt::format(":queue: _wq_queues {}", env_prefix);
   const std::string what = zsh_text(argument);
   if (is_choice(argument)) return fmt::format(":value:({})", choices(argument));
   return fmt::format(":{}:{}", what, is_file(argument) ? "_files" : " ");
@@ -151,8 +210,9 @@ std::string zsh_offer(const std::string& argument) {
 std::string zsh_arguments(const ProgramText& text, std::span<const OptionText> options) {
   std::string out = "  _arguments -S \\\n";
   for (const OptionText& option : options) {
-    const std::string rest = fmt::format("[{}]{}'", zsh_text(option.help),
-                                         option.argument.empty() ? "" : zsh_offer(option.argument));
+    const std::string rest =
+        fmt::format("[{}]{}'", zsh_text(option.help),
+                    option.argument.empty() ? "" : zsh_offer(option.argument, text.env_prefix));
     const char* value = option.argument.empty() ? "" : "=";
     // Files are lists; giving anything else again is of no use.
     const char* again = option.argument == "FILE" ? "*" : "";
@@ -166,7 +226,8 @@ std::string zsh_arguments(const ProgramText& text, std::span<const OptionText> o
   int place = 1;
   for (const std::string& argument : positionals(text)) {
     const bool many = argument.find("...") != std::string::npos;
-    out += fmt::format("    '{}{}' \\\n", many ? "*" : std::to_string(place), zsh_offer(argument));
+    out += fmt::format("    '{}{}' \\\n", many ? "*" : std::to_string(place),
+                       zsh_offer(argument, text.env_prefix));
     ++place;
   }
   if (runs_a_command(text)) out += "    '*:: :_normal' \\\n";
@@ -213,8 +274,8 @@ std::string zsh_completion(const ProgramText& text, std::span<const OptionText> 
   const bool command = text.name.find(' ') != std::string::npos;
   const std::string body = fmt::format("{}() {{\n{}}}\n", name, zsh_arguments(text, options));
   if (command) return "\n" + body;
-  return fmt::format("#compdef {0}\n# Made from {0} --help.\n\n{1}\n{2} \"$@\"\n", text.name, body,
-                     name);
+  return fmt::format("#compdef {0}\n# Made from {0} --help.\n{1}\n{2}\n{3} \"$@\"\n", text.name,
+                     kZshHelpers, body, name);
 }
 
 std::string begin_zsh(const ProgramText& text, std::span<const CommandText> commands) {
@@ -224,7 +285,7 @@ std::string begin_zsh(const ProgramText& text, std::span<const CommandText> comm
   }
   return fmt::format(R"sh(#compdef {0}
 # Made from {0} --help.
-
+{3}
 {1}() {{
   local -a commands=(
 {2}  )
@@ -238,7 +299,7 @@ std::string begin_zsh(const ProgramText& text, std::span<const CommandText> comm
   (($+functions[{1}_${{command//-/_}}])) && {1}_${{command//-/_}}
 }}
 )sh",
-                     text.name, function_name(text.name), list);
+                     text.name, function_name(text.name), list, kZshHelpers);
 }
 
 std::string end_zsh(const ProgramText& text) {

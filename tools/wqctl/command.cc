@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/redis_flags.h"
 #include "cli/units.h"
+#include "wqctl/commands.h"
 
 namespace wq::ctl {
 
@@ -25,7 +26,8 @@ constexpr std::chrono::milliseconds kPatienceOfLooks{10'000};
 
 std::string list_of_commands() {
   std::string text =
-      "Usage: wqctl COMMAND QUEUE [OPTIONS]\n\nShows and tends a queue.\n\nCommands:\n";
+      "Usage: wqctl COMMAND QUEUE [OPTIONS]\n\nShows and tends a queue. Without a command and a "
+      "queue: lists the queues.\n\nCommands:\n";
   for (const Command& command : commands()) {
     text += fmt::format("  {:<15}{}\n", command.name, command.summary);
   }
@@ -33,7 +35,7 @@ std::string list_of_commands() {
 }
 
 std::string form(const std::string& name, const MoreArguments& more) {
-  return fmt::format("wqctl {} QUEUE{}{}", name, *more.names == 0 ? "" : " ", more.names);
+  return fmt::format("wqctl {} {}{}{}", name, more.first, *more.names == 0 ? "" : " ", more.names);
 }
 
 /// As `cli::Options` does it for a program without commands: each command adds its own part.
@@ -55,6 +57,21 @@ void describe(std::string_view what) {
   cli::write_out(cli::end_description(what, text));
 }
 
+/// `wqctl` and `wqctl --redis URL`. What the options are wrong for may have been meant for a
+/// command.
+cli::ExitCode list_queues_with(int argc, const char* const* argv) {
+  std::vector<const char*> words{"queues"};
+  for (int i = 1; i < argc; ++i) words.push_back(argv[i]);
+  try {
+    return run_queues(static_cast<int>(words.size()), words.data());
+  } catch (const cli::UsageError& error) {
+    throw cli::UsageError(
+        fmt::format("{}; without a command wqctl lists the queues: wqctl COMMAND QUEUE, --help "
+                    "lists the commands",
+                    error.what()));
+  }
+}
+
 }  // namespace
 
 cli::ExitCode run_command(int argc, const char* const* argv) {
@@ -71,9 +88,7 @@ cli::ExitCode run_command(int argc, const char* const* argv) {
     describe(argv[2]);
     return cli::ExitCode::done;
   }
-  if (word.empty() || word.starts_with('-')) {
-    throw cli::UsageError("the command comes first: wqctl COMMAND QUEUE; --help lists them");
-  }
+  if (word.empty() || word.starts_with('-')) return list_queues_with(argc, argv);
   std::vector<std::string> names;
   for (const Command& command : commands()) {
     if (word == command.name) return command.run(argc - 1, argv + 1);
@@ -104,11 +119,14 @@ bool read_target(cli::Options& options, int argc, const char* const* argv, Targe
   for (const std::string& warning : options.warnings()) cli::log(LogLevel::warning, warning);
 
   const auto& arguments = options.arguments();
-  if (arguments.empty()) {
+  const bool optional = more.first[0] == '[';
+  if (arguments.empty() && !optional) {
     throw cli::UsageError(fmt::format("which queue? {}; --help says more", form(argv[0], more)));
   }
-  target.queue = arguments.front();
-  target.more.assign(arguments.begin() + 1, arguments.end());
+  if (!arguments.empty()) {
+    target.queue = arguments.front();
+    target.more.assign(arguments.begin() + 1, arguments.end());
+  }
   if (target.more.size() > more.most) {
     throw cli::UsageError(fmt::format("unexpected argument '{}'; the form is: {}",
                                       cli::one_line(target.more[more.most]), form(argv[0], more)));
@@ -121,7 +139,9 @@ bool read_target(cli::Options& options, int argc, const char* const* argv, Targe
   target.redis.log = cli::log;
   target.patience_given = options.given("redis-patience");
   target.waiting->watch(target.redis);
-  (void)Queue{target.queue, target.redis};  // looks at the name and the URL and does not connect
+  // Looks at the name and the URL and does not connect.
+  const bool is_name = !more.first_is_pattern && !(optional && arguments.empty());
+  (void)Queue{is_name ? target.queue : "any", target.redis};
   return true;
 }
 

@@ -31,7 +31,7 @@ struct Command {
 
 /// What the command line of every command has: QUEUE, where Redis is, the log.
 struct Target {
-  std::string queue;
+  std::string queue;  ///< or what else comes first, see `MoreArguments`
   RedisOptions redis;
   std::vector<std::string> more;  ///< what stood behind QUEUE
   bool patience_given = false;
@@ -42,11 +42,15 @@ struct Target {
 /// unless it was told otherwise it waits no longer than 10 s for a Redis that is away.
 void only_look(Target& target);
 
-/// What may stand behind QUEUE.
+/// What the command line has besides options.
 struct MoreArguments {
   const char* names = "";  ///< as the usage shows them: "STATE", "[ITEM...]"
   std::size_t least = 0;
   std::size_t most = 0;
+  /// How the usage shows what comes first; in brackets it may be left out, and `Target::queue` is
+  /// empty then.
+  const char* first = "QUEUE";
+  bool first_is_pattern = false;  ///< of queues, so that it need not be a queue's name
 };
 inline constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
 

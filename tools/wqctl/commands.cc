@@ -9,6 +9,7 @@ namespace wq::ctl {
 namespace {
 
 constexpr std::array kCommands{
+    Command{"queues", "which queues there are, with what is in them", run_queues},
     Command{"status", "how many items are where, in one line or as JSON", run_status},
     Command{"workers", "who works on the queue, and what each holds", run_workers},
     Command{"ls", "the items that are ready, leased, delayed or dead", run_ls},

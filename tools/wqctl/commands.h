@@ -6,6 +6,7 @@ namespace wq::ctl {
 
 // One file each; see `Command::run`. `commands.cc` lists them.
 
+cli::ExitCode run_queues(int argc, const char* const* argv);
 cli::ExitCode run_status(int argc, const char* const* argv);
 cli::ExitCode run_results(int argc, const char* const* argv);
 cli::ExitCode run_gc(int argc, const char* const* argv);

@@ -1,7 +1,6 @@
 #include "wqctl/listing.h"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include <fmt/chrono.h>
@@ -15,8 +14,7 @@ namespace wq::ctl {
 
 namespace {
 
-constexpr std::size_t kColumns = 10;
-using Row = std::array<std::string, kColumns>;
+using Row = std::vector<std::string>;
 
 Row row_of(const WorkerInfo& worker) {
   const bool holds = worker.holding > 0;
@@ -42,26 +40,31 @@ std::string time_text(ServerTime time) {
   return fmt::format("{:%FT%TZ}", fmt::gmtime(static_cast<std::time_t>(s)));
 }
 
-std::string workers_table(std::span<const WorkerInfo> workers) {
-  std::vector<Row> rows{{"", "WORKER", "HOST", "PID", "SINCE", "SLOTS", "HOLDS", "OLDEST",
-                         "DONE/FAILED", "HEARD OF"}};
-  for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
-  std::array<std::size_t, kColumns> widths{};
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < kColumns; ++i)
+std::string table_text(std::span<const std::vector<std::string>> rows) {
+  std::vector<std::size_t> widths(rows.empty() ? 0 : rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < widths.size(); ++i) {
       widths[i] = std::max(widths[i], cli::columns_of(row[i]));
+    }
   }
   std::string table;
-  for (const Row& row : rows) {
+  for (const auto& row : rows) {
     std::string line;
-    for (std::size_t i = 0; i < kColumns; ++i) {
-      if (widths[i] == 0) continue;  // nobody is marked
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (widths[i] == 0) continue;
       line += cli::padded(row[i], widths[i] + 2);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     table += line + "\n";
   }
   return table;
+}
+
+std::string workers_table(std::span<const WorkerInfo> workers) {
+  std::vector<Row> rows{{"", "WORKER", "HOST", "PID", "SINCE", "SLOTS", "HOLDS", "OLDEST",
+                         "DONE/FAILED", "HEARD OF"}};
+  for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
+  return table_text(rows);  // the first column is left out if nobody is marked
 }
 
 std::string worker_json(const WorkerInfo& worker) {

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <wq/admin.h>
 
@@ -18,6 +19,9 @@ using cli::age_text;
 
 /// `2026-11-21T09:30:00Z`, to the second.
 [[nodiscard]] std::string time_text(ServerTime time);
+
+/// Rows of equal length as lines with aligned columns; one in which nothing stands is left out.
+[[nodiscard]] std::string table_text(std::span<const std::vector<std::string>> rows);
 
 /// A table with a heading.
 [[nodiscard]] std::string workers_table(std::span<const WorkerInfo> workers);

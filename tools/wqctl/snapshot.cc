@@ -176,10 +176,8 @@ std::string watch_line(const Snapshot& now, const Outlook& outlook) {
   return line;
 }
 
-Json status_json(const Snapshot& now) {
-  const Counts& counts = now.counts;
+Json counts_json(const Counts& counts) {
   return {
-      {"queue", now.queue},
       {"id", counts.id},
       {"drained", counts.drained()},
       {"paused", counts.paused},
@@ -199,11 +197,17 @@ Json status_json(const Snapshot& now) {
       {"dropped", counts.dropped},
       {"merged", counts.merged},
       {"foreign", counts.foreign},
-      {"workers", now.crew.alive},
-      {"workers_overdue", now.crew.overdue},
-      {"oldest_lease_ms", now.crew.oldest ? Json(now.crew.oldest->count()) : Json()},
-      {"last_due_ms", now.last_due ? Json(now.last_due->count()) : Json()},
   };
+}
+
+Json status_json(const Snapshot& now) {
+  Json json{{"queue", now.queue}};
+  json.update(counts_json(now.counts));
+  json["workers"] = now.crew.alive;
+  json["workers_overdue"] = now.crew.overdue;
+  json["oldest_lease_ms"] = now.crew.oldest ? Json(now.crew.oldest->count()) : Json();
+  json["last_due_ms"] = now.last_due ? Json(now.last_due->count()) : Json();
+  return json;
 }
 
 Json watch_json(const Snapshot& now, const Outlook& outlook) {

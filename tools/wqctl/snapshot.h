@@ -47,6 +47,9 @@ void drop_outdated(Snapshot& now);
 /// The same while it is watched: with rates and the time left.
 [[nodiscard]] std::string watch_line(const Snapshot& now, const Outlook& outlook);
 
+/// The counts as they stand in all of wqctl's JSON.
+[[nodiscard]] Json counts_json(const Counts& counts);
+
 /// The same for programs. Bytes of the name that are no UTF-8 become U+FFFD when it is printed.
 [[nodiscard]] Json status_json(const Snapshot& now);
 [[nodiscard]] Json watch_json(const Snapshot& now, const Outlook& outlook);

@@ -10,6 +10,7 @@
 #include "wqctl/command.h"
 #include "wqctl/commands.h"
 #include "wqctl/json.h"
+#include "wqctl/queue_list.h"
 #include "wqctl/snapshot.h"
 #include "wqctl/watch.h"
 
@@ -19,13 +20,15 @@ namespace {
 
 constexpr std::chrono::milliseconds kFastest{100};
 
+constexpr MoreArguments kMaybeQueue{.first = "[QUEUE]"};
+
 constexpr const char* kStatusSummary =
     R"(How many items are where, read in one atomic step, and who works on them. With --watch it is
 shown again and again until the queue is drained (all is done or dead, nobody is filling it, and it
 is not paused), on a terminal in place, with how fast it goes and the time that is left. That is a
 range, taken from how fast and how evenly the last while went and from how long items take; it is
 missing while there is nothing honest to say, and only "at least" while somebody is filling the
-queue.
+queue. Without a QUEUE it lists the queues there are, as wqctl queues does.
 )";
 
 constexpr const char* kStatusExamples =
@@ -38,7 +41,7 @@ constexpr const char* kStatusExamples =
 
 cli::ProgramText status_text() {
   using cli::ExitCode;
-  cli::ProgramText text = command_text("status", kStatusSummary, "");
+  cli::ProgramText text = command_text("status", kStatusSummary, "", kMaybeQueue);
   text.ending =
       cli::exit_code_help({ExitCode::done, ExitCode::failure, ExitCode::usage,
                            ExitCode::dead_or_halted, ExitCode::no_redis, ExitCode::never_opened,
@@ -75,15 +78,19 @@ cli::ExitCode run_status(int argc, const char* const* argv) {
   options.add_duration("wait-open", watching.wait_open,
                        "with --watch: how long to wait for the queue to begin");
   Target target;
-  if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  if (!read_target(options, argc, argv, target, kMaybeQueue)) return cli::ExitCode::done;
   if (watching.interval != std::chrono::milliseconds::zero() && watching.interval < kFastest) {
     throw cli::UsageError(fmt::format("--interval: {} is too often: at least {}",
                                       cli::duration_text(watching.interval),
                                       cli::duration_text(kFastest)));
   }
+  if (target.queue.empty() && watches) {
+    throw cli::UsageError("which queue? --watch is for one: wqctl status QUEUE --watch");
+  }
   if (watches) return watch(target, watching);
 
   only_look(target);
+  if (target.queue.empty()) return show_queues(target, {.json = watching.json});
   const Snapshot now = snapshot(target);
   cli::write_out((watching.json ? json_line(status_json(now)) : status_line(now)) + "\n");
   return cli::ExitCode::done;
