@@ -66,8 +66,8 @@ TEST_F(ExitCode, IsOneForResultsThatCannotBeWritten) {
 TEST_F(ExitCode, IsTwoForWrongUse) {
   EXPECT_EQ(start({kWorkerProgram}).wait(), 2);
   EXPECT_EQ(start({kPushProgram}).wait(), 2);
-  EXPECT_EQ(start({kCtlProgram}).wait(), 2);
-  EXPECT_EQ(start({kCtlProgram, "status"}).wait(), 2);
+  EXPECT_EQ(start({kCtlProgram, "no-such-command"}).wait(), 2);
+  EXPECT_EQ(start({kCtlProgram, "workers"}).wait(), 2);
   EXPECT_EQ(worker({"--no-such-option"}, {"true"}).wait(), 2);
 }
 

@@ -58,7 +58,15 @@ void begin_anew(const PushOptions& options, const RedisOptions& redis, std::stop
         "maxmemory-policy to noeviction, or give --allow-eviction");
   }
   InUse in_use;
-  const auto removed = Admin{options.queue, redis, std::move(stop)}.purge_unless_in_use(in_use);
+  std::optional<PurgeReport> removed;
+  try {
+    removed = Admin{options.queue, redis, std::move(stop)}.purge_unless_in_use(in_use);
+  } catch (const RefusedError& error) {
+    if (error.code() != "NOPERM") throw;
+    throw RefusedError(fmt::format(
+        "NOPERM --fresh needs the rights of wqctl purge, which our user does not have ({})",
+        error.what()));
+  }
   if (!removed) {
     throw Error(
         fmt::format("--fresh: {} is in use ({}), so nothing was removed and nothing pushed; wait "
