@@ -23,7 +23,7 @@ using std::chrono::seconds;
 constexpr milliseconds kRedraw{1'000};
 constexpr milliseconds kCountsInPlace{2'000};
 // Of an item's bytes, so that what stands behind it is seen.
-constexpr std::size_t kMostOfItem = 60;
+constexpr std::size_t kMostShown = 60;
 
 std::uint64_t left_in(const Counts& counts) {
   return counts.ready + counts.processing + counts.delayed;
@@ -33,7 +33,7 @@ std::string longest_text(const WorkerFigures& figures) {
   if (figures.longest_time == std::chrono::nanoseconds::zero()) return "";
   const auto age = std::chrono::duration_cast<milliseconds>(figures.longest_time);
   return fmt::format("longest {} of {}", cli::age_text(age),
-                     cli::bytes_text(figures.longest_item, kMostOfItem));
+                     cli::bytes_text(figures.longest_item, kMostShown));
 }
 
 void append(std::string& line, const std::string& more) {
