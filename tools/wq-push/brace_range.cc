@@ -40,7 +40,7 @@ std::optional<std::string_view> broken_range(std::string_view text) {
     const std::string_view last = rest.substr(dots + 2, unfinished ? close : close - dots - 2);
     if (all_digits(first) && all_digits(last) && !unfinished) continue;
     if (unfinished && !first.empty()) return text.substr(open);
-    if (!unfinished && first.size() + last.size() > 0 && is_end(last.substr(0, last.find(".")))) {
+    if (!unfinished && first.size() + last.size() > 0 && is_end(last.substr(0, last.find('.')))) {
       return text.substr(open, close + 2);
     }
   }
