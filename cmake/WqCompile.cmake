@@ -1,7 +1,9 @@
 # wq_target(NAME): how every target of this project is compiled.
 function(wq_target name)
   target_compile_features(${name} PUBLIC cxx_std_20)
-  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+  # A shared library exports what its headers mark with WQ_API, and nothing else.
+  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden
+                                           VISIBILITY_INLINES_HIDDEN ON)
   if(BUILD_SHARED_LIBS)
     # For the static library that the shared wq::worker_main takes in.
     set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include <wq/export.h>
 #include <wq/lease.h>
 #include <wq/queue.h>
 #include <wq/redis_options.h>
@@ -27,16 +28,16 @@ using ServerTime = std::chrono::sys_time<std::chrono::milliseconds>;
 /// What a worker last said of itself; every two seconds it does. Anybody may write such entries:
 /// what is missing or makes no sense in one is zero or empty here.
 struct WorkerInfo {
-  std::string session;  ///< as in the leases it holds
-  std::string label;    ///< who it is, for people
-  std::string host;
+  std::string session{};  ///< as in the leases it holds
+  std::string label{};    ///< who it is, for people
+  std::string host{};
   std::int64_t pid = 0;
   std::uint64_t slots = 0;              ///< handlers it runs at a time
   std::uint64_t holding = 0;            ///< items it holds, those taken ahead included
   std::chrono::milliseconds oldest{0};  ///< how long it has held the oldest of them
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
-  ServerTime started;
+  ServerTime started{};
   std::chrono::milliseconds age{0};     ///< since it started
   std::chrono::milliseconds silent{0};  ///< since its last sign of life
 
@@ -50,35 +51,35 @@ enum class ItemState { ready, leased, delayed, dead };
 
 /// An item in one state, and what is known of it.
 struct ItemInfo {
-  std::string item;
+  std::string item{};
   ItemState state = ItemState::ready;
   std::uint32_t failures = 0;  ///< tries that a handler reported as failed
   std::uint32_t crashes = 0;   ///< tries that ended with a crash, or a lease that ran out
   /// The last failure, with the time it was recorded; `kind` is "crash" where a lease ran out.
-  std::optional<Failure> failure;
-  std::optional<ServerTime> failed_at;
+  std::optional<Failure> failure{};
+  std::optional<ServerTime> failed_at{};
 
   // Of a leased one. Without `holder` it was popped and has no lease: its worker is about to take
   // it, or died in between; then it comes back after the grace period of 5 s.
-  std::string holder;  ///< the session of who holds it; that of a RedisWQ client has no fence
+  std::string holder{};  ///< the session of who holds it; that of a RedisWQ client has no fence
   std::uint64_t fence = 0;
-  std::string worker;  ///< the label of the holder, if it is among `workers`
+  std::string worker{};  ///< the label of the holder, if it is among `workers`
   /// Until the lease ends, unless it is renewed; negative: it ran out that long ago.
   std::chrono::milliseconds left{0};
 
-  std::optional<ServerTime> due;   ///< of a delayed one: when it comes back to ready
-  std::optional<ServerTime> died;  ///< of a dead one
+  std::optional<ServerTime> due{};   ///< of a delayed one: when it comes back to ready
+  std::optional<ServerTime> died{};  ///< of a dead one
 };
 
 /// A part of a list of items. `next` continues behind it; empty: that was all.
 struct ItemPage {
-  std::vector<ItemInfo> items;
-  std::string next;
+  std::vector<ItemInfo> items{};
+  std::string next{};
 };
 
 /// What `inspect` found: one entry for each state in which the item is.
 struct Inspection {
-  std::vector<ItemInfo> found;
+  std::vector<ItemInfo> found{};
   bool complete = true;  ///< false: a list was longer than it was searched
 };
 
@@ -91,7 +92,7 @@ enum class Changed {
 
 /// What `purge` removed.
 struct PurgeReport {
-  Counts counts;              ///< as the queue was, read in the step that removed it
+  Counts counts{};            ///< as the queue was, read in the step that removed it
   std::uint64_t results = 0;  ///< kept results
   std::uint64_t leases = 0;   ///< keys of leases
   std::uint64_t keys = 0;     ///< all keys, those of leases included
@@ -123,24 +124,24 @@ struct Finding {
   };
   Kind kind{};
   std::uint64_t count = 0;
-  std::vector<std::string> examples;  ///< at most 5: items, hashes of items, or sessions
-  std::uint64_t mended = 0;           ///< by `repair`
+  std::vector<std::string> examples{};  ///< at most 5: items, hashes of items, or sessions
+  std::uint64_t mended = 0;             ///< by `repair`
 };
 
 struct VerifyReport {
-  Counts counts;
+  Counts counts{};
   /// More items than our programs pushed: pushed by others. Not a finding.
   std::uint64_t foreign_pushes = 0;
   /// False once a RedisWQ client took leases: what it completed is not counted, so that items it
   /// finished cannot be told from missing ones. Then `missing` is not among the findings.
   bool provable = true;
   std::uint64_t unaccounted = 0;  ///< pushed and nowhere; a finding only if `provable`
-  std::vector<Finding> findings;
+  std::vector<Finding> findings{};
 };
 
 /// Looks into one queue and steers it, through one connection that is opened at first use. What
 /// `Queue` says of patience, exceptions and threads holds here too.
-class Admin {
+class WQ_API Admin {
  public:
   /// The greatest number of items in one page or one call.
   static constexpr std::size_t kMaxItems = 1'000;
@@ -224,7 +225,7 @@ class Admin {
 
 /// How long the item has been held that is held longest, going by what living workers say; nothing
 /// if they hold none.
-[[nodiscard]] std::optional<std::chrono::milliseconds> oldest_lease(
+[[nodiscard]] WQ_API std::optional<std::chrono::milliseconds> oldest_lease(
     std::span<const WorkerInfo> workers);
 
 }  // namespace wq

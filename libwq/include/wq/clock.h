@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include <wq/export.h>
+
 namespace wq {
 
 /// The clock of everything that is measured on this side: lease ends, grace periods, patience.
@@ -10,7 +12,7 @@ namespace wq {
 /// one machine compares are always the server's.
 ///
 /// Meets the requirements of a C++ clock. Thread-safe.
-struct BootClock {
+struct WQ_API BootClock {
   using duration = std::chrono::nanoseconds;
   using rep = duration::rep;
   using period = duration::period;

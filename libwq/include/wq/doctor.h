@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <wq/export.h>
 #include <wq/redis_options.h>
 
 namespace wq {
@@ -40,43 +41,43 @@ struct MissingRights {
 
 /// A key where the queue has one of its own, of a type that it cannot use.
 struct KeyInTheWay {
-  std::string key;
-  std::string type;
-  std::string needed;
+  std::string key{};
+  std::string type{};
+  std::string needed{};
 };
 
 /// What `examine` read of a server and `diagnose` judges.
 struct ServerFacts {
-  std::string queue;
+  std::string queue{};
   bool over_network = false;  ///< neither a unix socket nor this machine
   bool encrypted = false;
   bool logs_in = false;  ///< with a password
 
-  std::map<std::string, std::string> info;    ///< INFO, by field; empty if it is not allowed
-  std::map<std::string, std::string> config;  ///< what CONFIG GET gave, by name
-  std::string user;                           ///< that we are logged in as
-  std::map<Role, MissingRights> rights;       ///< of the roles that were asked for, else of all
-  std::vector<KeyInTheWay> in_the_way;
+  std::map<std::string, std::string> info{};    ///< INFO, by field; empty if it is not allowed
+  std::map<std::string, std::string> config{};  ///< what CONFIG GET gave, by name
+  std::string user{};                           ///< that we are logged in as
+  std::map<Role, MissingRights> rights{};       ///< of the roles that were asked for, else of all
+  std::vector<KeyInTheWay> in_the_way{};
   /// Where a node of a Redis Cluster said the queue's keys are; empty: here.
-  std::string moved_to;
+  std::string moved_to{};
   /// What a cluster said that does not serve the queue's keys: "CLUSTERDOWN ..."
-  std::string keys_refused;
+  std::string keys_refused{};
   /// What the queue has counted: items that workers took, and those that came back without a lease.
   std::uint64_t leased = 0;
   std::uint64_t returned = 0;
   /// Whether a write was tried, and with what Redis refused it; empty: it did not.
   bool write_tried = false;
-  std::string write_refused;
+  std::string write_refused{};
   /// With an append-only file: the commands in it that Redis may not carry out when it starts,
   /// since the user default may not. Nothing: could not be found out.
-  std::optional<std::vector<std::string>> replay_refused;
+  std::optional<std::vector<std::string>> replay_refused{};
 
-  std::vector<std::chrono::microseconds> round_trips;
+  std::vector<std::chrono::microseconds> round_trips{};
   /// Our clock minus the server's; the round trip makes it inexact by half of itself.
-  std::optional<std::chrono::microseconds> clock_ahead;
+  std::optional<std::chrono::microseconds> clock_ahead{};
 
   /// What was refused, such as "CONFIG GET: NOPERM ...".
-  std::vector<std::string> refusals;
+  std::vector<std::string> refusals{};
 };
 
 struct DoctorOptions {
@@ -99,8 +100,9 @@ struct DoctorOptions {
 /// What the user may not read is left out and told in `refusals`. Waits out a Redis that is away as
 /// `Queue` does. Throws `ConnectionError`, `RefusedError` when the login is refused,
 /// `std::invalid_argument` for a bad name or URL.
-[[nodiscard]] ServerFacts examine(const std::string& queue, RedisOptions redis,
-                                  const DoctorOptions& options = {}, std::stop_token stop = {});
+[[nodiscard]] WQ_API ServerFacts examine(const std::string& queue, RedisOptions redis,
+                                         const DoctorOptions& options = {},
+                                         std::stop_token stop = {});
 
 enum class FindingLevel {
   ok,
@@ -111,23 +113,23 @@ enum class FindingLevel {
 /// One thing that was looked at.
 struct DoctorFinding {
   FindingLevel level = FindingLevel::ok;
-  std::string check;   ///< for programs; does not change: "eviction"
-  std::string what;    ///< what is the case
-  std::string why;     ///< why it matters; may be empty if all is well
-  std::string advice;  ///< what to do; may be empty if all is well
+  std::string check{};   ///< for programs; does not change: "eviction"
+  std::string what{};    ///< what is the case
+  std::string why{};     ///< why it matters; may be empty if all is well
+  std::string advice{};  ///< what to do; may be empty if all is well
 };
 
 /// Judges what was read. Pure: needs no server. One finding or more for each of: version, role,
 /// cluster, eviction, memory, persistence, replay, torn-aof, replication, clients, latency, clock,
 /// connection, keys, arrival, rights, writes, as far as they apply; if INFO is refused, one named
 /// server in place of those that come from it; of a Sentinel, role alone.
-[[nodiscard]] std::vector<DoctorFinding> diagnose(const ServerFacts& facts,
-                                                  const DoctorOptions& options = {});
+[[nodiscard]] WQ_API std::vector<DoctorFinding> diagnose(const ServerFacts& facts,
+                                                         const DoctorOptions& options = {});
 
 /// The worst of them.
-[[nodiscard]] FindingLevel worst(std::span<const DoctorFinding> findings);
+[[nodiscard]] WQ_API FindingLevel worst(std::span<const DoctorFinding> findings);
 
 /// "worker", "producer", "viewer", "admin".
-[[nodiscard]] std::string_view name_of(Role role);
+[[nodiscard]] WQ_API std::string_view name_of(Role role);
 
 }  // namespace wq

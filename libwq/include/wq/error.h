@@ -3,23 +3,25 @@
 #include <stdexcept>
 #include <string>
 
+#include <wq/export.h>
+
 namespace wq {
 
 /// Infrastructure failures are exceptions and all derive from this class. What is expected in
 /// the life of a queue (nothing ready, a lease that was lost) is a return value, never an
 /// exception; a caller's mistake (an empty queue name) is `std::invalid_argument`.
-class Error : public std::runtime_error {
+class WQ_API Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 /// Redis could not be reached, or the connection broke or timed out, for longer than the caller's
 /// patience. What was under way may or may not have been carried out.
-class ConnectionError : public Error {
+class WQ_API ConnectionError : public Error {
   using Error::Error;
 };
 
 /// Redis answered with an error. `what()` holds its words.
-class ReplyError : public Error {
+class WQ_API ReplyError : public Error {
  public:
   explicit ReplyError(const std::string& message);
 
@@ -38,19 +40,19 @@ class ReplyError : public Error {
 /// Redis will keep refusing until somebody changes the configuration: the login, a right, a key
 /// of another type in the way, a server that is too old, a certificate that one of the two sides
 /// does not accept. Waiting does not help.
-class RefusedError : public ReplyError {
+class WQ_API RefusedError : public ReplyError {
   using ReplyError::ReplyError;
 };
 
 /// What Redis holds or answers is not what the protocol says: a reply of the wrong shape, or a
 /// queue whose data was lost while it was worked on.
-class ProtocolError : public Error {
+class WQ_API ProtocolError : public Error {
   using Error::Error;
 };
 
 /// A producer found the queue drained, so that workers may be leaving: it was asked not to begin
 /// on a drained queue, or its hold was gone and what it still had to push came too late.
-class DrainedError : public Error {
+class WQ_API DrainedError : public Error {
   using Error::Error;
 };
 

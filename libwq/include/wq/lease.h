@@ -8,13 +8,15 @@
 #include <string_view>
 #include <vector>
 
+#include <wq/export.h>
+
 namespace wq {
 
 /// The lowercase hexadecimal SHA-224 of an item's bytes, as it stands in the names of lease keys.
 using ItemHash = std::array<char, 56>;
 
 /// Computes it, with OpenSSL. Thread-safe.
-[[nodiscard]] ItemHash hash_item(std::string_view item);
+[[nodiscard]] WQ_API ItemHash hash_item(std::string_view item);
 
 [[nodiscard]] inline std::string_view text(const ItemHash& hash) noexcept {
   return {hash.data(), hash.size()};
@@ -23,7 +25,7 @@ using ItemHash = std::array<char, 56>;
 /// One item, held by us until it is settled or the lease is lost.
 struct Lease {
   /// The item: any bytes, possibly none.
-  std::string item;
+  std::string item{};
   ItemHash hash{};
   /// Grows with every lease a queue gives out and is never repeated. Hand it to whatever the
   /// handler writes to, which can then refuse a writer whose fence is lower than one it has seen.
@@ -46,25 +48,25 @@ struct Failure {
   /// (`crash` is written by the reclaimer.)
   std::string kind = "error";
   /// One line for people.
-  std::string message;
-  std::optional<int> exit_code;
-  std::optional<int> signal;
+  std::string message{};
+  std::optional<int> exit_code{};
+  std::optional<int> signal{};
   /// The most memory in bytes: the largest resident set of any of the processes that ran, or, where
   /// they were killed for it, what they used together.
-  std::optional<std::uint64_t> max_rss_bytes;
+  std::optional<std::uint64_t> max_rss_bytes{};
   /// What those processes used of processors.
-  std::optional<std::chrono::milliseconds> cpu_time;
+  std::optional<std::chrono::milliseconds> cpu_time{};
   /// How long the try took (of a batch: all of it): filled in by `Worker`.
-  std::optional<std::chrono::milliseconds> wall_time;
+  std::optional<std::chrono::milliseconds> wall_time{};
   /// The last lines of what it wrote to stderr; any bytes.
-  std::string stderr_tail;
+  std::string stderr_tail{};
   /// Who ran it, and where: filled in by `Worker` with its label and the host's name when empty.
-  std::string worker;
-  std::string host;
+  std::string worker{};
+  std::string host{};
 };
 
 /// What a handler says of an item.
-struct Outcome {
+struct WQ_API Outcome {
   enum class Kind {
     complete,  ///< done: counted, result and follow-ups stored, never handed out again
     fail,      ///< costs one attempt; tried again after a backoff, or dead when none is left
@@ -75,14 +77,14 @@ struct Outcome {
 
   Kind kind = Kind::complete;
   /// Stored in the queue's result stream together with the completion, when there is one.
-  std::optional<std::string> result;
+  std::optional<std::string> result{};
   /// Items pushed onto the same queue together with the completion.
-  std::vector<std::string> follow_ups;
+  std::vector<std::string> follow_ups{};
   /// Why, when kind is `fail`, `crash` or `fatal`.
-  Failure failure;
+  Failure failure{};
   /// When kind is `release`: how long the item waits, in place of the policy's release delay. Zero
   /// puts it where it is leased next.
-  std::optional<std::chrono::milliseconds> release_delay;
+  std::optional<std::chrono::milliseconds> release_delay{};
 
   [[nodiscard]] static Outcome complete();
   [[nodiscard]] static Outcome complete(std::string result);
@@ -97,8 +99,8 @@ struct Outcome {
 
 /// A lease and what became of its item.
 struct Settlement {
-  Lease lease;
-  Outcome outcome;
+  Lease lease{};
+  Outcome outcome{};
 };
 
 /// What became of a settlement.

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include <wq/export.h>
 #include <wq/redis_options.h>
 
 namespace wq {
@@ -39,7 +40,7 @@ struct PushReport {
 /// the connection breaks in between. While it lives the queue counts as open, so workers wait.
 ///
 /// Thread-safe: calls are serialised.
-class Producer {
+class WQ_API Producer {
  public:
   /// Connects and takes the hold. Throws `std::invalid_argument` for a bad name or URL,
   /// `DrainedError` (with `unless_drained`), `RefusedError` for a server that is too old or that

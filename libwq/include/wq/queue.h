@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <wq/clock.h>
+#include <wq/export.h>
 #include <wq/lease.h>
 #include <wq/redis_options.h>
 
@@ -24,7 +25,7 @@ class Session;
 /// Everything a queue counts, read in one atomic step.
 struct Counts {
   /// Made when the first item is seen; empty: the queue has not begun.
-  std::string id;
+  std::string id{};
   std::uint64_t ready = 0;       ///< waiting to be leased
   std::uint64_t processing = 0;  ///< leased, or popped and not settled
   std::uint64_t delayed = 0;     ///< waiting out a backoff or a release delay
@@ -61,8 +62,8 @@ struct Counts {
 
 /// What we want to know of a server before we trust it with work.
 struct ServerReport {
-  std::string version;           ///< as INFO says, such as "7.0.15"; empty if INFO is not allowed
-  std::string maxmemory_policy;  ///< empty if INFO is not allowed
+  std::string version{};           ///< as INFO says, such as "7.0.15"; empty if INFO is not allowed
+  std::string maxmemory_policy{};  ///< empty if INFO is not allowed
 
   /// True if Redis may delete keys of its own accord when memory runs short, and with them work.
   [[nodiscard]] bool evicts() const noexcept {
@@ -72,9 +73,9 @@ struct ServerReport {
 
 /// One entry of the result stream.
 struct Result {
-  std::string id;  ///< the stream's, such as "1699999999999-0"; later entries have greater ids
-  std::string item;
-  std::string result;
+  std::string id{};  ///< the stream's, such as "1699999999999-0"; later entries have greater ids
+  std::string item{};
+  std::string result{};
 };
 
 /// What settling does beyond what an outcome says: what a failed item costs, how long results stay.
@@ -97,7 +98,7 @@ inline constexpr std::chrono::days kLongestResultsTtl{3'650};
 
 /// True if one more crash makes the item dead, or if it was in a crash and the policy allows only
 /// one. A `Worker` runs such an item while it holds nothing else.
-[[nodiscard]] bool at_risk(const Lease& lease, const RetryPolicy& policy) noexcept;
+[[nodiscard]] WQ_API bool at_risk(const Lease& lease, const RetryPolicy& policy) noexcept;
 
 /// One queue on one Redis, through one connection that is opened at first use.
 ///
@@ -106,13 +107,13 @@ inline constexpr std::chrono::days kLongestResultsTtl{3'650};
 /// `stop` is requested, it throws `ConnectionError`; `RefusedError` when Redis refuses for good.
 ///
 /// Not thread-safe: one object a thread. Objects are cheap; each has a connection of its own.
-class Queue {
+class WQ_API Queue {
  public:
   /// The greatest number of items in one call of `lease`, `settle` or `renew`.
   static constexpr std::size_t kMaxBatch = 1'000;
 
-  /// Does not connect. Throws `std::invalid_argument` for a name that protocol.md refuses (empty,
-  /// or one that collides with our own keys) and for a URL that cannot be read.
+  /// Does not connect. Throws `std::invalid_argument` for a name that docs/protocol.md refuses
+  /// (empty, or one that collides with our own keys) and for a URL that cannot be read.
   Queue(std::string name, RedisOptions options, std::stop_token stop = {});
   ~Queue();
   Queue(Queue&&) noexcept;

@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 
+#include <wq/export.h>
 #include <wq/queue.h>
 #include <wq/redis_options.h>
 
@@ -20,21 +21,21 @@ class Link;
 /// What is worth drawing of a queue. Reading it costs Redis a few commands and, for the workers,
 /// time in proportion to their number; never to that of the items.
 struct QueueMetrics {
-  Counts counts;
+  Counts counts{};
   std::uint64_t workers = 0;  ///< heard of within the last 10 s
   /// How long the item has been held that is held longest, by what living workers say of
   /// themselves every two seconds; nothing if they hold none.
-  std::optional<std::chrono::milliseconds> oldest_lease;
+  std::optional<std::chrono::milliseconds> oldest_lease{};
   std::uint64_t fence = 0;  ///< the last one given out
   /// What each key of the queue that exists takes in Redis, estimated from five of its elements;
   /// by what it holds: "ready", "processing", "results". The leases, a key for each item in
   /// processing, are not among them. Empty if MEMORY USAGE is not allowed.
-  std::map<std::string, std::uint64_t> memory_bytes;
+  std::map<std::string, std::uint64_t> memory_bytes{};
 };
 
 /// Reads these of any queue on one Redis, through one connection that is opened at first use. Not
 /// thread-safe. What `Queue` says of patience and exceptions holds here too.
-class MetricsReader {
+class WQ_API MetricsReader {
  public:
   /// Does not connect. Throws `std::invalid_argument` for a bad URL.
   explicit MetricsReader(RedisOptions options, std::stop_token stop = {});

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <wq/export.h>
 #include <wq/queue.h>
 #include <wq/redis_options.h>
 
@@ -13,11 +14,11 @@ namespace wq {
 
 /// One of the queues that a Redis holds.
 struct ListedQueue {
-  std::string name;
+  std::string name{};
   /// Nothing where Redis refuses them, and `refusal` holds its words: our user may not read the
   /// keys of this queue, or a key of another type is in its way.
-  std::optional<Counts> counts;
-  std::string refusal;
+  std::optional<Counts> counts{};
+  std::string refusal{};
 };
 
 /// What `list_queues` looks for.
@@ -29,8 +30,8 @@ struct QueueSearch {
 };
 
 struct QueueList {
-  std::vector<ListedQueue> queues;  ///< by name
-  bool complete = true;             ///< false: `longest` was over before all keys were looked at
+  std::vector<ListedQueue> queues{};  ///< by name
+  bool complete = true;               ///< false: `longest` was over before all keys were looked at
 };
 
 /// The queues in the database of the URL that have begun, a drained one too until it is purged. On
@@ -42,7 +43,8 @@ struct QueueList {
 ///
 /// A user sees the names of all queues, whatever keys it may read, but needs the right to SCAN:
 /// without it `RefusedError`. What `Queue` says of patience and other exceptions holds here too.
-[[nodiscard]] QueueList list_queues(const RedisOptions& redis, const QueueSearch& search = {},
-                                    std::stop_token stop = {});
+[[nodiscard]] WQ_API QueueList list_queues(const RedisOptions& redis,
+                                           const QueueSearch& search = {},
+                                           std::stop_token stop = {});
 
 }  // namespace wq

@@ -8,6 +8,7 @@
 #include <string>
 
 #include <wq/clock.h>
+#include <wq/export.h>
 #include <wq/redis_options.h>
 
 namespace wq {
@@ -20,14 +21,14 @@ struct ReclaimerOptions {
   /// The lease of the workers; a third of it is how often they renew, and how long a reclaimer that
   /// has just connected leaves them to do so before it takes anything for lost. Nothing: as the
   /// queue's workers have said, or 60 s.
-  std::optional<std::chrono::milliseconds> lease;
+  std::optional<std::chrono::milliseconds> lease{};
   /// Crashes until an item is dead. Nothing: as the queue's workers have said, or 3. An item's last
   /// crash is only that of a lease whose holder held nothing else (`Queue::isolate`).
-  std::optional<std::uint32_t> max_crashes;
+  std::optional<std::uint32_t> max_crashes{};
 };
 
 /// What a reclaimer did.
-struct ReclaimReport {
+struct WQ_API ReclaimReport {
   std::uint64_t reclaimed = 0;  ///< leases that ran out: handed back, charged a crash
   std::uint64_t died = 0;       ///< the same with no crash left: dead letters now
   std::uint64_t returned = 0;   ///< items that had no lease: handed back, uncharged
@@ -46,7 +47,7 @@ struct ReclaimReport {
 /// among them, so this is for `wqctl gc` and for queues whose workers are RedisWQ clients.
 ///
 /// Not thread-safe.
-class Reclaimer {
+class WQ_API Reclaimer {
  public:
   /// Does not connect. Throws `std::invalid_argument` for a bad name or URL.
   Reclaimer(std::string queue, RedisOptions redis, ReclaimerOptions options = {},

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include <wq/export.h>
 #include <wq/log.h>
 
 namespace wq {
@@ -13,16 +14,16 @@ namespace wq {
 /// connection, so that rotated ones are picked up.
 struct TlsOptions {
   /// The CA that signed the server's certificate. Empty: those that the system trusts.
-  std::string ca_file;
+  std::string ca_file{};
 
   /// Our own certificate, with what signed it behind it, and its key without a passphrase, for a
   /// server that asks for one. Both or neither.
-  std::string cert_file;
-  std::string key_file;
+  std::string cert_file{};
+  std::string key_file{};
 
   /// The name that the server's certificate must have, also sent to it (SNI). Empty: the host of
   /// the URL, which may be an address too.
-  std::string server_name;
+  std::string server_name{};
 
   /// Takes any certificate: what is sent is encrypted, but whoever stands between us and Redis can
   /// read and change all of it, the password included. For a self-signed certificate on a network
@@ -33,21 +34,21 @@ struct TlsOptions {
 };
 
 /// Where Redis is, who we are there, and how long to wait for it.
-struct RedisOptions {
+struct WQ_API RedisOptions {
   /// `redis://[user[:password]@]host[:port][/db]`, `rediss://` with the same for TLS, or
   /// `unix://[user[:password]@]/path[?db=N]`, user and password percent-encoded.
   std::string url = "redis://localhost:6379/0";
 
   /// The password, when the URL has none. An empty string means: log in without one.
-  std::string password;
+  std::string password{};
 
   /// A file that holds the password (one line; its line end is not part of it), used when neither
   /// the URL nor `password` gives one. It is read again for every connection, so that a rotated
   /// secret is picked up.
-  std::string password_file;
+  std::string password_file{};
 
   /// Only for a URL with `rediss://`; with another they are refused as a mistake.
-  TlsOptions tls;
+  TlsOptions tls{};
 
   /// What CLIENT LIST shows for our connections. Spaces and control characters become dashes,
   /// since Redis refuses them.
@@ -67,12 +68,12 @@ struct RedisOptions {
   std::chrono::milliseconds patience{std::chrono::minutes{15}};
 
   /// Told when Redis goes away, when it is back, and when a restart of it may cost items.
-  Log log;
+  Log log{};
 
   /// Told at once what is waited for while a connection is made or Redis is not ready, such as
   /// "localhost:6379", and with an empty text that the wait is over, by the thread that waits. Not
   /// told if the operation gives up. For what is shown to somebody who looks on. May be empty.
-  std::function<void(std::string_view server)> waiting;
+  std::function<void(std::string_view server)> waiting{};
 };
 
 }  // namespace wq

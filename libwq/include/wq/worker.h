@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include <wq/export.h>
 #include <wq/lease.h>
 #include <wq/log.h>
 #include <wq/queue.h>
@@ -27,18 +28,18 @@ class WorkerLoop;
 /// One item, as a handler sees it. Valid until the handler returns.
 struct Job {
   const Lease& lease;
-  std::string_view item;  ///< `lease.item`
-  unsigned slot;          ///< 0 to concurrency - 1, no two at the same time: one device a slot
+  std::string_view item{};  ///< `lease.item`
+  unsigned slot = 0;        ///< 0 to concurrency - 1, no two at the same time: one device a slot
   /// Requested when the lease was lost, the timeout passed, or the worker must leave. Return soon
   /// then: what is returned other than `complete` is replaced by what the reason calls for.
-  std::stop_token stop;
+  std::stop_token stop{};
 };
 
 /// Several items at once; one outcome for each, in their order.
 struct Batch {
-  std::span<const Lease> leases;
-  unsigned slot;         ///< as in `Job`, but shared by `WorkerOptions::calls_per_slot` calls
-  std::stop_token stop;  ///< as in `Job`; requested when any of the leases was lost
+  std::span<const Lease> leases{};
+  unsigned slot = 0;       ///< as in `Job`, but shared by `WorkerOptions::calls_per_slot` calls
+  std::stop_token stop{};  ///< as in `Job`; requested when any of the leases was lost
   /// Settles one item before the rest of its batch, by its index in `leases`: what a worker that
   /// dies has settled is not done again. That lease must not be looked at afterwards, and what the
   /// handler returns for it is ignored (all of it may be left out if every item was settled).
@@ -56,13 +57,13 @@ using BatchHandler = std::function<std::vector<Outcome>(const Batch&)>;
 /// Thrown by a handler (or `WorkerOptions::prepare`) that cannot handle any item at all (its
 /// program does not exist): the items are released uncharged and the worker ends with this error,
 /// so that a typo kills no queue.
-class CannotRun : public std::runtime_error {
+class WQ_API CannotRun : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 /// The same for a handler that could once, and cannot any more (its device is gone). The fault
 /// lies with this machine, not with what was asked, so that it is worth trying elsewhere.
-class CannotGoOn : public std::runtime_error {
+class WQ_API CannotGoOn : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
@@ -92,7 +93,7 @@ struct WorkerOptions {
   /// then it should return soon. It is the same token in all calls and may be kept. Whatever it
   /// throws ends the worker as `CannotRun` does, and is thrown by `Worker::run`. Empty: always
   /// ready.
-  std::function<void(unsigned slot, std::stop_token stop)> prepare;
+  std::function<void(unsigned slot, std::stop_token stop)> prepare{};
   /// How long an item stays ours when we are not heard of. Renewed every third of it while the
   /// item is here. 100 ms to 24 h.
   std::chrono::milliseconds lease{std::chrono::seconds{60}};
@@ -100,7 +101,7 @@ struct WorkerOptions {
   std::chrono::milliseconds grace{std::chrono::seconds{25}};
   /// How long one call of the handler may take; zero: for ever.
   std::chrono::milliseconds timeout{0};
-  RetryPolicy retry;
+  RetryPolicy retry{};
   /// End as `halted` after this many failures in a row; zero: never. From then on nothing more is
   /// begun, but what was begun already may still fail: at most `concurrency` - 1 calls of the
   /// handler.
@@ -115,9 +116,9 @@ struct WorkerOptions {
   std::chrono::milliseconds counts_interval{0};
   /// Called when the worker says that the queue has not begun: more of the sentence, such as which
   /// queues there are. May take its time; must not throw. May be empty.
-  std::function<std::string()> other_queues;
-  std::string label;  ///< who we are, for people; default: the host's name
-  Log log;            ///< what the worker does and meets
+  std::function<std::string()> other_queues{};
+  std::string label{};  ///< who we are, for people; default: the host's name
+  Log log{};            ///< what the worker does and meets
 };
 
 /// Why `Worker::run` returned.
@@ -132,7 +133,7 @@ enum class WorkerEnd {
 
 struct WorkerReport {
   WorkerEnd end = WorkerEnd::drained;
-  Counts counts;  ///< of the queue, when it was last read
+  Counts counts{};  ///< of the queue, when it was last read
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
   std::uint64_t released = 0;
@@ -151,7 +152,7 @@ struct WorkerFigures {
 
   std::uint64_t holding = 0;                 ///< items held now, those taken ahead included
   std::uint64_t running = 0;                 ///< of these, in handlers
-  std::string longest_item;                  ///< of those running, the one that was begun first
+  std::string longest_item{};                ///< of those running, the one that was begun first
   std::chrono::nanoseconds longest_time{0};  ///< how long ago that was; zero: nothing runs
   std::uint64_t renewals = 0;                ///< leases that were lengthened, each time it was
   std::uint64_t reconnects = 0;              ///< connections made in place of one that was lost
@@ -180,7 +181,7 @@ struct WorkerFigures {
 /// ahead and is not begun within a second is given back, except that with batches one next batch
 /// for each slot is always taken, and stays. A slot that is not ready (`WorkerOptions::prepare`)
 /// does not count.
-class Worker {
+class WQ_API Worker {
  public:
   /// Does not connect. Throws `std::invalid_argument` for a bad name, URL or option.
   Worker(std::string queue, RedisOptions redis, WorkerOptions options, Handler handler);

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
-#include <stdexcept>
 #include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "pure/start_thread.h"
+#include "worker/call_handler.h"
 #include "worker/cannot_go_on.h"
 
 namespace wq::internal {
@@ -448,30 +448,23 @@ nanoseconds Slots::time_to_next_batch() const {
 }
 
 std::vector<Outcome> Slots::run(Slot& slot) {
-  const std::size_t size = slot.leases.size();
-  const auto all = [size](const Outcome& outcome) { return std::vector<Outcome>(size, outcome); };
   const auto release_all = [&] {
     const std::lock_guard lock(mutex_);
     if (!cannot_run_) cannot_run_ = std::current_exception();
     wake_all();
-    return all(Outcome::release(milliseconds::zero()));
+    return std::vector<Outcome>(slot.leases.size(), Outcome::release(milliseconds::zero()));
   };
   try {
-    std::vector<Outcome> outcomes = handler_({slot.leases, slot.number, slot.stop.get_token(),
-                                              [this, &slot](std::size_t index, Outcome outcome) {
-                                                settle(slot, index, std::move(outcome));
-                                              }});
-    if (outcomes.size() == size || (outcomes.empty() && slot.open == 0)) return outcomes;
-    return all(Outcome::fail(
-        fmt::format("the handler returned {} outcomes for {} items", outcomes.size(), size)));
+    return call_handler(handler_,
+                        {slot.leases, slot.number, slot.stop.get_token(),
+                         [this, &slot](std::size_t index, Outcome outcome) {
+                           settle(slot, index, std::move(outcome));
+                         }},
+                        slot.open);
   } catch (const CannotRun&) {
     return release_all();
   } catch (const CannotGoOn&) {
     return release_all();
-  } catch (const std::exception& error) {
-    return all(Outcome::fail(error.what()));
-  } catch (...) {
-    return all(Outcome::fail("the handler threw something that is no std::exception"));
   }
 }
 
@@ -491,9 +484,7 @@ void Slots::finish(Slot& slot, std::vector<Outcome> outcomes) {
 void Slots::settle(Slot& slot, std::size_t index, Outcome outcome) {
   const std::lock_guard lock(mutex_);
   if (index >= slot.leases.size() || slot.settled[index]) {
-    throw std::invalid_argument(
-        fmt::format("item {} of a batch of {} {}", index, slot.leases.size(),
-                    index < slot.leases.size() ? "was settled before" : "is none"));
+    refuse_to_settle(index, slot.leases.size());
   }
   put_finished(slot, index, std::move(outcome));
   if (finished_.size() == 1) progress_.notify_one();  // else it was said, and they were not taken

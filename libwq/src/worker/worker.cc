@@ -2,19 +2,11 @@
 
 #include <wq/worker.h>
 
+#include "worker/call_handler.h"
 #include "worker/worker_loop.h"
 
 namespace wq {
 namespace {
-
-BatchHandler one_by_one(Handler handler) {
-  return [handler = std::move(handler)](const Batch& batch) {
-    const Lease& lease = batch.leases.front();
-    std::vector<Outcome> outcomes;
-    outcomes.push_back(handler({lease, lease.item, batch.slot, batch.stop}));
-    return outcomes;
-  };
-}
 
 WorkerOptions without_batches(WorkerOptions options) {
   options.batch = 1;
@@ -25,7 +17,7 @@ WorkerOptions without_batches(WorkerOptions options) {
 
 Worker::Worker(std::string queue, RedisOptions redis, WorkerOptions options, Handler handler)
     : Worker(std::move(queue), std::move(redis), without_batches(std::move(options)),
-             one_by_one(std::move(handler))) {}
+             internal::one_by_one(std::move(handler))) {}
 
 Worker::Worker(std::string queue, RedisOptions redis, WorkerOptions options, BatchHandler handler)
     : loop_(std::make_unique<internal::WorkerLoop>(std::move(queue), std::move(redis),

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <wq/export.h>
 #include <wq/redis_options.h>
 #include <wq/worker.h>
 
@@ -37,52 +38,52 @@ namespace wq {
 /// Call it from `main`, before there is any other thread: SIGINT and SIGTERM are blocked for all
 /// threads while it runs (a handler that starts processes must lift that in them), and SIGPIPE is
 /// ignored. It throws nothing.
-int worker_main(int argc, char** argv, Handler handler);
+WQ_API int worker_main(int argc, char** argv, Handler handler);
 
 /// The same for a handler that takes several items at once; adds `--batch`, `--max-delay` and
 /// `--max-batch-bytes`.
-int worker_main(int argc, char** argv, BatchHandler handler);
+WQ_API int worker_main(int argc, char** argv, BatchHandler handler);
 
 /// An option that only one program has.
 struct WorkerOption {
-  std::string name;      ///< "model", or "model,m" for one that is also `-m`
-  std::string argument;  ///< what `--help` calls its value; empty: a switch
-  std::string help;
+  std::string name{};      ///< "model", or "model,m" for one that is also `-m`
+  std::string argument{};  ///< what `--help` calls its value; empty: a switch
+  std::string help{};
   /// Called with the value (a switch: "true" or "false") if the option, or its variable, was
   /// given. `std::invalid_argument` makes it a usage error, to which the option's name is added.
-  std::function<void(const std::string&)> set;
+  std::function<void(const std::string&)> set{};
 };
 
 /// What a handler may want to know before the first item.
 struct WorkerContext {
-  std::string queue;
-  std::string session;  ///< of the worker, see `Worker::session`
-  WorkerOptions options;
-  std::vector<std::string> arguments;  ///< from the command line, besides options
-  RedisOptions redis;                  ///< for a handler that pushes items by itself
+  std::string queue{};
+  std::string session{};  ///< of the worker, see `Worker::session`
+  WorkerOptions options{};
+  std::vector<std::string> arguments{};  ///< from the command line, besides options
+  RedisOptions redis{};                  ///< for a handler that pushes items by itself
 };
 
 /// A worker program that has arguments and options of its own.
 struct WorkerProgram {
-  std::string summary;  ///< what it does, for `--help`
+  std::string summary{};  ///< what it does, for `--help`
   /// How its arguments are shown, such as "DIR". Empty: it takes none. If it begins with "-- ",
   /// they must stand behind `--`, so that those which begin with a dash are not taken for ours.
-  std::string arguments;
-  std::vector<WorkerOption> options;
-  std::string examples;  ///< the end of `--help`
+  std::string arguments{};
+  std::vector<WorkerOption> options{};
+  std::string examples{};  ///< the end of `--help`
 
   /// Called before the worker is made, with what its options say; may change them, and set
   /// `WorkerOptions::prepare` to load a model for each slot. Throws as `make`.
-  std::function<void(WorkerOptions&)> adjust;
+  std::function<void(WorkerOptions&)> adjust{};
 
   // One of the two is set. It is called once, after all options were read and before Redis is
   // contacted, with SIGINT and SIGTERM blocked already, so it may start threads. A signal that
   // comes while it runs ends the process at once. It throws `std::invalid_argument` for what is
   // wrong with the options or arguments (exit code 2).
-  std::function<Handler(const WorkerContext&)> make;
-  std::function<BatchHandler(const WorkerContext&)> make_batch;
+  std::function<Handler(const WorkerContext&)> make{};
+  std::function<BatchHandler(const WorkerContext&)> make_batch{};
 };
 
-int worker_main(int argc, char** argv, const WorkerProgram& program);
+WQ_API int worker_main(int argc, char** argv, const WorkerProgram& program);
 
 }  // namespace wq
