@@ -35,7 +35,7 @@ WQ_LEASE_SECONDS.
 
 With --coprocess COMMAND is started once for each of --concurrency slots and stays, to load a model
 once, say. It reads items and writes answers, each a line of JSON, in batches; docs/coprocess.md
-has the messages, examples/coprocess.py is a whole one.
+has the messages, examples/coprocess.py is a whole one (both installed in share/doc/wq).
 )";
 
 constexpr const char* kExamples =
