@@ -159,20 +159,20 @@ elseif(KIND STREQUAL "components")
   set(ask ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/components -B ${WORK} ${common}
           -DCMAKE_PREFIX_PATH=${PREFIX})
   set(advice "wq has no component \"nosuch\". There is one, worker_main")
-  run_failing("${advice}" ${ask} "-DASK=REQUIRED;COMPONENTS;nosuch")
-  run_failing("${advice}" ${ask} "-DASK=REQUIRED;COMPONENTS;worker_main;nosuch")
-  run_failing("no component \"nosuch\", \"neither\"." ${ask} "-DASK=REQUIRED;COMPONENTS;nosuch;neither")
-  run_failing("needs Boost, which was not found" ${ask} "-DASK=REQUIRED;COMPONENTS;worker_main"
+  run_failing("${advice}" ${ask} "-DASK=REQUIRED COMPONENTS nosuch")
+  run_failing("${advice}" ${ask} "-DASK=REQUIRED COMPONENTS worker_main nosuch")
+  run_failing("no component \"nosuch\", \"neither\"." ${ask} "-DASK=REQUIRED COMPONENTS nosuch neither")
+  run_failing("needs Boost, which was not found" ${ask} "-DASK=REQUIRED COMPONENTS worker_main"
               -DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON)
   set(ask ${ask} -DCMAKE_DISABLE_FIND_PACKAGE_Boost=OFF)
   # Not required: wq is not found, and the project goes on.
-  run_expecting("found FALSE, worker_main , nosuch FALSE" ${ask} "-DASK=COMPONENTS;nosuch")
-  run_expecting("found 0, worker_main , nosuch FALSE" ${ask} "-DASK=QUIET;COMPONENTS;nosuch")
+  run_expecting("found 0, worker_main , nosuch FALSE" ${ask} "-DASK=COMPONENTS nosuch")
+  run_expecting("found 0, worker_main , nosuch FALSE" ${ask} "-DASK=QUIET COMPONENTS nosuch")
   # Optional: the rest is found.
   run_expecting("found 1, worker_main , nosuch FALSE\n-- there is wq::wq\n" ${ask}
-                "-DASK=REQUIRED;OPTIONAL_COMPONENTS;nosuch")
+                "-DASK=REQUIRED OPTIONAL_COMPONENTS nosuch")
   run_expecting("found 1, worker_main TRUE, nosuch FALSE\n-- there is wq::wq\n-- there is wq::worker_main"
-                ${ask} "-DASK=REQUIRED;COMPONENTS;worker_main;OPTIONAL_COMPONENTS;nosuch")
+                ${ask} "-DASK=REQUIRED COMPONENTS worker_main OPTIONAL_COMPONENTS nosuch")
 elseif(KIND STREQUAL "thread_sanitizer")
   build_consumer(-DCMAKE_PREFIX_PATH=${PREFIX} -DCONSUMER_WORKER=OFF -DCONSUMER_TSAN=ON)
   set(ENV{TSAN_OPTIONS} "suppressions=${PREFIX}/share/wq/tsan.supp exitcode=66")

@@ -1,5 +1,5 @@
-// Built with -fsanitize=thread, linked with a libwq that is not: with share/wq/tsan.supp it must report
-// nothing. With an argument its handler has a race, and it must report that one.
+// Built with -fsanitize=thread, linked with a libwq that is not: with share/wq/tsan.supp it must
+// report nothing. With an argument its handler has a race, and it must report that one.
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
