@@ -81,16 +81,22 @@ function(check_named_files prefix)
   endif()
 endfunction()
 
-# What is in namespace wq, and templates of the standard library; nothing of its inner namespaces.
-# Names are read as the linker has them: a demangled one begins with the type that is returned.
+# Exported is what is in namespace wq but not in its inner ones, and, each weak, what was instantiated
+# of the headers of others. Names are read as the linker has them, since a demangled one begins with
+# the type that is returned.
 function(check_exports library)
-  execute_process(COMMAND nm --dynamic --defined-only --format=just-symbols ${library}
+  execute_process(COMMAND nm --dynamic --defined-only --format=posix ${library}
                   OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
-  string(REGEX MATCHALL "[^\n]+" symbols "${output}")
-  set(head "^_Z(T[ISV]|GV)?Z?N?[KO]*")
-  foreach(symbol IN LISTS symbols)
-    if(NOT symbol MATCHES "${head}(2wq|S)" OR
-       symbol MATCHES "${head}2wq(8internal|3cli|7metrics|3ctl|4push)")
+  string(REGEX MATCHALL "[^\n]+" lines "${output}")
+  set(head "^_Z(T[ISV]|GV)?Z?N?[KO]*2wq")
+  set(symbols)
+  foreach(line IN LISTS lines)
+    string(REGEX MATCH "^([^ ]+) ([A-Za-z])" matched "${line}")
+    set(symbol ${CMAKE_MATCH_1})
+    set(type ${CMAKE_MATCH_2})
+    list(APPEND symbols ${symbol})
+    if((NOT symbol MATCHES "${head}" AND NOT type MATCHES "[VWu]") OR
+       symbol MATCHES "${head}(8internal|3cli|7metrics|3ctl|4push)")
       message(SEND_ERROR "${library} exports ${symbol}")
     endif()
   endforeach()
@@ -105,7 +111,7 @@ endfunction()
 function(drain_with bin)
   run(${WITH_REDIS} ${REDIS_SERVER} sh -ec [=[
     "$1/wq-push" lengths one three
-    "$2" --queue lengths --suffix ! --results
+    "$2" --queue lengths --suffix !
     "$1/wqctl" results lengths | grep -c '!'
     "$1/wq-push" throws throws
     "$2" --queue throws && exit 1 || test $? = 2
