@@ -50,7 +50,7 @@ std::optional<Version> parse_version(std::string_view text) {
 }
 
 // Nothing if the user may not ask.
-std::optional<std::string> ask_info(Connection& redis) {
+std::optional<std::string> ask_persistence(Connection& redis) {
   Pipeline questions;
   questions.command({"INFO", "server"});
   questions.command({"INFO", "persistence"});
@@ -102,7 +102,7 @@ void AofMender::ask(Connection& redis) { static_cast<void>(begin(redis)); }
 
 // True if there is a rewrite to wait for.
 bool AofMender::begin(Connection& redis) {
-  const auto info = ask_info(redis);
+  const auto info = ask_persistence(redis);
   if (!info) return false;
   const AofState state = read_aof(*info);
   if (!state.kept || state.rewritten) return false;
@@ -140,7 +140,7 @@ void AofMender::wait(Connection& redis, milliseconds longest) {
   const TimePoint began = BootClock::now();
   bool told = false;
   for (std::uint64_t look = 1; !stop_.stop_requested(); ++look) {
-    const auto info = ask_info(redis);
+    const auto info = ask_persistence(redis);
     if (!info) return;
     const AofState state = read_aof(*info);
     if (!state.rewriting) {

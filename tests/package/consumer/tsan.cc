@@ -145,6 +145,7 @@ bool racing() {
 }  // namespace
 
 int main(int argc, char**) {
+  if (std::getenv("WQ_REDIS") == nullptr) return 2;  // asked only whether it starts
   if (argc > 1) return racing() ? 0 : 1;
   const bool good = one_by_one() && in_batches() && stopped() && given_up();
   std::cout << (good ? "nothing to report\n" : "the queue came out wrong\n");
