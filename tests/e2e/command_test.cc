@@ -75,6 +75,45 @@ TEST_F(Command, WithItsOwnMarkerInAScriptIsRefusedToo) {
                  R"(bash -c '... "$1"' _ ITEM)");
 }
 
+TEST_F(Command, GivenAsOneWordIsRefusedWithItsWords) {
+  expect_refused({}, {"gzip -t {}"}, "write: -- gzip -t {}");
+}
+
+TEST_F(Command, ThatNeedsAShellIsRefusedWithTheShell) {
+  expect_refused({}, {"gzip -dc {} | wc -c"}, R"(write: -- sh -c 'gzip -dc "$1" | wc -c' _ {})");
+}
+
+TEST_F(Command, OfACoprocessGivenAsOneWordIsRefusedToo) {
+  expect_refused({"--coprocess"}, {"python3 model.py"}, "write: -- python3 model.py");
+}
+
+TEST_F(Command, IsNotTakenWithAPlaceholderThatIsNotReplaced) {
+  expect_refused({}, {"echo", "{..}"}, "{..} in the command is not replaced by anything");
+}
+
+TEST_F(Command, OfACoprocessHasNoPlaceForAnItem) {
+  expect_refused({"--coprocess"}, {"cat", "{.}"}, "{.} has no place in the command");
+}
+
+TEST_F(Command, GetsPartsOfTheItem) {
+  EXPECT_EQ(result_of("a/b.tar.gz", {}, {"printf", "%s|", "{.}", "{/}", "{//}", "{/.}", "{%}"}),
+            "a/b.tar|b.tar.gz|a|b.tar|1|");
+}
+
+TEST_F(Command, IsToldOfAWordThatOnlyAShellWouldHeed) {
+  push({"a"});
+  Process worker = this->worker({}, {"echo", "{}", "|", "wc"});
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  EXPECT_THAT(worker.err(), HasSubstr("'|' is handed to echo as an argument"));
+}
+
+TEST_F(Command, WithoutAMarkerThatFailsOnEveryItemIsToldWhereTheItemIs) {
+  push({"a.gz"});
+  Process worker = this->worker({"--max-attempts", "1"}, {"gzip", "-t"});
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_THAT(worker.err(), HasSubstr("the command has no {}: it gets the item itself on stdin"));
+}
+
 TEST_F(Command, MustStandBehindTheDashes) {
   push({"a", "b", "c"});
   Process refused = start({kWorkerProgram, "--queue", "q", "true", "{}"});

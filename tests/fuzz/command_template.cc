@@ -2,6 +2,7 @@
 
 #include "command_template.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -14,33 +15,60 @@ namespace {
 
 using internal::CommandTemplate;
 
-std::string replaced(const std::string& word, const std::string& marker, std::string_view item) {
-  if (marker.empty()) return word;
-  std::string result;
+struct Part {
+  std::string_view name;
+  std::string text;
+};
+
+/// What GNU parallel puts in place of each, by its own rules: those of regular expressions.
+std::vector<Part> parts_of(const std::string& item, const std::string& marker) {
+  if (marker.empty()) return {};
+  if (marker != "{}") return {{marker, item}};
+  const auto cut = [](std::string text) {
+    const std::size_t dot = text.rfind('.');
+    if (dot != std::string::npos && text.find('/', dot) == std::string::npos) text.resize(dot);
+    return text;
+  };
+  const std::size_t slash = item.rfind('/');
+  const std::string base = slash == std::string::npos ? item : item.substr(slash + 1);
+  return {{"{}", item},        {"{.}", cut(item)}, {"{/}", base},
+          {"{/.}", cut(base)}, {"{#}", "71"},      {"{%}", "3"}};
+}
+
+/// The word filled in; whether there was something of the item in it.
+bool replaced(const std::string& word, const std::vector<Part>& parts, std::string& result) {
+  bool has_item = false;
   for (std::size_t i = 0; i < word.size();) {
-    if (word.compare(i, marker.size(), marker) == 0) {
-      result += item;
-      i += marker.size();
-    } else {
+    const auto part = std::find_if(parts.begin(), parts.end(), [&](const Part& each) {
+      return word.compare(i, each.name.size(), each.name) == 0 &&
+             (&each == &parts.front() || i == 0 || word[i - 1] != '$');
+    });
+    if (part == parts.end()) {
       result += word[i++];
+      continue;
     }
+    result += part->text;
+    i += part->name.size();
+    has_item = has_item || (part->name != "{#}" && part->name != "{%}") || parts.size() == 1;
   }
-  return result;
+  return has_item;
 }
 
 void fill(const std::string& marker, const std::string& item,
           const std::vector<std::string>& command) {
+  const std::vector<Part> parts = parts_of(item, marker);
   const auto message = refusal([&] {
     const CommandTemplate made(command, marker);
+    require(made.program() == command.front(), "the program is the first word");
     std::vector<std::string> should;
     bool takes_item = false;
     for (const std::string& word : command) {
-      should.push_back(replaced(word, marker, item));
-      takes_item = takes_item || (!marker.empty() && word.find(marker) != std::string::npos);
+      if (marker == "{}" && word.find("{//}") != std::string::npos) return;  // as dirname does it
+      takes_item = replaced(word, parts, should.emplace_back()) || takes_item;
     }
     require(made.takes_item() == takes_item, "it knows whether it takes the item");
-    require(made.fill(item) == should, "every marker is replaced and nothing else");
-    require(made.program() == command.front(), "the program is the first word");
+    require(made.fill({.item = item, .sequence = 71, .slot = 2}) == should,
+            "every marker is replaced and nothing else");
   });
   require(!command.empty() || message.has_value(), "a command without a word is refused");
 }

@@ -28,6 +28,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 using Kind = Outcome::Kind;
 
 /// The longest argument there is: 128 KiB on most machines, with the zero byte at its end.
@@ -131,7 +132,7 @@ TEST_F(ExecHandlerTest, FailsOnAnotherExitCode) {
   ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(outcome.kind, Kind::fail);
   EXPECT_EQ(outcome.failure.kind, "exit");
-  EXPECT_EQ(outcome.failure.message, "exited with code 3");
+  EXPECT_THAT(outcome.failure.message, StartsWith("exited with code 3"));
   EXPECT_EQ(outcome.failure.exit_code, 3);
   EXPECT_FALSE(outcome.failure.signal.has_value());
   EXPECT_EQ(outcome.failure.stderr_tail, "why\n");
@@ -293,6 +294,32 @@ TEST_F(LongCommands, EndTheWorkerIfTheItemHasNoPartInIt) {
             "cannot run 'true': the command and the environment are too long for the system");
 }
 
+TEST_F(ExecHandlerTest, SaysThatACommandWithoutAMarkerGetsTheItemOnStdinUntilOneSucceeds) {
+  const std::string hint =
+      "exited with code 1; the command has no {}: it gets the item itself on stdin, and has not "
+      "succeeded yet";
+  EXPECT_EQ(run(command({"gzip", "-t"})).failure.message, hint);
+  EXPECT_EQ(run(command({"false", "{#}"})).failure.message, hint);
+  EXPECT_EQ(run(command({"false", "{}"})).failure.message, "exited with code 1");
+  ExecOptions options = command({"grep", "good"});
+  const ExecHandler handler(options, reaper_);
+  const auto handle = [&](std::string item) {
+    Lease lease;
+    lease.item = std::move(item);
+    return handler(Job{lease, lease.item, 0, {}}).failure.message;
+  };
+  EXPECT_EQ(handle("bad"), hint);
+  EXPECT_EQ(handle("good"), "");
+  EXPECT_EQ(handle("bad"), "exited with code 1") << "it knows how to take items";
+  options.marker = "";
+  EXPECT_EQ(run(options, "bad").failure.message, "exited with code 1") << "as it was asked to";
+}
+
+TEST_F(ExecHandlerTest, FillsInPartsOfTheItemTheFenceAndTheSlot) {
+  EXPECT_EQ(run(command({"echo", "{.}", "{/}", "{//}", "{/.}", "{#}", "{%}"}), "a/b.c").result,
+            "a/b b.c a b 77 4\n");
+}
+
 // The environment
 
 TEST_F(ExecHandlerTest, TellsTheChildWhatItWorksOn) {
@@ -387,6 +414,8 @@ TEST_F(ExecHandlerTest, BlamesTheItemIfTheItemNamesTheProgram) {
   EXPECT_EQ(outcome.failure.message,
             "cannot run the program that the item names: No such file or directory");
   EXPECT_EQ(run(command({"{}"}), "").kind, Kind::fail);
+  EXPECT_THAT(run(command({"{}"}), "gzip -t a").failure.message,
+              HasSubstr("no shell reads it (one does with: sh -c \"$1\" _ {})"));
   EXPECT_EQ(run(command({"/bin/{}", "x"}), "echo").result, "x\n");
 }
 

@@ -47,42 +47,64 @@ CommandTemplate::CommandTemplate(std::vector<std::string> command, std::string m
     throw std::invalid_argument("no command to run: its name is missing");
   }
   refuse_scripts();
-  item_chooses_program_ = has_marker(command_.front());
-  takes_item_ = std::any_of(command_.begin(), command_.end(),
-                            [this](const std::string& word) { return has_marker(word); });
-}
-
-bool CommandTemplate::has_marker(std::string_view word) const noexcept {
-  return !marker_.empty() && word.find(marker_) != std::string_view::npos;
+  refuse_unknown();
+  const auto has_placeholder = [this](const std::string& word) {
+    return find_placeholder(word, marker_).has_value();
+  };
+  has_placeholders_ = std::any_of(command_.begin(), command_.end(), has_placeholder);
+  item_chooses_program_ = has_placeholder(command_.front());
+  takes_item_ = std::any_of(command_.begin(), command_.end(), [this](const std::string& word) {
+    return !item_in(word, marker_).empty();
+  });
 }
 
 void CommandTemplate::refuse_scripts() const {
   for (std::size_t at = 0; at < command_.size(); ++at) {
     if (!is_shell(command_[at])) continue;
     const std::string* script = find_script(std::span(command_).subspan(at + 1));
-    if (script == nullptr || !has_marker(*script)) continue;
-    throw std::invalid_argument(marker_ + " inside the script of " + command_[at] +
+    if (script == nullptr) continue;
+    const std::string found(item_in(*script, marker_));
+    if (found.empty()) continue;
+    throw std::invalid_argument(found + " inside the script of " + command_[at] +
                                 " -c would run what an item says; hand the item over as an "
                                 "argument: " +
-                                command_[at] + " -c '... \"$1\"' _ " + marker_);
+                                command_[at] + " -c '... \"$1\"' _ " + found);
   }
 }
 
-std::vector<std::string> CommandTemplate::fill(std::string_view item) const {
-  if (!takes_item_) return command_;
+void CommandTemplate::refuse_unknown() const {
+  if (marker_ != kDefaultMarker) return;
+  for (const std::string& word : command_) {
+    const std::string unknown(find_unknown_placeholder(word));
+    if (unknown.empty()) continue;
+    throw std::invalid_argument(
+        unknown + " in the command is not replaced by anything; what is replaced is " +
+        all_placeholders() + " (with -I STR only STR, all braces are left as they are)");
+  }
+}
+
+std::vector<std::string> CommandTemplate::fill(const Filling& filling) const {
+  if (!has_placeholders_) return command_;
   std::vector<std::string> words;
   words.reserve(command_.size());
   for (const std::string& word : command_) {
     std::string& filled = words.emplace_back();
     std::size_t begin = 0;
-    std::size_t at = 0;
-    while ((at = word.find(marker_, begin)) != std::string::npos) {
-      filled.append(word, begin, at - begin).append(item);
-      begin = at + marker_.size();
+    while (const auto found = find_placeholder(word, marker_, begin)) {
+      filled.append(word, begin, found->at - begin).append(part_of(filling, found->part));
+      begin = found->at + found->size;
     }
     filled.append(word, begin);
   }
   return words;
+}
+
+std::string_view item_in(std::string_view word, std::string_view marker) {
+  for (std::size_t begin = 0; const auto found = find_placeholder(word, marker, begin);) {
+    if (is_of_item(found->part)) return word.substr(found->at, found->size);
+    begin = found->at + found->size;
+  }
+  return {};
 }
 
 }  // namespace wq::internal

@@ -18,11 +18,23 @@ namespace {
 // A result travels in one command with others; past this Redis would refuse it anyway.
 constexpr std::uint64_t kMaxResultBytes = 256 * 1024 * 1024;
 
+// The next batch is with a coprocess while it computes one.
+constexpr unsigned kDefaultInFlight = 2;
+constexpr unsigned kMostInFlight = 100;  // as WorkerOptions::calls_per_slot
+
 constexpr const char* kSummary =
-    R"(Runs COMMAND once for every item of a queue, without a shell. {} anywhere in its arguments is
-replaced by the item; without {} the item comes on standard input. The environment says the rest:
-WQ_ITEM, WQ_ITEM_SHA224, WQ_QUEUE, WQ_ATTEMPT, WQ_FENCE, WQ_SESSION, WQ_SLOT (0 to concurrency - 1),
-WQ_LEASE_SECONDS.
+    R"(Runs COMMAND once for every item of a queue, without a shell. What stands in braces is replaced
+in each of its words, as GNU parallel does:
+
+  {}    the item: dir/a.tar.gz            {/}   without its folder: a.tar.gz
+  {.}   without extension: dir/a.tar      {/.}  without both: a.tar
+  {//}  its folder: dir
+  {#}   a number that no other try has    {%}   the slot, 1 to concurrency
+        (WQ_FENCE)                              (WQ_SLOT + 1)
+
+With none of the first five the item itself comes on standard input. The environment says the
+rest: WQ_ITEM, WQ_ITEM_SHA224, WQ_QUEUE, WQ_ATTEMPT, WQ_FENCE, WQ_SESSION, WQ_SLOT (0 to
+concurrency - 1), WQ_LEASE_SECONDS.
 
   COMMAND ends with   the item
   0                   is done
@@ -75,6 +87,10 @@ void adjust(CommandOptions& command, WorkerOptions& worker) {
       throw std::invalid_argument(
           "--batch: a process for each item takes one at a time; with --coprocess it takes many");
     }
+    if (command.in_flight) {
+      throw std::invalid_argument(
+          "--in-flight: without --coprocess each process has one item anyway");
+    }
     return;
   }
   if (command.exec.results) {
@@ -88,7 +104,7 @@ void adjust(CommandOptions& command, WorkerOptions& worker) {
   if (const std::uint64_t most = command.coprocess.hello.max_items; most > 0) {
     worker.batch = static_cast<std::size_t>(std::min<std::uint64_t>(worker.batch, most));
   }
-  worker.calls_per_slot = 2;  // the next batch is with it while it computes one
+  worker.calls_per_slot = command.in_flight.value_or(kDefaultInFlight);
   // It may load its model first, or work on the batch before: only who speaks with it knows.
   command.coprocess.timeout = std::exchange(worker.timeout, {});
 }
@@ -117,7 +133,16 @@ WorkerProgram exec_program(CommandOptions& command) {
          command.coprocess.hello.max_items =
              cli::parse_number(text, 0, std::numeric_limits<std::uint64_t>::max());
        }},
-      {"marker,I", "STR", "what is replaced by the item; '' for nothing [default: {}]",
+      {"in-flight", "N",
+       "batches that are with a coprocess at a time, so that the next one is there when it has "
+       "done one; with 1 no item waits behind another that takes long [default: " +
+           std::to_string(kDefaultInFlight) + "]",
+       [&command](const std::string& text) {
+         command.in_flight = static_cast<unsigned>(cli::parse_number(text, 1, kMostInFlight));
+       }},
+      {"marker,I", "STR",
+       "what is replaced by the item, in place of all that is in braces, which then stays as it "
+       "is; '' for nothing [default: {}]",
        [&exec](const std::string& text) { exec.marker = text; }},
       {"fatal-exit-codes", "N,N,...", "exit codes after which trying again is of no use",
        [&exec](const std::string& text) { exec.fatal_exit_codes = exit_codes(text); }},

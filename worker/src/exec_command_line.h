@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include <wq/worker_main.h>
 
 #include "coprocess_handler.h"
@@ -12,7 +14,8 @@ struct CommandOptions {
   ExecOptions exec;
   bool is_coprocess = false;
   bool pass_redis = false;
-  CoprocessOptions coprocess;  ///< if it is one; what both have stands in `exec`
+  std::optional<unsigned> in_flight;  ///< batches of a coprocess at a time
+  CoprocessOptions coprocess;         ///< if it is one; what both have stands in `exec`
 };
 
 /// What wq-worker adds to the command line of every worker; its options set `command`, which must

@@ -51,6 +51,7 @@ ExecHandler::ExecHandler(ExecOptions options, OrphanReaper& reaper)
     }
   }
   if (!command_.item_chooses_program()) paths_ = executable_paths(command_.program());
+  hints_at_stdin_ = !command_.takes_item() && !command_.marker().empty();
   shared_environment_ = child_environment(options_.queue, options_.lease, options_.pass_redis);
   memory_guard_.start();
 }
@@ -65,14 +66,16 @@ Outcome ExecHandler::operator()(const Job& job) const {
                         command_.marker() + " in the command it comes on stdin");
     }
     // Looked at before the words are made, since it may be huge.
-    if (job.item.size() < max_string_bytes()) spec.arguments = command_.fill(job.item);
+    if (job.item.size() < max_string_bytes())
+      spec.arguments =
+          command_.fill({.item = job.item, .sequence = job.lease.fence, .slot = job.slot});
     if (spec.arguments.empty() ||
         std::any_of(spec.arguments.begin(), spec.arguments.end(),
                     [](const std::string& word) { return word.size() >= max_string_bytes(); })) {
       return not_executed(spec, E2BIG);
     }
   } else {
-    spec.arguments = command_.fill({});
+    spec.arguments = command_.fill({.item = {}, .sequence = job.lease.fence, .slot = job.slot});
     spec.input = job.item;
   }
   spec.paths = command_.item_chooses_program() ? executable_paths(spec.arguments.front()) : paths_;
@@ -90,7 +93,9 @@ Outcome ExecHandler::operator()(const Job& job) const {
       result = run_child(spec, reaper_, job.stop);
     }
     if (result.exec_error != 0) return not_executed(spec, result.exec_error);
-    return outcome(std::move(result));
+    Outcome outcome = this->outcome(std::move(result));
+    hint_at_stdin(outcome);
+    return outcome;
   } catch (const std::system_error& error) {
     return release_for(error.what());
   }
@@ -137,6 +142,14 @@ Outcome ExecHandler::outcome(ChildResult result) const {
   return is_crash(failure) ? Outcome::crash(std::move(failure)) : Outcome::fail(std::move(failure));
 }
 
+// Who comes from xargs or GNU parallel expects the item as the last argument.
+void ExecHandler::hint_at_stdin(Outcome& outcome) const {
+  if (outcome.kind == Outcome::Kind::complete) succeeded_ = true;
+  if (!hints_at_stdin_ || succeeded_ || outcome.failure.kind != "exit") return;
+  outcome.failure.message += "; the command has no " + command_.marker() +
+                             ": it gets the item itself on stdin, and has not succeeded yet";
+}
+
 Outcome ExecHandler::not_executed(const ChildSpec& spec, int error) const {
   if (error == E2BIG && command_.takes_item()) {
     return unpassable("the item is too long for an argument; without " + command_.marker() +
@@ -148,7 +161,12 @@ Outcome ExecHandler::not_executed(const ChildSpec& spec, int error) const {
   }
   // The name itself may hold any bytes then, and the failure is kept together with its item.
   if (command_.item_chooses_program()) {
-    return Outcome::fail("cannot run the program that the item names: " + reason);
+    std::string text = "cannot run the program that the item names: " + reason;
+    if (spec.arguments.front().find(' ') != std::string::npos) {
+      text += "; the item is one word, no shell reads it (one does with: sh -c \"$1\" _ " +
+              command_.marker() + ")";
+    }
+    return Outcome::fail(std::move(text));
   }
   throw CannotRun("cannot run '" + command_.program() + "': " + reason);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,10 +22,10 @@
 namespace wq::internal {
 
 struct ExecOptions {
-  std::vector<std::string> command;   ///< the program, then its arguments
-  std::string marker = "{}";          ///< where the item goes; empty: always on stdin
-  std::vector<int> fatal_exit_codes;  ///< 1 to 255 without 99: no use in trying such an item again
-  bool results = false;               ///< stdout is the item's result
+  std::vector<std::string> command;    ///< the program, then its arguments
+  std::string marker{kDefaultMarker};  ///< see `CommandTemplate`; empty: the item is on stdin
+  std::vector<int> fatal_exit_codes;   ///< 1 to 255 without 99: no use in trying such an item again
+  bool results = false;                ///< stdout is the item's result
   std::size_t results_max_bytes = std::size_t{1} << 20;  ///< a longer one fails the item
   std::chrono::milliseconds kill_delay{3'000};           ///< from SIGTERM to SIGKILL
   std::string queue;                                     ///< for the child's environment
@@ -53,6 +54,8 @@ class ExecHandler {
   /// What WQ_SESSION says, if the worker is made only after its handler. Before the first item.
   void set_session(std::string session) { session_ = std::move(session); }
 
+  [[nodiscard]] const CommandTemplate& command() const noexcept { return command_; }
+
   /// What the process did:
   /// - exit code 0: complete, with its stdout as the result if results are on; if that is too
   ///   long, fatal, of the kind `result`;
@@ -75,6 +78,7 @@ class ExecHandler {
  private:
   [[nodiscard]] std::vector<std::string> environment(const Job& job) const;
   [[nodiscard]] Outcome outcome(ChildResult result) const;
+  void hint_at_stdin(Outcome& outcome) const;
   [[nodiscard]] Outcome not_executed(const ChildSpec& spec, int error) const;
   [[nodiscard]] Outcome release_for(std::string_view reason) const;
 
@@ -82,6 +86,8 @@ class ExecHandler {
   CommandTemplate command_;
   OrphanReaper& reaper_;
   mutable MemoryGuard memory_guard_;
+  bool hints_at_stdin_ = false;
+  mutable std::atomic<bool> succeeded_{false};
   std::string session_;
   std::vector<std::string> paths_;  // of the program, if it is the same for every item
   std::vector<std::string> shared_environment_;

@@ -13,6 +13,8 @@
 #include <wq/worker_main.h>
 
 #include "cli/log.h"
+#include "command_check.h"
+#include "command_template.h"
 #include "coprocess_handler.h"
 #include "exec_command_line.h"
 #include "exec_handler.h"
@@ -22,12 +24,21 @@
 namespace {
 
 using wq::internal::CommandOptions;
+using wq::internal::CommandTemplate;
 using wq::internal::CoprocessHandler;
 using wq::internal::OrphanReaper;
 
 /// The rest is for the worker itself, and for what is used up between two looks.
 std::uint64_t default_memory_limit() {
   return wq::internal::cgroup_memory_limit().value_or(0) / 10 * 9;
+}
+
+/// Before there is any item.
+void check(const CommandTemplate& command) {
+  wq::internal::refuse_missing_program(command);
+  if (const auto warning = wq::internal::shell_operator_warning(command)) {
+    wq::cli::log(wq::LogLevel::warning, *warning);
+  }
 }
 
 wq::BatchHandler one_process_each(CommandOptions& command, const wq::WorkerContext& context,
@@ -38,6 +49,7 @@ wq::BatchHandler one_process_each(CommandOptions& command, const wq::WorkerConte
   command.exec.log = wq::cli::log;
   if (command.pass_redis) command.exec.pass_redis = context.redis;
   auto handler = std::make_shared<wq::internal::ExecHandler>(command.exec, reaper);
+  check(handler->command());
   handler->set_session(context.session);
   return [handler](const wq::Batch& batch) {
     const wq::Lease& lease = batch.leases.front();
@@ -52,12 +64,16 @@ std::shared_ptr<CoprocessHandler> coprocesses(CommandOptions& command,
                                               OrphanReaper& reaper) {
   const wq::internal::ExecOptions& exec = command.exec;
   const auto& words = context.arguments;
-  if (!exec.marker.empty() && std::any_of(words.begin(), words.end(), [&](const auto& word) {
-        return word.find(exec.marker) != std::string::npos;
-      })) {
-    throw std::invalid_argument("--coprocess tells items on stdin: " + exec.marker +
-                                " has no place in the command (-I '' leaves it as it is)");
+  const auto refused = std::find_if(words.begin(), words.end(), [&exec](const auto& word) {
+    return wq::internal::find_placeholder(word, exec.marker).has_value();
+  });
+  if (refused != words.end()) {
+    const auto found = *wq::internal::find_placeholder(*refused, exec.marker);
+    throw std::invalid_argument(
+        "--coprocess tells items on stdin: " + refused->substr(found.at, found.size) +
+        " has no place in the command (-I '' leaves it as it is)");
   }
+  check(CommandTemplate(words, ""));
   command.coprocess.command = words;
   command.coprocess.hello.queue = context.queue;
   command.coprocess.hello.session = context.session;

@@ -1,0 +1,90 @@
+#include "command_check.h"
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "shell_words.h"
+#include "support/temporary_folder.h"
+
+namespace wq::internal {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+std::string refusal(const Words& words) {
+  try {
+    refuse_missing_program(CommandTemplate(words, "{}"));
+    return "";
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+}
+
+TEST(CommandCheck, ShowsTheWordsOfACommandThatIsOneWord) {
+  EXPECT_EQ(refusal({"gzip -t {}"}),
+            "there is no program 'gzip -t {}': the words of a command are given one by one, and no "
+            "shell reads them; write: -- gzip -t {}");
+  EXPECT_THAT(refusal({"gzip -t", "{}", "a b"}), EndsWith("write: -- gzip -t {} 'a b'"));
+  EXPECT_THAT(refusal({"gzip -t"}), EndsWith("write: -- gzip -t"));
+  EXPECT_THAT(refusal({"{} --version"}), EndsWith("write: -- {} --version"));
+  EXPECT_THAT(refusal({"cat /etc/{}"}), EndsWith("write: -- cat /etc/{}"));
+}
+
+TEST(CommandCheck, ShowsAShellForACommandThatNeedsOne) {
+  EXPECT_THAT(refusal({"gzip -dc {} | wc -l > {.}.n"}),
+              EndsWith(R"(write: -- sh -c 'gzip -dc "$1" | wc -l > "$2".n' _ {} {.})"));
+  EXPECT_THAT(refusal({R"(gzip "{}" '{}' && rm {})"}),
+              EndsWith(R"(write: -- sh -c 'gzip "$1" "$1" && rm "$1"' _ {})"));
+  EXPECT_THAT(refusal({"echo $HOME"}), EndsWith("write: -- sh -c 'echo $HOME'"));
+}
+
+TEST(CommandCheck, RefusesAnyOtherProgramThatIsNotThere) {
+  EXPECT_EQ(refusal({"no-such-program", "{}"}),
+            "cannot run 'no-such-program': No such file or directory");
+  EXPECT_EQ(refusal({"/etc/passwd/x"}), "cannot run '/etc/passwd/x': No such file or directory");
+  EXPECT_THAT(refusal({"A=1", "gzip", "{}"}), EndsWith("write: -- env A=1 gzip {}"));
+  EXPECT_EQ(refusal({"/no/such/{}.sh"}),
+            "there is no program '/no/such/{}.sh', whatever the item is");
+}
+
+TEST(CommandCheck, TakesWhatIsThere) {
+  const test::TemporaryFolder folder;
+  const std::string odd = folder.file("my tool | x", "");
+  static_cast<void>(folder.file("tool a.sh", ""));
+  const std::string path = folder.path();
+  for (const Words& words : {Words{"true"}, Words{"/bin/sh", "-c", "x"}, Words{odd}, Words{"{}"},
+                             Words{"{}.sh"}, Words{path + "/{}"}, Words{path + "/tool {}.sh"},
+                             Words{path + "/{}/run"}, Words{"/bin/{}", "x"}}) {
+    EXPECT_EQ(refusal(words), "") << ::testing::PrintToString(words);
+  }
+  EXPECT_THAT(refusal({path + "/tool {}.py"}), HasSubstr("there is no program"));
+}
+
+TEST(CommandCheck, WarnsOfAWordThatOnlyAShellHeeds) {
+  const auto warning = [](const Words& words) {
+    return shell_operator_warning(CommandTemplate(words, "{}")).value_or("");
+  };
+  EXPECT_EQ(warning({"gzip", "-dc", "{}", "|", "wc", "-l"}),
+            "'|' is handed to gzip as an argument, since no shell reads the command; with one: -- "
+            R"(sh -c 'gzip -dc "$1" | wc -l' _ {})");
+  EXPECT_THAT(warning({"cut", "-c", "1 2", "{}", ">", "{.}.out"}), HasSubstr(R"(> "$2".out)"));
+  EXPECT_EQ(warning({"expr", "{}", "|", "1"}), "");
+  EXPECT_EQ(warning({"find", "{}", "-exec", "wc", ";"}), "");
+  EXPECT_EQ(warning({"echo", "a|b", "{}"}), "");
+}
+
+TEST(ShellWords, AreReadAsTheSameWordsAgain) {
+  EXPECT_EQ(shell_line(Words{"a/b.c", "", "x y", "it's", "$(id)", "{}"}),
+            R"(a/b.c '' 'x y' 'it'\''s' '$(id)' {})");
+  EXPECT_EQ(shell_word("two\nlines\t'\\\x7f"), R"($'two\012lines\011\'\\\177')");
+}
+
+}  // namespace
+}  // namespace wq::internal
