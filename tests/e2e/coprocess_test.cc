@@ -208,6 +208,47 @@ TEST_F(CoprocessAnswers, AreNotMixedWithOptionsThatMakeNoSense) {
   EXPECT_THAT(refusal({"--batch", "2"}, {"cat"}), HasSubstr("--batch: a process for each item"));
 }
 
+// Waits for the line of the next item before it answers, so it hangs unless that comes.
+constexpr const char* kWaitForNext = R"(
+if len(items) != 1: sys.exit(5)
+held.append(items[0])
+if len(held) < DEPTH: continue
+say([done(item) for item in held])
+held.clear())";
+
+TEST_F(CoprocessAnswers, AreNotWaitedForBeforeTheNextItemIsTold) {
+  push(numbered("", 6));
+  Process worker =
+      coprocess({"--timeout", "60s", "--max-attempts", "1"}, kWaitForNext, "held, DEPTH = [], 2");
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  expect_drained(6, 0);
+}
+
+TEST_F(CoprocessAnswers, AreWaitedForWhenSoManyBatchesAreWithTheProcess) {
+  push(numbered("", 8));
+  Process deep = coprocess({"--in-flight", "4", "--timeout", "60s", "--max-attempts", "1"},
+                           kWaitForNext, "held, DEPTH = [], 4");
+  EXPECT_EQ(deep.wait(), 0) << deep.err();
+  expect_drained(8, 0);
+}
+
+TEST_F(CoprocessAnswers, ComeOneByOneWithOneInFlight) {
+  push(numbered("", 4));
+  // Takes whatever else is there before it answers; nothing may be, as the other item is not ours.
+  Process worker = coprocess({"--in-flight", "1"},
+                             R"(say(done(items[0], str(len(select.select([0], [], [], 0)[0])))))",
+                             "import select");
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  expect_drained(4, 0);
+  for (const auto& [item, found] : results()) EXPECT_EQ(found, Words{"0"}) << item;
+}
+
+TEST_F(CoprocessAnswers, AloneHaveANumberInFlight) {
+  Process refused = worker({"--in-flight", "2"}, {"true"});
+  EXPECT_EQ(refused.wait(), 2);
+  EXPECT_THAT(refused.err(), HasSubstr("--in-flight: without --coprocess"));
+}
+
 TEST_F(CoprocessAnswers, StopAtSigtermAfterTheGrace) {
   push({"a", "b"});
   // One batch of two: of two batches of one, either may be told first.

@@ -178,9 +178,9 @@ struct WorkerFigures {
 ///
 /// How many items it takes ahead of the handlers follows from how long they take: none for items
 /// of a tenth of a second and more, up to a few hundred for tiny ones. An item that was taken
-/// ahead and is not begun within a second is given back, except that with batches one next batch
-/// for each slot is always taken, and stays. A slot that is not ready (`WorkerOptions::prepare`)
-/// does not count.
+/// ahead and is not begun within a second is given back, except for what fills `calls_per_slot` (if
+/// that is 1, one next batch for each slot if there are batches). A slot that is not ready
+/// (`prepare`) does not count.
 class WQ_API Worker {
  public:
   /// Does not connect. Throws `std::invalid_argument` for a bad name, URL or option.

@@ -332,9 +332,12 @@ std::size_t WorkerLoop::items_of_batch(const Slots::Load& load) const {
                     options_.batch);
 }
 
-// What is leased while the slots work, so that none of them waits for Redis between two batches.
+// What is leased while the slots work, so that none of them waits for Redis between two batches:
+// what the further calls of each slot take, or, where it has one call, the next of several items.
 std::size_t WorkerLoop::next_batches(const Slots::Load& load) const {
-  return options_.batch == 1 ? 0 : load.ready_slots * items_of_batch(load);
+  const std::size_t calls = options_.calls_per_slot;
+  const std::size_t next = calls > 1 ? calls - 1 : (options_.batch > 1 ? 1 : 0);
+  return load.ready_slots * items_of_batch(load) * next;
 }
 
 // Nothing is under way to Redis and nothing is to be said to it.
