@@ -47,6 +47,19 @@ TEST_F(Progress, IsALineInPlaceOnATerminal) {
               AllOf(HasSubstr("end: drained completed=2"), Not(HasSubstr("left in the queue"))));
 }
 
+TEST_F(Progress, StandsBelowWhatCommandsPrint) {
+  push({"a", "b"});
+  Terminal terminal(120);
+  Process worker =
+      start({kWorkerProgram, "--queue", "q", "--", "sh", "-c",
+             "until [ -e '" + go_ + "' ]; do sleep 0.02; done; echo out $1", "_", "{}"},
+            {.terminal = terminal.slave()});
+  terminal.wait_for("1 running, longest ");
+  go();
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_THAT(terminal.screen(), AllOf(::testing::Contains("out a"), ::testing::Contains("out b")));
+}
+
 TEST_F(Progress, IsNotShownIfNotWanted) {
   push({"a"});
   Terminal terminal(120);

@@ -67,7 +67,8 @@ class Run {
     stop_event_ = UniqueFd(::eventfd(0, EFD_CLOEXEC));
     if (!stop_event_) throw_errno("cannot make an event descriptor");
     stdout_ = std::move(out.ours);
-    return child_.start(spec_, input.get(), out.childs.get(), err.get());
+    const bool as_stderr = spec_.stdout_as_stderr && !spec_.stdout_limit_bytes;
+    return child_.start(spec_, input.get(), as_stderr ? err.get() : out.childs.get(), err.get());
   }
 
   /// Waits for output, the child's end or a request to stop, and sees to what came. True: the

@@ -27,6 +27,8 @@ struct ChildSpec {
   std::optional<std::string_view> input;
   /// Keep what it writes to stdout, up to so many bytes. Without: it has our stdout.
   std::optional<std::size_t> stdout_limit_bytes;
+  /// What it writes to stdout, and is not kept, is treated as if it were written to stderr.
+  bool stdout_as_stderr = false;
   /// Who it is, for what it writes to stderr.
   StderrOrigin stderr_origin{};
   /// How long its process group may go on after it was asked to end with SIGTERM.

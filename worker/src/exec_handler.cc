@@ -82,6 +82,7 @@ Outcome ExecHandler::operator()(const Job& job) const {
   spec.shared_environment = shared_environment_;
   spec.environment = environment(job);
   if (options_.results) spec.stdout_limit_bytes = options_.results_max_bytes;
+  spec.stdout_as_stderr = options_.stdout_as_stderr;
   spec.stderr_origin = {options_.stderr_mode, job.slot, job.item};
   spec.kill_delay = options_.kill_delay;
   spec.memory_guard = &memory_guard_;

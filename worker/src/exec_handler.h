@@ -27,9 +27,10 @@ struct ExecOptions {
   std::vector<int> fatal_exit_codes;   ///< 1 to 255 without 99: no use in trying such an item again
   bool results = false;                ///< stdout is the item's result
   std::size_t results_max_bytes = std::size_t{1} << 20;  ///< a longer one fails the item
-  std::chrono::milliseconds kill_delay{3'000};           ///< from SIGTERM to SIGKILL
-  std::string queue;                                     ///< for the child's environment
-  std::chrono::milliseconds lease{60'000};               ///< for the child's environment
+  bool stdout_as_stderr = false;  ///< where stdout is no result: it is the same terminal as stderr
+  std::chrono::milliseconds kill_delay{3'000};  ///< from SIGTERM to SIGKILL
+  std::string queue;                            ///< for the child's environment
+  std::chrono::milliseconds lease{60'000};      ///< for the child's environment
   StderrMode stderr_mode = StderrMode::lines;
   std::optional<RedisOptions> pass_redis;  ///< what the child may log in with; none: nothing
   Log log;                                 ///< may be empty

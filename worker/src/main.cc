@@ -10,6 +10,8 @@
 #include <stop_token>
 #include <vector>
 
+#include <unistd.h>
+
 #include <wq/worker_main.h>
 
 #include "cli/log.h"
@@ -20,6 +22,7 @@
 #include "exec_handler.h"
 #include "orphan_reaper.h"
 #include "process_memory.h"
+#include "worker_progress.h"
 
 namespace {
 
@@ -47,6 +50,9 @@ wq::BatchHandler one_process_each(CommandOptions& command, const wq::WorkerConte
   command.exec.queue = context.queue;
   command.exec.lease = context.options.lease;
   command.exec.log = wq::cli::log;
+  // What it printed would stand within the line that shows the progress.
+  command.exec.stdout_as_stderr =
+      wq::internal::WorkerProgress::is_in_place() && ::isatty(STDOUT_FILENO) == 1;
   if (command.pass_redis) command.exec.pass_redis = context.redis;
   auto handler = std::make_shared<wq::internal::ExecHandler>(command.exec, reaper);
   check(handler->command());
