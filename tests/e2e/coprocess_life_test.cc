@@ -104,6 +104,20 @@ TEST_F(CoprocessLife, HoldsNothingWhileItsModelLoads) {
   EXPECT_EQ(loading.wait(), 0) << "the queue is drained: " << loading.err();
 }
 
+TEST_F(CoprocessLife, ThatStillLoadsGetsTheItemThatWouldElseWaitBehindALongOne) {
+  push({"long", "short"});
+  // The second process is ready once the first has begun, whose item ends only after the other.
+  Process worker =
+      coprocess({"--concurrency", "2", "--timeout", "60s", "--max-attempts", "1"},
+                "if items[0]['item'] == 'long':\n  runs(BEGUN, 'x')\n  wait(SHORT)\n"
+                "else: runs(SHORT, 'x')\nsay(done(items[0]))",
+                "BEGUN, SHORT = '" + path("begun") + "', '" + path("short") + "'\n" +
+                    "def wait(path):\n  while not os.path.exists(path): time.sleep(0.01)\n"
+                    "if os.environ['WQ_SLOT'] == '1': wait(BEGUN)");
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  expect_drained(2, 0);
+}
+
 TEST_F(CoprocessLife, IsNotStartedForAQueueThatIsDrained) {
   push({"a"});
   EXPECT_EQ(work({}, {"true"}), 0);

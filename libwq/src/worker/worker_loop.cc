@@ -333,11 +333,13 @@ std::size_t WorkerLoop::items_of_batch(const Slots::Load& load) const {
 }
 
 // What is leased while the slots work, so that none of them waits for Redis between two batches:
-// what the further calls of each slot take, or, where it has one call, the next of several items.
+// what the further calls of each slot take, or, where it has one call, the next of several items. A
+// single item is not put behind another one while a slot that could begin it is still being made
+// ready.
 std::size_t WorkerLoop::next_batches(const Slots::Load& load) const {
-  const std::size_t calls = options_.calls_per_slot;
-  const std::size_t next = calls > 1 ? calls - 1 : (options_.batch > 1 ? 1 : 0);
-  return load.ready_slots * items_of_batch(load) * next;
+  const std::size_t items = load.ready_slots * items_of_batch(load);
+  if (options_.batch > 1) return items * std::max(options_.calls_per_slot - 1, 1U);
+  return load.ready_slots == options_.concurrency ? items * (options_.calls_per_slot - 1) : 0;
 }
 
 // Nothing is under way to Redis and nothing is to be said to it.
