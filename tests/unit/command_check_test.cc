@@ -18,7 +18,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
-std::string refusal(const Words& words) {
+std::string refused_command(const Words& words) {
   try {
     refuse_missing_program(CommandTemplate(words, "{}"));
     return "";
@@ -28,29 +28,30 @@ std::string refusal(const Words& words) {
 }
 
 TEST(CommandCheck, ShowsTheWordsOfACommandThatIsOneWord) {
-  EXPECT_EQ(refusal({"gzip -t {}"}),
+  EXPECT_EQ(refused_command({"gzip -t {}"}),
             "there is no program 'gzip -t {}': the words of a command are given one by one, and no "
             "shell reads them; write: -- gzip -t {}");
-  EXPECT_THAT(refusal({"gzip -t", "{}", "a b"}), EndsWith("write: -- gzip -t {} 'a b'"));
-  EXPECT_THAT(refusal({"gzip -t"}), EndsWith("write: -- gzip -t"));
-  EXPECT_THAT(refusal({"{} --version"}), EndsWith("write: -- {} --version"));
-  EXPECT_THAT(refusal({"cat /etc/{}"}), EndsWith("write: -- cat /etc/{}"));
+  EXPECT_THAT(refused_command({"gzip -t", "{}", "a b"}), EndsWith("write: -- gzip -t {} 'a b'"));
+  EXPECT_THAT(refused_command({"gzip -t"}), EndsWith("write: -- gzip -t"));
+  EXPECT_THAT(refused_command({"{} --version"}), EndsWith("write: -- {} --version"));
+  EXPECT_THAT(refused_command({"cat /etc/{}"}), EndsWith("write: -- cat /etc/{}"));
 }
 
 TEST(CommandCheck, ShowsAShellForACommandThatNeedsOne) {
-  EXPECT_THAT(refusal({"gzip -dc {} | wc -l > {.}.n"}),
+  EXPECT_THAT(refused_command({"gzip -dc {} | wc -l > {.}.n"}),
               EndsWith(R"(write: -- sh -c 'gzip -dc "$1" | wc -l > "$2".n' _ {} {.})"));
-  EXPECT_THAT(refusal({R"(gzip "{}" '{}' && rm {})"}),
+  EXPECT_THAT(refused_command({R"(gzip "{}" '{}' && rm {})"}),
               EndsWith(R"(write: -- sh -c 'gzip "$1" "$1" && rm "$1"' _ {})"));
-  EXPECT_THAT(refusal({"echo $HOME"}), EndsWith("write: -- sh -c 'echo $HOME'"));
+  EXPECT_THAT(refused_command({"echo $HOME"}), EndsWith("write: -- sh -c 'echo $HOME'"));
 }
 
 TEST(CommandCheck, RefusesAnyOtherProgramThatIsNotThere) {
-  EXPECT_EQ(refusal({"no-such-program", "{}"}),
+  EXPECT_EQ(refused_command({"no-such-program", "{}"}),
             "cannot run 'no-such-program': No such file or directory");
-  EXPECT_EQ(refusal({"/etc/passwd/x"}), "cannot run '/etc/passwd/x': No such file or directory");
-  EXPECT_THAT(refusal({"A=1", "gzip", "{}"}), EndsWith("write: -- env A=1 gzip {}"));
-  EXPECT_EQ(refusal({"/no/such/{}.sh"}),
+  EXPECT_EQ(refused_command({"/etc/passwd/x"}),
+            "cannot run '/etc/passwd/x': No such file or directory");
+  EXPECT_THAT(refused_command({"A=1", "gzip", "{}"}), EndsWith("write: -- env A=1 gzip {}"));
+  EXPECT_EQ(refused_command({"/no/such/{}.sh"}),
             "there is no program '/no/such/{}.sh', whatever the item is");
 }
 
@@ -62,9 +63,9 @@ TEST(CommandCheck, TakesWhatIsThere) {
   for (const Words& words : {Words{"true"}, Words{"/bin/sh", "-c", "x"}, Words{odd}, Words{"{}"},
                              Words{"{}.sh"}, Words{path + "/{}"}, Words{path + "/tool {}.sh"},
                              Words{path + "/{}/run"}, Words{"/bin/{}", "x"}}) {
-    EXPECT_EQ(refusal(words), "") << ::testing::PrintToString(words);
+    EXPECT_EQ(refused_command(words), "") << ::testing::PrintToString(words);
   }
-  EXPECT_THAT(refusal({path + "/tool {}.py"}), HasSubstr("there is no program"));
+  EXPECT_THAT(refused_command({path + "/tool {}.py"}), HasSubstr("there is no program"));
 }
 
 TEST(CommandCheck, WarnsOfAWordThatOnlyAShellHeeds) {

@@ -65,7 +65,7 @@ TEST(Placeholder, StaysAsItIsBesideAnotherMarker) {
   EXPECT_THAT(CommandTemplate({"x", "{.}", "{#}"}, "").fill("i"), ElementsAre("x", "{.}", "{#}"));
 }
 
-std::string refusal(const std::string& word) {
+std::string refused_placeholder(const std::string& word) {
   try {
     const CommandTemplate taken({"x", word}, "{}");
     return "";
@@ -75,12 +75,12 @@ std::string refusal(const std::string& word) {
 }
 
 TEST(Placeholder, ThatOnlyGnuParallelHasIsRefusedByName) {
-  EXPECT_EQ(refusal("a{..}"),
+  EXPECT_EQ(refused_placeholder("a{..}"),
             "{..} in the command is not replaced by anything; what is replaced is {}, {.}, {/}, "
             "{//}, {/.}, {#}, {%} (with -I STR only STR, all braces are left as they are)");
   for (const std::string form : {"{...}", "{+/}", "{+.}", "{/..}", "{##}", "{0#}", "{0%}", "{1.}",
                                  "{2/}", "{-1//}", "{1}", "{-1}", "{12}.png", "{= s/a/b/ =}"}) {
-    EXPECT_THAT(refusal(form), HasSubstr("{")) << form;
+    EXPECT_THAT(refused_placeholder(form), HasSubstr("{")) << form;
   }
 }
 
@@ -88,7 +88,7 @@ TEST(Placeholder, OfOtherShapesIsLeftAlone) {
   for (const std::string form :
        {"a{3}", "[0-9]{2}", "a{1,2}", "{1..5}", "{a,b}", "{0}", "{x}", "${1}", "${1#}", "${#}", "{",
         "{=", "}{", "/a/{/b/d}", "${0%/*}", "{1.5}", "{ . }", "{.a}", R"({"a":.})"}) {
-    EXPECT_EQ(refusal(form), "") << form;
+    EXPECT_EQ(refused_placeholder(form), "") << form;
   }
 }
 

@@ -7,7 +7,7 @@
 namespace wq::internal {
 namespace {
 
-std::string info(const std::string& changes) {
+std::string info_text(const std::string& changes) {
   return "# Persistence\r\nloading:0\r\naof_enabled:1\r\naof_base_size:89\r\n" + changes;
 }
 
@@ -15,16 +15,17 @@ TEST(TornAof, IsRewrittenWhenARewriteHasSucceededSinceTheStart) {
   const std::string started =
       "aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\naof_last_rewrite_time_sec:-1\r\n"
       "aof_last_bgrewrite_status:ok\r\n";
-  EXPECT_TRUE(read_aof(info(started)).kept);
-  EXPECT_FALSE(read_aof(info(started)).empty);
-  EXPECT_FALSE(read_aof(info(started)).rewriting);
-  EXPECT_FALSE(read_aof(info(started)).rewritten);
-  EXPECT_TRUE(
-      read_aof(info("aof_last_rewrite_time_sec:0\r\naof_last_bgrewrite_status:ok\r\n")).rewritten);
+  EXPECT_TRUE(read_aof(info_text(started)).kept);
+  EXPECT_FALSE(read_aof(info_text(started)).empty);
+  EXPECT_FALSE(read_aof(info_text(started)).rewriting);
+  EXPECT_FALSE(read_aof(info_text(started)).rewritten);
+  EXPECT_TRUE(read_aof(info_text("aof_last_rewrite_time_sec:0\r\naof_last_bgrewrite_status:ok\r\n"))
+                  .rewritten);
   EXPECT_FALSE(
-      read_aof(info("aof_last_rewrite_time_sec:0\r\naof_last_bgrewrite_status:err\r\n")).rewritten);
-  EXPECT_TRUE(read_aof(info("aof_rewrite_in_progress:1\r\n")).rewriting);
-  EXPECT_TRUE(read_aof(info("aof_rewrite_scheduled:1\r\n")).rewriting);
+      read_aof(info_text("aof_last_rewrite_time_sec:0\r\naof_last_bgrewrite_status:err\r\n"))
+          .rewritten);
+  EXPECT_TRUE(read_aof(info_text("aof_rewrite_in_progress:1\r\n")).rewriting);
+  EXPECT_TRUE(read_aof(info_text("aof_rewrite_scheduled:1\r\n")).rewriting);
 }
 
 TEST(TornAof, IsNotLookedForWhereThereIsNoneOrNotYet) {

@@ -15,7 +15,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-std::string refusal_of(const std::string& url) {
+std::string url_refusal(const std::string& url) {
   try {
     static_cast<void>(parse_url(url));
   } catch (const std::invalid_argument& error) {
@@ -94,24 +94,24 @@ TEST(RedisUrls, WithSignsInThePasswordThatAreUnmistakable) {
 }
 
 TEST(RedisUrls, ThatCannotBeReadSayWhy) {
-  EXPECT_THAT(refusal_of(""), HasSubstr("redis://"));
-  EXPECT_THAT(refusal_of("localhost:6379"), HasSubstr("begins with none of"));
-  EXPECT_THAT(refusal_of("http://host"), HasSubstr("begins with none of"));
-  EXPECT_THAT(refusal_of("REDIS://host"), HasSubstr("begins with none of"));
+  EXPECT_THAT(url_refusal(""), HasSubstr("redis://"));
+  EXPECT_THAT(url_refusal("localhost:6379"), HasSubstr("begins with none of"));
+  EXPECT_THAT(url_refusal("http://host"), HasSubstr("begins with none of"));
+  EXPECT_THAT(url_refusal("REDIS://host"), HasSubstr("begins with none of"));
   for (const char* url : {"redis://host:x", "redis://host:0", "redis://host:65536",
                           "redis://host:-1", "redis://host:12x", "redis://host:"}) {
-    EXPECT_THAT(refusal_of(url), HasSubstr("port")) << url;
+    EXPECT_THAT(url_refusal(url), HasSubstr("port")) << url;
   }
   for (const char* url : {"redis://host/x", "redis://host/-1", "redis://host/1/2", "unix:///s?db=x",
                           "redis://host/99999999999"}) {
-    EXPECT_THAT(refusal_of(url), HasSubstr("database")) << url;
+    EXPECT_THAT(url_refusal(url), HasSubstr("database")) << url;
   }
-  EXPECT_THAT(refusal_of("redis://[::1"), HasSubstr("IPv6"));
-  EXPECT_THAT(refusal_of("redis://[::1]x"), HasSubstr("]"));
-  EXPECT_THAT(refusal_of("redis://a%4@host"), HasSubstr("%"));
-  EXPECT_THAT(refusal_of("redis://a%zz@host"), HasSubstr("%"));
-  EXPECT_THAT(refusal_of("unix://s"), HasSubstr("'/'"));
-  EXPECT_THAT(refusal_of("unix:///s?x=1"), HasSubstr("db=N"));
+  EXPECT_THAT(url_refusal("redis://[::1"), HasSubstr("IPv6"));
+  EXPECT_THAT(url_refusal("redis://[::1]x"), HasSubstr("]"));
+  EXPECT_THAT(url_refusal("redis://a%4@host"), HasSubstr("%"));
+  EXPECT_THAT(url_refusal("redis://a%zz@host"), HasSubstr("%"));
+  EXPECT_THAT(url_refusal("unix://s"), HasSubstr("'/'"));
+  EXPECT_THAT(url_refusal("unix:///s?x=1"), HasSubstr("db=N"));
 }
 
 TEST(RedisUrls, ThatCannotBeReadDoNotShowTheirPassword) {
@@ -120,16 +120,16 @@ TEST(RedisUrls, ThatCannotBeReadDoNotShowTheirPassword) {
         "redis://:se%zcret@host", "http://:secret@host", "redis://:secret@host:port",
         "redis://u:12/3/cret@host", "redis://u:se?cret@host:x", "redis://u:se/cret?db=12@host",
         "unix://u:se/cret?db=12@/run/s"}) {
-    EXPECT_THAT(refusal_of(url),
+    EXPECT_THAT(url_refusal(url),
                 AllOf(Not(""), Not(HasSubstr("cret")), Not(HasSubstr("'se")), Not(HasSubstr("12"))))
         << url;
   }
 }
 
 TEST(RedisUrls, WithASlashInThePasswordSayThatItMustBeEncoded) {
-  EXPECT_THAT(refusal_of("redis://:se/cret@host"), HasSubstr("%2F"));
-  EXPECT_THAT(refusal_of("redis://user:12/cret@host:1"), HasSubstr("%2F"));
-  EXPECT_THAT(refusal_of("redis://user:12/cret?db=1@host:1"), HasSubstr("%2F"));
+  EXPECT_THAT(url_refusal("redis://:se/cret@host"), HasSubstr("%2F"));
+  EXPECT_THAT(url_refusal("redis://user:12/cret@host:1"), HasSubstr("%2F"));
+  EXPECT_THAT(url_refusal("redis://user:12/cret?db=1@host:1"), HasSubstr("%2F"));
 }
 
 TEST(Endpoints, AreNamedWithoutThePassword) {

@@ -9,8 +9,10 @@
 // into us needs to be told nothing.
 #if !defined(__SANITIZE_THREAD__)
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming, bugprone-reserved-identifier): the sanitizer's names
 [[gnu::weak]] void __tsan_acquire(void* address);
 [[gnu::weak]] void __tsan_release(void* address);
+// NOLINTEND(readability-identifier-naming, bugprone-reserved-identifier)
 }
 #endif
 
