@@ -153,8 +153,8 @@ void FaultProxy::order(Fault fault, std::string_view what) {
 void FaultProxy::run() {
   while (true) {
     const TimePoint now = std::chrono::steady_clock::now();
-    std::vector<pollfd> ready{{wake_read_->fd(), POLLIN, 0}, {listener_->fd(), POLLIN, 0}};
     TimePoint next = TimePoint::max();
+    std::vector<pollfd> ready{{wake_read_->fd(), POLLIN, 0}, {listener_->fd(), POLLIN, 0}};
     for (const auto& pair : pairs_) {
       const bool under_way = !pair->to_client.empty();
       const bool arrives = under_way && pair->due <= now;
@@ -167,15 +167,17 @@ void FaultProxy::run() {
     if (::poll(ready.data(), ready.size(), poll_timeout(next - now)) < 0) continue;
     if (ready[0].revents != 0) return;
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
-      Pair& pair = *pairs_[i];
-      const short client = ready[2 + 2 * i].revents;
-      if ((client & POLLOUT) != 0 && !pair.client->write_some(pair.to_client)) pair.done = true;
-      if (!pair.done && (client & ~POLLOUT) != 0) from_client(pair);
-      if (!pair.done && ready[3 + 2 * i].revents != 0) from_server(pair);
+      pass_on(*pairs_[i], ready[2 + 2 * i].revents, ready[3 + 2 * i].revents);
     }
     std::erase_if(pairs_, [](const auto& pair) { return pair->done; });
     if (ready[1].revents != 0) accept_client();
   }
+}
+
+void FaultProxy::pass_on(Pair& pair, short client, short server) {
+  if ((client & POLLOUT) != 0 && !pair.client->write_some(pair.to_client)) pair.done = true;
+  if (!pair.done && (client & ~POLLOUT) != 0) from_client(pair);
+  if (!pair.done && server != 0) from_server(pair);
 }
 
 void FaultProxy::accept_client() {

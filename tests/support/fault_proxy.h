@@ -64,6 +64,8 @@ class FaultProxy {
   void order(Fault fault, std::string_view what);
   void run();
   void accept_client();
+  // What poll() says of its two sides.
+  void pass_on(Pair& pair, short client, short server);
   void from_client(Pair& pair);
   void from_server(Pair& pair);
   [[nodiscard]] Fault fault_of(Pair& pair, std::string_view bytes);

@@ -81,7 +81,7 @@ class OutlookHistory {
 /// allows, away from the middle.
 [[nodiscard]] std::string left_text(const Outlook& outlook);
 
-/// Such as `3.2/s`, `12.0/min` or `4.5/h`.
-[[nodiscard]] std::string rate_text(double per_second);
+/// Of so many in a second, such as `3.2/s`, `12.0/min` or `4.5/h`.
+[[nodiscard]] std::string rate_text(double rate);
 
 }  // namespace wq::cli

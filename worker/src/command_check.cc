@@ -111,7 +111,8 @@ std::string right_form(const CommandTemplate& command) {
   const std::string& name = command.program();
   if (has_any(name, kForShells)) return as_script(command);
   std::vector<std::string> words;
-  for (std::size_t begin = 0; (begin = name.find_first_not_of(kBlanks, begin)) != name.npos;) {
+  for (std::size_t begin = 0;
+       (begin = name.find_first_not_of(kBlanks, begin)) != std::string::npos;) {
     const std::size_t end = std::min(name.find_first_of(kBlanks, begin), name.size());
     words.push_back(name.substr(begin, end - begin));
     begin = end;
