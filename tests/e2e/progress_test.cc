@@ -84,14 +84,14 @@ class Waiting : public ProgramTest {
 TEST_F(Waiting, ForAQueueToBeginIsSaid) {
   Process worker = this->worker({}, {"true"});
   worker.wait_for_err("waiting: the queue 'q' has not begun: nothing was ever pushed to it");
-  worker.wait_for_err("leaving 600s after the start if nothing comes");
+  worker.wait_for_err("the worker leaves 600s after its start if nothing comes");
   end(worker);
 }
 
 TEST_F(Waiting, ForAQueueToBeginNamesThoseThatThereAre) {
   push({"a"});
   Process worker = start({kWorkerProgram, "--queue", "Q1", "--", "true"});
-  worker.wait_for_err("nothing was ever pushed to it (there is q); leaving");
+  worker.wait_for_err("nothing was ever pushed to it (there is q); the worker leaves");
   end(worker);
 }
 

@@ -23,8 +23,8 @@ void add_redis_options(Options& options, RedisOptions& redis,
                        const std::string& patience_text = "");
 
 /// To be called after `Options::parse`: a password file that was named wins over $REDISCLI_AUTH,
-/// and it must be readable now. Warns of --tls-insecure, so the log must have
-/// begun. Throws `UsageError`.
+/// and it must be readable now. Warns of --tls-insecure, so the log must have begun. Throws
+/// `UsageError`.
 void check_redis_options(RedisOptions& redis);
 
 /// The URL as it may be logged: user and password are replaced by `***`.

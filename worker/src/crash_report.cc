@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <limits>
 #include <vector>
 
 #include <unistd.h>
@@ -57,13 +59,11 @@ class Line {
     size_ += n;
   }
   void add_number(std::uint64_t number, std::size_t width = 1) {
-    std::array<char, 20> digits{};
-    std::size_t n = 0;
-    do {
-      digits.at(digits.size() - ++n) = static_cast<char>('0' + number % 10);
-      number /= 10;
-    } while (n < digits.size() && (number > 0 || n < width));
-    add({digits.end() - n, n});
+    std::array<char, std::numeric_limits<std::uint64_t>::digits10 + 1> digits{};
+    const char* end = std::to_chars(digits.begin(), digits.end(), number).ptr;
+    const auto size = static_cast<std::size_t>(end - digits.begin());
+    for (std::size_t i = size; i < width; ++i) add("0");
+    add({digits.data(), size});
   }
   // Letters that a reader of JSON or a terminal takes for something else are written as \xNN.
   void add_bytes(std::string_view bytes) {

@@ -2,7 +2,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -11,27 +10,23 @@
 #include <string_view>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <wq/admin.h>
 #include <wq/error.h>
-#include <wq/queues.h>
 #include <wq/version.h>
 #include <wq/worker_main.h>
 
 #include "cli/exit_code.h"
 #include "cli/log.h"
-#include "cli/nearest.h"
-#include "cli/output.h"
 #include "cli/redis_flags.h"
 #include "cli/run_main.h"
 #include "cli/signals.h"
 #include "cli/units.h"
 #include "crash_report.h"
 #include "metrics/metrics_server.h"
+#include "queue_hints.h"
 #include "worker_collector.h"
 #include "worker_options.h"
 #include "worker_progress.h"
@@ -44,11 +39,6 @@ using cli::ExitCode;
 
 // Longer than a handler's child is given between SIGTERM and SIGKILL.
 constexpr std::chrono::seconds kStuckAfter{10};
-// Where dead letters remain, their kinds are looked up for so long; likewise which queues there
-// are.
-constexpr std::chrono::seconds kLookAtDead{5};
-constexpr std::chrono::seconds kLookAtQueues{2};
-constexpr std::size_t kQueuesShown = 5;
 constexpr const char* kStuck =
     "a handler did not return within 10 s; leaving without it: its item comes back when the lease "
     "ends";
@@ -161,67 +151,6 @@ void log_end(const WorkerReport& report) {
                        report.counts.delayed, report.counts.dead));
 }
 
-/// How many dead letters there are of each kind of failure, such as "12 exit, 1 timeout"; empty
-/// where that cannot be known.
-std::string kinds_of_dead(const internal::WorkerCommandLine& line) {
-  RedisOptions redis = line.redis;
-  redis.patience = kLookAtDead;
-  redis.log = nullptr;
-  std::map<std::string, std::size_t> kinds;
-  try {
-    for (const ItemInfo& each :
-         Admin(line.queue, redis).list(ItemState::dead, "", Admin::kMaxItems).items) {
-      ++kinds[each.failure ? each.failure->kind : "unknown"];
-    }
-  } catch (const Error&) {  // Redis has gone, or this user may not look: what is known was said
-    return "";
-  }
-  std::string text;
-  for (const auto& [kind, n] : kinds) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", n, kind);
-  }
-  return text;
-}
-
-/// A queue that is drained may hold what nobody did: that is no success.
-void log_dead(const internal::WorkerCommandLine& line, const Counts& counts) {
-  if (counts.dead == 0) return;
-  std::string kinds = kinds_of_dead(line);
-  if (!kinds.empty()) kinds = fmt::format(" ({})", cli::one_line(kinds));
-  if (counts.dead > Admin::kMaxItems && !kinds.empty()) {
-    kinds += fmt::format(" among the first {}", Admin::kMaxItems);
-  }
-  cli::log(
-      LogLevel::warning,
-      fmt::format("{} dead letter{} remain{}{}; to see them: wqctl ls {} dead; to try them again: "
-                  "wqctl retry {} --all",
-                  counts.dead, counts.dead == 1 ? "" : "s", counts.dead == 1 ? "s" : "", kinds,
-                  line.queue, line.queue));
-}
-
-/// For a queue that has not begun: which others there are, those first whose names are like it.
-std::string other_queues(const internal::WorkerCommandLine& line) noexcept {
-  try {
-    RedisOptions redis = line.redis;
-    redis.patience = kLookAtQueues;
-    redis.log = nullptr;
-    std::vector<std::string> names;
-    for (ListedQueue& each : list_queues(redis, {.longest = kLookAtQueues}).queues) {
-      names.push_back(cli::one_line(each.name));
-    }
-    if (names.empty()) return " (there is no queue in this database)";
-    const std::size_t all = names.size();
-    std::string text;
-    for (const std::string& name : cli::nearest_first(line.queue, names, kQueuesShown)) {
-      text += (text.empty() ? "" : ", ") + name;
-    }
-    return fmt::format(" (there {} {}{})", all == 1 ? "is" : "are", text,
-                       all > kQueuesShown ? fmt::format(" and {} more", all - kQueuesShown) : "");
-  } catch (const std::exception&) {  // this user may not look: then nothing is said
-    return "";
-  }
-}
-
 /// The items of one call of a handler.
 std::span<const Lease> items_of(const Batch& batch) { return batch.leases; }
 std::span<const Lease> items_of(const Job& job) { return {&job.lease, 1}; }
@@ -256,7 +185,7 @@ ExitCode run_worker(const internal::WorkerCommandLine& line, const Make& make) {
   try {
     const WorkerReport report = run_with_progress(*worker, line.progress);
     log_end(report);
-    if (report.end == WorkerEnd::drained) log_dead(line, report.counts);
+    if (report.end == WorkerEnd::drained) internal::log_dead(line.queue, line.redis, report.counts);
     return code_for(report, line.fail_on_dead, interruption.first());
   } catch (const ConnectionError& error) {
     // Told to leave while Redis was away: there was nobody to give the items back to.
@@ -277,7 +206,7 @@ int worker_main(int argc, char** argv, const WorkerProgram& program) {
       return ExitCode::done;
     }
     internal::report_crashes(line.program, cli::log_is_json());
-    line.worker.other_queues = [&line] { return other_queues(line); };
+    line.worker.other_queues = [&line] { return internal::other_queues(line.queue, line.redis); };
     if (program.adjust) program.adjust(line.worker);
     if (program.make_batch) return run_worker<BatchHandler, Batch>(line, program.make_batch);
     return run_worker<Handler, Job>(line, program.make);

@@ -13,6 +13,7 @@
 #include "cli/log.h"
 #include "cli/output.h"
 #include "cli/units.h"
+#include "pure/printable.h"
 
 namespace wq::internal {
 namespace {
@@ -32,8 +33,11 @@ std::uint64_t left_in(const Counts& counts) {
 std::string longest_text(const WorkerFigures& figures) {
   if (figures.longest_time == std::chrono::nanoseconds::zero()) return "";
   const auto age = std::chrono::duration_cast<milliseconds>(figures.longest_time);
-  return fmt::format("longest {} of {}", cli::age_text(age),
-                     cli::bytes_text(figures.longest_item, kMostShown));
+  const std::string& item = figures.longest_item;
+  const std::size_t shown = whole_characters(item, kMostShown);
+  return fmt::format("longest {} of {}{}", cli::age_text(age),
+                     cli::bytes_text(item.substr(0, shown), shown),
+                     shown < item.size() ? "..." : "");
 }
 
 void append(std::string& line, const std::string& more) {

@@ -150,9 +150,10 @@ struct WorkerFigures {
   std::uint64_t lost = 0;
   std::uint64_t unknown = 0;
 
-  std::uint64_t holding = 0;                 ///< items held now, those taken ahead included
-  std::uint64_t running = 0;                 ///< of these, in handlers
-  std::string longest_item{};                ///< of those running, the one that was begun first
+  std::uint64_t holding = 0;  ///< items held now, those taken ahead included
+  std::uint64_t running = 0;  ///< of these, in handlers
+  std::string
+      longest_item{};  ///< of those running, the one begun first: at most its first 1000 bytes
   std::chrono::nanoseconds longest_time{0};  ///< how long ago that was; zero: nothing runs
   std::uint64_t renewals = 0;                ///< leases that were lengthened, each time it was
   std::uint64_t reconnects = 0;              ///< connections made in place of one that was lost

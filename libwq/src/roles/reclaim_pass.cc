@@ -256,6 +256,13 @@ void ReclaimPass::sweep_producers(Connection& redis, TimePoint now, ReclaimRepor
   sweep_workers(redis, now_ms);
 }
 
+milliseconds ReclaimPass::length_of_hold(Connection& redis, const std::string& session) const {
+  Pipeline ask;
+  ask.command({"HGET", keys_.replay(session), "hold_ms"});
+  const Reply length = redis.call(ask);
+  return length.value().is_nil() ? kDefaultHold : milliseconds{length.value().integer()};
+}
+
 // A hold that has expired counts until no sign of life of its producer was seen for the whole
 // length of it: Redis may have been away for longer than that, and its producer with it.
 void ReclaimPass::watch_holds(Connection& redis, const Value& holds, bool expired, TimePoint now) {
@@ -263,17 +270,12 @@ void ReclaimPass::watch_holds(Connection& redis, const Value& holds, bool expire
     const std::string session(holds[i].text());
     const std::string expiry(holds[i + 1].text());
     Hold& hold = holds_[session];
-    if (hold.expiry != expiry) {
-      Pipeline ask;
-      ask.command({"HGET", keys_.replay(session), "hold_ms"});
-      const Reply length = redis.call(ask);
-      hold.expiry = expiry;
-      hold.last_sign = now;
-      hold.length = length.value().is_nil() ? kDefaultHold : milliseconds{length.value().integer()};
-    }
-    hold.expired = expired;
+    if (hold.expiry != expiry) hold = {.expiry = expiry, .last_sign = now};
     hold.still_there = true;
-    if (expired && now - hold.last_sign >= hold.length) {
+    hold.expired = expired;
+    if (!expired) continue;
+    if (!hold.length) hold.length = length_of_hold(redis, session);
+    if (now - hold.last_sign >= *hold.length) {
       holds_to_drop_.push_back(session);
       holds_to_drop_.push_back(expiry);
     }

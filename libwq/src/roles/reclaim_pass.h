@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -47,9 +48,9 @@ class ReclaimPass {
     std::uint64_t last_pass = 0;
   };
   struct Hold {
-    std::string expiry;   // as Redis writes it
-    TimePoint last_sign;  // when this expiry was seen first
-    std::chrono::milliseconds length{0};
+    std::string expiry{};                               // as Redis writes it
+    TimePoint last_sign{};                              // when this expiry was seen first
+    std::optional<std::chrono::milliseconds> length{};  // read once it has expired
     bool expired = false;
     bool still_there = false;
   };
@@ -67,6 +68,7 @@ class ReclaimPass {
   bool is_orphan(std::uint64_t hash, std::chrono::milliseconds grace, TimePoint now);
   void requeue(Connection& redis, const std::vector<std::string>& items, ReclaimReport& report);
   void sweep_producers(Connection& redis, TimePoint now, ReclaimReport& report);
+  std::chrono::milliseconds length_of_hold(Connection& redis, const std::string& session) const;
   void watch_holds(Connection& redis, const Value& holds, bool expired, TimePoint now);
   void sweep_workers(Connection& redis, std::int64_t server_ms);
 

@@ -57,8 +57,8 @@ void WorkerLoop::tell_wait(TimePoint now, std::size_t ready_slots) {
     switch (what) {
       case WaitNotice::For::queue:
         return fmt::format(
-            "the queue {} has not begun: nothing was ever pushed to it{}; leaving {} "
-            "after the start if nothing comes",
+            "the queue {} has not begun: nothing was ever pushed to it{}; the worker leaves {} "
+            "after its start if nothing comes",
             printable(keys_.queue()), options_.other_queues ? options_.other_queues() : "",
             std::chrono::duration_cast<seconds>(options_.wait_open));
       case WaitNotice::For::slots:

@@ -130,10 +130,14 @@ void PassModel::watch_holds(const std::vector<std::string>& holds, bool expired,
     if (hold.expiry != holds[i + 1]) {
       hold.expiry = holds[i + 1];
       hold.last_sign = now;
-      hold.length_ms = queue_.hold_length_ms(holds[i]).value_or(kDefaultHoldMs);
+      hold.length_ms.reset();
     }
     hold.still_there = true;
-    if (expired && now - hold.last_sign >= milliseconds{hold.length_ms}) {
+    if (!expired) continue;
+    if (!hold.length_ms) {
+      hold.length_ms = queue_.hold_length_ms(holds[i]).value_or(kDefaultHoldMs);
+    }
+    if (now - hold.last_sign >= milliseconds{*hold.length_ms}) {
       to_drop_.push_back(holds[i]);
       to_drop_.push_back(holds[i + 1]);
     }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,7 +34,7 @@ class PassModel {
   struct Hold {
     std::string expiry;
     TimePoint last_sign;
-    std::int64_t length_ms = 0;
+    std::optional<std::int64_t> length_ms;
     bool still_there = false;
   };
 

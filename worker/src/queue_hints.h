@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include <wq/queue.h>
+#include <wq/redis_options.h>
+
+namespace wq::internal {
+
+// What a worker looks up of a queue only to say it. Neither throws for what Redis does not tell.
+
+/// Warns if dead letters remain: how many, of which kinds of failure, and what to do. A queue that
+/// is drained may hold what nobody did, and that is no success.
+void log_dead(const std::string& queue, const RedisOptions& redis, const Counts& counts);
+
+/// For a queue that has not begun: " (there are a, b)", those first whose names are like it; empty
+/// if our user may not look.
+[[nodiscard]] std::string other_queues(const std::string& queue, RedisOptions redis) noexcept;
+
+}  // namespace wq::internal
