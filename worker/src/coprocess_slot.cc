@@ -82,9 +82,11 @@ void CoprocessSlot::prepare(const std::stop_token& stop) {
     on_stop_.emplace(stop, Wake{wake_});
   }
   if (accepts_items_) return;
-  wanted_ = true;
+  // Until it is seen here: a process that is ready may have ended again by then.
+  ++wanted_by_;
   Wake{wake_}();
   prepared_.wait(lock, stop, [this] { return accepts_items_ || error_; });
+  --wanted_by_;
   if (error_) std::rethrow_exception(error_);
 }
 
@@ -187,7 +189,7 @@ bool CoprocessSlot::take_calls() {
   }
   new_calls_.clear();
   stopping_ = stop_.stop_requested();
-  is_wanted_ = wanted_ && !error_ && !stopping_;
+  is_wanted_ = wanted_by_ > 0 && !error_ && !stopping_;
   return !ending_ || !calls_.empty();
 }
 
@@ -333,9 +335,7 @@ void CoprocessSlot::tell_if_it_accepts() {
   const std::lock_guard lock(mutex_);
   if (accepts_items_ == accepts()) return;
   accepts_items_ = !accepts_items_;
-  if (!accepts_items_) return;
-  wanted_ = false;
-  prepared_.notify_all();
+  if (accepts_items_) prepared_.notify_all();
 }
 
 Coprocess::Clock::time_point CoprocessSlot::next_deadline() const {

@@ -163,7 +163,7 @@ class CoprocessSlot {
   std::condition_variable_any prepared_;
   std::vector<Call*> new_calls_;
   bool ending_ = false;
-  bool wanted_ = false;         // by `prepare`
+  unsigned wanted_by_ = 0;      // calls of `prepare` that wait
   bool accepts_items_ = false;  // as said last
   std::exception_ptr error_;    // for `prepare`
   std::stop_token stop_;
