@@ -51,7 +51,7 @@ ExecHandler::ExecHandler(ExecOptions options, OrphanReaper& reaper)
     }
   }
   if (!command_.item_chooses_program()) paths_ = executable_paths(command_.program());
-  hints_at_stdin_ = !command_.takes_item() && !command_.marker().empty();
+  hint_is_due_ = !command_.takes_item() && !command_.marker().empty();
   shared_environment_ = child_environment(options_.queue, options_.lease, options_.pass_redis);
   memory_guard_.start();
 }
@@ -143,12 +143,13 @@ Outcome ExecHandler::outcome(ChildResult result) const {
   return is_crash(failure) ? Outcome::crash(std::move(failure)) : Outcome::fail(std::move(failure));
 }
 
-// Who comes from xargs or GNU parallel expects the item as the last argument.
-void ExecHandler::hint_at_stdin(Outcome& outcome) const {
-  if (outcome.kind == Outcome::Kind::complete) succeeded_ = true;
-  if (!hints_at_stdin_ || succeeded_ || outcome.failure.kind != "exit") return;
-  outcome.failure.message += "; the command has no " + command_.marker() +
-                             ": it gets the item itself on stdin, and has not succeeded yet";
+// Who comes from xargs or GNU parallel expects the item as the last argument. Said once, in the
+// log: what is kept of a failure is the command's own.
+void ExecHandler::hint_at_stdin(const Outcome& outcome) const {
+  if (outcome.kind == Outcome::Kind::complete) hint_is_due_ = false;
+  if (outcome.failure.kind != "exit" || !hint_is_due_.exchange(false) || !options_.log) return;
+  options_.log(LogLevel::warning, "the command has no " + command_.marker() +
+                                      ": it gets the item itself on stdin, and has failed at once");
 }
 
 Outcome ExecHandler::not_executed(const ChildSpec& spec, int error) const {

@@ -79,7 +79,7 @@ class ExecHandler {
  private:
   [[nodiscard]] std::vector<std::string> environment(const Job& job) const;
   [[nodiscard]] Outcome outcome(ChildResult result) const;
-  void hint_at_stdin(Outcome& outcome) const;
+  void hint_at_stdin(const Outcome& outcome) const;
   [[nodiscard]] Outcome not_executed(const ChildSpec& spec, int error) const;
   [[nodiscard]] Outcome release_for(std::string_view reason) const;
 
@@ -87,8 +87,7 @@ class ExecHandler {
   CommandTemplate command_;
   OrphanReaper& reaper_;
   mutable MemoryGuard memory_guard_;
-  bool hints_at_stdin_ = false;
-  mutable std::atomic<bool> succeeded_{false};
+  mutable std::atomic<bool> hint_is_due_{false};
   std::string session_;
   std::vector<std::string> paths_;  // of the program, if it is the same for every item
   std::vector<std::string> shared_environment_;
