@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "cli/output.h"
-#include "cli/redis_flags.h"
 #include "fuzz/fuzz.h"
 #include "pure/url.h"
 
@@ -111,7 +110,7 @@ void service(const std::string& host, const std::string& port) {
   ::setenv("REDIS_SERVICE_HOST", host.c_str(), 1);
   ::setenv("REDIS_SERVICE_PORT", port.c_str(), 1);
   refusal([&] {
-    const internal::RedisUrl url = internal::parse_url(cli::redis_url_from_environment());
+    const internal::RedisUrl url = internal::parse_url(internal::redis_url_from_environment());
     if (host.empty() || host.find_first_of("%@/?[]") != std::string::npos) return;
     require(url.host == host, "the host is that of the variable");
     require(port.empty() || url.port == std::stoi(port), "the port is that of the variable");

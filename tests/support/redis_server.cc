@@ -92,6 +92,7 @@ void RedisServer::thaw() const {
 RedisOptions RedisServer::options() const {
   RedisOptions options;
   options.url = url();
+  options.log = no_log;  // tests take Redis away; who listens sets another
   return options;
 }
 

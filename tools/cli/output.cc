@@ -47,16 +47,7 @@ void occupy_standard_streams() {
   }
 }
 
-std::string one_line(std::string_view text) {
-  std::string line;
-  for (std::size_t begin = 0;;) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    line += internal::escaped(text.substr(begin, end - begin));
-    if (end == text.size()) return line;
-    line += "\\n";
-    begin = end + 1;
-  }
-}
+std::string one_line(std::string_view text) { return internal::one_line(text); }
 
 std::string bytes_text(std::string_view bytes, std::size_t most) {
   const std::size_t cut = internal::whole_characters(bytes, most);

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
+#include <stdexcept>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "cli/log.h"
 #include "cli/options.h"
+#include "pure/environment.h"
 
 namespace wq::cli {
 
@@ -18,34 +19,10 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kSchemes{"redis://", "rediss://", "unix://"};
 
-/// Empty if the variable is not set.
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 }  // namespace
 
-std::string redis_url_from_environment() {
-  for (const char* name : {"WQ_REDIS", "REDIS_URL"}) {
-    if (std::string url = environment(name); !url.empty()) return url;
-  }
-  std::string host = environment("REDIS_SERVICE_HOST");
-  if (host.empty()) return RedisOptions{}.url;
-  if (host.find(':') != std::string::npos) host = "[" + host + "]";  // IPv6
-  std::string port = environment("REDIS_SERVICE_PORT");
-  if (port.empty()) port = "6379";
-  try {
-    (void)parse_number(port, 1, 65'535);
-  } catch (const std::invalid_argument& error) {
-    throw UsageError(std::string("$REDIS_SERVICE_PORT: ") + error.what() +
-                     "; --redis URL or $WQ_REDIS says where Redis is");
-  }
-  return "redis://" + host + ":" + port + "/0";
-}
-
 void add_redis_options(Options& options, RedisOptions& redis, const std::string& patience_text) {
-  redis.password = environment("REDISCLI_AUTH");
+  redis.password = internal::redis_password_from_environment();
   redis.url.clear();
   options.group("Redis");
   options.add_text(
@@ -78,7 +55,11 @@ void add_redis_options(Options& options, RedisOptions& redis, const std::string&
 }
 
 void check_redis_options(RedisOptions& redis) {
-  if (redis.url.empty()) redis.url = redis_url_from_environment();
+  try {
+    if (redis.url.empty()) redis.url = internal::redis_url_from_environment();
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(std::string(error.what()).append(", and so does --redis URL"));
+  }
   if (redis.tls.insecure) {
     log(LogLevel::warning,
         "--tls-insecure: the certificate of Redis is not checked; whoever is in between can read "

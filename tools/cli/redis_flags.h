@@ -10,12 +10,6 @@ namespace wq::cli {
 
 class Options;
 
-/// Where Redis is when nothing on the command line says so: $WQ_REDIS, else $REDIS_URL, else the
-/// Service named redis of Kubernetes ($REDIS_SERVICE_HOST, $REDIS_SERVICE_PORT), else the library's
-/// default. ($REDIS_PORT is never read: Kubernetes sets it to something like tcp://10.0.0.1:6379.)
-/// Throws `UsageError` for a port that is not one.
-[[nodiscard]] std::string redis_url_from_environment();
-
 /// Declares --redis, --password-file and --redis-patience and sets `redis` to what the environment
 /// says ($REDISCLI_AUTH too). The patience used is the one in `redis`; shown as its default is
 /// `patience_text`, or that one if it is empty.

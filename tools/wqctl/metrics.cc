@@ -84,7 +84,7 @@ cli::ExitCode run_serve_metrics(int argc, const char* const* argv) {
   target.redis.patience = std::min(target.redis.patience, kScrapePatience);
   target.redis.connect_timeout = std::min(target.redis.connect_timeout, kScrapeTimeout);
   target.redis.command_timeout = std::min(target.redis.command_timeout, kScrapeTimeout);
-  target.redis.log = nullptr;  // the collector says it once
+  target.redis.log = no_log;  // the collector says it once
 
   std::stop_source stop;
   const cli::SignalWatcher signals{[&stop](int signal, int count) {

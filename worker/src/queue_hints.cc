@@ -28,7 +28,7 @@ constexpr std::size_t kQueuesShown = 5;
 // where that cannot be known.
 std::string kinds_of_dead(const std::string& queue, RedisOptions redis) {
   redis.patience = kLookAtDead;
-  redis.log = nullptr;
+  redis.log = no_log;
   std::map<std::string, std::size_t> kinds;
   try {
     for (const ItemInfo& each :
@@ -65,7 +65,7 @@ void log_dead(const std::string& queue, const RedisOptions& redis, const Counts&
 std::string other_queues(const std::string& queue, RedisOptions redis) noexcept {
   try {
     redis.patience = kLookAtQueues;
-    redis.log = nullptr;
+    redis.log = no_log;
     std::vector<std::string> names;
     for (const ListedQueue& each : list_queues(redis, {.longest = kLookAtQueues}).queues) {
       names.push_back(cli::one_line(each.name));

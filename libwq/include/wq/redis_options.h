@@ -35,6 +35,12 @@ struct TlsOptions {
 
 /// Where Redis is, who we are there, and how long to wait for it.
 struct WQ_API RedisOptions {
+  /// What the environment says, by the rule of our programs: the URL is $WQ_REDIS, else
+  /// $REDIS_URL, else the Kubernetes Service named redis ($REDIS_SERVICE_HOST,
+  /// $REDIS_SERVICE_PORT), else the one below; the password is $REDISCLI_AUTH. A variable that is
+  /// empty counts as not set. Throws `std::invalid_argument` for a port that is none.
+  [[nodiscard]] static RedisOptions from_environment();
+
   /// `redis://[user[:password]@]host[:port][/db]`, `rediss://` with the same for TLS, or
   /// `unix://[user[:password]@]/path[?db=N]`, user and password percent-encoded.
   std::string url = "redis://localhost:6379/0";
@@ -67,7 +73,8 @@ struct WQ_API RedisOptions {
   /// this time as well. Each attempt has 1 s at least, and 2 s for an answer once it is logged in.
   std::chrono::milliseconds patience{std::chrono::minutes{15}};
 
-  /// Told when Redis goes away, when it is back, and when a restart of it may cost items.
+  /// Told when Redis goes away or cannot be reached, once and then every minute, when it is back,
+  /// and when a restart of it may cost items. Empty: with a `Worker` its log, else standard error.
   Log log{};
 
   /// Told at once what is waited for while a connection is made or Redis is not ready, such as

@@ -118,7 +118,7 @@ struct WorkerOptions {
   /// queues there are. May take its time; must not throw. May be empty.
   std::function<std::string()> other_queues{};
   std::string label{};  ///< who we are, for people; default: the host's name
-  Log log{};            ///< what the worker does and meets
+  Log log{};            ///< what the worker does and meets; empty: standard error
 };
 
 /// Why `Worker::run` returned.

@@ -120,6 +120,17 @@ std::size_t whole_characters(std::string_view text, std::size_t most) {
 
 std::string escaped(std::string_view text) { return copied(text, is_shown, append_bytes); }
 
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (std::size_t begin = 0;;) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    line += escaped(text.substr(begin, end - begin));
+    if (end == text.size()) return line;
+    line += "\\n";
+    begin = end + 1;
+  }
+}
+
 std::string escaped_json(std::string_view json) { return copied(json, is_shown, append_json); }
 
 std::string printable(std::string_view item) {

@@ -25,6 +25,9 @@ namespace wq::internal {
 /// The text with all that is not shown, and each byte that is no UTF-8, as \xNN.
 [[nodiscard]] std::string escaped(std::string_view text);
 
+/// The same in one line: a line end becomes \n.
+[[nodiscard]] std::string one_line(std::string_view text);
+
 /// JSON in one line, with the characters in its strings that are not shown as \u202e.
 [[nodiscard]] std::string escaped_json(std::string_view json);
 

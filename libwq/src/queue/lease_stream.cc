@@ -9,6 +9,7 @@
 #include <wq/error.h>
 
 #include "pure/random.h"
+#include "pure/say.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -200,13 +201,11 @@ void LeaseStream::write_leases(Request& request, Pipeline& out) {
 
 void LeaseStream::note_late(const Pop& pop, std::chrono::nanoseconds age) {
   pop_size_.late();
-  if (!link_.options().log) return;
   const std::vector<Lease>& items = pop.popped.items;
   const double took_s = std::chrono::duration<double>(age).count();
   const double mb = static_cast<double>(bytes_of(items)) / 1e6;
   const double longest_s = std::chrono::duration<double>(longest_to_lease(items)).count();
-  link_.options().log(
-      LogLevel::warning,
+  say(link_.options().log, LogLevel::warning,
       items.size() > 1
           ? fmt::format(
                 "{} items of {:.1f} MB together arrived {:.1f} s after they were asked for, "
@@ -294,9 +293,8 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
 void LeaseStream::note_memory(const Pop& pop, TimePoint asked_at) {
   const bool full = std::find(pop.refused.begin(), pop.refused.end(), true) != pop.refused.end();
   if (full) past_oom_until_ = asked_at + kPastOom;
-  if (std::exchange(full_, full) == full || !link_.options().log) return;
-  link_.options().log(
-      full ? LogLevel::warning : LogLevel::info,
+  if (std::exchange(full_, full) == full) return;
+  say(link_.options().log, full ? LogLevel::warning : LogLevel::info,
       full ? "Redis has no memory left (maxmemory); the queue still drains, pushes must wait"
            : "Redis has memory again");
 }
@@ -349,11 +347,11 @@ void LeaseStream::ask_for_less(Request& request) {
   pop_size_.broken(request.want);
   broken_at_one_ = request.want == 1 ? broken_at_one_ + 1 : 0;
   request.want = pop_size_.items(request.want);
-  if (broken_at_one_ == 2 && link_.options().log) {
-    link_.options().log(LogLevel::warning,
-                        "the connection broke twice while no more than one item was on its way: "
-                        "if the next item is larger than Redis' client-output-buffer-limit for "
-                        "normal clients, raise that");
+  if (broken_at_one_ == 2) {
+    say(link_.options().log, LogLevel::warning,
+        "the connection broke twice while no more than one item was on its way: "
+        "if the next item is larger than Redis' client-output-buffer-limit for "
+        "normal clients, raise that");
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "pure/backoff.h"
 #include "pure/random.h"
+#include "pure/say.h"
 #include "pure/wait.h"
 #include "queue/server_check.h"
 #include "redis/pipeline.h"
@@ -166,8 +167,6 @@ void AofMender::wait(Connection& redis, milliseconds longest) {
   }
 }
 
-void AofMender::log(LogLevel level, std::string_view text) const {
-  if (log_) log_(level, text);
-}
+void AofMender::log(LogLevel level, std::string_view text) const { say(log_, level, text); }
 
 }  // namespace wq::internal

@@ -8,6 +8,7 @@
 
 #include "pure/backoff.h"
 #include "pure/random.h"
+#include "pure/say.h"
 #include "pure/wait.h"
 
 namespace wq::internal {
@@ -71,11 +72,9 @@ void Link::failed(const Error& error) {
   const auto rest = duration_cast<milliseconds>(since_ + options_.patience - now);
   if ((failures_++ == 0 || now >= next_word_) && rest > milliseconds::zero()) {
     next_word_ = now + kWord;
-    if (options_.log) {
-      options_.log(LogLevel::warning,
-                   fmt::format("{}; trying again for {} s", error.what(),
-                               std::chrono::ceil<std::chrono::seconds>(rest).count()));
-    }
+    say(options_.log, LogLevel::warning,
+        fmt::format("{}; trying again for {} s", error.what(),
+                    std::chrono::ceil<std::chrono::seconds>(rest).count()));
   }
   if (stop_.stop_requested()) {
     throw ConnectionError(fmt::format("{}; stopped while waiting for it", error.what()));
@@ -93,11 +92,9 @@ void Link::recovered() {
   failures_ = 0;
   if (connection_) connection_->set_timeout(options_.command_timeout);
   tell_waiting("");
-  if (options_.log) {
-    options_.log(LogLevel::info,
-                 fmt::format("Redis is back after {}",
-                             duration_cast<milliseconds>(BootClock::now() - since_)));
-  }
+  say(options_.log, LogLevel::info,
+      fmt::format("Redis is back after {}",
+                  duration_cast<milliseconds>(BootClock::now() - since_)));
 }
 
 }  // namespace wq::internal

@@ -7,7 +7,9 @@
 
 #include <wq/clock.h>
 #include <wq/error.h>
+#include <wq/log.h>
 
+#include "pure/say.h"
 #include "pure/wait.h"
 #include "queue/operations.h"
 #include "roles/heartbeat.h"
@@ -29,7 +31,7 @@ constexpr milliseconds kLongestRest{1'500};
 
 RedisOptions for_reclaimer(RedisOptions redis) {
   redis.client_name += "-reclaimer";
-  redis.log = nullptr;  // the worker's main connection says it
+  redis.log = no_log;  // the worker's main connection says it
   return redis;
 }
 
@@ -56,11 +58,11 @@ void ElectedReclaimer::run(const std::stop_token& stop) {
       if (!changed_.wait(lock, stop, [this] { return elected_; })) return;
       elected_ = false;
     }
-    if (log_) log_(LogLevel::debug, "this worker is the reclaimer now");
+    say(log_, LogLevel::debug, "this worker is the reclaimer now");
     try {
       serve(stop);
     } catch (const Error& error) {
-      if (log_) log_(LogLevel::debug, fmt::format("the reclaimer ends: {}", error.what()));
+      say(log_, LogLevel::debug, fmt::format("the reclaimer ends: {}", error.what()));
     }
   }
 }
@@ -96,11 +98,11 @@ bool ElectedReclaimer::extend(Link& link, milliseconds time) const {
 
 void ElectedReclaimer::tell(const ReclaimReport& report) const {
   const std::uint64_t back = report.reclaimed + report.died + report.returned;
-  if (back == 0 || !log_) return;
-  log_(LogLevel::warning,
-       fmt::format("handed back {} items whose worker was gone: {} whose lease ran out, {} dead "
-                   "now, {} that had no lease",
-                   back, report.reclaimed, report.died, report.returned));
+  if (back == 0) return;
+  say(log_, LogLevel::warning,
+      fmt::format("handed back {} items whose worker was gone: {} whose lease ran out, {} dead "
+                  "now, {} that had no lease",
+                  back, report.reclaimed, report.died, report.returned));
 }
 
 }  // namespace wq::internal

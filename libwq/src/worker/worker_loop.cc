@@ -12,6 +12,7 @@
 #include "pure/host_name.h"
 #include "pure/printable.h"
 #include "pure/random.h"
+#include "pure/say.h"
 #include "queue/limits.h"
 #include "queue/server_check.h"
 #include "script/script.h"
@@ -36,13 +37,18 @@ constexpr milliseconds kLongestDryWait{1'000};
 constexpr milliseconds kPausedWait{500};
 constexpr std::size_t kInFlight = 2;
 
+RedisOptions with_log(RedisOptions redis, const Log& log) {
+  if (!redis.log) redis.log = log;
+  return redis;
+}
+
 }  // namespace
 
 WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions options,
                        BatchHandler handler)
     : keys_(std::move(queue)),
       options_(checked(std::move(options))),
-      redis_(std::move(redis)),
+      redis_(with_log(std::move(redis), options_.log)),
       session_(random_id()),
       link_(redis_, abandon_.get_token(),
             [this, warned = false](Connection& connection) mutable {
@@ -456,7 +462,7 @@ void WorkerLoop::give_back() noexcept {
 }
 
 void WorkerLoop::log(LogLevel level, std::string_view text) const {
-  if (options_.log) options_.log(level, text);
+  say(options_.log, level, text);
 }
 
 }  // namespace wq::internal
