@@ -1,10 +1,13 @@
 -- attach: called on every new connection that will work on the queue. Looks whether a key of
 -- another type is in the way, and raises the fence to at least the server's time in microseconds,
--- so that no fence repeats after a restart that lost a second of writes.
+-- so that no fence repeats after a restart that lost a second of writes. Where there is none it
+-- makes none, so that whoever looks at a queue that does not exist leaves nothing: then the first
+-- that is drawn (pop, claim) begins at that time.
 --
 -- KEYS: fence, then every other key of the queue that exists once
 -- ARGV: the type each key must have, in the order of KEYS
--- RETURNS: the fence, or {key, its type, the type it must have} of the first key in the way
+-- RETURNS: the fence, nil where there is none, or {key, its type, the type it must have} of the
+--          first key in the way
 
 for i, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok
@@ -12,7 +15,11 @@ for i, key in ipairs(KEYS) do
     return {key, kind, ARGV[i]}
   end
 end
-local fence = tonumber(redis.call('GET', KEYS[1]) or 0)
+local text = redis.call('GET', KEYS[1])
+if not text then
+  return nil
+end
+local fence = tonumber(text)
 if not fence then
   return {KEYS[1], 'not a number', 'number'}
 end

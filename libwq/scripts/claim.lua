@@ -6,6 +6,10 @@
 
 redis.call('HEXISTS', KEYS[3], 'id')
 redis.call('PERSIST', KEYS[2])
+if not redis.call('GET', KEYS[2]) then
+  local time = redis.call('TIME')  -- as attach raises it: later than any that was ever drawn
+  redis.call('SET', KEYS[2], string.format('%.0f', time[1] * 1000000 + time[2]))
+end
 local fence = redis.call('INCR', KEYS[2])
 redis.call('HINCRBY', KEYS[3], 'leased', 1)
 redis.call('HSETNX', KEYS[3], 'id', ARGV[1])

@@ -11,7 +11,7 @@ if redis.call('EXISTS', KEYS[5]) == 1 then
 end
 -- A key of another type in the way must stop us here, in front of the first write.
 redis.call('LLEN', KEYS[2])
-redis.call('GET', KEYS[3])
+local fence = redis.call('GET', KEYS[3])
 local begun = redis.call('HEXISTS', KEYS[4], 'id') == 1
 
 -- Redis allows RPOP at maxmemory, and after it the rest of the script.
@@ -20,7 +20,11 @@ if not items then
   return {}
 end
 redis.call('LPUSH', KEYS[2], unpack(items))
-local fence = redis.call('INCRBY', KEYS[3], #items)
+if not fence then
+  local time = redis.call('TIME')  -- as attach raises it: later than any that was ever drawn
+  redis.call('SET', KEYS[3], string.format('%.0f', time[1] * 1000000 + time[2]))
+end
+fence = redis.call('INCRBY', KEYS[3], #items)
 redis.call('HINCRBY', KEYS[4], 'leased', #items)
 if not begun then
   redis.call('HSET', KEYS[4], 'id', ARGV[2])

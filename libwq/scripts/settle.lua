@@ -1,12 +1,13 @@
 -- settle: completes, fails or releases items, each on its own. An item is accepted if and only if
 -- its lease is exactly the given holder and a copy of it is then removed from processing.
 --
--- KEYS: processing stats fence attempts crashes failures results ready delayed dead lease...
+-- KEYS: processing stats fence attempts crashes failures results ready delayed dead seen lease...
 -- ARGV: the lowest fence among the items, item..., holder... If there is more than bare completions:
 --       how long results are kept in ms (0: for ever), the number of runs of items with a result, and
 --       of each run the first position, how many, RESULT...; then the rest, four values each, those
 --       of an item together: position of the item, verb, two operands:
---       complete: push ITEM ''
+--       complete: push ITEM ONCE (the 28-byte SHA-224 of a key, or nothing: what has a key that was
+--             seen before is not pushed)
 --       fail: fail FAILURE DELAY_MS (and one attempt) | crash FAILURE DELAY_MS (and one crash) |
 --             dead FAILURE ''; without a delay the item is dead
 --       release: release '' DELAY_MS (0: to the right end of ready)
@@ -15,8 +16,8 @@
 
 local call, KEYS, ARGV = redis.call, KEYS, ARGV  -- locals are faster
 local processing, stats, fence, attempts, crashes, failures = unpack(KEYS, 1, 6)
-local results, ready, delayed, dead = unpack(KEYS, 7, 10)
-local FIXED = 10
+local results, ready, delayed, dead, seen = unpack(KEYS, 7, 11)
+local FIXED = 11
 local n = #KEYS - FIXED
 -- Fewer than MANY are looked for one by one. For each of more we pass over NEAR others to find where
 -- they stand together and move those aside or, failing that, read FAR entries.
@@ -39,6 +40,7 @@ if troubled or runs > 0 or next(more) then
   for _, set in ipairs({delayed, dead}) do call('ZCARD', set) end
   call('XLEN', results)
   call('LLEN', ready)
+  call('SCARD', seen)
   local time = call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
@@ -52,8 +54,10 @@ end
 -- Carries out one verb; true when the item is done for good.
 local function apply(item, lease, verb, x, y)
   if verb == 'push' then
-    call('LPUSH', ready, x)
-    add('pushed')
+    if y == '' or call('SADD', seen, y) == 1 then
+      call('LPUSH', ready, x)
+      add('pushed')
+    end
     return true
   elseif verb == 'release' then
     add('released')

@@ -7,6 +7,7 @@ namespace wq::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class Opening : public ProgramTest {
  protected:
@@ -47,6 +48,60 @@ TEST_F(Opening, AWorkerLeavesAQueueThatWasNeverOpenedWithSix) {
   EXPECT_EQ(early.wait(), 6) << early.err();
   EXPECT_GE(early.run_time(), std::chrono::seconds{1});
   EXPECT_THAT(early.err(), HasSubstr("never-opened"));
+}
+
+TEST_F(Opening, WhatOnlyLooksAtAQueueThatDoesNotExistLeavesNoKey) {
+  EXPECT_EQ(work({"--wait-open", "1s"}, {"true"}), 6);
+  const std::string results_folder = path("results");
+  const std::vector<Words> looks = {{"status", "q"},
+                                    {"workers", "q"},
+                                    {"ls", "q", "ready"},
+                                    {"inspect", "q", "a"},
+                                    {"retry", "q", "a"},
+                                    {"retry", "q", "--all"},
+                                    {"drop", "q", "a"},
+                                    {"resume", "q"},
+                                    {"purge", "q", "--yes"},
+                                    {"verify", "q"},
+                                    {"verify", "q", "--repair"},
+                                    {"results", "q"},
+                                    {"results", "q", "--to", results_folder},
+                                    {"gc", "q"},
+                                    {"doctor", "q"},
+                                    {"metrics", "q"}};
+  for (const Words& look : looks) {
+    Process process = ctl_process(look);
+    EXPECT_NE(process.wait(), 2) << process.err();
+    EXPECT_THAT(redis_.list({"KEYS", "*"}), IsEmpty()) << look.front();
+  }
+  Process producer = push_process({"q"}, {.input = ""});
+  EXPECT_EQ(producer.wait(), 0) << producer.err();
+  EXPECT_THAT(redis_.list({"KEYS", "*"}), IsEmpty());
+}
+
+TEST_F(Opening, AWorkerThatIsKilledBeforeTheQueueBeginsLeavesNothingForEver) {
+  {
+    Process early = worker({}, {"true"});
+    ASSERT_TRUE(came());
+    ASSERT_TRUE(eventually([this] { return redis_.integer({"PTTL", key(Key::workers)}) > 0; }));
+    early.kill();
+  }
+  for (const std::string& each : redis_.list({"KEYS", "*"})) {
+    const std::int64_t left_ms = redis_.integer({"PTTL", each});
+    EXPECT_GT(left_ms, 0) << each;
+    EXPECT_LE(left_ms, 600'000) << each;
+  }
+}
+
+TEST_F(Opening, TheSignsOfLifeOfAWorkerStayOnceTheQueueHasBegun) {
+  Process early = worker({}, {"true"});
+  ASSERT_TRUE(came());
+  Process producer = push_process({"q"}, {.open_input = true});
+  ASSERT_TRUE(eventually([this] { return counts().producers == 1; }));  // so the worker stays
+  push_past_us({"a"});
+  EXPECT_TRUE(eventually([this] { return redis_.integer({"PTTL", key(Key::workers)}) == -1; }));
+  producer.close_input();
+  EXPECT_EQ(early.wait(), 0) << early.err();
 }
 
 TEST_F(Opening, AProducerThatIsOnlyAboutToPushDoesNotBeginTheQueue) {

@@ -14,6 +14,7 @@
 
 #include "cli/output.h"
 #include "fuzz/fuzz.h"
+#include "pure/environment.h"
 #include "pure/url.h"
 
 namespace wq::fuzz {

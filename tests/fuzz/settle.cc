@@ -46,6 +46,7 @@ Outcome any_outcome(Bytes& bytes) {
     case 4: {
       Outcome outcome = Outcome::complete(bytes.word());
       outcome.follow_ups = {bytes.word(), bytes.word()};
+      if (outcome.follow_ups[1].item.size() % 2 != 0) outcome.follow_ups[1].once_key = "key";
       return outcome;
     }
     case 5:
@@ -90,8 +91,11 @@ void check_verbs(const Settlement& settlement, const Verbs& verbs, const RetryPo
   if (outcome.kind == Outcome::Kind::complete) {
     require(verbs.size() == outcome.follow_ups.size(), "a completion tells all it has");
     for (std::size_t i = 0; i < outcome.follow_ups.size(); ++i) {
-      require(verbs[i][0] == "push" && verbs[i][1] == outcome.follow_ups[i],
+      const FollowUp& each = outcome.follow_ups[i];
+      require(verbs[i][0] == "push" && verbs[i][1] == each.item,
               "follow-ups are pushed as they are");
+      require(verbs[i][2] == (each.once_key ? internal::seen_entry(*each.once_key) : ""),
+              "and once, if they have a key");
     }
     return;
   }

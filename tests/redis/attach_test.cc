@@ -15,7 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -59,6 +58,7 @@ TEST_F(Attach, NamesEveryKeyOfAnotherTypeAndWritesNothing) {
 }
 
 TEST_F(Attach, RaisesTheFenceToTheServersTimeInMicroseconds) {
+  redis_.call({"SET", key(Key::fence), "7"});
   const std::int64_t before_us = redis_.time_ms() * 1'000;
   const std::int64_t fence = attach().value().integer();
   EXPECT_GE(fence, before_us);
@@ -78,9 +78,31 @@ TEST_F(Attach, RefusesAFenceThatIsNoNumber) {
   EXPECT_EQ(redis_.text({"GET", key(Key::fence)}), "many");
 }
 
-TEST_F(Attach, LeavesNothingButTheFence) {
-  attach();
-  EXPECT_THAT(redis_.list({"KEYS", "*"}), ElementsAre(key(Key::fence)));
+TEST_F(Attach, LeavesNothingWhereThereWasNothing) {
+  EXPECT_TRUE(attach().value().is_nil());
+  EXPECT_THAT(redis_.list({"KEYS", "*"}), IsEmpty());
+}
+
+TEST_F(Attach, TheFirstFenceIsTheServersTimeInMicroseconds) {
+  const auto before_us = static_cast<std::uint64_t>(redis_.time_ms()) * 1'000;
+  push({"a"});
+  Queue queue = open_queue();
+  const Lease first = lease_one(queue);
+  EXPECT_GT(first.fence, before_us);
+  EXPECT_LE(first.fence, (static_cast<std::uint64_t>(redis_.time_ms()) + 1) * 1'000);
+}
+
+TEST_F(Attach, AFenceThatIsGoneDoesNotBeginAnew) {
+  push({"a", "b", "c"});
+  Queue queue = open_queue();
+  const Lease first = lease_one(queue);
+  redis_.call({"DEL", key(Key::fence)});  // as if a restart had lost all but the items
+  const Lease popped = lease_one(queue);
+  EXPECT_GT(popped.fence, first.fence);
+  redis_.call({"DEL", key(Key::fence)});
+  redis_.call({"BRPOPLPUSH", key(Key::ready), key(Key::processing), "1"});
+  const Reply claimed = script(internal::scripts::claim, {}, {"id"});
+  EXPECT_GT(claimed.value()[0].count(), popped.fence);
 }
 
 TEST_F(Attach, TakesAnExpiryOffTheFence) {

@@ -232,7 +232,7 @@ TEST(TooLarge, CountsFollowUpsAndAllBytesOfAnOutcome) {
             "it has 250001 follow-ups; 250000 are the most that one item may have");
   Outcome heavy = Outcome::complete(std::string(200 * kMebibyte, 'r'));
   EXPECT_EQ(too_large(heavy, kLongest), std::nullopt);
-  heavy.follow_ups.emplace_back(57 * kMebibyte, 'f');
+  heavy.follow_ups.emplace_back(std::string(57 * kMebibyte, 'f'));
   EXPECT_THAT(too_large(heavy, kLongest).value_or(""),
               HasSubstr("its result and its follow-ups have 269484032 bytes together"));
   Outcome failed = Outcome::fail("no");

@@ -134,6 +134,52 @@ TEST_F(Settle, FollowUpsArePushedWithTheCompletion) {
   EXPECT_EQ(counts().completed, 1U);
 }
 
+TEST_F(Settle, AFollowUpWhoseKeyWasSeenIsNotPushed) {
+  push({"a", "b"});
+  std::vector<Settlement> both = all_completed(queue_.lease(2, 1min));
+  for (Settlement& each : both) {
+    each.outcome.follow_ups = {"any", FollowUp::once("page"), FollowUp::once("page")};
+  }
+  EXPECT_THAT(queue_.settle(std::move(both)), Each(Settled::accepted));
+  EXPECT_THAT(all(Key::ready), ElementsAre("any", "page", "any"));
+  EXPECT_EQ(counts().pushed, 5U);
+  const Lease page = lease_one(queue_);
+  Outcome again = Outcome::complete();
+  again.follow_ups = {FollowUp::once("page"), FollowUp::once("")};
+  EXPECT_EQ(settle(page, again), Settled::accepted);
+  EXPECT_EQ(counts().pushed, 6U) << "of the two, only the empty item";
+}
+
+TEST_F(Settle, TheKeyOfAFollowUpMayBeOtherThanTheItem) {
+  const Lease lease = pushed("a");
+  Outcome outcome = Outcome::complete();
+  outcome.follow_ups = {FollowUp::once("page at depth 1", "page"),
+                        FollowUp::once("page at depth 2", "page"), "page"};
+  EXPECT_EQ(settle(lease, outcome), Settled::accepted);
+  EXPECT_THAT(all(Key::ready), ElementsAre("page", "page at depth 1"));
+}
+
+TEST_F(Settle, FollowUpsAndProducersSeeTheSameKeys) {
+  push({"a", "b"}, {.once = true});
+  const Lease lease = lease_one(queue_);
+  ASSERT_EQ(lease.item, "a");
+  Outcome outcome = Outcome::complete();
+  outcome.follow_ups = {FollowUp::once("a"), FollowUp::once("b"), FollowUp::once("c")};
+  EXPECT_EQ(settle(lease, outcome), Settled::accepted);
+  EXPECT_THAT(all(Key::ready), ElementsAre("c", "b"));
+  push({"c", "d"}, {.once = true});
+  EXPECT_THAT(all(Key::ready), ElementsAre("d", "c", "b"));
+}
+
+TEST_F(Settle, ALostCompletionSeesNoKey) {
+  const Lease lease = pushed("a");
+  redis_.call({"DEL", lease_key("a")});
+  Outcome outcome = Outcome::complete();
+  outcome.follow_ups = {FollowUp::once("page")};
+  EXPECT_EQ(settle(lease, outcome), Settled::lost);
+  EXPECT_FALSE(redis_.exists(key(Key::seen)));
+}
+
 TEST_F(Settle, AFailureWaitsOutABackoffAndIsRecorded) {
   Failure failure;
   failure.kind = "exit";

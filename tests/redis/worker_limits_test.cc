@@ -57,7 +57,7 @@ TEST_F(WorkerLimits, SettlesItemsWithVeryManySmallFollowUps) {
   Queue queue = open_queue();
   std::vector<Settlement> settlements = all_completed(queue.lease(30, 1min));
   ASSERT_EQ(settlements.size(), 30U);
-  for (Settlement& each : settlements) each.outcome.follow_ups = std::vector<std::string>(10'000);
+  for (Settlement& each : settlements) each.outcome.follow_ups = std::vector<FollowUp>(10'000);
   EXPECT_THAT(queue.settle(std::move(settlements)), ::testing::Each(Settled::accepted));
   EXPECT_EQ(counts().ready, 300'000U);
 }

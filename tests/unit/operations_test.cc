@@ -155,6 +155,16 @@ TEST(Operations, ACompletionTellsItsResultAndThenItsFollowUps) {
                           "1", "push", "x", "", "1", "push", "", ""));
 }
 
+TEST(Operations, AFollowUpWithAKeyTellsItsHash) {
+  Outcome outcome;
+  outcome.follow_ups = {FollowUp::once("x", "abc")};
+  const std::string hash(
+      "\x23\x09\x7d\x22\x34\x05\xd8\x22\x86\x42\xa4\x77\xbd\xa2"
+      "\x55\xb3\x2a\xad\xbc\xe4\xbd\xa0\xb3\xf7\xe3\x6c\x9d\xa7");
+  EXPECT_THAT(settle_arguments({{lease("a", 1), outcome}}),
+              ElementsAre("1", "a", "s#1", "0", "0", "1", "push", "x", hash));
+}
+
 TEST(Operations, AResultTellsHowLongItIsKept) {
   RetryPolicy policy;
   policy.results_ttl = 7s;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <wq/export.h>
@@ -65,6 +66,28 @@ struct Failure {
   std::string host{};
 };
 
+/// An item that a completion pushes onto the same queue. A string is one without a key:
+///
+///     outcome.follow_ups = {"part 1", "part 2"};
+///     outcome.follow_ups.push_back(wq::FollowUp::once(page));
+struct WQ_API FollowUp {
+  std::string item{};
+  /// Push it only if nothing was pushed to this queue with this key before: by a follow-up, or by a
+  /// producer with `ProducerOptions::once` (`wq-push --once`), where the key of an item is the item
+  /// itself. The queue remembers a key in the step that pushes the item, until it is purged.
+  std::optional<std::string> once_key{};
+
+  FollowUp() = default;
+  // NOLINTBEGIN(google-explicit-constructor): a string is a follow-up
+  FollowUp(std::string text) : item(std::move(text)) {}
+  FollowUp(const char* text) : item(text) {}
+  // NOLINTEND(google-explicit-constructor)
+
+  /// With the item as its key.
+  [[nodiscard]] static FollowUp once(std::string item);
+  [[nodiscard]] static FollowUp once(std::string item, std::string key);
+};
+
 /// What a handler says of an item.
 struct WQ_API Outcome {
   enum class Kind {
@@ -79,7 +102,7 @@ struct WQ_API Outcome {
   /// Stored in the queue's result stream together with the completion, when there is one.
   std::optional<std::string> result{};
   /// Items pushed onto the same queue together with the completion.
-  std::vector<std::string> follow_ups{};
+  std::vector<FollowUp> follow_ups{};
   /// Why, when kind is `fail`, `crash` or `fatal`.
   Failure failure{};
   /// When kind is `release`: how long the item waits, in place of the policy's release delay. Zero

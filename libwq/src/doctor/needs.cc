@@ -57,6 +57,7 @@ constexpr std::array kSamples = {
     Sample{"RPUSH", "KEY v", true},
     Sample{"SADD", "KEY v", true},
     Sample{"SCAN", "0"},
+    Sample{"SCARD", "KEY"},
     Sample{"SCRIPT", "LOAD return"},
     Sample{"SET", "KEY v", true},
     Sample{"SMISMEMBER", "KEY v"},
@@ -91,7 +92,7 @@ const RoleNeeds& needs_of(Role role) {
       {&attach, &claim, &close, &counts, &isolate, &past_oom, &pop, &promote, &reclaim, &renew,
        &requeue, &settle, &sweep},
       {"BRPOPLPUSH", "DEL", "EVALSHA", "HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET",
-       "LRANGE", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME"},
+       "LRANGE", "PERSIST", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME"},
       {}};
   static const RoleNeeds producer{
       {&open, &push, &touch, &close}, {"EVALSHA", "LPUSHX", "RENAMENX", "SCRIPT"}, {}};

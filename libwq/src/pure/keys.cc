@@ -73,4 +73,14 @@ bool Keys::has_hash_tag() const noexcept {
   return close != std::string::npos && close > open + 1;
 }
 
+std::string seen_entry(std::string_view once_key) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  const ItemHash hash = hash_item(once_key);
+  std::string bytes;
+  for (std::size_t i = 0; i < hash.size(); i += 2) {
+    bytes += static_cast<char>(digit(hash[i]) * 16 + digit(hash[i + 1]));
+  }
+  return bytes;
+}
+
 }  // namespace wq::internal

@@ -64,4 +64,7 @@ class Keys {
   std::string lease_prefix_;
 };
 
+/// What `seen` holds of what was pushed once, by its key: the 28 bytes of the key's SHA-224.
+[[nodiscard]] std::string seen_entry(std::string_view once_key);
+
 }  // namespace wq::internal

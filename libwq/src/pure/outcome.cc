@@ -20,6 +20,17 @@ Failure error(std::string message) {
 
 }  // namespace
 
+FollowUp FollowUp::once(std::string item) {
+  std::string key = item;
+  return once(std::move(item), std::move(key));
+}
+
+FollowUp FollowUp::once(std::string item, std::string key) {
+  FollowUp follow_up(std::move(item));
+  follow_up.once_key = std::move(key);
+  return follow_up;
+}
+
 Outcome Outcome::complete() { return {}; }
 
 Outcome Outcome::complete(std::string result) {

@@ -26,8 +26,8 @@ constexpr std::chrono::seconds kPastOom{10};
 std::size_t bytes_of(const Settlement& settlement) {
   std::size_t bytes = settlement.lease.item.size() + settlement.outcome.failure.stderr_tail.size();
   if (settlement.outcome.result) bytes += settlement.outcome.result->size();
-  for (const std::string& item : settlement.outcome.follow_ups) {
-    bytes += item.size() + kFollowUpBytes;
+  for (const FollowUp& each : settlement.outcome.follow_ups) {
+    bytes += each.item.size() + kFollowUpBytes;
   }
   return bytes;
 }

@@ -72,7 +72,7 @@ std::size_t longest_word(const Settlement& settlement) {
   const Outcome& outcome = settlement.outcome;
   std::size_t longest = settlement.lease.item.size();
   if (outcome.result) longest = std::max(longest, outcome.result->size());
-  for (const std::string& item : outcome.follow_ups) longest = std::max(longest, item.size());
+  for (const FollowUp& each : outcome.follow_ups) longest = std::max(longest, each.item.size());
   return longest;
 }
 
@@ -87,7 +87,7 @@ std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest
     return fmt::format("it has {} follow-ups; {} are the most that one item may have",
                        outcome.follow_ups.size(), kMostFollowUps);
   }
-  for (const std::string& item : outcome.follow_ups) {
+  for (const auto& [item, once_key] : outcome.follow_ups) {
     bytes += item.size();
     if (const auto why = too_long(item.size(), longest)) return "a follow-up of it " + *why;
   }

@@ -38,7 +38,7 @@ struct Verb {
   std::size_t position;
   std::string_view name;
   std::string operand;
-  std::string delay_ms;
+  std::string more;  // the delay in ms, or of a follow-up the hash of its key
 };
 
 // `tries` so far, this one included, of the `most` that the item may have.
@@ -54,8 +54,9 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
   const Outcome& outcome = settlement.outcome;
   switch (outcome.kind) {
     case Outcome::Kind::complete:
-      for (const std::string& item : outcome.follow_ups) {
-        verbs.push_back({position, "push", item, ""});
+      for (const FollowUp& each : outcome.follow_ups) {
+        verbs.push_back(
+            {position, "push", each.item, each.once_key ? seen_entry(*each.once_key) : ""});
       }
       return;
     case Outcome::Kind::fail:
@@ -263,7 +264,7 @@ void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
     out.word(verb.position);
     out.word(verb.name);
     out.word(verb.operand);
-    out.word(verb.delay_ms);
+    out.word(verb.more);
   }
 }
 

@@ -42,8 +42,8 @@ inline constexpr std::chrono::milliseconds kUsualLease{60'000};
 /// and a mark if the item is alone with us (see `Lease::alone`).
 [[nodiscard]] std::string holder(std::string_view session, std::uint64_t fence, bool alone);
 
-/// On a new connection: look for keys of another type and raise the fence. `read_attach` throws
-/// `RefusedError` that names the key in the way.
+/// On a new connection: look for keys of another type and raise the fence, if there is one.
+/// `read_attach` throws `RefusedError` that names the key in the way.
 void append_attach(Pipeline& out, const Keys& keys);
 void read_attach(Value answer);
 [[nodiscard]] RefusedError key_in_the_way(std::string_view key, std::string_view type,

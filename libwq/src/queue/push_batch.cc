@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <wq/error.h>
-#include <wq/lease.h>
 
 #include "redis/reply.h"
 #include "script/script.h"
@@ -19,16 +18,6 @@ constexpr std::size_t kTransaction = 64;
 
 constexpr std::size_t kArguments = 7;  // of the script, besides the items
 
-// The 28 bytes that the hexadecimal digits stand for.
-std::string raw(const ItemHash& hash) {
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  std::string bytes;
-  for (std::size_t i = 0; i < hash.size(); i += 2) {
-    bytes += static_cast<char>(digit(hash[i]) * 16 + digit(hash[i + 1]));
-  }
-  return bytes;
-}
-
 PushAnswer read_answer(Value answer) {
   if (answer.checked().is_text()) return {std::nullopt, std::string(answer.text())};
   return {static_cast<std::uint64_t>(answer.integer()), {}};
@@ -39,7 +28,7 @@ PushAnswer read_answer(Value answer) {
 void PushBatch::add(std::string_view item, bool once) {
   items_.add(item);
   if (items_.size() == 1) first_bytes_ = items_.bytes().size();
-  if (once) hashes_.add(raw(hash_item(item)));
+  if (once) hashes_.add(seen_entry(item));
 }
 
 bool PushBatch::is_transaction() const noexcept {

@@ -69,13 +69,21 @@ std::optional<bool> Heartbeat::try_beat(const std::string& json, bool past_oom) 
   append_write(out, keys_, past_oom, "HSET", Key::workers, {session_, json});
   append_write(out, keys_, past_oom, "SET", Key::reclaimer,
                {session_, "NX", "PX", std::to_string(kTenure.count())});
+  // Of a queue that has not begun nothing stays, whatever ends: its name may have been a mistake.
+  if (queue_id_.empty()) {
+    out.command({"PEXPIRE", keys_[Key::workers], std::to_string(kDeadWorker.count())});
+  } else {
+    out.command({"PERSIST", keys_[Key::workers]});
+  }
   out.command({"PTTL", keys_[Key::reclaimer]});
   redis.send(out);
   const Reply written = redis.receive();
   const Reply vote = redis.receive();
+  const Reply expiry = redis.receive();
   const Reply tenure = redis.receive();
   if (written.has_error("OOM") || vote.has_error("OOM")) return std::nullopt;
   written.checked();
+  expiry.checked();
   const std::int64_t left_ms = tenure.checked().value().integer();
   if (left_ms == -1 || left_ms > kTenure.count()) {
     // The server's clock went back, or somebody took the expiry away.

@@ -62,7 +62,7 @@ const Script retry{embedded::k_retry,
                    {Key::dead, Key::delayed, Key::ready, Key::attempts, Key::crashes}};
 const Script settle{embedded::k_settle,
                     {Key::processing, Key::stats, Key::fence, Key::attempts, Key::crashes,
-                     Key::failures, Key::results, Key::ready, Key::delayed, Key::dead}};
+                     Key::failures, Key::results, Key::ready, Key::delayed, Key::dead, Key::seen}};
 const Script sweep{embedded::k_sweep, {Key::producers, Key::replays}};
 const Script touch{
     embedded::k_touch,

@@ -64,12 +64,13 @@ std::optional<std::int64_t> QueueModel::lease_left_ms(std::string_view item) con
 }
 
 std::string QueueModel::attach() {
-  fence_ = std::max(fence_.value_or(0), static_cast<std::uint64_t>(now_us));
+  if (!fence_) return "none";
+  fence_ = std::max(*fence_, static_cast<std::uint64_t>(now_us));
   return std::to_string(*fence_);
 }
 
 std::uint64_t QueueModel::draw_fences(std::size_t n) {
-  fence_ = fence_.value_or(0) + n;
+  fence_ = fence_.value_or(static_cast<std::uint64_t>(now_us)) + n;
   stats_["leased"] += static_cast<std::int64_t>(n);
   return *fence_;
 }
@@ -229,8 +230,9 @@ void QueueModel::complete(const Settlement& settlement, std::chrono::millisecond
   if (outcome.result) {
     add_result({settlement.lease.item, *outcome.result}, results_ttl);
   }
-  for (const std::string& item : outcome.follow_ups) {
-    ready_.push_front(item);
+  for (const FollowUp& each : outcome.follow_ups) {
+    if (each.once_key && !seen_.insert(raw_hash(*each.once_key)).second) continue;
+    ready_.push_front(each.item);
     ++stats_["pushed"];
     ++unsure_.added_left;
   }

@@ -37,6 +37,7 @@ class QueueModel {
 
   // -- Workers
 
+  /// The fence; "none" if the queue never gave one out.
   std::string attach();
 
   struct Popped {

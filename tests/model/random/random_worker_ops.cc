@@ -53,7 +53,8 @@ void RandomRun::attach() {
   internal::append_attach(call, keys_);
   const Reply reply = redis_.run(internal::scripts::attach, call);
   internal::read_attach(reply.value());
-  expect("attach", std::string(reply.value().text()), model_.attach());
+  const internal::Value fence = reply.value();
+  expect("attach", fence.is_nil() ? "none" : std::string(fence.text()), model_.attach());
 }
 
 void RandomRun::pop() { pop_some(random_worker(), 1 + below(10)); }
@@ -223,7 +224,11 @@ Outcome RandomRun::random_outcome() {
       return Outcome::complete(fmt::format("result {}", below(1'000)));
     case 7: {
       Outcome outcome = Outcome::complete();
-      outcome.follow_ups = random_items(1 + below(3));
+      for (std::string& item : random_items(1 + below(3))) {
+        FollowUp& next = outcome.follow_ups.emplace_back(std::move(item));
+        // Producers push some of these items once too.
+        if (one_in(2)) next.once_key = one_in(2) ? next.item : random_item();
+      }
       if (one_in(2)) outcome.result = "with follow-ups";
       return outcome;
     }

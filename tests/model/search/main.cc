@@ -34,6 +34,7 @@ shortest way to a violation. With "push", the replay sessions of a producer.
   workers, slots   workers, and what each works on at a time (2, 1)
   any-reclaimers   1: any number of reclaimers that forget nothing; 0: one that works in passes (0)
   redis-wq         1: a RedisWQ client takes part (0)
+  once             1: completions push an equal item, all with the same once-key (0)
   only-complete    1: no outcome but completion (0)
   short-leases     1: leases may be shorter than half the grace period (0)
   true-charges     0: a crash may be charged where no lease ran out that was wanted (1)
@@ -88,6 +89,8 @@ Search names_of(Rules& r, Bounds& b, bool& any_reclaimers) {
            {"lost-settle-cleans-up", &r.lost_settle_cleans_up},
            {"merged-is-counted", &r.merged_is_counted},
            {"resent-settle-is-safe", &r.resent_settle_is_safe},
+           {"once-key-decides", &r.once_key_decides},
+           {"key-comes-with-push", &r.key_comes_with_push},
            {"lease-is-set-if-absent", &r.lease_is_set_if_absent},
            {"resent-lease-is-renewed", &r.resent_lease_is_renewed},
            {"resent-nil-is-not-ours", &r.resent_nil_is_not_ours},
@@ -114,6 +117,7 @@ Search names_of(Rules& r, Bounds& b, bool& any_reclaimers) {
            {"crossing-renewal-is-no-loss", &r.crossing_renewal_is_no_loss}},
           {{"any-reclaimers", &any_reclaimers},
            {"redis-wq", &b.redis_wq},
+           {"once", &b.once},
            {"only-complete", &b.only_complete},
            {"short-leases", &b.short_leases},
            {"true-charges", &b.true_charges},

@@ -15,6 +15,9 @@ struct Rules {
   bool lost_settle_cleans_up = true;  ///< a lease of ours without an item is removed
   bool merged_is_counted = true;      ///< equal items that meet in a sorted set
   bool resent_settle_is_safe = true;  ///< broken: what was sent again skips both checks
+  // Follow-ups that are pushed once
+  bool once_key_decides = true;     ///< what has a key that was seen is not pushed
+  bool key_comes_with_push = true;  ///< broken: a lost settlement notes the key, too
   // The lease
   bool lease_is_set_if_absent = true;   ///< SET ... NX
   bool resent_lease_is_renewed = true;  ///< broken: the second SET alone decides
@@ -22,7 +25,7 @@ struct Rules {
   bool late_lease_is_not_asked = true;  ///< no SET past half the grace period
   bool renew_never_sets = true;
   bool renew_checks_holder = true;
-  bool fences_never_repeat = true;  ///< attach raises the fence after a restart
+  bool fences_never_repeat = true;  ///< attach raises the fence after a restart, or the first draw
   // The reclaimer
   bool reclaims = true;             ///< rule (a) exists
   bool requeues = true;             ///< rule (b) exists
@@ -57,6 +60,7 @@ struct Bounds {
   std::uint8_t slots = 1;  ///< what a worker works on at a time, 1 or 2
   Reclaimers reclaimers = Reclaimers::one;
   bool redis_wq = false;       ///< a RedisWQ client takes part
+  bool once = false;           ///< completions push an equal item, all with the same key
   bool only_complete = false;  ///< no outcome but completion
   bool short_leases = false;   ///< shorter than half the grace period
 

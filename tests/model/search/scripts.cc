@@ -14,6 +14,15 @@ bool equals(const Item& item, Name lease) {
   return holds(item, lease.fence) && item.marked == lease.marked;
 }
 
+// The push of a follow-up equal to the item.
+void push_once(Item& item, const Rules& rules) {
+  if (!item.pushes_once || (item.key_seen && rules.once_key_decides)) return;
+  item.key_seen = true;
+  ++item.pushed_once;
+  ++item.pushed;
+  ++item.ready;
+}
+
 }  // namespace
 
 bool is_at_work(const Slot& slot) {
@@ -73,6 +82,9 @@ bool mark(Item& item, Fence fence, const Rules& rules) {
 bool settle(State& state, std::size_t which, Name lease, Outcome outcome, const Rules& rules) {
   Item& item = state.items[which];
   const bool ours = equals(item, lease);
+  if (outcome == Outcome::complete && item.pushes_once && !rules.key_comes_with_push) {
+    item.key_seen = ours && item.processing > 0 ? item.key_seen : true;
+  }
   if (!ours && rules.settle_checks_lease) return false;
   const bool removed = remove_from_processing(item);
   const bool accepted = removed || !rules.settle_checks_removal;
@@ -83,6 +95,7 @@ bool settle(State& state, std::size_t which, Name lease, Outcome outcome, const 
     case Outcome::complete:
       if (item.newest != lease.fence) state.violation = Violation::superseded;
       ++item.completed;
+      push_once(item, rules);
       break;
     case Outcome::to_ready:
       ++item.ready;

@@ -27,6 +27,9 @@ void code_item(Field& field, AnyItem& item) {
   field(item.fence, kFenceBits);
   field(item.over, 1);
   field(item.marked, 1);
+  field(item.key_seen, 1);
+  field(item.pushes_once, 1);
+  field(item.pushed_once, 2);
   field(item.newest, kFenceBits);
   field(item.chargeable, 1);
   field(item.in_company, 1);
@@ -128,6 +131,10 @@ std::string_view name(Violation violation) {
       return "work under a lease in force is refused";
     case Violation::fence_went_back:
       return "a lease with a lower fence than the one before";
+    case Violation::pushed_again:
+      return "a follow-up is pushed again though its key was seen";
+    case Violation::never_pushed:
+      return "the key of a follow-up was seen that was never pushed";
   }
   return "unknown";
 }

@@ -37,8 +37,11 @@ struct Item {
   Fence fence = kNoFence;  // of the lease; the session belongs to the fence
   bool over = false;       // the lease ended; its key is there for the tail
   bool marked = false;     // it says that its worker holds nothing else
+  bool key_seen = false;   // that of its follow-up
   // Only we know:
-  Fence newest = kNoFence;  // the last fence under which it was leased
+  bool pushes_once = false;      // it has a follow-up with a key
+  std::uint8_t pushed_once = 0;  // how often that was pushed
+  Fence newest = kNoFence;       // the last fence under which it was leased
   bool chargeable = false;  // whoever asked for the lease has not given it up of its own accord
   bool in_company = false;  // its worker held something else when it died, or when the lease ended
 };
@@ -129,6 +132,8 @@ enum class Violation : std::uint8_t {
   two_running,        // at once, under leases in force
   refused,            // work under a lease in force (strict)
   fence_went_back,    // from lease to lease of an item
+  pushed_again,       // a follow-up with a key that was seen
+  never_pushed,       // its key was seen, but it was not
 };
 [[nodiscard]] std::string_view name(Violation violation);
 

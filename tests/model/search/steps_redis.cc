@@ -63,6 +63,8 @@ Violation check_item(const Item& item) {
   if (there < item.pushed) return Violation::lost;
   if (item.completed > item.pushed) return Violation::two_commits;
   if (there > item.pushed) return Violation::duplicated;
+  if (item.pushed_once > 1) return Violation::pushed_again;
+  if (item.key_seen && item.pushed_once == 0) return Violation::never_pushed;
   return Violation::none;
 }
 
@@ -326,6 +328,7 @@ State first_state(const Bounds& bounds) {
   State state;
   for (std::size_t i = 0; i < kItems; ++i) {
     state.items[i].pushed = state.items[i].ready = bounds.copies[i];
+    state.items[i].pushes_once = bounds.once && bounds.copies[i] > 0;
   }
   state.budget = {bounds.kills,          bounds.breaks,     bounds.late,
                   bounds.evictions,      bounds.rollbacks,  bounds.operations,
