@@ -13,7 +13,8 @@ async function loadModel() {
   return (text) => text.toUpperCase();
 }
 
-// What becomes of one item. Binary ones have item_base64 in place of item.
+// What becomes of one item. Binary ones have item_base64 in place of item. The result may be a
+// string or anything else that is JSON, such as an object.
 async function answer(model, { id, item }) {
   try {
     return { id, answer: "done", result: await model(item) };

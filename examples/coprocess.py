@@ -18,7 +18,8 @@ def load_model():
 
 
 def answer(model, item):
-    """What becomes of one item. Binary ones have item_base64 in place of item."""
+    """What becomes of one item. Binary ones have item_base64 in place of item. The result may be a
+    string or anything else that is JSON, such as a dict."""
     try:
         return {"id": item["id"], "answer": "done", "result": model(item["item"])}
     except Exception as error:  # this item has failed, and may be tried again; the others go on

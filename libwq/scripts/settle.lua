@@ -4,8 +4,9 @@
 -- KEYS: processing stats fence attempts crashes failures results ready delayed dead seen lease...
 -- ARGV: the lowest fence among the items, item..., holder... If there is more than bare completions:
 --       how long results are kept in ms (0: for ever), the number of runs of items with a result, and
---       of each run the first position, how many, RESULT...; then the rest, four values each, those
---       of an item together: position of the item, verb, two operands:
+--       of each run the first position, how many, the name of the entries' field ('result', or 'json'
+--       for what is JSON), RESULT...; then the rest, four values each, those of an item together:
+--       position of the item, verb, two operands:
 --       complete: push ITEM ONCE (the 28-byte SHA-224 of a key, or nothing: what has a key that was
 --             seen before is not pushed)
 --       fail: fail FAILURE DELAY_MS (and one attempt) | crash FAILURE DELAY_MS (and one crash) |
@@ -26,7 +27,7 @@ local CHUNK = 1000  -- unpack() has its limits
 local more = {}  -- where in ARGV what else is said of an item begins
 local ttl_ms, runs = ARGV[2 * n + 2], tonumber(ARGV[2 * n + 3] or 0)
 local rest = 2 * n + 4
-for _ = 1, runs do rest = rest + 2 + ARGV[rest + 1] end
+for _ = 1, runs do rest = rest + 3 + ARGV[rest + 1] end
 for a = #ARGV - 3, rest, -4 do more[tonumber(ARGV[a])] = a end
 
 -- Everything is read first: a key of another type in the way must stop us before the first write.
@@ -195,20 +196,20 @@ end
 local added = false
 rest = 2 * n + 4
 for _ = 1, runs do
-  local before, size = ARGV[rest] - 1, tonumber(ARGV[rest + 1])
+  local before, size, field = ARGV[rest] - 1, tonumber(ARGV[rest + 1]), ARGV[rest + 2]
   for k = 1, size do
     if not is_lost[before + k] then
-      local item, text = ARGV[1 + before + k], ARGV[rest + 1 + k]
+      local item, text = ARGV[1 + before + k], ARGV[rest + 2 + k]
       if added or ttl_ms == '0' then
-        call('XADD', results, '*', 'item', item, 'result', text)
+        call('XADD', results, '*', 'item', item, field, text)
       else
         call('XADD', results, 'MINID', '~', string.format('%.0f', math.max(0, now - ttl_ms)), '*',
-             'item', item, 'result', text)
+             'item', item, field, text)
       end
       added = true
     end
   end
-  rest = rest + 2 + size
+  rest = rest + 3 + size
 end
 if added and ttl_ms == '0' then
   call('PERSIST', results)

@@ -7,8 +7,10 @@ namespace wq::test {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAreArray;
 
 constexpr const char* kDoAll = "say([done(item, item['item']) for item in items])";
 
@@ -88,6 +90,20 @@ TEST_F(CoprocessAnswers, HoldAnyBytesAsBase64) {
   EXPECT_EQ(found.front().result, bytes + "\xfe");
 }
 
+TEST_F(CoprocessAnswers, MayHaveAnyJsonAsTheResultWhichIsPrintedAsJson) {
+  const Words values{R"({"b":1,"a":[2.50,"x"]})", "17", "null", "false", R"("text")", R"("{}")"};
+  push(values);
+  Process worker = coprocess(
+      {"--batch", "10"},
+      "for item in items:\n"
+      "    print('{\"id\":%d,\"answer\":\"done\",\"result\": %s}' % (item['id'], item['item']),\n"
+      "          flush=True)");
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  std::vector<::testing::Matcher<std::string>> printed;
+  for (const std::string& value : values) printed.push_back(EndsWith(",\"result\":" + value + "}"));
+  EXPECT_THAT(lines(ctl({"results", "q"})), UnorderedElementsAreArray(printed));
+}
+
 TEST_F(CoprocessAnswers, SayOfEachItemOfABatchWhatBecomesOfIt) {
   push({"done", "failed", "fatal", "release", "quiet"});
   Process worker = coprocess({"--batch", "10", "--max-attempts", "1", "--release-delay", "1ms"},
@@ -109,14 +125,18 @@ TEST_F(CoprocessAnswers, SayOfEachItemOfABatchWhatBecomesOfIt) {
 }
 
 TEST_F(CoprocessAnswers, ThatAreLongerThanAResultMayBeAreFailures) {
-  push({"long", "short"});
+  push({"long", "short", "json", "long json"});
   Process worker =
-      coprocess({"--batch", "2", "--results-max-bytes", "10"},
+      coprocess({"--batch", "4", "--results-max-bytes", "10"},
                 "say([done(item, item['item'] * 2) for item in items if item['item'] == 'short'])\n"
-                "say([done(item, item['item'] * 3) for item in items if item['item'] == 'long'])");
+                "say([done(item, item['item'] * 3) for item in items if item['item'] == 'long'])\n"
+                "say([done(item, [1111, 222]) for item in items if item['item'] == 'json'])\n"
+                "say([done(item, [1111, 2222]) for item in items if item['item'] == 'long json'])");
   EXPECT_EQ(worker.wait(), 0) << worker.err();
-  expect_drained(1, 1);
+  expect_drained(2, 2);
   EXPECT_THAT(failure_of("long").at("message").get<std::string>(),
+              HasSubstr("--results-max-bytes"));
+  EXPECT_THAT(failure_of("long json").at("message").get<std::string>(),
               HasSubstr("--results-max-bytes"));
 }
 

@@ -40,6 +40,18 @@ std::string value_of(const nlohmann::json& json, const std::string& name) {
 // Nothing of it would be shown in another way, or turn what stands beside it.
 bool is_seen(const std::string& text) { return internal::escaped(text) == text; }
 
+// What is said to be JSON may be none. It stands in the line as what it is, and breaks nothing.
+void look_as_json(const std::string& result) {
+  const std::string line = ctl::result_json({"1-2", "", result, true});
+  require(line.find('\n') == std::string::npos && is_seen(line),
+          "JSON is one line, all of it seen");
+  const auto json = nlohmann::json::parse(line);
+  require(json.size() == 3, "nothing stands beside a result");
+  const auto meant = nlohmann::json::parse(result, nullptr, false);
+  if (!meant.is_discarded() && json.contains("result") && json["result"] == meant) return;
+  require(value_of(json, "result") == result, "no byte is lost of what is no JSON");
+}
+
 void look(const std::string& item, const std::string& result) {
   const std::string line = ctl::result_json({"1-2", item, result});
   require(line.find('\n') == std::string::npos, "a result is one line");
@@ -51,6 +63,7 @@ void look(const std::string& item, const std::string& result) {
   require(is_seen(internal::printable(item)), "all of an item in a log can be seen");
   require(is_seen(ctl::item_text(item)), "all of an item in a list can be seen");
   require(internal::escaped_json(line) == line, "all of a result can be seen");
+  look_as_json(result);
   ctl::Snapshot now;
   now.queue = item;
   now.counts.id = result;

@@ -46,6 +46,7 @@ Outcome any_outcome(Bytes& bytes) {
     case 4: {
       Outcome outcome = Outcome::complete(bytes.word());
       outcome.follow_ups = {bytes.word(), bytes.word()};
+      outcome.result_is_json = outcome.follow_ups[0].item.size() % 2 != 0;
       if (outcome.follow_ups[1].item.size() % 2 != 0) outcome.follow_ups[1].once_key = "key";
       return outcome;
     }
@@ -118,14 +119,20 @@ void check_verbs(const Settlement& settlement, const Verbs& verbs, const RetryPo
   check_failure(operand, outcome.failure);
 }
 
+/// The name of its field and the result.
+using ToldResult = std::pair<std::string, std::string>;
+
 /// Reads the runs of results that begin at `at`, and moves behind them.
-std::map<std::size_t, std::string> read_results(const std::vector<std::string>& words,
-                                                std::size_t& at) {
-  std::map<std::size_t, std::string> results;
+std::map<std::size_t, ToldResult> read_results(const std::vector<std::string>& words,
+                                               std::size_t& at) {
+  std::map<std::size_t, ToldResult> results;
   for (std::size_t runs = std::stoul(words.at(at++)); runs > 0; --runs) {
     const std::size_t first = std::stoul(words.at(at++));
     const std::size_t size = std::stoul(words.at(at++));
-    for (std::size_t i = 0; i < size; ++i) results.emplace(first - 1 + i, words.at(at++));
+    const std::string& field = words.at(at++);
+    for (std::size_t i = 0; i < size; ++i) {
+      results.emplace(first - 1 + i, ToldResult{field, words.at(at++)});
+    }
   }
   return results;
 }
@@ -148,7 +155,7 @@ void look(const std::vector<Settlement>& settlements) {
   const std::size_t n = settlements.size();
   const std::size_t keys_end = kHead + std::stoul(words.at(2));
   std::size_t verbs_begin = keys_end + 1 + 2 * n;
-  std::map<std::size_t, std::string> results;
+  std::map<std::size_t, ToldResult> results;
   if (words.size() > verbs_begin) {
     require(words[verbs_begin++] == std::to_string(policy.results_ttl.count()), "the time to live");
     results = read_results(words, verbs_begin);
@@ -169,8 +176,10 @@ void look(const std::vector<Settlement>& settlements) {
             "each holder is named");
     const Outcome& outcome = settlements[i].outcome;
     const bool has_result = outcome.kind == Outcome::Kind::complete && outcome.result;
-    require(results.contains(i) == has_result && (!has_result || results[i] == *outcome.result),
-            "each result is told as it is, and no other");
+    require(results.contains(i) == has_result, "each result is told, and no other");
+    require(!has_result || results[i] == ToldResult{outcome.result_is_json ? "json" : "result",
+                                                    *outcome.result},
+            "each result is told as what it is");
     check_verbs(settlements[i], verbs[i], policy);
   }
   require(words[keys_end] == std::to_string(lowest), "the lowest fence stands in front");

@@ -64,6 +64,26 @@ TEST_F(Settle, AResultIsStoredWithTheItem) {
   ASSERT_THAT(results, SizeIs(1));
   EXPECT_EQ(results[0].item, "a");
   EXPECT_EQ(results[0].result, "the result");
+  EXPECT_FALSE(results[0].is_json);
+}
+
+TEST_F(Settle, ResultsOfOneBatchMayBeJsonOrNot) {
+  push(numbered("", 6));
+  std::vector<Settlement> settlements;
+  for (Lease& lease : queue_.lease(6, 1min)) settlements.push_back({std::move(lease), {}});
+  ASSERT_THAT(settlements, SizeIs(6));
+  settlements[0].outcome = Outcome::complete_json("[0]");
+  settlements[1].outcome = Outcome::complete_json("[1]");
+  settlements[2].outcome = Outcome::complete("two");
+  settlements[4].outcome = Outcome::complete("");
+  settlements[5].outcome = Outcome::complete_json("not checked");
+  ASSERT_THAT(queue_.settle(std::move(settlements)), Each(Settled::accepted));
+  std::vector<std::string> found;
+  for (const Result& each : queue_.results("", 10)) {
+    found.push_back(each.item + (each.is_json ? " json " : " text ") + each.result);
+  }
+  EXPECT_THAT(found, ElementsAre("0 json [0]", "1 json [1]", "2 text two", "4 text ",
+                                 "5 json not checked"));
 }
 
 TEST_F(Settle, AnEmptyResultIsStored) {

@@ -28,6 +28,35 @@ TEST(ResultJson, HoldsAnEmptyItemAndAZeroByteAsText) {
             R"({"id":"1-0","item":"","result":"\u0000"})");
 }
 
+TEST(ResultJson, HoldsJsonAsItWasWritten) {
+  for (const char* json : {R"({"b":1,"a":{"c":[1.10,"x\"]"]}})", "null", "1234567890123456789012",
+                           "[]", "\"text\"", "\"Ã¤\""}) {
+    EXPECT_EQ(result_json({"1-0", "item", json, true}),
+              std::string(R"({"id":"1-0","item":"item","result":)") + json + "}");
+  }
+}
+
+TEST(ResultJson, HoldsJsonOfSeveralLinesInOne) {
+  EXPECT_EQ(result_json({"1-0", "", "{\r\n\t\"a\": [\n1,\n2] }\n", true}),
+            R"({"id":"1-0","item":"","result":{"a": [1,2] }})");
+  EXPECT_EQ(result_json({"1-0", "", "\"\x7f\xe2\x80\xae\"", true}),
+            R"({"id":"1-0","item":"","result":"\u007f\u202e"})");
+}
+
+TEST(ResultJson, HoldsWhatIsNoJsonAfterAllAsAString) {
+  EXPECT_EQ(result_json({"1-0", "", "", true}), R"({"id":"1-0","item":"","result":""})");
+  for (const char* text : {"{", "{} {}", "1,2", "nul", "[1]]", "NaN", "1e999", "[//\n1]"}) {
+    const auto json = nlohmann::json::parse(result_json({"1-0", "", text, true}));
+    EXPECT_EQ(json.at("result"), text);
+  }
+  EXPECT_EQ(result_json({"1-0", "", std::string("1\0", 2), true}),
+            R"({"id":"1-0","item":"","result":"1\u0000"})");
+  EXPECT_EQ(result_json({"1-0", "", "\xef\xbb\xbf{}", true}),
+            R"({"id":"1-0","item":"","result":"\ufeff{}"})");
+  EXPECT_EQ(result_json({"1-0", "", "[\"\xff\"]", true}),
+            R"({"id":"1-0","item":"","result_base64":"WyL/Il0="})");
+}
+
 TEST(ResultJson, HasNoControlCharacterInIt) {
   const std::string json = result_json({"1-0", "\x7f\xc2\x9b", "\xc2\xa0\xc3\x9b\xe2\x82\x9b"});
   EXPECT_EQ(

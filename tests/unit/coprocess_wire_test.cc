@@ -84,6 +84,46 @@ TEST(CoprocessLine, SaysWhatBecomesOfAnItem) {
   EXPECT_FALSE(read_coprocess_line(R"({"id":1,"answer":"progress"})").answers.at(0).outcome);
 }
 
+TEST(CoprocessLine, HasResultsThatAreJsonInItsOwnWords) {
+  for (const char* json :
+       {"{}", "[]", "null", "true", "-0", "1E+2", "0.10", "123456789012345678901234567890",
+        R"({"b":1,"a":[{"c":" , "},2]})", R"(["\u00e4\\","\"}"])", R"({"result":"inner"})"}) {
+    const std::string line = std::string(R"({"id":1,"answer":"done","result":)") + json + "}";
+    EXPECT_EQ(outcome(line).result, json);
+    EXPECT_TRUE(outcome(line).result_is_json) << json;
+  }
+  EXPECT_FALSE(outcome(R"({"id":1,"answer":"done","result":"{}"})").result_is_json);
+  EXPECT_FALSE(outcome(R"({"id":1,"answer":"done"})").result_is_json);
+}
+
+TEST(CoprocessLine, HasResultsThatAreJsonWithoutTheWhiteSpaceAroundValues) {
+  EXPECT_EQ(outcome("\xef\xbb\xbf { \"result\" : { \"a b\" :\t[ 1 , \" \" ] } , \"id\" : 1 ,"
+                    "\"answer\":\"done\" } ")
+                .result,
+            R"({"a b":[1," "]})");
+}
+
+TEST(CoprocessLine, MayMixResultsOfAnyKind) {
+  const auto answers =
+      read_coprocess_line(
+          R"([{"id":1,"answer":"progress","result":0},)"
+          R"({"id":2,"answer":"done","result":"]"},)"
+          R"({"id":3,"answer":"done","re\u0073ult":{"n":3}},{"id":4,"answer":"done"},)"
+          R"({"id":5,"answer":"done","result":"5","result":5}])")
+          .answers;
+  ASSERT_THAT(answers, SizeIs(5));
+  EXPECT_EQ(answers[1].outcome.value().result, "]");
+  EXPECT_EQ(answers[2].outcome.value().result, R"({"n":3})");
+  EXPECT_EQ(answers[3].outcome.value().result, std::nullopt);
+  EXPECT_EQ(answers[4].outcome.value().result, "5");
+  EXPECT_TRUE(answers[4].outcome.value().result_is_json);
+}
+
+TEST(CoprocessLine, MayHoldAResultOfAnyDepth) {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  EXPECT_EQ(outcome(R"({"id":1,"answer":"done","result":)" + deep + "}").result, deep);
+}
+
 TEST(CoprocessLine, ThatIsNoneIsRefusedWithTheReason) {
   for (const char* line : {"", "loading", "1", "null", "\"done\"", "{\"id\":1", "{} {}", "\xff"}) {
     EXPECT_THAT(refusal(line), ::testing::StartsWith("it ")) << line;
@@ -94,10 +134,16 @@ TEST(CoprocessLine, ThatIsNoneIsRefusedWithTheReason) {
   EXPECT_THAT(refusal(R"({"id":1.5,"answer":"done"})"), HasSubstr("no \"id\""));
   EXPECT_THAT(refusal(R"({"id":1})"), HasSubstr("no \"answer\""));
   EXPECT_THAT(refusal(R"({"id":1,"answer":"ok"})"), HasSubstr("none of done, failed"));
-  EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result":1})"), HasSubstr("is no string"));
+  EXPECT_THAT(refusal(R"({"id":1,"answer":"failed","error":1})"), HasSubstr("is no string"));
   EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result_base64":"/w"})"), HasSubstr("no base64"));
   EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result":"","result_base64":""})"),
               HasSubstr("both"));
+  EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result":null,"result_base64":""})"),
+              HasSubstr("both"));
+  for (const char* result : {"NaN", "{\"a\":1,}", "[\"\xff\"]", "{\"\xc3\":1}", "[\"\\ud800\"]"}) {
+    const std::string line = std::string(R"({"id":1,"answer":"done","result":)") + result + "}";
+    EXPECT_THAT(refusal(line), HasSubstr("is no JSON")) << result;
+  }
   for (const char* delay : {"-1", "86401", "\"1\"", "null", "1e999"}) {
     const std::string line =
         std::string(R"({"id":1,"answer":"release","delay_seconds":)") + delay + "}";

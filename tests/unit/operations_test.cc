@@ -151,7 +151,7 @@ TEST(Operations, ACompletionTellsItsResultAndThenItsFollowUps) {
   Outcome outcome = Outcome::complete("r");
   outcome.follow_ups = {"x", ""};
   EXPECT_THAT(settle_arguments({{lease("a", 1), outcome}}),
-              ElementsAre("1", "a", "s#1", "0", "1", "1", "1", "r",  //
+              ElementsAre("1", "a", "s#1", "0", "1", "1", "1", "result", "r",  //
                           "1", "push", "x", "", "1", "push", "", ""));
 }
 
@@ -176,7 +176,7 @@ TEST(Operations, AVerbNamesThePositionOfItsItem) {
                                         {lease("b", 2), Outcome::release(7ms)},
                                         {lease("c", 3), Outcome::complete("r")}});
   EXPECT_EQ(Words(words.begin() + 7, words.end()),
-            (Words{"0", "1", "3", "1", "r", "2", "release", "", "7"}));
+            (Words{"0", "1", "3", "1", "result", "r", "2", "release", "", "7"}));
 }
 
 TEST(Operations, ResultsStandInRuns) {
@@ -185,7 +185,17 @@ TEST(Operations, ResultsStandInRuns) {
                                         {lease("c", 3), Outcome::complete()},
                                         {lease("d", 4), Outcome::complete("y")}});
   EXPECT_EQ(Words(words.begin() + 9, words.end()),
-            (Words{"0", "2", "1", "2", "x", "", "4", "1", "y"}));
+            (Words{"0", "2", "1", "2", "result", "x", "", "4", "1", "result", "y"}));
+}
+
+TEST(Operations, ARunOfResultsIsOfOneKind) {
+  const Words words = settle_arguments({{lease("a", 1), Outcome::complete("x")},
+                                        {lease("b", 2), Outcome::complete_json("1")},
+                                        {lease("c", 3), Outcome::complete_json("2")},
+                                        {lease("d", 4), Outcome::complete("y")}});
+  EXPECT_EQ(Words(words.begin() + 9, words.end()),
+            (Words{"0", "3", "1", "1", "result", "x", "2", "2", "json", "1", "2", "4", "1",
+                   "result", "y"}));
 }
 
 TEST(Operations, AFailureIsTriedAgainAfterABackoff) {

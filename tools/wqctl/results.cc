@@ -12,7 +12,8 @@ namespace {
 constexpr const char* kResultsSummary =
     R"(Prints the results kept so far, oldest first, one JSON object a line: "id", "item", "result". A
 value that is not valid UTF-8 stands in "item_base64" or "result_base64" instead, so no byte is
-lost. Each item has at most one result, whatever crashed. Results stay in Redis, also when
+lost. A result that a coprocess gave as JSON, such as an object, stands there as JSON; any other is
+a string. Each item has at most one result, whatever crashed. Results stay in Redis, also when
 the queue is drained, until --trim, wqctl purge, or the workers' --results-ttl removes them.
 
 --to writes the same lines to DIR/results-000001.jsonl, DIR/results-000002.jsonl and so on: a new

@@ -78,7 +78,8 @@ std::uint64_t number_of(std::string_view name) {
 
 /// Empty if the line is none of ours.
 std::string id_of(const std::string& line) {
-  const Json json = Json::parse(line, nullptr, false);
+  // Results may be objects of any size, and `Json` looks through all members for each that it adds.
+  const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
   if (!json.is_object() || !json.contains("id") || !json["id"].is_string()) return {};
   return json["id"];
 }

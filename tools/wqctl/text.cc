@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "cli/output.h"
 #include "wqctl/json.h"
 
 namespace wq::ctl {
@@ -29,6 +30,21 @@ bool append_plain(std::string& json, std::string_view name, std::string_view tex
   return true;
 }
 
+/// `"name":value`, or false, with `json` as it was, for what is no JSON value. The value is not
+/// written anew: that would round numbers.
+bool append_value(std::string& json, std::string_view name, std::string_view value) {
+  // The parser passes over a byte-order mark and takes a zero byte for the end.
+  if (value.starts_with('\xef') || value.find('\0') != std::string_view::npos) return false;
+  if (!Json::accept(value)) return false;
+  std::string line;
+  line.reserve(value.size());
+  for (const char c : value) {  // white space: within strings these are escaped
+    if (c != '\n' && c != '\r' && c != '\t') line += c;
+  }
+  json.append(1, '"').append(name).append("\":").append(cli::json_text(line));
+  return true;
+}
+
 void append_bytes(std::string& json, const std::string& name, std::string_view bytes) {
   if (append_plain(json, name, bytes)) return;
   Json slowly;
@@ -45,7 +61,9 @@ std::string result_json(const Result& result) {
   json += ',';
   append_bytes(json, "item", result.item);
   json += ',';
-  append_bytes(json, "result", result.result);
+  if (!result.is_json || !append_value(json, "result", result.result)) {
+    append_bytes(json, "result", result.result);
+  }
   json += '}';
   return json;
 }

@@ -9,7 +9,8 @@ namespace wq::ctl {
 // How wqctl writes what it found. Pure, for tests.
 
 /// One JSON object: "id", "item", "result". A value that is not valid UTF-8 stands in
-/// "item_base64" or "result_base64" instead, so no byte is lost.
+/// "item_base64" or "result_base64" instead, so no byte is lost. A result that is JSON stands there
+/// as it is, on one line.
 [[nodiscard]] std::string result_json(const Result& result);
 
 }  // namespace wq::ctl

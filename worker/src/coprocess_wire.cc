@@ -1,5 +1,6 @@
 #include "coprocess_wire.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -14,6 +15,87 @@ using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
 constexpr double kLongestDelaySeconds = 24 * 3600;  // as for --release-delay
+
+/// Reads JSON in its own words, value by value: `Json` sorts members and rounds numbers. (The one
+/// that keeps members in order is slow with many.) Only for what was parsed before, so is valid.
+class JsonText {
+ public:
+  explicit JsonText(std::string_view json) : rest_(json) {
+    // The parser passes over a byte-order mark, too.
+    if (rest_.starts_with("\xef\xbb\xbf")) rest_.remove_prefix(3);
+  }
+
+  /// Passes over this character if it is next.
+  bool take(char c) {
+    skip_space();
+    if (!rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  /// The next value, without white space but in strings.
+  std::string take_value() {
+    std::string value;
+    std::size_t depth = 0;
+    do {
+      skip_space();
+      const std::string_view token = rest_.substr(0, token_size());
+      if (token == "{" || token == "[") ++depth;
+      if (token == "}" || token == "]") --depth;
+      value += token;
+      rest_.remove_prefix(token.size());
+    } while (depth > 0 && !rest_.empty());
+    return value;
+  }
+
+ private:
+  void skip_space() {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size()));
+  }
+
+  [[nodiscard]] std::size_t token_size() const {
+    std::size_t end = 1;
+    if (!rest_.starts_with('"')) {
+      // A number or a word goes on up to one of these, which stand alone.
+      end = std::max(end, rest_.find_first_of("{}[],: \t\r\n"));
+    } else {
+      while (end < rest_.size() && rest_[end] != '"') end += rest_[end] == '\\' ? 2 : 1;
+      ++end;
+    }
+    return std::min(end, rest_.size());
+  }
+
+  std::string_view rest_;
+};
+
+/// The result in the next answer. Of several the last one counts, as for `Json`.
+std::string take_result(JsonText& line) {
+  std::string result;
+  line.take('{');
+  while (!line.take('}')) {
+    const Json name = Json::parse(line.take_value());
+    line.take(':');
+    std::string value = line.take_value();
+    if (name == "result") result = std::move(value);
+    line.take(',');
+  }
+  line.take(',');
+  return result;
+}
+
+/// Results that are JSON are kept as they were written.
+void take_json_results(std::string_view line, std::vector<CoprocessAnswer>& answers) {
+  const auto has_json = [](const CoprocessAnswer& answer) {
+    return answer.outcome && answer.outcome->result_is_json;
+  };
+  if (std::none_of(answers.begin(), answers.end(), has_json)) return;
+  JsonText text(line);
+  text.take('[');
+  for (CoprocessAnswer& answer : answers) {
+    std::string result = take_result(text);
+    if (has_json(answer)) answer.outcome->result = std::move(result);
+  }
+}
 
 /// `"name":"text"`, or `"name_base64":"..."` where it is no UTF-8.
 void append_bytes(std::string& line, std::string_view name, std::string_view bytes) {
@@ -63,8 +145,13 @@ std::optional<Outcome> outcome_of(Json& object) {
   const auto& word = answer->get_ref<const std::string&>();
   if (word == "progress") return std::nullopt;
   if (word == "done") {
-    auto result = take_bytes(object, "result");
-    return result ? Outcome::complete(std::move(*result)) : Outcome::complete();
+    const auto result = object.find("result");
+    const bool is_json = result != object.end() && !result->is_string();
+    if (is_json) *result = "";  // `take_json_results` finds it
+    Outcome outcome;
+    outcome.result = take_bytes(object, "result");
+    outcome.result_is_json = is_json;
+    return outcome;
   }
   if (word == "failed") return Outcome::fail(error_of(object));
   if (word == "fatal") return Outcome::fatal(error_of(object));
@@ -129,6 +216,7 @@ CoprocessLine read_coprocess_line(std::string_view line) {
   } else {
     read.answers.push_back(answer_of(json));
   }
+  take_json_results(line, read.answers);
   return read;
 }
 

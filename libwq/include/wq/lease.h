@@ -101,6 +101,8 @@ struct WQ_API Outcome {
   Kind kind = Kind::complete;
   /// Stored in the queue's result stream together with the completion, when there is one.
   std::optional<std::string> result{};
+  /// The result is one JSON value, see `complete_json`.
+  bool result_is_json = false;
   /// Items pushed onto the same queue together with the completion.
   std::vector<FollowUp> follow_ups{};
   /// Why, when kind is `fail`, `crash` or `fatal`.
@@ -111,6 +113,9 @@ struct WQ_API Outcome {
 
   [[nodiscard]] static Outcome complete();
   [[nodiscard]] static Outcome complete(std::string result);
+  /// With a result that `wqctl results` prints as the JSON value that it is, such as an object, and
+  /// not as a string. It is not checked here: what turns out to be no JSON is printed as a string.
+  [[nodiscard]] static Outcome complete_json(std::string result);
   [[nodiscard]] static Outcome fail(std::string message);
   [[nodiscard]] static Outcome fail(Failure failure);
   [[nodiscard]] static Outcome crash(Failure failure);

@@ -76,6 +76,7 @@ struct Result {
   std::string id{};  ///< the stream's, such as "1699999999999-0"; later entries have greater ids
   std::string item{};
   std::string result{};
+  bool is_json = false;  ///< from `Outcome::complete_json`, and no more checked than there
 };
 
 /// What settling does beyond what an outcome says: what a failed item costs, how long results stay.

@@ -39,6 +39,12 @@ Outcome Outcome::complete(std::string result) {
   return outcome;
 }
 
+Outcome Outcome::complete_json(std::string result) {
+  Outcome outcome = complete(std::move(result));
+  outcome.result_is_json = true;
+  return outcome;
+}
+
 Outcome Outcome::fail(std::string message) { return failed(Kind::fail, error(std::move(message))); }
 Outcome Outcome::fail(Failure failure) { return failed(Kind::fail, std::move(failure)); }
 Outcome Outcome::crash(Failure failure) { return failed(Kind::crash, std::move(failure)); }

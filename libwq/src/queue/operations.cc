@@ -78,10 +78,11 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
   }
 }
 
-// Settlements with a result that stand one behind the other.
+// Settlements with a result of the same kind that stand one behind the other.
 struct Run {
   std::size_t first;
   std::size_t size;
+  bool is_json;
 };
 
 std::vector<Run> runs_with_result(std::span<const Settlement> settlements) {
@@ -89,7 +90,9 @@ std::vector<Run> runs_with_result(std::span<const Settlement> settlements) {
   for (std::size_t i = 0; i < settlements.size(); ++i) {
     const Outcome& outcome = settlements[i].outcome;
     if (outcome.kind != Outcome::Kind::complete || !outcome.result) continue;
-    if (runs.empty() || runs.back().first + runs.back().size != i) runs.push_back({i, 0});
+    const bool goes_on = !runs.empty() && runs.back().first + runs.back().size == i &&
+                         runs.back().is_json == outcome.result_is_json;
+    if (!goes_on) runs.push_back({i, 0, outcome.result_is_json});
     ++runs.back().size;
   }
   return runs;
@@ -241,7 +244,7 @@ void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
   std::size_t words = 1 + 2 * n;
   const bool bare = verbs.empty() && runs.empty();
   if (!bare) words += 2 + 4 * verbs.size();
-  for (const Run& run : runs) words += 2 + run.size;
+  for (const Run& run : runs) words += 3 + run.size;
   begin_call(out, scripts::settle, keys, n, words);
   for (const Settlement& each : settlements) {
     out.word(keys.lease_prefix(), text(each.lease.hash));
@@ -256,6 +259,7 @@ void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
   for (const Run& run : runs) {
     out.word(run.first + 1);
     out.word(run.size);
+    out.word(run.is_json ? kJsonField : kResultField);
     for (const Settlement& each : settlements.subspan(run.first, run.size)) {
       out.word(*each.outcome.result);
     }

@@ -38,6 +38,10 @@ inline constexpr std::string_view kLeaseField = "lease_ms";
 inline constexpr std::string_view kMaxCrashesField = "max_crashes";
 inline constexpr std::chrono::milliseconds kUsualLease{60'000};
 
+/// What holds a result in an entry of the stream: text or other bytes, or what is said to be JSON.
+inline constexpr std::string_view kResultField = "result";
+inline constexpr std::string_view kJsonField = "json";
+
 /// What the key of a lease holds: who we are and the fence, so that no two leases are ever equal,
 /// and a mark if the item is alone with us (see `Lease::alone`).
 [[nodiscard]] std::string holder(std::string_view session, std::uint64_t fence, bool alone);

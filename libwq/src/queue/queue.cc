@@ -88,7 +88,10 @@ Result read_result(Value entry) {
   for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
     const std::string_view name = fields[i].text();
     if (name == "item") result.item = fields[i + 1].text();
-    if (name == "result") result.result = fields[i + 1].text();
+    if (name == kResultField || name == kJsonField) {
+      result.result = fields[i + 1].text();
+      result.is_json = name == kJsonField;
+    }
   }
   return result;
 }

@@ -228,7 +228,8 @@ void QueueModel::complete(const Settlement& settlement, std::chrono::millisecond
   const std::string hash = hash_of(settlement.lease.item);
   const Outcome& outcome = settlement.outcome;
   if (outcome.result) {
-    add_result({settlement.lease.item, *outcome.result}, results_ttl);
+    add_result({settlement.lease.item, outcome.result_is_json ? "json" : "result", *outcome.result},
+               results_ttl);
   }
   for (const FollowUp& each : outcome.follow_ups) {
     if (each.once_key && !seen_.insert(raw_hash(*each.once_key)).second) continue;

@@ -85,6 +85,7 @@ class QueueModel {
   void adopt_ready(std::vector<std::string> items);
   struct Entry {
     std::string item;
+    std::string field;
     std::string result;
     // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 finds a 0 in what the compiler writes
     auto operator<=>(const Entry&) const = default;

@@ -127,7 +127,7 @@ Contents QueueModel::contents() const {
   std::map<std::string, std::string> results;
   for (const StoredResult& each : results_) {
     results.emplace(fmt::format("{}-{}", each.ms, each.number),
-                    render_list({"item", each.entry.item, "result", each.entry.result}));
+                    render_list({"item", each.entry.item, each.entry.field, each.entry.result}));
   }
   if (!results.empty() && !is_past(results_expire_ms_)) {
     add(keys_[Key::results], render_hash(results, left_ms(results_expire_ms_)));

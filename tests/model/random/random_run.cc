@@ -187,7 +187,8 @@ void RandomRun::settle_order() {
   std::vector<QueueModel::Entry> last;
   for (std::size_t i = entries.value().size(); i > 0; --i) {
     const Value fields = entries.value()[i - 1][1];
-    last.push_back({std::string(fields[1].text()), std::string(fields[3].text())});
+    last.push_back({std::string(fields[1].text()), std::string(fields[2].text()),
+                    std::string(fields[3].text())});
   }
   model_.adopt_results(std::move(last));
 }

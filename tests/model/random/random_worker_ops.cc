@@ -221,6 +221,7 @@ Outcome RandomRun::random_outcome() {
       return Outcome::release(milliseconds{between(0, 2) * 400});
     case 5:
     case 6:
+      if (one_in(2)) return Outcome::complete_json(std::to_string(below(1'000)));
       return Outcome::complete(fmt::format("result {}", below(1'000)));
     case 7: {
       Outcome outcome = Outcome::complete();
@@ -322,7 +323,7 @@ std::vector<QueueModel::Settled> RandomRun::with_delays(Pipeline& call, const Po
   std::size_t verbs = kWordsBeforeKeys + keys + 1 + 2 * posted.settlements.size() + 2;
   if (verbs <= words.size()) {
     for (std::size_t runs = std::stoul(words[verbs - 1]); runs > 0; --runs) {
-      verbs += 2 + std::stoul(words[verbs + 1]);
+      verbs += 3 + std::stoul(words[verbs + 1]);
     }
   }
   for (std::size_t at = verbs; at + 3 < words.size(); at += 4) {
