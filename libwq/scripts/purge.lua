@@ -4,14 +4,14 @@
 -- producer's session a mark stays for an hour, so that the producer learns of it.
 --
 -- KEYS: fence ready processing delayed dead attempts crashes failures results stats producers
---       workers replays reclaimer paused seen replay...
+--       workers replays reclaimer paused seen history replay...
 -- ARGV: the session of each replay
 -- RETURNS: {the last fence, keys removed, results, what counts returns of the queue as it was}, or
 --          {} if these are not all sessions, and nothing was done
 
 local fence, ready, processing, delayed, dead, _, _, _, results, stats = unpack(KEYS, 1, 10)
 local producers, _, replays, _, paused = unpack(KEYS, 11, 15)
-local FIXED = 16
+local FIXED = 17
 local CHUNK = 1000  -- unpack() has its limits
 if redis.call('ZCARD', replays) ~= #ARGV then
   return {}

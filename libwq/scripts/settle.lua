@@ -1,12 +1,14 @@
 -- settle: completes, fails or releases items, each on its own. An item is accepted if and only if
 -- its lease is exactly the given holder and a copy of it is then removed from processing.
 --
--- KEYS: processing stats fence attempts crashes failures results ready delayed dead seen lease...
+-- KEYS: processing stats fence attempts crashes failures results ready delayed dead seen history
+--       lease...
 -- ARGV: the lowest fence among the items, item..., holder... If there is more than bare completions:
---       how long results are kept in ms (0: for ever), the number of runs of items with a result, and
---       of each run the first position, how many, the name of the entries' field ('result', or 'json'
---       for what is JSON), RESULT...; then the rest, four values each, those of an item together:
---       position of the item, verb, two operands:
+--       how long results are kept in ms (0: for ever), how many tries the history keeps, how many
+--       of these were begun (0: they are not recorded) and what it is told of them, the number of
+--       runs of items with a result, and of each run the first position, how many, the name of the
+--       entries' field ('result', or 'json' for what is JSON), RESULT...; then the rest, four values
+--       each, those of an item together: position of the item, verb, two operands:
 --       complete: push ITEM ONCE (the 28-byte SHA-224 of a key, or nothing: what has a key that was
 --             seen before is not pushed)
 --       fail: fail FAILURE DELAY_MS (and one attempt) | crash FAILURE DELAY_MS (and one crash) |
@@ -17,16 +19,18 @@
 
 local call, KEYS, ARGV = redis.call, KEYS, ARGV  -- locals are faster
 local processing, stats, fence, attempts, crashes, failures = unpack(KEYS, 1, 6)
-local results, ready, delayed, dead, seen = unpack(KEYS, 7, 11)
-local FIXED = 11
+local results, ready, delayed, dead, seen, history = unpack(KEYS, 7, 12)
+local FIXED = 12
 local n = #KEYS - FIXED
 -- Fewer than MANY are looked for one by one. For each of more we pass over NEAR others to find where
 -- they stand together and move those aside or, failing that, read FAR entries.
 local MANY, NEAR, FAR = 8, 16, 128
 local CHUNK = 1000  -- unpack() has its limits
 local more = {}  -- where in ARGV what else is said of an item begins
-local ttl_ms, runs = ARGV[2 * n + 2], tonumber(ARGV[2 * n + 3] or 0)
-local rest = 2 * n + 4
+local ttl_ms, kept_tries, tries = unpack(ARGV, 2 * n + 2, 2 * n + 4)
+local runs = tonumber(ARGV[2 * n + 6] or 0)
+local rest = 2 * n + 7
+tries = tonumber(tries or 0)
 for _ = 1, runs do rest = rest + 3 + ARGV[rest + 1] end
 for a = #ARGV - 3, rest, -4 do more[tonumber(ARGV[a])] = a end
 
@@ -34,6 +38,7 @@ for a = #ARGV - 3, rest, -4 do more[tonumber(ARGV[a])] = a end
 local length = call('LLEN', processing)
 local since = math.max(0, (tonumber(call('GET', fence)) or 0) - ARGV[1])
 call('HEXISTS', stats, 'id')
+if tries > 0 then call('XLEN', history) end
 local troubled = call('EXISTS', attempts, crashes, failures) > 0
 local now
 if troubled or runs > 0 or next(more) then
@@ -194,7 +199,7 @@ end
 -- old goes with the first, whole blocks of the stream at a time, and all of it when none was added
 -- for so long. Without a time to live, that of earlier results ends.
 local added = false
-rest = 2 * n + 4
+rest = 2 * n + 7
 for _ = 1, runs do
   local before, size, field = ARGV[rest] - 1, tonumber(ARGV[rest + 1]), ARGV[rest + 2]
   for k = 1, size do
@@ -239,6 +244,22 @@ else
 end
 if completed > 0 then
   count.completed = completed
+end
+
+-- An entry of the history holds the tries of one call. Its id is how many there were up to its last,
+-- so that the oldest go by number.
+if tries > 0 and #lost < n then
+  table.sort(lost)
+  local last = call('HINCRBY', stats, 'tries', math.max(1, tries - #lost))
+  local function record()
+    return redis.pcall('XADD', history, 'MINID', '=', math.max(0, last - kept_tries + 1), last,
+                       'tries', ARGV[2 * n + 5], 'lost', table.concat(lost, ','))
+  end
+  -- The number is behind only if somebody else took it away.
+  if type(record()) == 'table' then
+    call('DEL', history)
+    record()
+  end
 end
 for field, by in pairs(count) do
   call('HINCRBY', stats, field, by)

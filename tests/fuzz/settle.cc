@@ -10,6 +10,7 @@
 #include "fuzz/fuzz.h"
 #include "fuzz/resp.h"
 #include "queue/operations.h"
+#include "queue/tries.h"
 
 namespace wq::fuzz {
 namespace {
@@ -66,6 +67,7 @@ std::vector<Settlement> any_settlements(Bytes& bytes) {
     const std::uint8_t tries = bytes.byte();
     next.lease.failures = tries % 4U;
     next.lease.crashes = tries / 4U % 4U;
+    if (tries % 2 != 0) next.outcome.usage.begun = std::chrono::system_clock::time_point{};
     next.lease.item = bytes.word();
     next.lease.hash = hash_item(next.lease.item);
     settlements.push_back(std::move(next));
@@ -137,9 +139,24 @@ std::map<std::size_t, ToldResult> read_results(const std::vector<std::string>& w
   return results;
 }
 
+void check_tries(const std::vector<Settlement>& settlements, const std::string& text) {
+  const std::vector<Try> tries = internal::read_recorded(text, "");
+  auto next = tries.begin();
+  for (const auto& [lease, outcome] : settlements) {
+    if (!outcome.usage.begun) continue;
+    require(next != tries.end() && next->sha224 == wq::text(lease.hash), "each try is recorded");
+    require(next->outcome == outcome.kind && next->fence == lease.fence, "as what it was");
+    require(!next->whole || next->item == lease.item, "a whole item is the item");
+    ++next;
+  }
+  require(next == tries.end(), "and no other");
+}
+
 void look(const std::vector<Settlement>& settlements) {
   const internal::Keys keys("q");
-  const RetryPolicy policy;
+  RetryPolicy policy;
+  policy.history = 9;
+  policy.history_worker = "w";
   internal::Pipeline pipeline;
   internal::append_settle(pipeline, keys, kSession, settlements, policy);
   require(pipeline.size() == 1, "a batch is one command");
@@ -158,6 +175,11 @@ void look(const std::vector<Settlement>& settlements) {
   std::map<std::size_t, ToldResult> results;
   if (words.size() > verbs_begin) {
     require(words[verbs_begin++] == std::to_string(policy.results_ttl.count()), "the time to live");
+    require(words.at(verbs_begin) == std::to_string(policy.history), "the length of the history");
+    const internal::RecordedTries tries = internal::record_tries(settlements, "w");
+    require(words.at(verbs_begin + 1) == std::to_string(tries.begun), "how many were begun");
+    check_tries(settlements, words.at(verbs_begin + 2));
+    verbs_begin += 3;
     results = read_results(words, verbs_begin);
   }
   require(words.size() >= verbs_begin && (words.size() - verbs_begin) % 4 == 0,

@@ -41,6 +41,7 @@ TEST(QueueKeys, AreTheNameAndASuffix) {
   EXPECT_EQ(keys[Key::reclaimer], "jobs:reclaimer");
   EXPECT_EQ(keys[Key::paused], "jobs:paused");
   EXPECT_EQ(keys[Key::seen], "jobs:seen");
+  EXPECT_EQ(keys[Key::history], "jobs:history");
   EXPECT_EQ(keys.replay("0011"), "jobs:replay:0011");
   EXPECT_EQ(keys.pushing("0011"), "jobs:replay:0011:pushing");
 }

@@ -1,5 +1,6 @@
 // What the operations send. What Redis makes of it: tests/redis.
 #include "queue/operations.h"
+#include "queue/tries.h"
 
 #include <string>
 #include <string_view>
@@ -83,7 +84,7 @@ Words verb_of(const Outcome& outcome, std::uint32_t failures = 0, const RetryPol
   Lease tried = lease("a", 5, failures);
   tried.crashes = crashes;
   Words words = settle_arguments({{tried, outcome}}, policy);
-  words.erase(words.begin(), words.begin() + 5);
+  words.erase(words.begin(), words.begin() + 8);
   return words;
 }
 
@@ -151,7 +152,7 @@ TEST(Operations, ACompletionTellsItsResultAndThenItsFollowUps) {
   Outcome outcome = Outcome::complete("r");
   outcome.follow_ups = {"x", ""};
   EXPECT_THAT(settle_arguments({{lease("a", 1), outcome}}),
-              ElementsAre("1", "a", "s#1", "0", "1", "1", "1", "result", "r",  //
+              ElementsAre("1", "a", "s#1", "0", "0", "0", "", "1", "1", "1", "result", "r",  //
                           "1", "push", "x", "", "1", "push", "", ""));
 }
 
@@ -162,7 +163,7 @@ TEST(Operations, AFollowUpWithAKeyTellsItsHash) {
       "\x23\x09\x7d\x22\x34\x05\xd8\x22\x86\x42\xa4\x77\xbd\xa2"
       "\x55\xb3\x2a\xad\xbc\xe4\xbd\xa0\xb3\xf7\xe3\x6c\x9d\xa7");
   EXPECT_THAT(settle_arguments({{lease("a", 1), outcome}}),
-              ElementsAre("1", "a", "s#1", "0", "0", "1", "push", "x", hash));
+              ElementsAre("1", "a", "s#1", "0", "0", "0", "", "0", "1", "push", "x", hash));
 }
 
 TEST(Operations, AResultTellsHowLongItIsKept) {
@@ -171,12 +172,27 @@ TEST(Operations, AResultTellsHowLongItIsKept) {
   EXPECT_EQ(settle_arguments({{lease("a", 1), Outcome::complete("r")}}, policy).at(3), "7000");
 }
 
+TEST(Operations, TheHistoryIsToldOfTriesThatWereBegun) {
+  RetryPolicy policy;
+  policy.history = 9;
+  policy.history_worker = "w";
+  Outcome begun;
+  begun.usage.begun = std::chrono::system_clock::time_point{1s};
+  const std::vector<Settlement> both{{lease("a", 1), begun}, {lease("b", 2), Outcome::release()}};
+  const Words words = settle_arguments(both, policy);
+  EXPECT_EQ(words.at(6), "9");
+  EXPECT_EQ(words.at(7), "1");
+  EXPECT_EQ(words.at(8), record_tries(both, "w").text);
+  EXPECT_THAT(settle_arguments({{lease("a", 1), Outcome::complete()}}, policy),
+              ElementsAre("1", "a", "s#1"));
+}
+
 TEST(Operations, AVerbNamesThePositionOfItsItem) {
   const Words words = settle_arguments({{lease("a", 1), Outcome::complete()},
                                         {lease("b", 2), Outcome::release(7ms)},
                                         {lease("c", 3), Outcome::complete("r")}});
   EXPECT_EQ(Words(words.begin() + 7, words.end()),
-            (Words{"0", "1", "3", "1", "result", "r", "2", "release", "", "7"}));
+            (Words{"0", "0", "0", "", "1", "3", "1", "result", "r", "2", "release", "", "7"}));
 }
 
 TEST(Operations, ResultsStandInRuns) {
@@ -185,7 +201,7 @@ TEST(Operations, ResultsStandInRuns) {
                                         {lease("c", 3), Outcome::complete()},
                                         {lease("d", 4), Outcome::complete("y")}});
   EXPECT_EQ(Words(words.begin() + 9, words.end()),
-            (Words{"0", "2", "1", "2", "result", "x", "", "4", "1", "result", "y"}));
+            (Words{"0", "0", "0", "", "2", "1", "2", "result", "x", "", "4", "1", "result", "y"}));
 }
 
 TEST(Operations, ARunOfResultsIsOfOneKind) {
@@ -194,8 +210,8 @@ TEST(Operations, ARunOfResultsIsOfOneKind) {
                                         {lease("c", 3), Outcome::complete_json("2")},
                                         {lease("d", 4), Outcome::complete("y")}});
   EXPECT_EQ(Words(words.begin() + 9, words.end()),
-            (Words{"0", "3", "1", "1", "result", "x", "2", "2", "json", "1", "2", "4", "1",
-                   "result", "y"}));
+            (Words{"0", "0", "0", "", "3", "1", "1", "result", "x", "2", "2", "json", "1", "2", "4",
+                   "1", "result", "y"}));
 }
 
 TEST(Operations, AFailureIsTriedAgainAfterABackoff) {

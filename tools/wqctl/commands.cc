@@ -14,6 +14,7 @@ constexpr std::array kCommands{
     Command{"workers", "who works on the queue, and what each holds", run_workers},
     Command{"ls", "the items that are ready, leased, delayed or dead", run_ls},
     Command{"inspect", "where an item is and what is known of it", run_inspect},
+    Command{"history", "the last tries of all items, or of one", run_history},
     Command{"retry", "put dead letters back, or make delayed items due", run_retry},
     Command{"drop", "remove items for good", run_drop},
     Command{"pause", "lease nothing from now on", run_pause},

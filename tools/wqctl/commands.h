@@ -13,6 +13,7 @@ cli::ExitCode run_gc(int argc, const char* const* argv);
 cli::ExitCode run_workers(int argc, const char* const* argv);
 cli::ExitCode run_ls(int argc, const char* const* argv);
 cli::ExitCode run_inspect(int argc, const char* const* argv);
+cli::ExitCode run_history(int argc, const char* const* argv);
 cli::ExitCode run_retry(int argc, const char* const* argv);
 cli::ExitCode run_drop(int argc, const char* const* argv);
 cli::ExitCode run_pause(int argc, const char* const* argv);

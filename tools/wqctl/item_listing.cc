@@ -33,11 +33,6 @@ std::string tries_text(const ItemInfo& item) {
                      cli::plural(item.crashes, "crash", "crashes"));
 }
 
-std::string memory_text(std::uint64_t bytes) {
-  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
-  return fmt::format("{} MiB", (bytes + kMebibyte / 2) / kMebibyte);
-}
-
 // Of the last try: who made it, how long it took, what memory it used.
 std::string short_try(const Failure& failure) {
   std::string text = cli::one_line(failure.worker.empty() ? failure.host : failure.worker);
@@ -96,6 +91,11 @@ Json failure_json(const ItemInfo& item) {
 }
 
 }  // namespace
+
+std::string memory_text(std::uint64_t bytes) {
+  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
+  return fmt::format("{} MiB", (bytes + kMebibyte / 2) / kMebibyte);
+}
 
 std::string item_text(std::string_view item) { return cli::bytes_text(item, kLongestItem); }
 

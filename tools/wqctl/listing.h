@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +31,14 @@ using cli::age_text;
 /// The item as it may stand in a line on any terminal: what is no printable UTF-8 as \xNN, cut
 /// after 1000 bytes.
 [[nodiscard]] std::string item_text(std::string_view item);
+
+/// "12 MiB"
+[[nodiscard]] std::string memory_text(std::uint64_t bytes);
+
+/// A try in one line with its end, the item last, and what stands above the first.
+[[nodiscard]] std::string try_heading();
+[[nodiscard]] std::string try_line(const Try& each);
+[[nodiscard]] std::string try_json(const Try& each);
 
 [[nodiscard]] std::string_view state_name(ItemState state);
 [[nodiscard]] std::optional<ItemState> state_called(std::string_view name);

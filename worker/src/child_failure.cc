@@ -41,16 +41,14 @@ std::string describe_signal(int signal) {
 
 std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20U) + " MiB"; }
 
-/// The kernel counts from before the program was executed, when the child shared our memory: a
-/// value that does not exceed our own says nothing of the child.
+}  // namespace
+
 std::optional<std::uint64_t> known_rss(std::uint64_t max_rss_bytes) {
   rusage own{};
   ::getrusage(RUSAGE_SELF, &own);
   if (max_rss_bytes <= static_cast<std::uint64_t>(own.ru_maxrss) * 1024) return std::nullopt;
   return max_rss_bytes;
 }
-
-}  // namespace
 
 std::vector<std::string> child_environment(const std::string& queue,
                                            std::chrono::milliseconds lease,

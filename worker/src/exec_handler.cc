@@ -94,7 +94,10 @@ Outcome ExecHandler::operator()(const Job& job) const {
       result = run_child(spec, reaper_, job.stop);
     }
     if (result.exec_error != 0) return not_executed(spec, result.exec_error);
+    const Used used = result.used;
     Outcome outcome = this->outcome(std::move(result));
+    outcome.usage.cpu_time = std::chrono::floor<std::chrono::milliseconds>(used.cpu_time);
+    outcome.usage.max_rss_bytes = known_rss(used.max_rss_bytes);
     hint_at_stdin(outcome);
     return outcome;
   } catch (const std::system_error& error) {

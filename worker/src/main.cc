@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include <unistd.h>
@@ -20,8 +21,10 @@
 #include "coprocess_handler.h"
 #include "exec_command_line.h"
 #include "exec_handler.h"
+#include "job_log.h"
 #include "orphan_reaper.h"
 #include "process_memory.h"
+#include "shell_words.h"
 #include "worker_progress.h"
 
 namespace {
@@ -42,6 +45,14 @@ void check(const CommandTemplate& command) {
   if (const auto warning = wq::internal::shell_operator_warning(command)) {
     wq::cli::log(wq::LogLevel::warning, *warning);
   }
+}
+
+/// As a shell would take it.
+std::string command_line(const CommandTemplate& command, const wq::Settlement& settlement) {
+  const auto& [lease, outcome] = settlement;
+  const std::string line = wq::internal::shell_line(
+      command.fill({.item = lease.item, .sequence = lease.fence, .slot = outcome.usage.slot}));
+  return command.takes_item() ? line : wq::internal::with_item(line, lease.item);
 }
 
 wq::BatchHandler one_process_each(CommandOptions& command, const wq::WorkerContext& context,
@@ -108,6 +119,10 @@ int main(int argc, char** argv) {
       coprocess->prepare(slot, stop);
     };
   };
+  std::optional<CommandTemplate> words;  // made with the handler
+  program.command_line = [&words](const wq::Settlement& settlement) {
+    return command_line(*words, settlement);
+  };
   program.make_batch = [&](const wq::WorkerContext& context) -> wq::BatchHandler {
     reaper.emplace();
     wq::BatchHandler handler;
@@ -118,6 +133,7 @@ int main(int argc, char** argv) {
     } else {
       handler = one_process_each(command, context, *reaper);
     }
+    words.emplace(context.arguments, command.is_coprocess ? "" : command.exec.marker);
     reaper->start();
     return handler;
   };

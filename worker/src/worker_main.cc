@@ -4,10 +4,12 @@
 #include <csignal>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -25,8 +27,11 @@
 #include "cli/signals.h"
 #include "cli/units.h"
 #include "crash_report.h"
+#include "job_log.h"
 #include "metrics/metrics_server.h"
+#include "pure/host_name.h"
 #include "queue_hints.h"
+#include "shell_words.h"
 #include "worker_collector.h"
 #include "worker_options.h"
 #include "worker_progress.h"
@@ -160,14 +165,52 @@ WorkerReport run_with_progress(Worker& worker, std::chrono::milliseconds interva
   return worker.run();
 }
 
+/// What `--joblog` asks for. `worker` may be made later.
+class JobLogging {
+ public:
+  JobLogging(const internal::WorkerCommandLine& line, const WorkerProgram& program,
+             const std::unique_ptr<Worker>& worker)
+      : log_(line.joblog, line.worker.label.empty() ? internal::host_name() : line.worker.label),
+        command_line_(program.command_line),
+        name_(internal::shell_word(line.program)),
+        worker_(worker) {}
+
+  void add(const Settlement& settlement) {
+    if (failed_) return;
+    try {
+      log_.add(settlement, command_line_ ? command_line_(settlement)
+                                         : internal::with_item(name_, settlement.lease.item));
+    } catch (const std::system_error& error) {
+      failed_ = true;
+      cli::log(LogLevel::error, fmt::format("--joblog: cannot write: {}; the worker leaves",
+                                            error.code().message()));
+      worker_->request_stop();
+    }
+  }
+
+ private:
+  internal::JobLog log_;
+  const std::function<std::string(const Settlement&)>& command_line_;
+  const std::string name_;
+  const std::unique_ptr<Worker>& worker_;
+  bool failed_ = false;
+};
+
 /// The worker, with a handler that is made only after it, since the handler may ask for its name.
 template <typename AnyHandler, typename Argument, typename Make>
-ExitCode run_worker(const internal::WorkerCommandLine& line, const Make& make) {
+ExitCode run_worker(const internal::WorkerCommandLine& line, const WorkerProgram& program,
+                    const Make& make) {
   AnyHandler handler;
+  WorkerOptions options = line.worker;
   // Outlives the interruption that speaks to it, but is made after it: with signals blocked.
   std::unique_ptr<Worker> worker;
   Interruption interruption{line.worker.grace};
-  worker = std::make_unique<Worker>(line.queue, line.redis, line.worker,
+  std::optional<JobLogging> joblog;
+  if (!line.joblog.empty()) {
+    joblog.emplace(line, program, worker);
+    options.settled = [&joblog](const Settlement& settlement) { joblog->add(settlement); };
+  }
+  worker = std::make_unique<Worker>(line.queue, line.redis, options,
                                     AnyHandler{[&handler](const Argument& argument) {
                                       const internal::CrashContext context(items_of(argument));
                                       return handler(argument);
@@ -208,8 +251,9 @@ int worker_main(int argc, char** argv, const WorkerProgram& program) {
     internal::report_crashes(line.program, cli::log_is_json());
     line.worker.other_queues = [&line] { return internal::other_queues(line.queue, line.redis); };
     if (program.adjust) program.adjust(line.worker);
-    if (program.make_batch) return run_worker<BatchHandler, Batch>(line, program.make_batch);
-    return run_worker<Handler, Job>(line, program.make);
+    if (program.make_batch)
+      return run_worker<BatchHandler, Batch>(line, program, program.make_batch);
+    return run_worker<Handler, Job>(line, program, program.make);
   });
 }
 

@@ -158,6 +158,14 @@ bool read_worker_command_line(int argc, const char* const* argv, const WorkerPro
       "progress", line.progress,
       "how often a line in the log says how far the work is; on a terminal there is "
       "one line in place instead (0: neither)");
+  options.group("Records");
+  options.add_text("joblog", "FILE", line.joblog,
+                   "add a line to FILE for each try that ended, in the columns of GNU parallel; "
+                   "workers of one machine may share it");
+  options.add_number("history", line.worker.retry.history,
+                     "keep the last N tries of all items in Redis, see wqctl history; the same for "
+                     "all workers",
+                     0, kMostHistory);
   options.group("Metrics");
   options.add("metrics-listen", "ADDR:PORT",
               "answer GET /metrics here, for Prometheus: handler times, items by outcome, "

@@ -22,6 +22,7 @@ struct WorkerCommandLine {
   RedisOptions redis;
   WorkerOptions worker;
   bool fail_on_dead = false;
+  std::string joblog;                     ///< a file; empty: none
   std::chrono::milliseconds progress{0};  ///< between two lines of it; zero: none
   std::optional<metrics::ListenAddress> metrics_listen;
   cli::LogOptions log;

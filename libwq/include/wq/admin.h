@@ -71,6 +71,28 @@ struct ItemInfo {
   std::optional<ServerTime> died{};  ///< of a dead one
 };
 
+/// A try at an item, as the history has it. What makes no sense in an entry is zero or empty here.
+struct Try {
+  std::string item{};    ///< the beginning of it, if not `whole`
+  bool whole = true;     ///< false: it is longer, or no UTF-8
+  std::string sha224{};  ///< of all of it, hexadecimal
+  Outcome::Kind outcome = Outcome::Kind::complete;
+  std::string kind{};  ///< of the failure, if it was one; as the next two see `Failure`
+  std::optional<int> exit_code{};
+  std::optional<int> signal{};
+  Usage usage{};  ///< the time by the clock of the worker's machine
+  std::uint32_t attempt = 0;
+  std::uint64_t fence = 0;
+  std::string worker{};  ///< its label
+  std::string host{};
+};
+
+/// A part of the history. `next` continues behind it; empty: that was all.
+struct TryPage {
+  std::vector<Try> tries{};
+  std::string next{};
+};
+
 /// A part of a list of items. `next` continues behind it; empty: that was all.
 struct ItemPage {
   std::vector<ItemInfo> items{};
@@ -162,6 +184,12 @@ class WQ_API Admin {
   /// may show something twice; a list of leased items may pass over some as others are settled.
   /// Throws `std::invalid_argument` for an `after` that is none.
   [[nodiscard]] ItemPage list(ItemState state, std::string_view after, std::size_t n);
+
+  /// The tries that the history holds (`RetryPolicy::history`), in the order in which they were
+  /// settled, from behind `after`, which is empty or the `next` of the page before. A page is what
+  /// was settled in up to 20 calls, and may be empty though it is not the last. A try is not in it
+  /// if its worker died, or lost the lease: what is known of that stands in the item's failure.
+  [[nodiscard]] TryPage tries(std::string_view after);
 
   /// Where an item is, in one atomic look. Looks through at most `max_scan` entries of ready and of
   /// processing each, from those that come next (0: all), during which Redis does nothing else:

@@ -88,6 +88,18 @@ struct WQ_API FollowUp {
   [[nodiscard]] static FollowUp once(std::string item, std::string key);
 };
 
+/// When and where a try ran and what it used, whatever came of it.
+struct Usage {
+  /// By the clock of the worker's machine, as what follows filled in by `Worker`. Nothing: the item
+  /// was given back before a handler saw it.
+  std::optional<std::chrono::system_clock::time_point> begun{};
+  std::chrono::milliseconds wall_time{0};  ///< of a batch: all of it
+  unsigned slot = 0;
+  /// What the processes of a handler used, if it knows: see `Failure`.
+  std::optional<std::chrono::milliseconds> cpu_time{};
+  std::optional<std::uint64_t> max_rss_bytes{};
+};
+
 /// What a handler says of an item.
 struct WQ_API Outcome {
   enum class Kind {
@@ -110,6 +122,8 @@ struct WQ_API Outcome {
   /// When kind is `release`: how long the item waits, in place of the policy's release delay. Zero
   /// puts it where it is leased next.
   std::optional<std::chrono::milliseconds> release_delay{};
+  /// For the history (`RetryPolicy::history`) and `WorkerOptions::settled`.
+  Usage usage{};
 
   [[nodiscard]] static Outcome complete();
   [[nodiscard]] static Outcome complete(std::string result);

@@ -79,7 +79,8 @@ struct Result {
   bool is_json = false;  ///< from `Outcome::complete_json`, and no more checked than there
 };
 
-/// What settling does beyond what an outcome says: what a failed item costs, how long results stay.
+/// What settling does beyond what an outcome says: what a failed item costs, how long results stay,
+/// whether tries are recorded.
 struct RetryPolicy {
   std::uint32_t max_attempts = 3;  ///< failures until an item is dead
   std::uint32_t max_crashes = 3;   ///< crashes until an item is dead, counted apart
@@ -94,7 +95,15 @@ struct RetryPolicy {
   /// is added, older ones may go, and all go when none was added for so long: the last one decides
   /// for all. At most `kLongestResultsTtl`.
   std::chrono::milliseconds results_ttl{0};
+  /// How many tries the queue's history keeps, the last ones of all items together, done ones too
+  /// (`Admin::tries`); zero: none is added. What is settled in one call goes together, so there may
+  /// be up to `Queue::kMaxBatch` more. The last call decides for all. At most `kMostHistory`. A try
+  /// takes 200 bytes of Redis' memory or so.
+  std::uint64_t history = 0;
+  /// Who tried, for the history: `Worker` fills in its label. At most 1000 bytes of it are kept.
+  std::string history_worker{};
 };
+inline constexpr std::uint64_t kMostHistory = 100'000'000;
 inline constexpr std::chrono::days kLongestResultsTtl{3'650};
 
 /// True if one more crash makes the item dead, or if it was in a crash and the policy allows only

@@ -117,6 +117,9 @@ struct WorkerOptions {
   /// Called when the worker says that the queue has not begun: more of the sentence, such as which
   /// queues there are. May take its time; must not throw. May be empty.
   std::function<std::string()> other_queues{};
+  /// Called for each item whose settlement Redis has accepted, tries that were given back too, in
+  /// the thread of `Worker::run`; must be quick and not throw. May be empty.
+  std::function<void(const Settlement&)> settled{};
   std::string label{};  ///< who we are, for people; default: the host's name
   Log log{};            ///< what the worker does and meets; empty: standard error
 };

@@ -12,10 +12,14 @@
 
 #include "admin/item_info.h"
 #include "admin/worker_entry.h"
+#include "queue/tries.h"
 #include "script/script.h"
 
 namespace wq::internal {
 namespace {
+
+// Less than 20 MiB of them.
+constexpr std::size_t kCallsInPage = 20;
 
 constexpr std::array<std::string_view, 4> kWords{"ready", "leased", "delayed", "dead"};
 
@@ -183,6 +187,26 @@ ItemPage list_items(Connection& redis, const Keys& keys, ItemState state, std::s
     page.next = next_place(state, after, n, answer, page.items);
   }
   complete_items(redis, keys, state, page.items);
+  return page;
+}
+
+TryPage list_tries(Connection& redis, const Keys& keys, std::string_view after) {
+  Pipeline call;
+  call.command({"XRANGE", keys[Key::history], after.empty() ? "-" : "(" + std::string(after), "+",
+                "COUNT", std::to_string(kCallsInPage)});
+  const Reply reply = redis.call(call);
+  TryPage page;
+  for (std::size_t i = 0; i < reply.value().size(); ++i) {
+    const Value entry = reply.value()[i];
+    std::map<std::string_view, std::string_view> fields;
+    for (std::size_t f = 0; f + 1 < entry[1].size(); f += 2) {
+      fields.emplace(entry[1][f].text(), entry[1][f + 1].text());
+    }
+    std::vector<Try> tries = read_recorded(fields["tries"], fields["lost"]);
+    std::move(tries.begin(), tries.end(), std::back_inserter(page.tries));
+    page.next = entry[0].text();
+  }
+  if (reply.value().size() < kCallsInPage) page.next.clear();
   return page;
 }
 

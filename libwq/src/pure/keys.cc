@@ -49,6 +49,7 @@ const std::array<KeyKind, kKeyCount> kKeyKinds = {{
     {":reclaimer", "string"},
     {":paused", "string"},
     {":seen", "set"},
+    {":history", "stream"},
 }};
 
 Keys::Keys(std::string queue) {

@@ -27,8 +27,9 @@ enum class Key : std::size_t {
   reclaimer,
   paused,
   seen,
+  history,
 };
-inline constexpr std::size_t kKeyCount = 16;
+inline constexpr std::size_t kKeyCount = 17;
 
 /// What follows the queue's name in the name of a key, and the type Redis reports for it.
 struct KeyKind {

@@ -104,7 +104,9 @@ void refuse_too_large(Outcome& outcome, std::size_t longest) {
   Failure failure;
   failure.kind = "result";
   failure.message = std::move(*why);
+  const Usage usage = outcome.usage;
   outcome = Outcome::fatal(std::move(failure));
+  outcome.usage = usage;
 }
 
 Failure shortened(Failure failure) {

@@ -12,6 +12,7 @@
 #include "pure/backoff.h"
 #include "pure/random.h"
 #include "queue/limits.h"
+#include "queue/tries.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -241,9 +242,11 @@ void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
   }
   const std::vector<Run> runs = runs_with_result(settlements);
   const std::size_t n = settlements.size();
+  RecordedTries tries;
+  if (policy.history > 0) tries = record_tries(settlements, policy.history_worker);
   std::size_t words = 1 + 2 * n;
-  const bool bare = verbs.empty() && runs.empty();
-  if (!bare) words += 2 + 4 * verbs.size();
+  const bool bare = verbs.empty() && runs.empty() && tries.begun == 0;
+  if (!bare) words += 5 + 4 * verbs.size();
   for (const Run& run : runs) words += 3 + run.size;
   begin_call(out, scripts::settle, keys, n, words);
   for (const Settlement& each : settlements) {
@@ -255,6 +258,9 @@ void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
     out.word(holder(session, each.lease.fence, each.lease.alone));
   if (bare) return;
   out.word(policy.results_ttl.count());
+  out.word(policy.history);
+  out.word(tries.begun);
+  out.word(tries.text);
   out.word(runs.size());
   for (const Run& run : runs) {
     out.word(run.first + 1);

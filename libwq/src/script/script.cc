@@ -17,7 +17,7 @@ const Script attach{
     embedded::k_attach,
     {Key::fence, Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts, Key::crashes,
      Key::failures, Key::results, Key::stats, Key::producers, Key::workers, Key::replays,
-     Key::reclaimer, Key::paused, Key::seen}};
+     Key::reclaimer, Key::paused, Key::seen, Key::history}};
 const Script claim{embedded::k_claim,
                    {Key::processing, Key::fence, Key::stats, Key::attempts, Key::crashes}};
 const Script close{embedded::k_close, {Key::producers, Key::replays}};
@@ -45,10 +45,11 @@ const Script pop{embedded::k_pop,
                  {Key::ready, Key::processing, Key::fence, Key::stats, Key::paused, Key::attempts,
                   Key::crashes}};
 const Script promote{embedded::k_promote, {Key::delayed, Key::ready}};
-const Script purge{embedded::k_purge,
-                   {Key::fence, Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts,
-                    Key::crashes, Key::failures, Key::results, Key::stats, Key::producers,
-                    Key::workers, Key::replays, Key::reclaimer, Key::paused, Key::seen}};
+const Script purge{
+    embedded::k_purge,
+    {Key::fence, Key::ready, Key::processing, Key::delayed, Key::dead, Key::attempts, Key::crashes,
+     Key::failures, Key::results, Key::stats, Key::producers, Key::workers, Key::replays,
+     Key::reclaimer, Key::paused, Key::seen, Key::history}};
 const Script purge_leases{embedded::k_purge_leases, {Key::stats}};
 const Script push{embedded::k_push,
                   {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers,
@@ -60,9 +61,10 @@ const Script renew{embedded::k_renew, {}};
 const Script requeue{embedded::k_requeue, {Key::processing, Key::ready, Key::stats}};
 const Script retry{embedded::k_retry,
                    {Key::dead, Key::delayed, Key::ready, Key::attempts, Key::crashes}};
-const Script settle{embedded::k_settle,
-                    {Key::processing, Key::stats, Key::fence, Key::attempts, Key::crashes,
-                     Key::failures, Key::results, Key::ready, Key::delayed, Key::dead, Key::seen}};
+const Script settle{
+    embedded::k_settle,
+    {Key::processing, Key::stats, Key::fence, Key::attempts, Key::crashes, Key::failures,
+     Key::results, Key::ready, Key::delayed, Key::dead, Key::seen, Key::history}};
 const Script sweep{embedded::k_sweep, {Key::producers, Key::replays}};
 const Script touch{
     embedded::k_touch,

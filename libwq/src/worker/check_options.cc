@@ -51,6 +51,7 @@ WorkerOptions checked(WorkerOptions options) {
   check_not_negative("the wait for the queue to open", options.wait_open);
   check_policy(options.retry);
   if (options.label.empty()) options.label = host_name();
+  if (options.retry.history_worker.empty()) options.retry.history_worker = options.label;
   return options;
 }
 

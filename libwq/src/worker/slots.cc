@@ -374,6 +374,7 @@ bool Slots::take_batch(Slot& slot) {
   slot.open = size;
   running_ += slot.open;
   slot.since = BootClock::now();
+  slot.begun = std::chrono::system_clock::now();
   if (slot.stop.stop_requested()) slot.stop = {};
   slot.reason = Reason::none;
   wake();  // it may be somebody else's turn now
@@ -497,10 +498,11 @@ void Slots::settle(Slot& slot, std::size_t index, Outcome outcome) {
 void Slots::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
   outcome = judged(std::move(outcome), slot.reason);
   count(outcome);
-  if (outcome.kind != Outcome::Kind::complete) {
-    outcome.failure.wall_time =
-        std::chrono::duration_cast<milliseconds>(BootClock::now() - slot.since);
-  }
+  Usage& usage = outcome.usage;
+  usage.slot = slot.number;
+  usage.begun = slot.begun;
+  usage.wall_time = std::chrono::duration_cast<milliseconds>(BootClock::now() - slot.since);
+  if (outcome.kind != Outcome::Kind::complete) outcome.failure.wall_time = usage.wall_time;
   finished_.emplace_back();  // may throw: the lease is still the slot's then
   finished_.back().lease = std::move(slot.leases[index]);
   finished_.back().outcome = std::move(outcome);
@@ -534,7 +536,12 @@ void Slots::count(nanoseconds took) {
 
 Outcome Slots::judged(Outcome outcome, Reason reason) const {
   if (reason == Reason::none || outcome.kind == Outcome::Kind::complete) return outcome;
-  if (reason != Reason::timeout) return Outcome::release(milliseconds::zero());
+  if (reason != Reason::timeout) {
+    const Usage usage = outcome.usage;
+    outcome = Outcome::release(milliseconds::zero());
+    outcome.usage = usage;
+    return outcome;
+  }
   outcome.kind = Outcome::Kind::fail;
   outcome.failure.kind = "timeout";
   outcome.failure.message = fmt::format("took longer than {}", timeout_);

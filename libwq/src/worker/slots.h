@@ -107,6 +107,7 @@ class Slots {
     std::vector<bool> settled;  // of these
     std::size_t open = 0;       // how many are not
     TimePoint since;
+    std::chrono::system_clock::time_point begun;  // the same, by the other clock
     std::stop_source stop;
     Reason reason = Reason::none;
     std::thread thread;

@@ -196,7 +196,9 @@ void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
     // can tell, so nobody is charged.
     if (stopping_ && (outcome.kind == Outcome::Kind::crash ||
                       (outcome.kind == Outcome::Kind::fail && outcome.failure.kind == "timeout"))) {
+      const Usage usage = outcome.usage;
       outcome = Outcome::release(milliseconds::zero());
+      outcome.usage = usage;
     }
     if (outcome.kind == Outcome::Kind::complete || outcome.kind == Outcome::Kind::release) continue;
     if (outcome.failure.worker.empty()) outcome.failure.worker = options_.label;
@@ -283,6 +285,7 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
                         : "the answer to its settlement was lost; Redis knows what counts"));
     return;
   }
+  if (options_.settled) options_.settled(settlement);
   switch (outcome.kind) {
     case Outcome::Kind::complete:
       ++completed_;

@@ -150,6 +150,7 @@ std::optional<OperatorModel::Purged> OperatorModel::purge(
   q.crashes_.clear();
   q.failures_.clear();
   q.results_.clear();
+  q.history_.clear();
   q.last_result_ms_ = q.last_result_number_ = 0;
   q.results_expire_ms_ = -1;
   q.id_.clear();

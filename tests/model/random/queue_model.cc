@@ -4,10 +4,12 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "model/random/hashes.h"
 #include "queue/operations.h"
+#include "queue/tries.h"
 
 namespace wq::test::random {
 namespace {
@@ -180,7 +182,27 @@ std::vector<bool> QueueModel::settle(std::span<const Settled> settlements, std::
   }
   unsure_.ready = unsure_.added_left > 1 || unsure_.added_right > 1;
   unsure_.results = unsure_.added_results > 1;
+  record(settlements, accepted, policy);
   return accepted;
+}
+
+void QueueModel::record(std::span<const Settled> settlements, const std::vector<bool>& accepted,
+                        const RetryPolicy& policy) {
+  std::vector<Settlement> all;
+  std::vector<std::size_t> lost;
+  std::int64_t begun = 0;
+  for (std::size_t i = 0; i < settlements.size(); ++i) {
+    all.push_back(*settlements[i].settlement);
+    begun += all.back().outcome.usage.begun ? 1 : 0;
+    if (!accepted[i]) lost.push_back(i + 1);
+  }
+  if (policy.history == 0 || begun == 0 || lost.size() == all.size()) return;
+  const auto accepted_ones = begun - static_cast<std::int64_t>(lost.size());
+  const std::int64_t last = stats_["tries"] += std::max<std::int64_t>(1, accepted_ones);
+  history_.erase(history_.begin(),
+                 history_.lower_bound(last - static_cast<std::int64_t>(policy.history) + 1));
+  history_[last] = {"tries", internal::record_tries(all, policy.history_worker).text, "lost",
+                    fmt::format("{}", fmt::join(lost, ","))};
 }
 
 void QueueModel::apply(const Settled& settled, const RetryPolicy& policy) {

@@ -205,6 +205,8 @@ class QueueModel {
   bool remove_rightmost(const std::string& item);
   void add_to_set(Set& set, const std::string& item, std::int64_t score);
   void apply(const Settled& settled, const RetryPolicy& policy);
+  void record(std::span<const Settled> settlements, const std::vector<bool>& accepted,
+              const RetryPolicy& policy);
   void complete(const Settlement& settlement, std::chrono::milliseconds results_ttl);
   void note_failure(const std::string& hash, std::string_view json_without_brace);
   void add_result(Entry entry, std::chrono::milliseconds ttl);
@@ -223,6 +225,7 @@ class QueueModel {
   std::int64_t last_result_ms_ = 0;
   std::int64_t last_result_number_ = 0;
   std::int64_t results_expire_ms_ = -1;
+  std::map<std::int64_t, std::vector<std::string>> history_;  // by how many tries there were
   std::string id_;
   std::map<std::string, std::int64_t> stats_;
   std::optional<std::uint64_t> fence_;

@@ -132,6 +132,11 @@ Contents QueueModel::contents() const {
   if (!results.empty() && !is_past(results_expire_ms_)) {
     add(keys_[Key::results], render_hash(results, left_ms(results_expire_ms_)));
   }
+  std::map<std::string, std::string> history;
+  for (const auto& [last, fields] : history_) {
+    history.emplace(fmt::format("{}-0", last), render_list(fields));
+  }
+  if (!history.empty()) add(keys_[Key::history], render_hash(history, -1));
   for (const auto& [session, replay] : replay_) {
     if (is_past(replay.expires_ms)) continue;
     std::map<std::string, std::string> fields;

@@ -248,6 +248,8 @@ RetryPolicy RandomRun::random_policy() {
   policy.backoff_max = milliseconds{1'500};
   policy.release_delay = milliseconds{between(0, 1) * 300};
   policy.results_ttl = milliseconds{between(0, 2) * 400};
+  policy.history = one_in(2) ? 0 : 1 + below(30);
+  policy.history_worker = "w";
   return policy;
 }
 
@@ -281,6 +283,9 @@ void RandomRun::settle() {
   for (std::size_t n = 1 + below(most); n > 0 && !worker.leased.empty(); --n) {
     const std::size_t i = in_order ? 0 : below(worker.leased.size());
     posted.settlements.push_back({worker.leased[i], random_outcome()});
+    if (one_in(2)) {
+      posted.settlements.back().outcome.usage.begun = std::chrono::system_clock::time_point{};
+    }
     worker.former.push_back(worker.leased[i]);
     worker.leased.erase(worker.leased.begin() + static_cast<std::ptrdiff_t>(i));
   }
@@ -320,7 +325,7 @@ std::vector<QueueModel::Settled> RandomRun::with_delays(Pipeline& call, const Po
   }
   std::vector<std::string> words = words_of(call).at(0);
   const std::size_t keys = internal::scripts::settle.keys.size() + posted.settlements.size();
-  std::size_t verbs = kWordsBeforeKeys + keys + 1 + 2 * posted.settlements.size() + 2;
+  std::size_t verbs = kWordsBeforeKeys + keys + 1 + 2 * posted.settlements.size() + 5;
   if (verbs <= words.size()) {
     for (std::size_t runs = std::stoul(words[verbs - 1]); runs > 0; --runs) {
       verbs += 3 + std::stoul(words[verbs + 1]);

@@ -76,6 +76,10 @@ struct WorkerProgram {
   /// `WorkerOptions::prepare` to load a model for each slot. Throws as `make`.
   std::function<void(WorkerOptions&)> adjust{};
 
+  /// The command line that a try was, for `--joblog`; called after `make` or `make_batch`. Empty:
+  /// the program's name. Where the item is no part of it, it stands behind as a comment.
+  std::function<std::string(const Settlement&)> command_line{};
+
   // One of the two is set. It is called once, after all options were read and before Redis is
   // contacted, with SIGINT and SIGTERM blocked already, so it may start threads. A signal that
   // comes while it runs ends the process at once. It throws `std::invalid_argument` for what is

@@ -1,0 +1,202 @@
+#include "queue/tries.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "pure/host_name.h"
+#include "pure/printable.h"
+
+namespace wq::internal {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::milliseconds;
+
+// Of all items of a call together, and of each at most. A byte takes six at the worst, and what is
+// said beside the item less than 350, so that 1,000 of them stay below 1 MiB.
+constexpr std::size_t kItemBytes = 100'000;
+constexpr std::size_t kMostOfItem = 1'000;
+constexpr std::size_t kMostOfWorker = 1'000;
+constexpr std::size_t kMostOfKind = 30;
+
+constexpr std::array<std::pair<Outcome::Kind, std::string_view>, 5> kOutcomes{{
+    {Outcome::Kind::complete, "done"},
+    {Outcome::Kind::fail, "failed"},
+    {Outcome::Kind::crash, "crashed"},
+    {Outcome::Kind::fatal, "fatal"},
+    {Outcome::Kind::release, "released"},
+}};
+
+std::string_view name_of(Outcome::Kind kind) {
+  return std::find_if(kOutcomes.begin(), kOutcomes.end(),
+                      [kind](const auto& each) { return each.first == kind; })
+      ->second;
+}
+
+std::string json_string(std::string_view text) {
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+bool is_utf8(std::string_view text) {
+  try {
+    static_cast<void>(Json(text).dump());
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
+
+void append_item(std::string& text, const Lease& lease, std::size_t most) {
+  const std::string_view shown =
+      std::string_view(lease.item).substr(0, whole_characters(lease.item, most));
+  text += R"({"item":)" + json_string(shown);
+  if (shown.size() < lease.item.size() || !is_utf8(shown)) {
+    fmt::format_to(std::back_inserter(text), R"(,"sha224":"{}")", wq::text(lease.hash));
+  }
+}
+
+void append_try(std::string& text, const Settlement& settlement, std::size_t most) {
+  const auto& [lease, outcome] = settlement;
+  const Usage& usage = outcome.usage;
+  append_item(text, lease, most);
+  const auto add = [&text](std::string_view name, auto number) {
+    fmt::format_to(std::back_inserter(text), R"(,"{}":{})", name, number);
+  };
+  add("attempt", lease.attempt());
+  add("fence", lease.fence);
+  add("slot", usage.slot);
+  add("begun_ms", std::chrono::floor<milliseconds>(usage.begun->time_since_epoch()).count());
+  add("wall_ms", usage.wall_time.count());
+  if (usage.cpu_time) add("cpu_ms", usage.cpu_time->count());
+  if (usage.max_rss_bytes) add("max_rss_bytes", *usage.max_rss_bytes);
+  const bool done = outcome.kind == Outcome::Kind::complete;
+  add("outcome", fmt::format(R"("{}")", name_of(outcome.kind)));
+  if (!done && outcome.kind != Outcome::Kind::release) {
+    const Failure& failure = outcome.failure;
+    add("kind", json_string(std::string_view(failure.kind).substr(0, kMostOfKind)));
+    if (failure.exit_code) add("exit_code", *failure.exit_code);
+    if (failure.signal) add("signal", *failure.signal);
+  }
+  text += '}';
+}
+
+template <typename Number>
+void read_integer(const Json& json, const char* name, Number& value) {
+  const auto member = json.find(name);
+  if (member == json.end() || !member->is_number_integer()) return;
+  const auto whole = member->get<std::int64_t>();
+  if (std::in_range<Number>(whole)) value = static_cast<Number>(whole);
+}
+
+template <typename Number>
+void read_integer(const Json& json, const char* name, std::optional<Number>& value) {
+  if (!json.contains(name)) return;
+  Number number{};
+  read_integer(json, name, number);
+  value = number;
+}
+
+void read_string(const Json& json, const char* name, std::string& value) {
+  const auto member = json.find(name);
+  if (member != json.end() && member->is_string()) value = member->get<std::string>();
+}
+
+// So far from any time that nobody can add up two of them to more than there is.
+constexpr std::int64_t kLatestMs = 1'000'000'000'000'000;
+
+milliseconds read_ms(const Json& json, const char* name) {
+  std::int64_t ms = 0;
+  read_integer(json, name, ms);
+  return milliseconds{std::clamp<std::int64_t>(ms, 0, kLatestMs)};
+}
+
+std::optional<Try> read_try(const Json& json) {
+  if (!json.is_object()) return std::nullopt;
+  std::string outcome;
+  read_string(json, "outcome", outcome);
+  const auto* const found =
+      std::find_if(kOutcomes.begin(), kOutcomes.end(),
+                   [&outcome](const auto& each) { return each.second == outcome; });
+  if (found == kOutcomes.end()) return std::nullopt;
+  Try read;
+  read.outcome = found->first;
+  read_string(json, "item", read.item);
+  read_string(json, "sha224", read.sha224);
+  read.whole = read.sha224.empty();
+  if (read.whole) read.sha224 = wq::text(hash_item(read.item));
+  read_integer(json, "attempt", read.attempt);
+  read_integer(json, "fence", read.fence);
+  read_integer(json, "slot", read.usage.slot);
+  read.usage.begun = std::chrono::system_clock::time_point{read_ms(json, "begun_ms")};
+  read.usage.wall_time = read_ms(json, "wall_ms");
+  if (json.contains("cpu_ms")) read.usage.cpu_time = read_ms(json, "cpu_ms");
+  read_integer(json, "max_rss_bytes", read.usage.max_rss_bytes);
+  read_string(json, "kind", read.kind);
+  read_integer(json, "exit_code", read.exit_code);
+  read_integer(json, "signal", read.signal);
+  return read;
+}
+
+std::vector<std::size_t> positions_in(std::string_view list) {
+  std::vector<std::size_t> positions;
+  for (const char* at = list.data(); at < list.data() + list.size(); ++at) {
+    std::size_t position = 0;
+    at = std::from_chars(at, list.data() + list.size(), position).ptr;
+    positions.push_back(position);
+  }
+  return positions;
+}
+
+}  // namespace
+
+RecordedTries record_tries(std::span<const Settlement> settlements, std::string_view worker) {
+  RecordedTries recorded;
+  const std::size_t most = std::clamp<std::size_t>(
+      kItemBytes / std::max<std::size_t>(1, settlements.size()), 1, kMostOfItem);
+  std::string tries;
+  for (const Settlement& each : settlements) {
+    if (!tries.empty()) tries += ',';
+    if (each.outcome.usage.begun) {
+      append_try(tries, each, most);
+      ++recorded.begun;
+    } else {
+      tries += "null";  // so that each has its position
+    }
+  }
+  if (recorded.begun == 0) return recorded;
+  recorded.text = fmt::format(R"({{"worker":{},"host":{},"tries":[{}]}})",
+                              json_string(worker.substr(0, whole_characters(worker, kMostOfWorker))),
+                              json_string(host_name()), tries);
+  return recorded;
+}
+
+std::vector<Try> read_recorded(std::string_view text, std::string_view lost) {
+  std::vector<Try> tries;
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return tries;
+  std::string worker;
+  std::string host;
+  read_string(json, "worker", worker);
+  read_string(json, "host", host);
+  const auto list = json.find("tries");
+  if (list == json.end() || !list->is_array()) return tries;
+  const std::vector<std::size_t> lost_ones = positions_in(lost);
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    if (std::find(lost_ones.begin(), lost_ones.end(), i + 1) != lost_ones.end()) continue;
+    std::optional<Try> read = read_try((*list)[i]);
+    if (!read) continue;
+    read->worker = worker;
+    read->host = host;
+    tries.push_back(std::move(*read));
+  }
+  return tries;
+}
+
+}  // namespace wq::internal
