@@ -11,6 +11,7 @@ namespace {
 constexpr unsigned kWorkers = 2;
 constexpr std::size_t kBatch = 100;
 constexpr std::size_t kResultBytes = 100;
+constexpr std::uint64_t kHistory = 100'000;
 
 }  // namespace
 
@@ -27,9 +28,12 @@ std::vector<Result> measure_results(Bench& bench) {
   off.batch = kBatch;
   WorkerOptions with_ttl = off;
   with_ttl.retry.results_ttl = std::chrono::hours{1};
+  WorkerOptions with_history = off;
+  with_history.retry.history = kHistory;
   const std::string result(kResultBytes, 'r');
-  const auto figures = interleave(
-      bench.rounds(), {drained(off, {}), drained(off, result), drained(with_ttl, result)});
+  const auto figures =
+      interleave(bench.rounds(), {drained(off, {}), drained(off, result), drained(with_ttl, result),
+                                  drained(with_history, {})});
   bench.clear();
   const std::string name =
       fmt::format("drain {} items with results of {} bytes, batches of {}, two workers", n,
@@ -39,6 +43,11 @@ std::vector<Result> measure_results(Bench& bench) {
        Goal{Goal::Kind::ratio_at_least, 0.75}, ""},
       {"i", name + ", with a time to live", "items/s", figures[2], "ours without results",
        figures[0], Goal{Goal::Kind::ratio_at_least, 0.75}, ""},
+      {"i",
+       fmt::format("drain {} items with a history of {} tries, batches of {}, two workers", n,
+                   kHistory, kBatch),
+       "items/s", figures[3], "ours without one", figures[0], Goal{Goal::Kind::ratio_at_least, 0.9},
+       ""},
   };
 }
 

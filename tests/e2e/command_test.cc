@@ -314,6 +314,79 @@ TEST_F(Command, OutputGoesToTheWorkersStreamsWithoutResults) {
   EXPECT_THAT(worker.err(), HasSubstr("\nto stderr\n"));
 }
 
+TEST_F(Command, OutputOfSeveralSlotsIsNotMixedWithinALine) {
+  const Words items = numbered("i", 40);
+  push(items);
+  // Each line is longer than what a pipe takes at once, and comes in pieces.
+  Process worker = this->worker(
+      {"--concurrency", "8"},
+      {"perl", "-e",
+       R"(for (1..5) { syswrite STDOUT, "$ARGV[0]," for 1..3000; syswrite STDOUT, "\n" })", "{}"});
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  std::map<std::string, int> seen;
+  for (const std::string& line : lines(worker.out())) {
+    const std::string item = line.substr(0, line.find(','));
+    std::string expected;
+    for (int i = 0; i < 3000; ++i) expected += item + ",";
+    EXPECT_TRUE(line == expected);
+    ++seen[item];
+  }
+  EXPECT_EQ(seen.size(), items.size());
+  for (const auto& [item, count] : seen) EXPECT_EQ(count, 5) << item;
+}
+
+TEST_F(Command, OutputIsPassedOnByteForByteAndAtOnceWithOneSlot) {
+  push({"a"});
+  Process worker = this->worker({}, {"sh", "-c",
+                                     "printf 'no\\0 end'; until [ -e " + path("go") +
+                                         " ]; do sleep 0.01; done; printf '\\377'"});
+  worker.wait_for_out(std::string("no\0 end", 7));
+  file("go", "");
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  EXPECT_EQ(worker.out(), std::string("no\0 end\377", 8));
+}
+
+TEST_F(Command, OutputWithoutAReaderEndsTheWorkerAndNoItem) {
+  const Words items = numbered("", 5);
+  push(items);
+  Process shell = start(
+      {"sh", "-c",
+       R"({ "$@"; echo "ended with $?" >)" + path("code") + "; } | { read -r line; exec <&-; " +
+           "echo >" + path("gone") + "; }",
+       "_", kWorkerProgram, "--queue", "q", "--max-attempts", "1", "--concurrency", "2", "--", "sh",
+       "-c",
+       "echo; until [ -e " + path("gone") + " ]; do sleep 0.01; done; while echo; do :; done"});
+  EXPECT_EQ(shell.wait(), 0);
+  EXPECT_EQ(content_of(path("code")), "ended with 1\n");
+  EXPECT_THAT(shell.err(), HasSubstr("cannot write to standard output: its reader has gone"));
+  EXPECT_THAT(all(Key::ready), ::testing::UnorderedElementsAreArray(items));
+  EXPECT_EQ(counts().failed, 0U);
+  EXPECT_EQ(counts().crashed, 0U);
+}
+
+TEST_F(Command, OutputOnAFullDiskEndsTheWorkerAndNoItem) {
+  push({"a", "b"});
+  Process shell = start({"sh", "-c", R"(exec "$@" >/dev/full)", "_", kWorkerProgram, "--queue", "q",
+                         "--max-attempts", "1", "--", "echo", "{}"});
+  EXPECT_EQ(shell.wait(), 1);
+  EXPECT_THAT(shell.err(), HasSubstr("cannot write to standard output: No space left on device"));
+  EXPECT_THAT(all(Key::ready), UnorderedElementsAre("a", "b"));
+  EXPECT_EQ(counts().failed, 0U);
+}
+
+TEST_F(Command, OutputHasItsItemBeforeEachLineWithTags) {
+  push({"a", "b"});
+  Process worker = this->worker({"--concurrency", "2", "--tag"},
+                                {"sh", "-c", "printf 'one\ntwo'; echo three >&2", "_", "{}"});
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  EXPECT_THAT(lines(worker.out()), UnorderedElementsAre("a\tone", "a\ttwo", "b\tone", "b\ttwo"));
+  EXPECT_THAT(worker.err(), AllOf(HasSubstr("\na\tthree\n"), HasSubstr("\nb\tthree\n")));
+}
+
+TEST_F(Command, OutputHasNoTagsByteForByte) {
+  expect_refused({"--tag", "--stderr", "raw"}, {"true"}, "--tag: --stderr raw passes on bytes");
+}
+
 TEST_F(Command, StderrStandsInWholeLinesOfTheLogWhateverItWrites) {
   const Words items = numbered("i", 40);
   push(items);

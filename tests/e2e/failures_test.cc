@@ -137,6 +137,31 @@ TEST_F(Failing, OfAnItemDoesNotKeepTheOthersFromBeingDone) {
   EXPECT_EQ(counts().failed, 10U);
 }
 
+TEST_F(Failing, KeepsWhatTheDeadProcessPrintedLastWithResultsAndWithout) {
+  push({"a"});
+  EXPECT_EQ(work({"--max-attempts", "1"}, {"sh", "-c", "echo page 3; exit 1"}), 0);
+  EXPECT_THAT(ctl({"inspect", "q", "a"}), HasSubstr("    stdout:\n      page 3\n"));
+  push({"b"});
+  EXPECT_EQ(work({"--max-attempts", "1", "--results"}, {"sh", "-c", "seq 100000; exit 1"}), 0);
+  const std::string tail = failure_of("b").at("stdout_tail");
+  EXPECT_TRUE(tail.ends_with("\n99999\n100000\n")) << tail;
+  EXPECT_LE(tail.size(), 4096U);
+}
+
+TEST_F(Failing, OfTheTimeoutIsNotHeldUpByWhoDoesNotReadItsOutput) {
+  push({"100000", "300000"});  // one of them ends, and waits for its output to be taken
+  Process pipeline = start(
+      {"sh", "-c",
+       R"("$@" | { until [ -e )" + path("go") + R"( ]; do sleep 0.01; done; cat >/dev/null; })",
+       "_", kWorkerProgram, "--queue", "q", "--timeout", "1s", "--max-attempts", "1", "--", "head",
+       "-c", "{}", "/dev/zero"});
+  EXPECT_TRUE(eventually([this] { return counts().dead == 2; }));
+  file("go", "");
+  EXPECT_EQ(pipeline.wait(), 0);
+  EXPECT_EQ(failure_of("100000").at("kind"), "timeout");
+  EXPECT_EQ(failure_of("300000").at("kind"), "timeout");
+}
+
 TEST_F(Failing, KeepsWhatTheDeadProcessSaidLast) {
   push({"a"});
   EXPECT_EQ(

@@ -112,13 +112,23 @@ TEST_F(Records, TheHistoryKnowsTheTriesOfDoneItems) {
   EXPECT_THAT(ctl({"history", "q", "b"}), HasSubstr("failed, exit 7"));
 }
 
+TEST_F(Records, TheHistoryKeepsTheStderrOfASuccessIfAsked) {
+  push({"a"});
+  EXPECT_EQ(work({"--history", "10", "--history-stderr"}, {"sh", "-c", "echo warned >&2"}), 0);
+  ASSERT_THAT(history(), SizeIs(1));
+  EXPECT_EQ(history()[0].at("stderr_tail"), "warned\n");
+  Process refused = worker({"--history-stderr"}, {"true"});
+  EXPECT_EQ(refused.wait(), 2);
+  EXPECT_THAT(refused.err(), HasSubstr("there is no history without --history N"));
+}
+
 TEST_F(Records, TheHistoryKeepsTheLastTriesOfAll) {
   push(numbered("", 100));
   EXPECT_EQ(work({"--history", "10"}, {"true"}), 0);
   const std::size_t kept = history().size();
   EXPECT_GE(kept, 10U);
   EXPECT_LT(kept, 100U);
-  ctl({"purge", "q", "--yes"});
+  EXPECT_EQ(ctl_process({"purge", "q", "--yes"}).wait(), 0);
   EXPECT_THAT(history(), IsEmpty());
 }
 

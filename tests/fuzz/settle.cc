@@ -30,6 +30,7 @@ Failure any_failure(Bytes& bytes) {
   if ((known & 2U) != 0) failure.signal = static_cast<int>(bytes.byte());
   if ((known & 4U) != 0) failure.max_rss_bytes = bytes.number();
   if ((known & 8U) != 0) failure.cpu_time = std::chrono::milliseconds{bytes.byte()};
+  if ((known & 32U) != 0) failure.stdout_tail = failure.stderr_tail;
   if ((known & 16U) != 0) failure.wall_time = std::chrono::milliseconds{bytes.byte()};
   return failure;
 }
@@ -83,6 +84,7 @@ void check_failure(const std::string& operand, const Failure& failure) {
   require(json.contains("signal") == failure.signal.has_value(), "a signal is told");
   require(json.contains("cpu_ms") == failure.cpu_time.has_value(), "the time it used is told");
   require(json.contains("wall_ms") == failure.wall_time.has_value(), "the time it took is told");
+  require(json.contains("stdout_tail") == !failure.stdout_tail.empty(), "stdout is told");
   require(json.contains("stderr_tail") == !failure.stderr_tail.empty(), "stderr is told");
 }
 

@@ -140,6 +140,7 @@ TEST_F(AdminLooks, InspectsAnItemThroughItsLife) {
   failure.kind = "exit";
   failure.message = "exited with code 3";
   failure.exit_code = 3;
+  failure.stdout_tail = "page 3\n";
   failure.stderr_tail = "oops\n";
   failure.cpu_time = 1'500ms;
   failure.wall_time = 2s;
@@ -153,6 +154,7 @@ TEST_F(AdminLooks, InspectsAnItemThroughItsLife) {
   ASSERT_TRUE(delayed.failure && delayed.failed_at && delayed.due);
   EXPECT_EQ(delayed.failure->kind, "exit");
   EXPECT_EQ(delayed.failure->exit_code, 3);
+  EXPECT_EQ(delayed.failure->stdout_tail, "page 3\n");
   EXPECT_EQ(delayed.failure->stderr_tail, "oops\n");
   EXPECT_EQ(delayed.failure->cpu_time, 1'500ms);
   EXPECT_EQ(delayed.failure->wall_time, 2s);

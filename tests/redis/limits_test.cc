@@ -117,6 +117,7 @@ TEST_F(Limits, AFailureKeepsTheBeginningOfALongMessageAndTheEndOfWhatWasSaid) {
   const WorkerReport report = work([](const Batch&) {
     Failure failure;
     failure.message = "it began so" + std::string(3 * kMebibyte, '\x01');
+    failure.stdout_tail = std::string(3 * kMebibyte, '\x03') + "it printed so";
     failure.stderr_tail = std::string(3 * kMebibyte, '\x02') + "it ended so";
     return std::vector{Outcome::fail(failure)};
   });
@@ -125,7 +126,7 @@ TEST_F(Limits, AFailureKeepsTheBeginningOfALongMessageAndTheEndOfWhatWasSaid) {
   const std::string failure = failure_of("a");
   EXPECT_LT(failure.size(), kMebibyte);
   EXPECT_THAT(failure, AllOf(HasSubstr("it began so"), HasSubstr("... (3145739 bytes)"),
-                             HasSubstr("it ended so")));
+                             HasSubstr("it printed so"), HasSubstr("it ended so")));
 }
 
 TEST_F(Limits, SettlingRefusesWhatIsTooLargeAndSettlesNothingOfTheCall) {

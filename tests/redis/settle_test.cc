@@ -206,6 +206,7 @@ TEST_F(Settle, AFailureWaitsOutABackoffAndIsRecorded) {
   failure.message = "it said no";
   failure.exit_code = 3;
   failure.max_rss_bytes = 4'096;
+  failure.stdout_tail = "page 3\xff";
   failure.stderr_tail = "last words \xff";
   failure.cpu_time = 1'500ms;
   failure.wall_time = 2s;
@@ -227,6 +228,7 @@ TEST_F(Settle, AFailureWaitsOutABackoffAndIsRecorded) {
   EXPECT_EQ(json["wall_ms"], 2'000);
   EXPECT_EQ(json["worker"], "who");
   EXPECT_EQ(json["host"], "where");
+  EXPECT_EQ(json["stdout_tail"], "page 3\xef\xbf\xbd");
   EXPECT_EQ(json["stderr_tail"], "last words \xef\xbf\xbd");
   EXPECT_LE(json["at_ms"].get<std::int64_t>(), redis_.time_ms());
   EXPECT_EQ(counts().failed, 1U);

@@ -27,6 +27,7 @@
 #include "spawn.h"
 #include "unit/child_testing.h"
 #include "unit/cli_environment.h"
+#include "unit/our_stdout.h"
 
 namespace wq::internal {
 namespace {
@@ -164,7 +165,7 @@ TEST_F(ChildProcess, IsReadToTheEndHoweverMuchItsPipesHoldWhenItEnds) {
   ChildSpec spec = command({"perl", "-e",
                             "$x = 'x' x 1_000_000; for (STDOUT, STDERR) { fcntl($_, 1031, 1 << "
                             "20); syswrite($_, $x); }"});
-  spec.stderr_origin.mode = StderrMode::raw;
+  spec.origin.stderr_mode = StderrMode::raw;
   const ChildResult result = run(spec);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), SizeIs(1'000'000));
   EXPECT_THAT(result.output, SizeIs(1'000'000));
@@ -187,6 +188,48 @@ TEST_F(ChildProcess, MayCloseItsOutputsAndGoOn) {
   EXPECT_EQ(result.exit_code, 5);
 }
 
+TEST_F(ChildProcess, WritesEveryByteToOurStdoutUnchanged) {
+  ::testing::internal::CaptureStdout();
+  const std::string bytes = binary_bytes(1'000'000);
+  ChildSpec spec = command({"cat"});
+  spec.input = bytes;
+  spec.stdout_limit_bytes.reset();
+  const ChildResult result = run(spec);
+  const std::string out = ::testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(out == bytes);
+  EXPECT_TRUE(out.ends_with(result.stdout_tail));
+}
+
+TEST_F(ChildProcess, IsRememberedByTheEndOfItsStdoutAlsoWhenThatIsTooLong) {
+  ChildSpec spec = command({"seq", "100000"});
+  spec.stdout_limit_bytes = 100;
+  const ChildResult result = run(spec);
+  EXPECT_THAT(result.stdout_tail, EndsWith("\n99999\n100000\n"));
+  EXPECT_LE(result.stdout_tail.size(), 4096U);
+  EXPECT_GT(result.stdout_tail.size(), 4096U - 6);
+}
+
+TEST_F(ChildProcess, WaitsForWhoReadsOurStdoutAndLosesNothing) {
+  const test::OurStdout out;
+  ChildSpec spec = command({"seq", "100000"});
+  spec.stdout_limit_bytes.reset();
+  const std::stop_source stop;
+  auto result = start(spec, stop);
+  out.wait_until_full();
+  EXPECT_EQ(out.read(588'895).substr(588'888), "100000\n");
+  EXPECT_EQ(result.get().exit_code, 0);
+}
+
+TEST_F(ChildProcess, IsEndedWhenNobodyReadsOurStdout) {
+  const test::OurStdout out;
+  out.close_reader();
+  ChildSpec spec = shell("echo; sleep 1000");
+  spec.stdout_limit_bytes.reset();
+  const ChildResult result = run(spec);
+  EXPECT_EQ(result.stdout_error, EPIPE);
+  EXPECT_EQ(result.signal, SIGTERM);
+}
+
 // Standard error
 
 TEST_F(ChildProcess, WritesToOurStderrAndIsRemembered) {
@@ -199,7 +242,7 @@ TEST_F(ChildProcess, WritesToOurStderrAndIsRemembered) {
 TEST_F(ChildProcess, IsRememberedByItsLastWholeLines) {
   ::testing::internal::CaptureStderr();
   ChildSpec spec = command({"sh", "-c", "seq 100000 >&2; printf end >&2"});
-  spec.stderr_origin.mode = StderrMode::raw;
+  spec.origin.stderr_mode = StderrMode::raw;
   const ChildResult result = run(spec);
   const std::string all = ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(all.size(), 588'898U);
@@ -214,7 +257,7 @@ TEST_F(ChildProcess, IsRememberedByItsLastWholeLines) {
 TEST_F(ChildProcess, IsRememberedByTheEndOfAnEndlessLine) {
   ::testing::internal::CaptureStderr();
   ChildSpec spec = shell("{ head -c 300000 /dev/zero | tr '\\0' x; echo end; } >&2");
-  spec.stderr_origin.mode = StderrMode::raw;
+  spec.origin.stderr_mode = StderrMode::raw;
   const ChildResult result = run(spec);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), SizeIs(300'004));
   EXPECT_EQ(result.stderr_tail, std::string(4092, 'x') + "end\n");

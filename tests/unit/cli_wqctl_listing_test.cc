@@ -77,6 +77,7 @@ TEST(ItemDetails, TellEverythingOfTheLastFailure) {
   failure.wall_time = 72s;
   failure.cpu_time = 70'400ms;
   failure.max_rss_bytes = 201 << 20;
+  failure.stdout_tail = "zero\n";
   failure.stderr_tail = "one\ntwo";
   EXPECT_THAT(item_details(item), EndsWith("  last failure: signal: killed by signal 11 (SIGSEGV)\n"
                                            "    worker:     pod-7\n"
@@ -85,9 +86,12 @@ TEST(ItemDetails, TellEverythingOfTheLastFailure) {
                                            "    memory:     201 MiB at the most\n"
                                            "    took:       1m12s\n"
                                            "    CPU time:   1m10s\n"
+                                           "    stdout:\n"
+                                           "      zero\n"
                                            "    stderr:\n"
                                            "      one\n"
                                            "      two\n"));
+  EXPECT_THAT(item_json(item), HasSubstr(R"("stdout_tail":"zero\n","stderr_tail":"one\ntwo")"));
   EXPECT_THAT(item_json(item),
               HasSubstr(R"("cpu_ms":70400,"wall_ms":72000,"worker":"pod-7","host":"node3")"));
 }

@@ -20,6 +20,7 @@
 
 #include "unit/child_testing.h"
 #include "unit/cli_environment.h"
+#include "unit/our_stdout.h"
 
 namespace wq::internal {
 namespace {
@@ -96,7 +97,7 @@ TEST_F(ExecHandlerTest, CompletesWithAnEmptyResult) {
   EXPECT_EQ(run(command({"true"})).result, "");
 }
 
-TEST_F(ExecHandlerTest, LeavesStdoutAloneWithResultsOff) {
+TEST_F(ExecHandlerTest, PassesOnStdoutWithResultsOff) {
   ExecOptions options = command({"echo", "hello"});
   options.results = false;
   ::testing::internal::CaptureStdout();
@@ -117,6 +118,7 @@ TEST_F(ExecHandlerTest, GivesUpAnItemWhoseResultIsTooLong) {
   EXPECT_EQ(outcome.failure.message,
             "wrote more than the 8 bytes to stdout that a result may have (--results-max-bytes)");
   EXPECT_EQ(outcome.failure.stderr_tail, "note\n");
+  EXPECT_EQ(outcome.failure.stdout_tail, "12345678\n");
   EXPECT_FALSE(outcome.result.has_value());
 }
 
@@ -136,7 +138,59 @@ TEST_F(ExecHandlerTest, FailsOnAnotherExitCode) {
   EXPECT_EQ(outcome.failure.exit_code, 3);
   EXPECT_FALSE(outcome.failure.signal.has_value());
   EXPECT_EQ(outcome.failure.stderr_tail, "why\n");
+  EXPECT_EQ(outcome.failure.stdout_tail, "partial\n");
   EXPECT_FALSE(outcome.result.has_value());
+}
+
+TEST_F(ExecHandlerTest, KeepsTheEndOfStdoutOfAFailureThatWasPassedOnToo) {
+  ExecOptions options = shell("printf partial; exit 3");
+  options.results = false;
+  ::testing::internal::CaptureStdout();
+  const Outcome outcome = run(options);
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "partial");
+  EXPECT_EQ(outcome.failure.stdout_tail, "partial");
+}
+
+TEST_F(ExecHandlerTest, TagsWhatIsPassedOnAndNotWhatIsKept) {
+  ExecOptions options = shell("echo partial; echo why >&2; exit 3");
+  options.results = false;
+  options.tag = true;
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  const Outcome outcome = run(options, "a\nb");
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "a\\x0ab\tpartial\n");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "a\\x0ab\twhy\n");
+  EXPECT_EQ(outcome.failure.stdout_tail, "partial\n");
+  EXPECT_EQ(outcome.failure.stderr_tail, "why\n");
+}
+
+TEST_F(ExecHandlerTest, CannotGoOnWhenNobodyReadsOurStdout) {
+  const test::OurStdout out;
+  out.close_reader();
+  ExecOptions options = shell("echo hello");
+  options.results = false;
+  try {
+    run(options);
+    FAIL() << "it went on";
+  } catch (const CannotGoOn& error) {
+    EXPECT_STREQ(error.what(), "cannot write to standard output: its reader has gone");
+  }
+}
+
+TEST_F(ExecHandlerTest, ReleasesAnItemWhoseOutputWasNotTaken) {
+  const test::OurStdout out;
+  ExecOptions options = shell("head -c 100000 /dev/zero");
+  options.results = false;
+  std::stop_source stop;
+  Lease lease;
+  lease.item = "item";
+  const ExecHandler handler(options, reaper_);
+  auto outcome = std::async(std::launch::async, [&] {
+    return handler(Job{lease, lease.item, 0, stop.get_token()});
+  });
+  out.wait_until_full();
+  stop.request_stop();
+  EXPECT_NE(outcome.get().kind, Kind::complete);
 }
 
 TEST_F(ExecHandlerTest, IsFatalOnTheGivenExitCodes) {

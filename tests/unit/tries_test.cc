@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -47,6 +48,7 @@ TEST(Tries, AreReadAsTheyWereRecorded) {
   settlement.outcome.usage.slot = 5;
   settlement.outcome.usage.cpu_time = 20ms;
   settlement.outcome.usage.max_rss_bytes = 1'000;
+  settlement.outcome.usage.stderr_tail = "no\n";
   const std::vector<Try> tries = kept({settlement});
   ASSERT_THAT(tries, SizeIs(1));
   const Try& read = tries[0];
@@ -62,6 +64,7 @@ TEST(Tries, AreReadAsTheyWereRecorded) {
   EXPECT_EQ(read.usage.slot, 5U);
   EXPECT_EQ(read.usage.cpu_time, 20ms);
   EXPECT_EQ(read.usage.max_rss_bytes, 1'000U);
+  EXPECT_EQ(read.usage.stderr_tail, "no\n");
   EXPECT_EQ(read.attempt, settlement.lease.attempt());
   EXPECT_EQ(read.fence, 7U);
   EXPECT_EQ(read.worker, "w1");
@@ -91,6 +94,16 @@ TEST(Tries, KnowAnItemByItsHashWhenItIsNotKeptWhole) {
   EXPECT_EQ(tries[2].item, std::string("a\0b", 3));
 }
 
+TEST(Tries, KeepTheLastWholeLinesOfStderr) {
+  Settlement talker = begun("a");
+  for (int i = 0; i < 1'000; ++i) talker.outcome.usage.stderr_tail += fmt::format("line {}\n", i);
+  const std::string tail = kept({talker}).at(0).usage.stderr_tail;
+  EXPECT_LE(tail.size(), 4'096U);
+  EXPECT_GT(tail.size(), 4'000U);
+  EXPECT_THAT(tail, ::testing::StartsWith("line "));
+  EXPECT_THAT(tail, ::testing::EndsWith("line 999\n"));
+}
+
 TEST(Tries, OfAFullBatchOfTheWorstItemsAreLessThanAMebibyte) {
   Failure failure;
   failure.kind = std::string(100, '\1');
@@ -101,6 +114,7 @@ TEST(Tries, OfAFullBatchOfTheWorstItemsAreLessThanAMebibyte) {
   worst.outcome.usage.slot = UINT32_MAX;
   worst.outcome.usage.cpu_time = worst.outcome.usage.wall_time = std::chrono::milliseconds::max();
   worst.outcome.usage.max_rss_bytes = UINT64_MAX;
+  worst.outcome.usage.stderr_tail = std::string(4'096, '\1');
   const std::vector<Settlement> all(Queue::kMaxBatch, worst);
   const std::string text = record_tries(all, std::string(100'000, '\1')).text;
   EXPECT_LT(text.size(), (std::size_t{1} << 20U) - (std::size_t{64} << 10U));

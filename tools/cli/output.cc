@@ -16,14 +16,19 @@ namespace wq::cli {
 namespace {
 
 [[noreturn]] void fail(int error) {
-  if (error == EPIPE) throw OutputClosed("cannot write to standard output: its reader has gone");
-  throw OutputError(fmt::format("cannot write to standard output: {}", std::strerror(error)));
+  if (error == EPIPE) throw OutputClosed(output_error_text(error));
+  throw OutputError(output_error_text(error));
 }
 
 }  // namespace
 
 void write_out(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail(errno);
+}
+
+std::string output_error_text(int error) {
+  return fmt::format("cannot write to standard output: {}",
+                     error == EPIPE ? "its reader has gone" : std::strerror(error));
 }
 
 void flush_out() {

@@ -20,6 +20,9 @@ class OutputClosed : public OutputError {
 /// Writes to standard output, buffered. Throws `OutputError`. One thread at a time.
 void write_out(std::string_view text);
 
+/// One line for people: that standard output cannot be written, and why (an `errno` value).
+[[nodiscard]] std::string output_error_text(int error);
+
 /// Sends what is buffered on its way. Throws `OutputError`; a success means that the system took
 /// everything written so far.
 void flush_out();

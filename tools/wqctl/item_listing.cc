@@ -50,6 +50,17 @@ std::string short_failure(const ItemInfo& item) {
   return of_try.empty() ? why : fmt::format("{}  ({})", why, of_try);
 }
 
+std::string said_text(const char* where, std::string_view lines) {
+  if (lines.empty()) return "";
+  std::string text = fmt::format("    {}:\n", where);
+  for (std::string_view rest = lines; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    text += "      " + item_text(rest.substr(0, end)) + "\n";
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return text;
+}
+
 std::string failure_details(const ItemInfo& item) {
   const Failure& failure = *item.failure;
   std::string text = fmt::format("  last failure: {}: {}\n", cli::one_line(failure.kind),
@@ -65,14 +76,7 @@ std::string failure_details(const ItemInfo& item) {
     text += fmt::format("    memory:     {} at the most\n", memory_text(*failure.max_rss_bytes));
   if (failure.wall_time) text += fmt::format("    took:       {}\n", age_text(*failure.wall_time));
   if (failure.cpu_time) text += fmt::format("    CPU time:   {}\n", age_text(*failure.cpu_time));
-  if (failure.stderr_tail.empty()) return text;
-  text += "    stderr:\n";
-  for (std::string_view rest = failure.stderr_tail; !rest.empty();) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    text += "      " + item_text(rest.substr(0, end)) + "\n";
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return text;
+  return text + said_text("stdout", failure.stdout_tail) + said_text("stderr", failure.stderr_tail);
 }
 
 Json failure_json(const ItemInfo& item) {
@@ -86,6 +90,7 @@ Json failure_json(const ItemInfo& item) {
   if (failure.wall_time) json["wall_ms"] = failure.wall_time->count();
   if (!failure.worker.empty()) json["worker"] = failure.worker;
   if (!failure.host.empty()) json["host"] = failure.host;
+  if (!failure.stdout_tail.empty()) json["stdout_tail"] = failure.stdout_tail;
   if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
   return json;
 }

@@ -74,7 +74,9 @@ cli::ExitCode run_ls(int argc, const char* const* argv) {
     std::size_t bytes = 1;
     for (const ItemInfo& item : page.items) {
       cli::write_out(line_of(item, json, null_ended));
-      bytes += item.item.size() + (item.failure ? item.failure->stderr_tail.size() : 0);
+      bytes += item.item.size();
+      if (item.failure)
+        bytes += item.failure->stdout_tail.size() + item.failure->stderr_tail.size();
     }
     shown += page.items.size();
     after = page.next;

@@ -87,6 +87,7 @@ std::string try_json(const Try& each) {
   json["worker"] = each.worker;
   json["host"] = each.host;
   json["slot"] = usage.slot;
+  if (!usage.stderr_tail.empty()) json["stderr_tail"] = usage.stderr_tail;
   return json_line(json);
 }
 

@@ -142,6 +142,7 @@ Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes) {
     failure.max_rss_bytes = std::max(failure.max_rss_bytes.value_or(0), *result.killed_at_bytes);
   }
   failure.cpu_time = std::chrono::floor<std::chrono::milliseconds>(result.used.cpu_time);
+  failure.stdout_tail = std::move(result.stdout_tail);
   failure.stderr_tail = std::move(result.stderr_tail);
   return failure;
 }

@@ -32,8 +32,8 @@ namespace wq::internal {
 /// Why none of `paths` could be executed, from an `errno` value.
 [[nodiscard]] std::string exec_error_text(int error, const std::vector<std::string>& paths);
 
-/// How a child that was executed ended, as the failure of what it worked on. Takes the end of its
-/// stderr from `result`.
+/// How a child that was executed ended, as the failure of what it worked on. Takes the ends of its
+/// stdout and stderr from `result`.
 [[nodiscard]] Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes);
 
 /// Whether what worked on an item died of it, rather than ended by itself.

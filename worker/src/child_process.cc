@@ -40,34 +40,31 @@ UniqueFd file_holding(std::string_view bytes) {
 /// One run of one command.
 class Run {
  public:
-  Run(const ChildSpec& spec, OrphanReaper& reaper) : spec_(spec), child_(reaper) {}
+  Run(const ChildSpec& spec, OrphanReaper& reaper)
+      : spec_(spec), child_(reaper), relay_(spec.origin) {}
 
   ChildResult operator()(const std::stop_token& stop) {
     result_.exec_error = start();
     if (result_.exec_error != 0) return std::move(result_);
-    {
-      const std::stop_callback on_stop(stop, [fd = stop_event_.get()] { ::eventfd_write(fd, 1); });
-      while (!wait_for_something(milliseconds_to_kill())) kill_if_due();
-    }
+    const std::stop_callback on_stop(stop, [fd = stop_event_.get()] { ::eventfd_write(fd, 1); });
+    while (!wait_for_something(milliseconds_to_kill())) kill_if_due();
     end_group();
-    for (std::size_t left = waiting_bytes(stdout_), got = 0; left > 0; left -= got) {
-      got = std::min(left, read_output());
-      if (got == 0) break;
-    }
     stderr_.drain();
     result_.stderr_tail = stderr_.take_tail();
+    end_output();
+    result_.stdout_tail = tail_.take();
     return std::move(result_);
   }
 
  private:
   int start() {
     const UniqueFd input = spec_.input ? file_holding(*spec_.input) : UniqueFd();
-    Pipe out = spec_.stdout_limit_bytes ? pipe_from_child() : Pipe{};
-    const UniqueFd err = stderr_.open(spec_.stderr_origin);
+    const bool as_stderr = spec_.stdout_as_stderr && !spec_.stdout_limit_bytes;
+    Pipe out = as_stderr ? Pipe{} : pipe_from_child();
+    const UniqueFd err = stderr_.open(spec_.origin);
     stop_event_ = UniqueFd(::eventfd(0, EFD_CLOEXEC));
     if (!stop_event_) throw_errno("cannot make an event descriptor");
     stdout_ = std::move(out.ours);
-    const bool as_stderr = spec_.stdout_as_stderr && !spec_.stdout_limit_bytes;
     return child_.start(spec_, input.get(), as_stderr ? err.get() : out.childs.get(), err.get());
   }
 
@@ -77,19 +74,27 @@ class Run {
     std::array<pollfd, 4> fds{};
     fds[0].fd = child_.pidfd();
     fds[1].fd = asked_to_end_ ? -1 : stop_event_.get();
-    fds[2].fd = stdout_.get();
+    fds[2].fd = relay_.is_full() ? STDOUT_FILENO : stdout_.get();
     fds[3].fd = stderr_.fd();
     for (pollfd& fd : fds) fd.events = POLLIN;
+    if (relay_.is_full()) fds[2].events = POLLOUT;
     if (::poll(fds.data(), fds.size(), timeout_ms) <= 0) return false;
-    if (fds[2].revents != 0) read_output();
+    if (fds[2].revents != 0 && relay_.is_full()) {
+      write_output();
+    } else if (fds[2].revents != 0) {
+      read_output();
+    }
     if (fds[3].revents != 0) stderr_.read();
     if (fds[0].revents != 0) return true;
-    if (fds[1].revents != 0) {
-      child_.signal_group(SIGTERM);
-      asked_to_end_ = true;
-      kill_at_ = Clock::now() + spec_.kill_delay;
-    }
+    if (fds[1].revents != 0) ask_to_end();
     return false;
+  }
+
+  void ask_to_end() {
+    if (asked_to_end_) return;
+    child_.signal_group(SIGTERM);
+    asked_to_end_ = true;
+    kill_at_ = Clock::now() + spec_.kill_delay;
   }
 
   /// -1, which is for ever to poll, when no time is set.
@@ -122,18 +127,67 @@ class Run {
   }
 
   std::size_t read_output() {
-    const std::size_t size = read_pipe(stdout_, result_.output);
+    const std::string_view bytes = tail_.read(stdout_);
+    if (!spec_.stdout_limit_bytes) {
+      relay_.add(bytes);
+      write_output();
+      return bytes.size();
+    }
     // Past the limit we go on reading, so that the child does not wait for us.
     result_.output_too_long =
-        result_.output_too_long || result_.output.size() > *spec_.stdout_limit_bytes;
-    if (result_.output_too_long) result_.output.clear();
-    return size;
+        result_.output_too_long || result_.output.size() + bytes.size() > *spec_.stdout_limit_bytes;
+    if (result_.output_too_long) {
+      result_.output.clear();
+    } else {
+      result_.output += bytes;
+    }
+    return bytes.size();
+  }
+
+  void write_output() {
+    if (!relay_.is_full()) return;
+    const int error = relay_.write();
+    if (error == 0) return;
+    result_.stdout_error = error;
+    stdout_.reset();  // who goes on writing gets SIGPIPE, as from our stdout
+    ask_to_end();
+  }
+
+  /// Brings what is in the pipe to our stdout, or to the result.
+  void end_output() {
+    for (std::size_t left = waiting_bytes(stdout_), got = 0; left > 0; left -= got) {
+      if (!wait_for_room()) return;
+      got = std::min(left, read_output());
+      if (got == 0) break;
+    }
+    if (!wait_for_room()) return;
+    relay_.end();
+    write_output();
+    wait_for_room();
+  }
+
+  /// Until our stdout has taken what the relay has. False if it does not, and `stop` is requested.
+  bool wait_for_room() {
+    while (relay_.is_full()) {
+      std::array<pollfd, 2> fds{{{.fd = stop_event_.get(), .events = POLLIN, .revents = 0},
+                                 {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0}}};
+      ::poll(fds.data(), fds.size(), -1);
+      if (fds[1].revents != 0) {
+        write_output();
+      } else if (fds[0].revents != 0) {
+        result_.stdout_is_cut = true;
+        return false;
+      }
+    }
+    return true;
   }
 
   const ChildSpec& spec_;
   RunningChild child_;
   UniqueFd stop_event_;
   UniqueFd stdout_;
+  OutputTail tail_;    // of stdout
+  StdoutRelay relay_;  // where it is not kept
   ChildStderr stderr_;
   bool asked_to_end_ = false;
   bool killed_ = false;

@@ -12,7 +12,7 @@
 
 #include "memory_guard.h"
 #include "orphan_reaper.h"
-#include "stderr_relay.h"
+#include "output_relay.h"
 
 namespace wq::internal {
 
@@ -25,12 +25,13 @@ struct ChildSpec {
   std::vector<std::string> environment;
   /// What it reads on stdin: any bytes of any length, held in memory. Without: nothing.
   std::optional<std::string_view> input;
-  /// Keep what it writes to stdout, up to so many bytes. Without: it has our stdout.
+  /// Keep what it writes to stdout, up to so many bytes. Without: it goes to our stdout, see
+  /// `StdoutRelay`.
   std::optional<std::size_t> stdout_limit_bytes;
   /// What it writes to stdout, and is not kept, is treated as if it were written to stderr.
   bool stdout_as_stderr = false;
-  /// Who it is, for what it writes to stderr.
-  StderrOrigin stderr_origin{};
+  /// Who it is, for what it writes.
+  OutputOrigin origin{};
   /// How long its process group may go on after it was asked to end with SIGTERM.
   std::chrono::milliseconds kill_delay{3'000};
   /// What may kill it for the memory that it uses; may be null.
@@ -48,16 +49,22 @@ struct ChildResult {
   bool oom_killed = false;  ///< by the kernel, as far as can be known; see `claim_oom_kill`
   std::string output;       ///< its stdout, empty if `output_too_long`
   bool output_too_long = false;
-  std::string stderr_tail;  ///< the last whole lines, at most 4 KiB
+  std::string stdout_tail;  ///< the last whole lines, at most 4 KiB
+  std::string stderr_tail;  ///< the same
+  int stdout_error = 0;     ///< an `errno` value: our stdout cannot be written
+  /// Some of its stdout was dropped: ours took nothing more when `stop` was requested.
+  bool stdout_is_cut = false;
 };
 
 /// Starts the command as `spawn` says, waits until it has ended, and ends its whole process group
 /// with it: what is left of the group is killed and collected before this returns. What it writes
-/// to stderr goes to our stderr, see `StderrRelay`, and is kept in part. Processes that have left
-/// the group, and may still hold stdout or stderr, are not waited for.
+/// to stderr goes to our stderr, see `StderrRelay`; the end of that and of its stdout is kept.
+/// Processes that have left the group, and may still hold stdout or stderr, are not waited for.
 ///
 /// When `stop` is requested the group gets SIGTERM. It may then go on until the kill delay has
-/// passed, also when the command itself (a shell, say) has ended; then it gets SIGKILL.
+/// passed, also when the command itself (a shell, say) has ended; then it gets SIGKILL. The same
+/// when our stdout cannot be written any more. While that takes nothing the child waits when its
+/// pipe is full, as it would with our stdout itself, and so does this when the child has ended.
 ///
 /// Each running child takes up to four of our descriptors, so the first call lets this process open
 /// as many files as it may; children get the limit that was set before. Descriptors 0 to 2 must be

@@ -33,7 +33,7 @@ int milliseconds_until(Coprocess::Clock::time_point until) {
 int Coprocess::start() {
   Pipe in = pipe_to_child();
   Pipe out = pipe_from_child();
-  const UniqueFd err = stderr_.open(spec_.stderr_origin);
+  const UniqueFd err = stderr_.open(spec_.origin);
   for (const Pipe* pipe : {&in, &out}) ::fcntl(pipe->ours.get(), F_SETPIPE_SZ, kPipeBytes);
   stdin_ = std::move(in.ours);
   stdout_ = std::move(out.ours);

@@ -13,7 +13,8 @@ CoprocessHandler::CoprocessHandler(const CoprocessOptions& options, OrphanReaper
   terms_.command.arguments = options.command;
   terms_.command.shared_environment = environment_;
   terms_.command.kill_delay = options.kill_delay;
-  terms_.command.stderr_origin.mode = options.stderr_mode;
+  terms_.command.origin.stderr_mode = options.stderr_mode;
+  terms_.command.origin.tag = options.tag;
   terms_.command.memory_guard = &memory_guard_;
   terms_.hello = options.hello;
   terms_.timeout = options.timeout;

@@ -30,6 +30,7 @@ struct CoprocessOptions {
   std::size_t results_max_bytes = std::size_t{1} << 20;
   std::uint64_t memory_limit_bytes = 0;  ///< of all processes together, see `MemoryGuard`; 0: none
   StderrMode stderr_mode = StderrMode::lines;
+  bool tag = false;                        ///< see `OutputOrigin`
   std::optional<RedisOptions> pass_redis;  ///< see `ExecOptions`
   Log log;                                 ///< may be empty
 };

@@ -50,7 +50,7 @@ CoprocessSlot::CoprocessSlot(const CoprocessTerms& terms, unsigned number, Orpha
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_) throw_errno("cannot make an event");
   hello_.slot = number;
-  command_.stderr_origin.slot = number;
+  command_.origin.slot = number;
   command_.environment.push_back("WQ_SLOT=" + std::to_string(number));
   thread_ =
       start_thread<std::thread>(fmt::format("the thread of slot {}'s process", number), [this] {

@@ -78,6 +78,16 @@ StderrMode stderr_mode(std::string_view text) {
 
 /// What makes no sense together is refused; the rest is for coprocesses.
 void adjust(CommandOptions& command, WorkerOptions& worker) {
+  if (command.exec.tag && command.exec.stderr_mode == StderrMode::raw) {
+    throw std::invalid_argument("--tag: --stderr raw passes on bytes as they come, not lines");
+  }
+  if (command.exec.records_stderr && worker.retry.history == 0) {
+    throw std::invalid_argument("--history-stderr: there is no history without --history N");
+  }
+  if (command.exec.records_stderr && command.is_coprocess) {
+    throw std::invalid_argument(
+        "--history-stderr: a coprocess has many items, and its stderr belongs to none of them");
+  }
   if (!command.is_coprocess) {
     if (command.coprocess.hello.max_items > 0) {
       throw std::invalid_argument(
@@ -165,6 +175,18 @@ WorkerProgram exec_program(CommandOptions& command) {
        [&command](const std::string& text) {
          command.exec.stderr_mode = command.coprocess.stderr_mode = stderr_mode(text);
        }},
+      {"tag", "",
+       "put the item and a tab before each line that COMMAND writes to standard output and "
+       "standard "
+       "error (of a coprocess: the slot), as GNU parallel does; results stay as they are",
+       [&command](const std::string& text) {
+         command.exec.tag = command.coprocess.tag = text == "true";
+       }},
+      {"history-stderr", "",
+       "with --history: keep the end of what COMMAND wrote to standard error of every try, done "
+       "ones "
+       "too, see wqctl history --json",
+       [&exec](const std::string& text) { exec.records_stderr = text == "true"; }},
       {"pass-redis", "",
        "let COMMAND log in to Redis, as one must that pushes items: WQ_REDIS and REDISCLI_AUTH say "
        "how; else it is told no password",

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "child_failure.h"
+#include "cli/output.h"
 #include "spawn.h"
 
 namespace wq::internal {
@@ -83,7 +84,11 @@ Outcome ExecHandler::operator()(const Job& job) const {
   spec.environment = environment(job);
   if (options_.results) spec.stdout_limit_bytes = options_.results_max_bytes;
   spec.stdout_as_stderr = options_.stdout_as_stderr;
-  spec.stderr_origin = {options_.stderr_mode, job.slot, job.item};
+  spec.origin = {.stderr_mode = options_.stderr_mode,
+                 .stdout_at_once = options_.stdout_at_once,
+                 .tag = options_.tag,
+                 .slot = job.slot,
+                 .item = job.item};
   spec.kill_delay = options_.kill_delay;
   spec.memory_guard = &memory_guard_;
 
@@ -94,10 +99,13 @@ Outcome ExecHandler::operator()(const Job& job) const {
       result = run_child(spec, reaper_, job.stop);
     }
     if (result.exec_error != 0) return not_executed(spec, result.exec_error);
-    const Used used = result.used;
+    if (result.stdout_error != 0) throw CannotGoOn(cli::output_error_text(result.stdout_error));
+    Usage usage;
+    usage.cpu_time = std::chrono::floor<std::chrono::milliseconds>(result.used.cpu_time);
+    usage.max_rss_bytes = known_rss(result.used.max_rss_bytes);
+    if (options_.records_stderr) usage.stderr_tail = result.stderr_tail;
     Outcome outcome = this->outcome(std::move(result));
-    outcome.usage.cpu_time = std::chrono::floor<std::chrono::milliseconds>(used.cpu_time);
-    outcome.usage.max_rss_bytes = known_rss(used.max_rss_bytes);
+    outcome.usage = std::move(usage);
     hint_at_stdin(outcome);
     return outcome;
   } catch (const std::system_error& error) {
@@ -122,7 +130,8 @@ std::vector<std::string> ExecHandler::environment(const Job& job) const {
 }
 
 Outcome ExecHandler::outcome(ChildResult result) const {
-  if (result.exit_code == kReleaseCode) return Outcome::release();
+  const bool is_incomplete = result.exit_code == 0 && result.stdout_is_cut;
+  if (is_incomplete || result.exit_code == kReleaseCode) return Outcome::release();
 
   if (result.exit_code == 0) {
     if (!options_.results) return Outcome::complete();

@@ -32,7 +32,10 @@ struct ExecOptions {
   std::string queue;                            ///< for the child's environment
   std::chrono::milliseconds lease{60'000};      ///< for the child's environment
   StderrMode stderr_mode = StderrMode::lines;
+  bool stdout_at_once = false;             ///< see `OutputOrigin`
+  bool tag = false;                        ///< the same
   std::optional<RedisOptions> pass_redis;  ///< what the child may log in with; none: nothing
+  bool records_stderr = false;             ///< for the history
   Log log;                                 ///< may be empty
   std::uint64_t memory_limit_bytes = 0;    ///< of all children together, see `MemoryGuard`; 0: none
 };
@@ -71,9 +74,11 @@ class ExecHandler {
   /// - a program whose name comes from the item and that cannot be executed: a failure of the kind
   ///   `error`;
   /// - the system has no room for a process, or the program is being written: release, logged;
-  /// - `job.stop` was requested before the start: release.
+  /// - `job.stop` was requested before the start, or when our stdout did not take what a process
+  ///   that ended with 0 had written: release.
   ///
-  /// Throws `CannotRun` if the program cannot be executed at all.
+  /// Throws `CannotRun` if the program cannot be executed at all, `CannotGoOn` if what it wrote
+  /// cannot be written to our stdout.
   [[nodiscard]] Outcome operator()(const Job& job) const;
 
  private:

@@ -64,6 +64,7 @@ wq::BatchHandler one_process_each(CommandOptions& command, const wq::WorkerConte
   // What it printed would stand within the line that shows the progress.
   command.exec.stdout_as_stderr =
       wq::internal::WorkerProgress::is_in_place() && ::isatty(STDOUT_FILENO) == 1;
+  command.exec.stdout_at_once = context.options.concurrency == 1;  // no other line to stand within
   if (command.pass_redis) command.exec.pass_redis = context.redis;
   auto handler = std::make_shared<wq::internal::ExecHandler>(command.exec, reaper);
   check(handler->command());

@@ -20,7 +20,7 @@
 namespace wq::internal {
 namespace {
 
-constexpr std::size_t kStderrTailBytes = 4096;
+constexpr std::size_t kTailBytes = 4096;
 constexpr std::size_t kReadBytes = 65'536;  // what a pipe holds
 
 struct ProcessSetup {
@@ -85,7 +85,29 @@ std::size_t waiting_bytes(const UniqueFd& pipe) {
   return static_cast<std::size_t>(waiting);
 }
 
-UniqueFd ChildStderr::open(const StderrOrigin& from) {
+std::string_view OutputTail::read(UniqueFd& pipe) {
+  if (kept_.size() > 4 * kTailBytes) cut();
+  const std::size_t before = kept_.size();
+  read_pipe(pipe, kept_);
+  return std::string_view(kept_).substr(before);
+}
+
+std::string OutputTail::take() {
+  cut();
+  // Without a line that was cut off at its beginning.
+  if (kept_.size() > kTailBytes) {
+    const std::size_t line_end = kept_.find('\n');
+    kept_.erase(0, line_end < kept_.size() - 1 ? line_end + 1 : 1);
+  }
+  return std::exchange(kept_, {});
+}
+
+// One byte more than we want: it tells whether the others begin a line.
+void OutputTail::cut() {
+  if (kept_.size() > kTailBytes + 1) kept_.erase(0, kept_.size() - kTailBytes - 1);
+}
+
+UniqueFd ChildStderr::open(const OutputOrigin& from) {
   relay_ = StderrRelay(from);
   Pipe pipe = pipe_from_child();
   pipe_ = std::move(pipe.ours);
@@ -93,11 +115,9 @@ UniqueFd ChildStderr::open(const StderrOrigin& from) {
 }
 
 std::size_t ChildStderr::read() {
-  const std::size_t before = kept_.size();
-  const std::size_t size = read_pipe(pipe_, kept_);
-  relay_.add(std::string_view(kept_).substr(before));
-  if (kept_.size() > 4 * kStderrTailBytes) cut();
-  return size;
+  const std::string_view bytes = tail_.read(pipe_);
+  relay_.add(bytes);
+  return bytes.size();
 }
 
 void ChildStderr::drain() {
@@ -109,18 +129,7 @@ void ChildStderr::drain() {
 
 std::string ChildStderr::take_tail() {
   relay_.end();
-  cut();
-  // Without a line that was cut off at its beginning.
-  if (kept_.size() > kStderrTailBytes) {
-    const std::size_t line_end = kept_.find('\n');
-    kept_.erase(0, line_end < kept_.size() - 1 ? line_end + 1 : 1);
-  }
-  return std::exchange(kept_, {});
-}
-
-// One byte more than we want: it tells whether the others begin a line.
-void ChildStderr::cut() {
-  if (kept_.size() > kStderrTailBytes + 1) kept_.erase(0, kept_.size() - kStderrTailBytes - 1);
+  return tail_.take();
 }
 
 int RunningChild::start(const ChildSpec& spec, int stdin_fd, int stdout_fd, int stderr_fd) {

@@ -12,7 +12,7 @@
 #include "child_process.h"
 #include "memory_guard.h"
 #include "orphan_reaper.h"
-#include "stderr_relay.h"
+#include "output_relay.h"
 #include "unique_fd.h"
 
 namespace wq::internal {
@@ -26,25 +26,37 @@ struct Pipe {
 [[nodiscard]] Pipe pipe_from_child();
 [[nodiscard]] Pipe pipe_to_child();
 
+/// The end of what a child writes: the last whole lines, at most 4 KiB.
+class OutputTail {
+ public:
+  /// Reads a pipe once, as `read_pipe`. What was read, until the next call.
+  std::string_view read(UniqueFd& pipe);
+  /// When nothing more comes.
+  [[nodiscard]] std::string take();
+
+ private:
+  void cut();
+
+  std::string kept_;
+};
+
 /// What a child writes to stderr: goes on to ours, and its end is kept.
 class ChildStderr {
  public:
   /// A pipe of which the child's end is returned.
-  [[nodiscard]] UniqueFd open(const StderrOrigin& from);
+  [[nodiscard]] UniqueFd open(const OutputOrigin& from);
   /// -1 when there is no other side any more.
   [[nodiscard]] int fd() const noexcept { return pipe_.get(); }
   std::size_t read();
   /// Reads what is there by now.
   void drain();
-  /// When nothing more comes: the last whole lines, at most 4 KiB.
+  /// When nothing more comes.
   [[nodiscard]] std::string take_tail();
 
  private:
-  void cut();
-
   UniqueFd pipe_;
   StderrRelay relay_;
-  std::string kept_;
+  OutputTail tail_;
 };
 
 /// Reads once, up to 64 KiB, and appends it to `bytes`. Returns how much; closes a pipe that has no

@@ -59,7 +59,8 @@ struct Failure {
   std::optional<std::chrono::milliseconds> cpu_time{};
   /// How long the try took (of a batch: all of it): filled in by `Worker`.
   std::optional<std::chrono::milliseconds> wall_time{};
-  /// The last lines of what it wrote to stderr; any bytes.
+  /// The last lines of what it wrote to stdout and to stderr; any bytes.
+  std::string stdout_tail{};
   std::string stderr_tail{};
   /// Who ran it, and where: filled in by `Worker` with its label and the host's name when empty.
   std::string worker{};
@@ -98,6 +99,9 @@ struct Usage {
   /// What the processes of a handler used, if it knows: see `Failure`.
   std::optional<std::chrono::milliseconds> cpu_time{};
   std::optional<std::uint64_t> max_rss_bytes{};
+  /// What it wrote to stderr, if the history is to keep that: the last 4 KiB, or less where many
+  /// tries are settled together.
+  std::string stderr_tail{};
 };
 
 /// What a handler says of an item.

@@ -152,7 +152,7 @@ class WQ_API Queue {
   /// Repeated safely. Throws std::invalid_argument for a policy out of its ranges, and for what
   /// Redis would not take: an item, result or follow-up that is longer than its proto-max-bulk-len
   /// (512 MiB unless it was changed), more than 250,000 follow-ups of an item, or more than 256 MiB
-  /// of them and the result. Nothing is settled then. Texts of failures are shortened to 64 KiB.
+  /// of them and the result. Nothing is settled then. Texts of failures are shortened to 48 KiB.
   [[nodiscard]] std::vector<Settled> settle(std::vector<Settlement> settlements,
                                             const RetryPolicy& policy = {});
 

@@ -49,6 +49,7 @@ void read_failure(std::string_view text, ItemInfo& item) {
   read(json, "max_rss_bytes", failure.max_rss_bytes);
   read(json, "cpu_ms", failure.cpu_time);
   read(json, "wall_ms", failure.wall_time);
+  read(json, "stdout_tail", failure.stdout_tail);
   read(json, "stderr_tail", failure.stderr_tail);
   read(json, "worker", failure.worker);
   read(json, "host", failure.host);

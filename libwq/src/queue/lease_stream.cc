@@ -24,7 +24,9 @@ constexpr std::size_t kFollowUpBytes = 64;
 constexpr std::chrono::seconds kPastOom{10};
 
 std::size_t bytes_of(const Settlement& settlement) {
-  std::size_t bytes = settlement.lease.item.size() + settlement.outcome.failure.stderr_tail.size();
+  const Failure& failure = settlement.outcome.failure;
+  std::size_t bytes =
+      settlement.lease.item.size() + failure.stdout_tail.size() + failure.stderr_tail.size();
   if (settlement.outcome.result) bytes += settlement.outcome.result->size();
   for (const FollowUp& each : settlement.outcome.follow_ups) {
     bytes += each.item.size() + kFollowUpBytes;

@@ -114,8 +114,9 @@ Failure shortened(Failure failure) {
   for (std::string* word : {&failure.kind, &failure.worker, &failure.host}) {
     keep_beginning(*word, kLongestFailureWord);
   }
-  std::string& said = failure.stderr_tail;
-  if (said.size() > kLongestFailureText) said.erase(0, said.size() - kLongestFailureText);
+  for (std::string* said : {&failure.stdout_tail, &failure.stderr_tail}) {
+    if (said->size() > kLongestFailureText) said->erase(0, said->size() - kLongestFailureText);
+  }
   return failure;
 }
 

@@ -24,10 +24,10 @@ inline constexpr std::size_t kAlwaysTaken = (std::size_t{1} << 20U) - (std::size
 inline constexpr std::size_t kMostOutcomeBytes = std::size_t{256} << 20U;
 /// Follow-ups of one item: four words each of a command, of which Redis 6.2 takes 2^20.
 inline constexpr std::size_t kMostFollowUps = 250'000;
-/// The message of a failure, and what its program said; then its other texts. So a failure is
-/// smaller than the smallest limit that Redis lets anybody set (1 MiB) even where each byte takes
-/// six.
-inline constexpr std::size_t kLongestFailureText = std::size_t{64} << 10U;
+/// The message of a failure, and each of the two that its program said; then its other texts. So a
+/// failure is smaller than the smallest limit that Redis lets anybody set (1 MiB) even where each
+/// byte takes six.
+inline constexpr std::size_t kLongestFailureText = std::size_t{48} << 10U;
 inline constexpr std::size_t kLongestFailureWord = std::size_t{1} << 10U;
 
 /// Asks for the longest word that this server takes (`proto-max-bulk-len`,

@@ -28,6 +28,7 @@ std::string failure_json(const Failure& whole) {
   if (failure.wall_time) json["wall_ms"] = failure.wall_time->count();
   if (!failure.worker.empty()) json["worker"] = failure.worker;
   if (!failure.host.empty()) json["host"] = failure.host;
+  if (!failure.stdout_tail.empty()) json["stdout_tail"] = failure.stdout_tail;
   if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
   // What is not UTF-8 is shown with replacement characters: this is for people. The script puts
   // the server's time in front, in place of the first brace.

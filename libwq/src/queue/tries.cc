@@ -19,9 +19,11 @@ namespace {
 using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
-// Of all items of a call together, and of each at most. A byte takes six at the worst, and what is
-// said beside the item less than 350, so that 1,000 of them stay below 1 MiB.
-constexpr std::size_t kItemBytes = 100'000;
+// Of all items of a call together, and of each at most; the same for stderr. A byte takes six at
+// the worst, and what is said beside the two less than 370, so that 1,000 tries stay below 1 MiB.
+constexpr std::size_t kItemBytes = 60'000;
+constexpr std::size_t kStderrBytes = 35'000;
+constexpr std::size_t kMostOfStderr = 4'096;
 constexpr std::size_t kMostOfItem = 1'000;
 constexpr std::size_t kMostOfWorker = 1'000;
 constexpr std::size_t kMostOfKind = 30;
@@ -62,10 +64,18 @@ void append_item(std::string& text, const Lease& lease, std::size_t most) {
   }
 }
 
-void append_try(std::string& text, const Settlement& settlement, std::size_t most) {
+// The last lines that are whole and no more than this; of a longer one the end.
+std::string_view last_lines(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  const std::string_view end = text.substr(text.size() - most);
+  const std::size_t line = end.find('\n') + 1;
+  return end.substr(line < end.size() ? line : 0);
+}
+
+void append_try(std::string& text, const Settlement& settlement, std::size_t n) {
   const auto& [lease, outcome] = settlement;
   const Usage& usage = outcome.usage;
-  append_item(text, lease, most);
+  append_item(text, lease, std::min(kItemBytes / n, kMostOfItem));
   const auto add = [&text](std::string_view name, auto number) {
     fmt::format_to(std::back_inserter(text), R"(,"{}":{})", name, number);
   };
@@ -83,6 +93,10 @@ void append_try(std::string& text, const Settlement& settlement, std::size_t mos
     add("kind", json_string(std::string_view(failure.kind).substr(0, kMostOfKind)));
     if (failure.exit_code) add("exit_code", *failure.exit_code);
     if (failure.signal) add("signal", *failure.signal);
+  }
+  if (!usage.stderr_tail.empty()) {
+    const std::size_t most = std::min(kStderrBytes / n, kMostOfStderr);
+    add("stderr_tail", json_string(last_lines(usage.stderr_tail, most)));
   }
   text += '}';
 }
@@ -141,6 +155,7 @@ std::optional<Try> read_try(const Json& json) {
   read_string(json, "kind", read.kind);
   read_integer(json, "exit_code", read.exit_code);
   read_integer(json, "signal", read.signal);
+  read_string(json, "stderr_tail", read.usage.stderr_tail);
   return read;
 }
 
@@ -158,22 +173,21 @@ std::vector<std::size_t> positions_in(std::string_view list) {
 
 RecordedTries record_tries(std::span<const Settlement> settlements, std::string_view worker) {
   RecordedTries recorded;
-  const std::size_t most = std::clamp<std::size_t>(
-      kItemBytes / std::max<std::size_t>(1, settlements.size()), 1, kMostOfItem);
   std::string tries;
   for (const Settlement& each : settlements) {
     if (!tries.empty()) tries += ',';
     if (each.outcome.usage.begun) {
-      append_try(tries, each, most);
+      append_try(tries, each, settlements.size());
       ++recorded.begun;
     } else {
       tries += "null";  // so that each has its position
     }
   }
   if (recorded.begun == 0) return recorded;
-  recorded.text = fmt::format(R"({{"worker":{},"host":{},"tries":[{}]}})",
-                              json_string(worker.substr(0, whole_characters(worker, kMostOfWorker))),
-                              json_string(host_name()), tries);
+  recorded.text =
+      fmt::format(R"({{"worker":{},"host":{},"tries":[{}]}})",
+                  json_string(worker.substr(0, whole_characters(worker, kMostOfWorker))),
+                  json_string(host_name()), tries);
   return recorded;
 }
 

@@ -24,6 +24,7 @@ std::string json_of(const Failure& failure) {
   if (failure.wall_time) json["wall_ms"] = failure.wall_time->count();
   if (!failure.worker.empty()) json["worker"] = failure.worker;
   if (!failure.host.empty()) json["host"] = failure.host;
+  if (!failure.stdout_tail.empty()) json["stdout_tail"] = failure.stdout_tail;
   if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
   return json.dump().substr(1);
 }

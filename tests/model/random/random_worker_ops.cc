@@ -207,6 +207,7 @@ Outcome RandomRun::random_outcome() {
   switch (draining_ ? 9 : below(13)) {
     case 0:
       if (one_in(2)) failure.exit_code = static_cast<int>(below(256));
+      if (one_in(3)) failure.stdout_tail = "page 3\n";
       if (one_in(3)) failure.stderr_tail = "the \"last\" line\n";
       if (one_in(3)) failure.cpu_time = failure.wall_time = milliseconds{below(10'000)};
       if (one_in(3)) failure.host = "h";
