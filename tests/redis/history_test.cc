@@ -50,7 +50,7 @@ class History : public QueueTest {
 
 TEST_F(History, KeepsTheLastTriesInWholeCalls) {
   push(numbered("", 10));
-  for (const std::size_t n : {1, 4, 2, 3}) settle(n, 5);
+  for (const std::size_t n : {1U, 4U, 2U, 3U}) settle(n, 5);
   EXPECT_THAT(recorded(), ElementsAre("5", "6", "7", "8", "9"));
   push({"10"});
   settle(1, 5);
@@ -95,6 +95,7 @@ TEST_F(History, OfAnotherTypeStopsASettlementBeforeTheFirstWrite) {
   policy.history = 1;
   EXPECT_THROW(static_cast<void>(queue_.settle(std::move(one), policy)), RefusedError);
   EXPECT_EQ(everything(), before);
+  redis_.call({"DEL", key(Key::history)});
 }
 
 TEST_F(History, GoesWithAPurge) {

@@ -122,16 +122,17 @@ TEST(Tries, OfAFullBatchOfTheWorstItemsAreLessThanAMebibyte) {
 }
 
 TEST(Tries, OfEntriesThatMakeNoSenseAreNone) {
-  for (const char* text : {"", "1", "[]", "{}", R"({"tries":1})", R"({"tries":[1,null,{}]})",
-                           R"({"tries":[{"outcome":"well"}]})", "{\"tries\":[{\"outcome\":1}"}) {
+  for (const char* text :
+       {"", "1", "[]", "{}", R"({"tries":1})", R"({"tries":[1,null,{}]})",
+        R"({"tries":[{"fence":1,"outcome":"well"}]})", "{\"tries\":[{\"fence\":1}"}) {
     EXPECT_THAT(read_recorded(text, ",,x,1"), IsEmpty()) << text;
   }
   const std::vector<Try> odd = read_recorded(
-      R"({"worker":1,"tries":[{"outcome":"done","item":2,"begun_ms":-1,"wall_ms":1e99,"attempt":-5,"exit_code":99999999999}]})",
+      R"({"worker":1,"tries":[{"fence":"x","item":2,"begun_ms":-1,"wall_ms":1e99,"attempt":-5,"exit_code":99999999999}]})",
       "");
   ASSERT_THAT(odd, SizeIs(1));
   EXPECT_EQ(odd[0].item, "");
-  EXPECT_EQ(odd[0].attempt, 0U);
+  EXPECT_EQ(odd[0].attempt, 1U);
   EXPECT_EQ(odd[0].usage.wall_time, 0ms);
 }
 

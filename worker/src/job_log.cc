@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::string_view kHeading =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
-constexpr std::size_t kMostOfItem = 1'000;
+constexpr std::size_t kMostInComment = 1'000;
 
 [[noreturn]] void refuse_file(const std::string& path, std::string_view why) {
   throw std::invalid_argument(fmt::format("--joblog: '{}' {}", cli::one_line(path), why));
@@ -101,7 +101,7 @@ std::string job_line(const Settlement& settlement, std::string_view host,
 }
 
 std::string with_item(std::string_view command, std::string_view item) {
-  const std::string_view shown = item.substr(0, whole_characters(item, kMostOfItem));
+  const std::string_view shown = item.substr(0, whole_characters(item, kMostInComment));
   return fmt::format("{} # {}{}", command, shell_word(shown),
                      shown.size() < item.size() ? "..." : "");
 }

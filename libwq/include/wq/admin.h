@@ -71,22 +71,6 @@ struct ItemInfo {
   std::optional<ServerTime> died{};  ///< of a dead one
 };
 
-/// A try at an item, as the history has it. What makes no sense in an entry is zero or empty here.
-struct Try {
-  std::string item{};    ///< the beginning of it, if not `whole`
-  bool whole = true;     ///< false: it is longer, or no UTF-8
-  std::string sha224{};  ///< of all of it, hexadecimal
-  Outcome::Kind outcome = Outcome::Kind::complete;
-  std::string kind{};  ///< of the failure, if it was one; as the next two see `Failure`
-  std::optional<int> exit_code{};
-  std::optional<int> signal{};
-  Usage usage{};  ///< the time by the clock of the worker's machine
-  std::uint32_t attempt = 0;
-  std::uint64_t fence = 0;
-  std::string worker{};  ///< its label
-  std::string host{};
-};
-
 /// A part of the history. `next` continues behind it; empty: that was all.
 struct TryPage {
   std::vector<Try> tries{};

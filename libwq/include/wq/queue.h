@@ -79,6 +79,22 @@ struct Result {
   bool is_json = false;  ///< from `Outcome::complete_json`, and no more checked than there
 };
 
+/// A try at an item, as the history has it. What makes no sense in an entry is zero or empty here.
+struct Try {
+  std::string item{};    ///< the beginning of it, if not `whole`
+  bool whole = true;     ///< false: it is longer, or no UTF-8
+  std::string sha224{};  ///< of all of it, hexadecimal
+  Outcome::Kind outcome = Outcome::Kind::complete;
+  std::string kind{};  ///< of the failure, if it was one; as the next two see `Failure`
+  std::optional<int> exit_code{};
+  std::optional<int> signal{};
+  Usage usage{};  ///< the time by the clock of the worker's machine
+  std::uint32_t attempt = 0;
+  std::uint64_t fence = 0;
+  std::string worker{};  ///< its label
+  std::string host{};
+};
+
 /// What settling does beyond what an outcome says: what a failed item costs, how long results stay,
 /// whether tries are recorded.
 struct RetryPolicy {

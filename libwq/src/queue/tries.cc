@@ -20,13 +20,13 @@ using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
 // Of all items of a call together, and of each at most; the same for stderr. A byte takes six at
-// the worst, and what is said beside the two less than 370, so that 1,000 tries stay below 1 MiB.
-constexpr std::size_t kItemBytes = 60'000;
-constexpr std::size_t kStderrBytes = 35'000;
+// the worst, and what is said beside the two less than 500, so that 1,000 tries stay below 1 MiB.
+constexpr std::size_t kItemBytes = 45'000;
+constexpr std::size_t kStderrBytes = 25'000;
 constexpr std::size_t kMostOfStderr = 4'096;
 constexpr std::size_t kMostOfItem = 1'000;
 constexpr std::size_t kMostOfWorker = 1'000;
-constexpr std::size_t kMostOfKind = 30;
+constexpr std::size_t kMostOfKind = 20;
 
 constexpr std::array<std::pair<Outcome::Kind, std::string_view>, 5> kOutcomes{{
     {Outcome::Kind::complete, "done"},
@@ -55,11 +55,25 @@ bool is_utf8(std::string_view text) {
   }
 }
 
+// What needs no look at more than each byte.
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+}
+
 void append_item(std::string& text, const Lease& lease, std::size_t most) {
   const std::string_view shown =
-      std::string_view(lease.item).substr(0, whole_characters(lease.item, most));
-  text += R"({"item":)" + json_string(shown);
-  if (shown.size() < lease.item.size() || !is_utf8(shown)) {
+      lease.item.size() <= most
+          ? std::string_view(lease.item)
+          : std::string_view(lease.item).substr(0, whole_characters(lease.item, most));
+  const bool plain = is_plain(shown);
+  text += R"({"item":)";
+  if (plain) {
+    text.append(1, '"').append(shown).append(1, '"');
+  } else {
+    text += json_string(shown);
+  }
+  if (shown.size() < lease.item.size() || (!plain && !is_utf8(shown))) {
     fmt::format_to(std::back_inserter(text), R"(,"sha224":"{}")", wq::text(lease.hash));
   }
 }
@@ -79,15 +93,16 @@ void append_try(std::string& text, const Settlement& settlement, std::size_t n) 
   const auto add = [&text](std::string_view name, auto number) {
     fmt::format_to(std::back_inserter(text), R"(,"{}":{})", name, number);
   };
-  add("attempt", lease.attempt());
   add("fence", lease.fence);
-  add("slot", usage.slot);
   add("begun_ms", std::chrono::floor<milliseconds>(usage.begun->time_since_epoch()).count());
-  add("wall_ms", usage.wall_time.count());
+  // The usual is left out: 1, 0 and done.
+  if (lease.attempt() != 1) add("attempt", lease.attempt());
+  if (usage.slot != 0) add("slot", usage.slot);
+  if (usage.wall_time.count() != 0) add("wall_ms", usage.wall_time.count());
   if (usage.cpu_time) add("cpu_ms", usage.cpu_time->count());
   if (usage.max_rss_bytes) add("max_rss_bytes", *usage.max_rss_bytes);
   const bool done = outcome.kind == Outcome::Kind::complete;
-  add("outcome", fmt::format(R"("{}")", name_of(outcome.kind)));
+  if (!done) add("outcome", fmt::format(R"("{}")", name_of(outcome.kind)));
   if (!done && outcome.kind != Outcome::Kind::release) {
     const Failure& failure = outcome.failure;
     add("kind", json_string(std::string_view(failure.kind).substr(0, kMostOfKind)));
@@ -132,14 +147,15 @@ milliseconds read_ms(const Json& json, const char* name) {
 }
 
 std::optional<Try> read_try(const Json& json) {
-  if (!json.is_object()) return std::nullopt;
-  std::string outcome;
+  if (!json.is_object() || !json.contains("fence")) return std::nullopt;
+  std::string outcome = "done";
   read_string(json, "outcome", outcome);
   const auto* const found =
       std::find_if(kOutcomes.begin(), kOutcomes.end(),
                    [&outcome](const auto& each) { return each.second == outcome; });
   if (found == kOutcomes.end()) return std::nullopt;
   Try read;
+  read.attempt = 1;
   read.outcome = found->first;
   read_string(json, "item", read.item);
   read_string(json, "sha224", read.sha224);

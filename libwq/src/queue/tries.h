@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include <wq/admin.h>
 #include <wq/lease.h>
+#include <wq/queue.h>
 
 namespace wq::internal {
 
