@@ -113,7 +113,8 @@ TEST_F(CoprocessFault, OfUsingTooMuchMemoryIsSaidSo) {
 TEST_F(CoprocessFault, OfNobodyIsChargedToNobody) {
   // Killed from outside, with a batch of four in work: all are tried again, and nothing happens.
   push({"a", "b", "c", "d"});
-  Process worker = coprocess({"--batch", "4", "--max-crashes", "1", "--max-attempts", "1"},
+  Process worker = coprocess({"--batch", "4", "--max-delay", "60s",  // all four, however slow
+                              "--max-crashes", "1", "--max-attempts", "1"},
                              R"(if not os.path.exists(PID):
     runs(PID, str(os.getpid()))
     time.sleep(1000)
