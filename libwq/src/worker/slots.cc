@@ -496,13 +496,14 @@ void Slots::settle(Slot& slot, std::size_t index, Outcome outcome) {
 }
 
 void Slots::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
+  Usage usage = std::move(outcome.usage);
   outcome = judged(std::move(outcome), slot.reason);
   count(outcome);
-  Usage& usage = outcome.usage;
   usage.slot = slot.number;
   usage.begun = slot.begun;
   usage.wall_time = std::chrono::duration_cast<milliseconds>(BootClock::now() - slot.since);
   if (outcome.kind != Outcome::Kind::complete) outcome.failure.wall_time = usage.wall_time;
+  outcome.usage = std::move(usage);
   finished_.emplace_back();  // may throw: the lease is still the slot's then
   finished_.back().lease = std::move(slot.leases[index]);
   finished_.back().outcome = std::move(outcome);
@@ -536,12 +537,7 @@ void Slots::count(nanoseconds took) {
 
 Outcome Slots::judged(Outcome outcome, Reason reason) const {
   if (reason == Reason::none || outcome.kind == Outcome::Kind::complete) return outcome;
-  if (reason != Reason::timeout) {
-    const Usage usage = outcome.usage;
-    outcome = Outcome::release(milliseconds::zero());
-    outcome.usage = usage;
-    return outcome;
-  }
+  if (reason != Reason::timeout) return Outcome::release(milliseconds::zero());
   outcome.kind = Outcome::Kind::fail;
   outcome.failure.kind = "timeout";
   outcome.failure.message = fmt::format("took longer than {}", timeout_);
