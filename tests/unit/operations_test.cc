@@ -1,6 +1,5 @@
 // What the operations send. What Redis makes of it: tests/redis.
 #include "queue/operations.h"
-#include "queue/tries.h"
 
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "queue/tries.h"
 #include "script/script.h"
 
 namespace wq::internal {

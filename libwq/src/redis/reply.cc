@@ -17,21 +17,23 @@ constexpr std::array<std::string_view, 4> kFinal = {"NOAUTH", "NOPERM", "WRONGPA
 
 // What Redis says before it closes the connection.
 constexpr std::string_view kNotTaken = "ERR Protocol error";
+
 // What a node of a cluster answers about keys that are not its own, in our words; empty for any
 // other error. "MOVED 3999 127.0.0.1:6381"; the host is missing where the node does not know it.
+// A space stands behind what Redis said, so that its code reads the same in both.
 std::string cluster_refusal(const ReplyError& error) {
   const std::string said = error.what();
   if (error.code() == "CROSSSLOT") {
     return said +
-           ": this is a Redis Cluster, where all keys of a queue must be on one node; give the "
-           "queue's name a hash tag, as in '{name}'";
+           " (this is a Redis Cluster, where all keys of a queue must be on one node; give the "
+           "queue's name a hash tag, as in '{name}')";
   }
   if (error.code() != "MOVED" && error.code() != "ASK") return "";
   const std::string node = said.substr(said.rfind(' ') + 1);
   return fmt::format(
-      "{}: this is a node of a Redis Cluster, and the queue's keys are on another, {}; wq follows "
-      "no cluster yet, so give the URL of that node{}, or of a Redis that is no cluster",
-      said, node, node.starts_with(':') ? "" : fmt::format(" (redis://{})", node));
+      "{} (this is a node of a Redis Cluster, and the queue's keys are on another, {}; wq follows "
+      "no cluster yet, so give the URL of that node{}, or of a Redis that is no cluster)",
+      said, node, node.starts_with(':') ? "" : fmt::format(", redis://{}", node));
 }
 
 [[noreturn]] void unexpected(const char* wanted) {
