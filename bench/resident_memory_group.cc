@@ -33,12 +33,12 @@ double worker_at_rest(Bench& bench) {
   const Producer open(kQueue, bench.redis());
   const test::Process worker(
       {test::kWorkerProgram, "--redis", bench.url(), "--queue", kQueue, "--", "true"});
-  // The keeper's connection is its last.
-  check(
-      test::eventually([&] {
-        return bench.client().text({"CLIENT", "LIST"}).value().find("-keeper") != std::string::npos;
-      }),
-      "the worker does not come up");
+  // The renewer's connection is its last.
+  check(test::eventually([&] {
+          return bench.client().text({"CLIENT", "LIST"}).value().find("-renewer") !=
+                 std::string::npos;
+        }),
+        "the worker does not come up");
   std::this_thread::sleep_for(bench.time(5s, 500ms));
   return peak_megabytes(worker.pid());
 }

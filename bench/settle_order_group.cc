@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/random.h"
 #include "bench/groups.h"
-#include "pure/random.h"
 #include "queue/lease_stream.h"
 #include "queue/server_check.h"
 
@@ -89,7 +89,7 @@ class Holder {
 
   const Setting setting_;
   const internal::Keys keys_{kQueue};
-  internal::Link link_;
+  internal::ReconnectingConnection link_;
   internal::LeaseStream stream_;
   std::deque<Lease> held_;
   std::uint64_t settled_ = 0;

@@ -39,9 +39,9 @@ local length = call('LLEN', processing)
 local since = math.max(0, (tonumber(call('GET', fence)) or 0) - ARGV[1])
 call('HEXISTS', stats, 'id')
 if tries > 0 then call('XLEN', history) end
-local troubled = call('EXISTS', attempts, crashes, failures) > 0
+local has_history = call('EXISTS', attempts, crashes, failures) > 0
 local now
-if troubled or runs > 0 or next(more) then
+if has_history or runs > 0 or next(more) then
   for _, hash in ipairs({attempts, crashes, failures}) do call('HLEN', hash) end
   for _, set in ipairs({delayed, dead}) do call('ZCARD', set) end
   call('XLEN', results)
@@ -223,7 +223,7 @@ elseif added then
 end
 
 local completed = 0
-if not (troubled or next(more)) then
+if not (has_history or next(more)) then
   completed = n - #lost
 else
   for i = 1, n do
@@ -235,7 +235,7 @@ else
     end
     if complete then
       completed = completed + 1
-      if troubled then
+      if has_history then
         local sha = string.sub(KEYS[FIXED + i], -56)
         for _, hash in ipairs({attempts, crashes, failures}) do call('HDEL', hash, sha) end
       end

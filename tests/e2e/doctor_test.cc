@@ -47,9 +47,9 @@ class Doctor : public ProgramTest {
   std::string user(const std::string& name, const Words& rules) {
     std::vector<std::string_view> words{"ACL", "SETUSER", name, "reset", "on", ">secret"};
     words.insert(words.end(), rules.begin(), rules.end());
-    internal::Pipeline out;
+    internal::CommandBuffer out;
     out.begin(words.size());
-    for (const std::string_view word : words) out.word(word);
+    for (const std::string_view word : words) out.arg(word);
     redis_.connection().call(out);
     return "unix://" + name + ":secret@" + server_.socket_path();
   }

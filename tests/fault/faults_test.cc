@@ -8,9 +8,9 @@
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 
+#include "base/keys.h"
 #include "fault/plan.h"
 #include "fault/round.h"
-#include "pure/keys.h"
 
 namespace wq::fault {
 namespace {

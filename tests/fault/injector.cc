@@ -90,12 +90,12 @@ std::size_t Tally::moments() const {
   return found.size();
 }
 
-Injector::Injector(Terms terms)
-    : terms_(std::move(terms)), random_(terms_.seed), next_at_(Clock::now() + pause()) {}
+Injector::Injector(Config config)
+    : config_(std::move(config)), random_(config_.seed), next_at_(Clock::now() + pause()) {}
 
 Verdict Injector::judge(const Moment& moment) {
   std::unique_lock lock(mutex_);
-  if (finished_ || order_ || Clock::now() < next_at_ || tally_.total() >= terms_.faults) {
+  if (finished_ || order_ || Clock::now() < next_at_ || tally_.total() >= config_.faults) {
     return Verdict::pass;
   }
   if (!chosen(moment)) return Verdict::pass;
@@ -120,7 +120,7 @@ bool Injector::chosen(const Moment& moment) {
 }
 
 std::optional<Fault> Injector::pick(const Moment& moment) {
-  const std::set<Fault>& allowed = terms_.allowed.at(moment.client);
+  const std::set<Fault>& allowed = config_.allowed.at(moment.client);
   std::vector<unsigned> weights;
   for (const Kind& kind : kKinds) {
     const bool fits = allowed.contains(kind.fault) &&
@@ -187,7 +187,7 @@ Tally Injector::tally() const {
 }
 
 milliseconds Injector::pause() {
-  const auto most = static_cast<int>(2 * terms_.apart.count());
+  const auto most = static_cast<int>(2 * config_.apart.count());
   return milliseconds{std::uniform_int_distribution<int>(0, most)(random_)};
 }
 

@@ -75,7 +75,7 @@ class Tally {
 /// Thread-safe.
 class Injector {
  public:
-  struct Terms {
+  struct Config {
     std::uint64_t seed = 0;
     unsigned faults = 0;                   ///< so many, then none
     std::chrono::milliseconds apart{20};   ///< mean time between two
@@ -87,7 +87,7 @@ class Injector {
     std::size_t client;
   };
 
-  explicit Injector(Terms terms);
+  explicit Injector(Config config);
 
   /// For the taps.
   Verdict judge(const Moment& moment);
@@ -110,7 +110,7 @@ class Injector {
   Verdict carry_out(Fault fault, const Moment& moment, std::unique_lock<std::mutex>& lock);
   std::chrono::milliseconds pause();
 
-  const Terms terms_;
+  const Config config_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::mt19937_64 random_;

@@ -17,11 +17,11 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include "base/keys.h"
 #include "fault/handling.h"
 #include "fault/tap.h"
 #include "fault/verdict.h"
 #include "fault/worker_command.h"
-#include "pure/keys.h"
 #include "support/aof.h"
 #include "support/eventually.h"
 #include "support/paths.h"

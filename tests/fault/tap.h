@@ -8,8 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "process/unique_fd.h"
 #include "support/temporary_folder.h"
-#include "unique_fd.h"
 
 namespace wq::fault {
 

@@ -7,7 +7,7 @@
 
 #include <wq/queue.h>
 
-#include "pure/keys.h"
+#include "base/keys.h"
 #include "queue/operations.h"
 #include "script/script.h"
 
@@ -22,7 +22,7 @@ bool is_poison(const std::string& item) { return item.ends_with(kPoison); }
 
 Counts counts_of(test::RedisClient& redis) {
   const internal::Keys keys(kQueue);
-  internal::Pipeline call;
+  internal::CommandBuffer call;
   internal::append_counts(call, keys);
   return internal::read_counts(
       internal::run_script(redis.connection(), internal::scripts::counts, call).value());

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "redis/pipeline.h"
+#include "redis/command_buffer.h"
 #include "script/script.h"
 
 namespace wq::fault {
@@ -46,14 +46,14 @@ TEST(FrameSplitter, RefusesWhatIsNotRedis) {
 }
 
 TEST(NameOfCommand, IsItsFirstWord) {
-  internal::Pipeline set;
+  internal::CommandBuffer set;
   set.command({"set", "key", "value"});
   EXPECT_EQ(name_of_command(set.bytes()), "SET");
 }
 
 TEST(NameOfCommand, IsTheNameOfAScript) {
   const internal::Keys keys("q");
-  internal::Pipeline call;
+  internal::CommandBuffer call;
   internal::begin_call(call, internal::scripts::counts, keys, 0, 0);
   EXPECT_EQ(name_of_command(call.bytes()), "counts");
 }

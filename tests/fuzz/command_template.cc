@@ -1,6 +1,6 @@
 // Commands with a marker: filled in as a plain replacement would, and never run as a script.
 
-#include "command_template.h"
+#include "exec/command_template.h"
 
 #include <algorithm>
 #include <array>
@@ -98,12 +98,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint8_t mode = bytes.byte();
   if (mode == 's') {
     const std::uint8_t how = bytes.byte();
-    std::string before = bytes.word();
-    std::string after = bytes.word();
+    std::string before = bytes.arg();
+    std::string after = bytes.arg();
     wq::fuzz::script(how, std::move(before), std::move(after), bytes.words());
   } else {
-    const std::string marker = bytes.word();
-    const std::string item = bytes.word();
+    const std::string marker = bytes.arg();
+    const std::string item = bytes.arg();
     wq::fuzz::fill(marker, item, bytes.words());
   }
   return 0;

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/base64.h"
-#include "coprocess_wire.h"
+#include "coprocess/wire.h"
 #include "fuzz/fuzz.h"
 
 namespace wq::fuzz {

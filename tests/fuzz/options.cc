@@ -12,10 +12,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/environment.h"
+#include "base/url.h"
 #include "cli/output.h"
 #include "fuzz/fuzz.h"
-#include "pure/environment.h"
-#include "pure/url.h"
 
 namespace wq::fuzz {
 namespace {
@@ -136,14 +136,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   wq::fuzz::Bytes bytes(data, size);
   switch (bytes.byte()) {
     case 't':
-      wq::fuzz::one_text(bytes.word());
+      wq::fuzz::one_text(bytes.arg());
       break;
     case 'e':
       wq::fuzz::any_environment(bytes.words());
       break;
     case 'k': {
-      const std::string host = bytes.word();
-      wq::fuzz::service(host, bytes.word());
+      const std::string host = bytes.arg();
+      wq::fuzz::service(host, bytes.arg());
       break;
     }
     default:

@@ -4,12 +4,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/printable.h"
 #include "fuzz/fuzz.h"
-#include "pure/printable.h"
-#include "wqctl/json.h"
-#include "wqctl/listing.h"
-#include "wqctl/snapshot.h"
-#include "wqctl/text.h"
+#include "wqctl/view/json.h"
+#include "wqctl/view/listing.h"
+#include "wqctl/view/snapshot.h"
+#include "wqctl/view/text.h"
 
 namespace wq::fuzz {
 namespace {
@@ -81,7 +81,7 @@ void look(const std::string& item, const std::string& result) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   wq::fuzz::Bytes bytes(data, size);
-  const std::string item = bytes.word();
+  const std::string item = bytes.arg();
   wq::fuzz::look(item, std::string(bytes.rest()));
   wq::fuzz::look(std::string(bytes.rest()), item);
   return 0;

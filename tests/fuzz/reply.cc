@@ -10,7 +10,7 @@
 
 #include "fuzz/fuzz.h"
 #include "fuzz/resp.h"
-#include "redis/pipeline.h"
+#include "redis/command_buffer.h"
 
 namespace wq::fuzz {
 namespace {
@@ -65,15 +65,15 @@ void any_reply(std::string_view bytes) {
 }
 
 void any_commands(const std::vector<std::string>& words, std::size_t in_each) {
-  internal::Pipeline pipeline;
+  internal::CommandBuffer pipeline;
   std::size_t commands = 0;
   for (std::size_t i = 0; i < words.size(); i += in_each, ++commands) {
     const std::size_t n = std::min(in_each, words.size() - i);
     pipeline.begin(n);
     for (std::size_t k = i; k < i + n; ++k) {
       const std::size_t half = words[k].size() / 2;
-      pipeline.word(std::string_view(words[k]).substr(0, half),
-                    std::string_view(words[k]).substr(half));
+      pipeline.arg(std::string_view(words[k]).substr(0, half),
+                   std::string_view(words[k]).substr(half));
     }
   }
   require(pipeline.size() == commands, "a pipeline knows how many replies will come");

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "fuzz/fuzz.h"
-#include "roles/heartbeat.h"
+#include "maintenance/heartbeat.h"
 
 namespace wq::fuzz {
 namespace {

@@ -15,7 +15,7 @@
 #include <wq/admin.h>
 #include <wq/worker.h>
 
-#include "pure/glob.h"
+#include "base/glob.h"
 #include "support/eventually.h"
 #include "support/fault_proxy.h"
 #include "support/queue_test.h"

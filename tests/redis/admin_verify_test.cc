@@ -27,15 +27,15 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using Kind = Finding::Kind;
+using Kind = Inconsistency::Kind;
 
 class Verify : public QueueTest {
  protected:
   // Kind, how many, how many mended.
   static std::map<Kind, std::pair<std::uint64_t, std::uint64_t>> of(const VerifyReport& report) {
     std::map<Kind, std::pair<std::uint64_t, std::uint64_t>> found;
-    for (const Finding& finding : report.findings) {
-      found[finding.kind] = {finding.count, finding.mended};
+    for (const Inconsistency& inconsistency : report.inconsistencies) {
+      found[inconsistency.kind] = {inconsistency.count, inconsistency.mended};
     }
     return found;
   }
@@ -70,7 +70,7 @@ TEST_F(Verify, FindsNothingInAQueueThatIsInOrderAndWritesNothing) {
       queue.settle({{leases[0], Outcome::fatal("x")}, {leases[1], Outcome::fail("y")}}));
   for (const Lease& lease : leases) redis_.call({"PEXPIRE", lease_key(lease.item), "86400000"});
   const VerifyReport report = admin_.verify();
-  EXPECT_THAT(report.findings, IsEmpty());
+  EXPECT_THAT(report.inconsistencies, IsEmpty());
   EXPECT_TRUE(report.provable);
   EXPECT_EQ(report.unaccounted, 0U);
 }
@@ -97,7 +97,7 @@ TEST_F(Verify, ProvesNothingBesideRedisWqClients) {
   const VerifyReport report = admin_.verify();
   EXPECT_FALSE(report.provable);
   EXPECT_EQ(report.unaccounted, 1U);
-  EXPECT_THAT(report.findings, IsEmpty());
+  EXPECT_THAT(report.inconsistencies, IsEmpty());
 }
 
 TEST_F(Verify, FindsAndMendsWhatShouldNotBeThere) {
@@ -111,7 +111,7 @@ TEST_F(Verify, FindsAndMendsWhatShouldNotBeThere) {
   EXPECT_EQ(of(found), expected);
   for (auto& [kind, numbers] : expected) numbers.second = 1;
   EXPECT_EQ(of(admin_.repair()), expected);
-  EXPECT_THAT(admin_.repair().findings, IsEmpty());
+  EXPECT_THAT(admin_.repair().inconsistencies, IsEmpty());
   EXPECT_THAT(all(Key::ready), ElementsAre("popped", "completed"));
   EXPECT_THAT(all(Key::processing), ElementsAre("endless"));
 }
@@ -210,7 +210,7 @@ TEST_F(Verify, ARepairThatIsBrokenOffAtAnyOfItsChangesLosesNothing) {
     expect_conserved();
   }
   static_cast<void>(admin_.repair());
-  EXPECT_THAT(admin_.verify().findings, IsEmpty());
+  EXPECT_THAT(admin_.verify().inconsistencies, IsEmpty());
   EXPECT_THAT(all(Key::ready), ElementsAre("popped", "completed"));
 }
 
@@ -237,8 +237,8 @@ TEST_F(Verify, DuringADrainFindsNothingAndTakesNothingFromAnybody) {
     over = true;
   });
   while (!over) {
-    for (const Finding& finding : admin_.repair().findings) {
-      ADD_FAILURE() << static_cast<int>(finding.kind) << ": " << finding.count;
+    for (const Inconsistency& inconsistency : admin_.repair().inconsistencies) {
+      ADD_FAILURE() << static_cast<int>(inconsistency.kind) << ": " << inconsistency.count;
     }
     ++repairs;
   }

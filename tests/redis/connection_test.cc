@@ -13,7 +13,7 @@
 #include <wq/error.h>
 #include <wq/queue.h>
 
-#include "redis/link.h"
+#include "redis/reconnecting_connection.h"
 #include "support/eventually.h"
 #include "support/queue_test.h"
 
@@ -194,7 +194,7 @@ TEST_F(Connecting, TooManyClientsAreWaitedOutPastThePatience) {
 
 TEST_F(Connecting, ALinkCountsItsConnectionsAndSaysWhatToPrepareOnEach) {
   int prepared = 0;
-  internal::Link link(options(), {}, [&](internal::Connection&) { ++prepared; });
+  internal::ReconnectingConnection link(options(), {}, [&](internal::Connection&) { ++prepared; });
   EXPECT_FALSE(link.connected());
   EXPECT_EQ(link.generation(), 0U);
   static_cast<void>(link.connection());
@@ -212,7 +212,7 @@ TEST_F(Connecting, ALinkCountsItsConnectionsAndSaysWhatToPrepareOnEach) {
 TEST_F(Connecting, AConnectionThatBrokeStaysBroken) {
   internal::Connection connection(options());
   redis_.call({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
-  internal::Pipeline ping;
+  internal::CommandBuffer ping;
   ping.command({"PING"});
   EXPECT_THROW(connection.call(ping), ConnectionError);
   EXPECT_THROW(connection.send(ping), ConnectionError);
@@ -221,7 +221,7 @@ TEST_F(Connecting, AConnectionThatBrokeStaysBroken) {
 
 TEST_F(Connecting, AnErrorAmongSeveralAnswersIsThrown) {
   internal::Connection connection(options());
-  internal::Pipeline commands;
+  internal::CommandBuffer commands;
   commands.command({"NOT-A-COMMAND"});
   commands.command({"PING"});
   EXPECT_THROW(connection.call(commands), ReplyError);
@@ -229,7 +229,7 @@ TEST_F(Connecting, AnErrorAmongSeveralAnswersIsThrown) {
 
 TEST_F(Connecting, AnAnswerOfTheWrongKindIsAProtocolError) {
   internal::Connection connection(options());
-  internal::Pipeline ping;
+  internal::CommandBuffer ping;
   ping.command({"PING"});
   const Reply reply = connection.call(ping);
   EXPECT_EQ(reply.value().text(), "PONG");

@@ -158,7 +158,7 @@ TEST_F(Faults, ARenewalWhoseAnswerIsLostIsRepeated) {
 
 TEST_F(Faults, AnItemThatABlockingPopTookWhoseAnswerIsLostComesBack) {
   push({"a"});
-  internal::Link link(proxy_.options(), {});
+  internal::ReconnectingConnection link(proxy_.options(), {});
   internal::LeaseStream stream(link, keys_, "session");
   proxy_.lose_answer_to("BRPOPLPUSH");
   EXPECT_FALSE(stream.wait_for_item(1s));
@@ -169,7 +169,7 @@ TEST_F(Faults, AnItemThatABlockingPopTookWhoseAnswerIsLostComesBack) {
 
 TEST_F(Faults, TwoRequestsUnderWayAreBothSentAgain) {
   push(numbered("i", 40));
-  internal::Link link(proxy_.options(), {});
+  internal::ReconnectingConnection link(proxy_.options(), {});
   internal::LeaseStream stream(link, keys_, "session");
   stream.post({}, 10);
   static_cast<void>(stream.take());

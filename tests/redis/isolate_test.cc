@@ -4,7 +4,7 @@
 
 #include <wq/admin.h>
 
-#include "roles/lease_keeper.h"
+#include "maintenance/lease_renewer.h"
 #include "support/queue_test.h"
 
 namespace wq::test {
@@ -86,45 +86,45 @@ TEST_F(Isolate, IsPurgedWithTheQueue) {
 class IsolatedByTheKeeper : public Isolate {
  protected:
   std::vector<std::uint64_t> lost_;
-  internal::Link link_{options(), {}};
-  internal::LeaseKeeper keeper_{link_, keys_, queue_.session(), 60s,
-                                [this](std::span<const std::uint64_t> fences) {
-                                  lost_.insert(lost_.end(), fences.begin(), fences.end());
-                                }};
+  internal::ReconnectingConnection link_{options(), {}};
+  internal::LeaseRenewer renewer_{link_, keys_, queue_.session(), 60s,
+                                  [this](std::span<const std::uint64_t> fences) {
+                                    lost_.insert(lost_.end(), fences.begin(), fences.end());
+                                  }};
   TimePoint begin_ = BootClock::now();
 };
 
 TEST_F(IsolatedByTheKeeper, GoesOnBeingRenewed) {
   Lease lease = leased();
-  keeper_.add(std::vector{lease}, begin_);
-  EXPECT_TRUE(keeper_.isolate(lease.fence, [&] { return queue_.isolate(lease); }));
+  renewer_.add(std::vector{lease}, begin_);
+  EXPECT_TRUE(renewer_.isolate(lease.fence, [&] { return queue_.isolate(lease); }));
   redis_.call({"PEXPIRE", lease_key("a"), "3610000"});
-  keeper_.renew(begin_ + 30s);
+  renewer_.renew(begin_ + 30s);
   EXPECT_GT(redis_.integer({"PTTL", lease_key("a")}), 3'650'000);
   EXPECT_THAT(lost_, IsEmpty());
 }
 
 TEST_F(IsolatedByTheKeeper, IsNotLostThroughARenewalThatCrossesIt) {
   Lease lease = leased();
-  keeper_.add(std::vector{lease}, begin_);
+  renewer_.add(std::vector{lease}, begin_);
   // Redis hears of the mark first, and then of a renewal that was on its way without it.
-  EXPECT_TRUE(keeper_.isolate(lease.fence, [&] {
+  EXPECT_TRUE(renewer_.isolate(lease.fence, [&] {
     const bool ours = queue_.isolate(lease);
-    keeper_.renew(begin_ + 30s);
+    renewer_.renew(begin_ + 30s);
     return ours;
   }));
-  keeper_.expire(begin_ + 59s);
+  renewer_.expire(begin_ + 59s);
   EXPECT_THAT(lost_, IsEmpty());
-  EXPECT_EQ(keeper_.size(), 1U);
+  EXPECT_EQ(renewer_.size(), 1U);
 }
 
 TEST_F(IsolatedByTheKeeper, IsNotKeptIfItWasLost) {
   Lease lease = leased();
-  keeper_.add(std::vector{lease}, begin_);
+  renewer_.add(std::vector{lease}, begin_);
   redis_.call({"DEL", lease_key("a")});
-  EXPECT_FALSE(keeper_.isolate(lease.fence, [&] { return queue_.isolate(lease); }));
-  EXPECT_EQ(keeper_.size(), 0U);
-  EXPECT_FALSE(keeper_.isolate(lease.fence, [] { return true; }));
+  EXPECT_FALSE(renewer_.isolate(lease.fence, [&] { return queue_.isolate(lease); }));
+  EXPECT_EQ(renewer_.size(), 0U);
+  EXPECT_FALSE(renewer_.isolate(lease.fence, [] { return true; }));
 }
 
 }  // namespace

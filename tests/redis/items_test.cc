@@ -72,7 +72,7 @@ void Items::expect_kept(const std::string& item) {
   redis_.call({"RPOPLPUSH", key(Key::ready), key(Key::processing)});
   // So large an item may take its time to arrive.
   for (const auto time : {20s, 30s}) reclaimer.pass(begin + time);
-  EXPECT_EQ(reclaimer.pass(begin + 20s + internal::orphan_grace(item.size())).returned, 1U);
+  EXPECT_EQ(reclaimer.pass(begin + 20s + internal::unleased_grace(item.size())).returned, 1U);
 
   lease = lease_one(queue_);
   EXPECT_EQ(settle(lease, Outcome::release(1ms)), Settled::accepted);

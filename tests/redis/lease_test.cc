@@ -83,12 +83,12 @@ TEST_F(Pop, NamesAQueueThatWasFilledPastUs) {
 
 TEST_F(Pop, TellsWhetherSomethingFailedBefore) {
   push({"a", "b", "c"});
-  EXPECT_FALSE(internal::read_pop(pop(1).value()).troubled);
+  EXPECT_FALSE(internal::read_pop(pop(1).value()).has_history);
   redis_.call({"HSET", key(Key::attempts), "x", "1"});
-  EXPECT_TRUE(internal::read_pop(pop(1).value()).troubled);
+  EXPECT_TRUE(internal::read_pop(pop(1).value()).has_history);
   redis_.call({"DEL", key(Key::attempts)});
   redis_.call({"HSET", key(Key::crashes), "x", "1"});
-  EXPECT_TRUE(internal::read_pop(pop(1).value()).troubled);
+  EXPECT_TRUE(internal::read_pop(pop(1).value()).has_history);
 }
 
 TEST_F(Pop, LeavesReadyAloneWhenAKeyOfAnotherTypeIsInTheWay) {
@@ -231,14 +231,14 @@ class Stream : public QueueTest {
  protected:
   Stream() { clock_ = TimePoint{1h}; }
   static TimePoint now() { return clock_.load(); }
-  static internal::Pipeline ping() {
-    internal::Pipeline ping;
+  static internal::CommandBuffer ping() {
+    internal::CommandBuffer ping;
     ping.command({"PING"});
     return ping;
   }
   static inline std::atomic<TimePoint> clock_{TimePoint{}};
 
-  internal::Link link_{options(), {}};
+  internal::ReconnectingConnection link_{options(), {}};
   internal::LeaseStream stream_{link_, keys_, "session", {}, &now};
 };
 
@@ -273,7 +273,7 @@ TEST_F(Stream, LeasesAnItemUpToHalfTheGracePeriodAfterThePop) {
   push({"a"});
   stream_.post({}, 1);
   static_cast<void>(stream_.take());
-  clock_ = now() + internal::kOrphanGrace / 2;
+  clock_ = now() + internal::kUnleasedGrace / 2;
   stream_.post({}, 0);
   EXPECT_THAT(items_of(stream_.take().leased), ElementsAre("a"));
 }
@@ -282,7 +282,7 @@ TEST_F(Stream, DoesNotLeaseAnItemThatWasPoppedTooLongAgo) {
   push({"a"});
   stream_.post({}, 1);
   static_cast<void>(stream_.take());
-  clock_ = now() + internal::kOrphanGrace / 2 + 1ms;
+  clock_ = now() + internal::kUnleasedGrace / 2 + 1ms;
   stream_.post({}, 0);
   EXPECT_THAT(stream_.take().leased, IsEmpty());
   EXPECT_FALSE(redis_.exists(lease_key("a")));
@@ -318,7 +318,7 @@ class TroubledStream : public Stream {
 
 TEST_F(TroubledStream, SaysWhatCameTooLateAndAsksForLess) {
   push(numbered("i", 1'000));
-  internal::Link link(logging(options()), {});
+  internal::ReconnectingConnection link(logging(options()), {});
   internal::LeaseStream stream(link, keys_, "session", {}, &now);
   EXPECT_EQ(stream.bearable(1'000), 1'000U);
   pop_late(stream, 100);
@@ -344,7 +344,7 @@ TEST_F(TroubledStream, AsksForLessUntilRedisDoesNotBreakTheConnectionOverTheAnsw
   std::vector<std::string> items;
   for (const char c : {'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'}) items.emplace_back(400'000, c);
   push(items);
-  internal::Link link(logging(options()), {});
+  internal::ReconnectingConnection link(logging(options()), {});
   internal::LeaseStream stream(link, keys_, "session", {}, &now);
   stream.post({}, 1);
   static_cast<void>(stream.take());
@@ -358,7 +358,7 @@ TEST_F(TroubledStream, AsksForLessUntilRedisDoesNotBreakTheConnectionOverTheAnsw
 
 TEST_F(Stream, DoesNotLeaseAgainWhatMayHaveBeenLeasedALeaseAgo) {
   FaultProxy proxy(server_);
-  internal::Link link(proxy.options(), {});
+  internal::ReconnectingConnection link(proxy.options(), {});
   internal::LeaseStream stream(link, keys_, "session", {}, &now);
   push({"a"});
   stream.set_terms(1s, {});
@@ -380,7 +380,7 @@ TEST_F(Stream, DoesNotLeaseAgainWhatMayHaveBeenLeasedALeaseAgo) {
 TEST_F(Stream, WaitsForAnItemLongerThanForAnyOtherAnswer) {
   RedisOptions impatient = options();
   impatient.command_timeout = 100ms;
-  internal::Link link(impatient, {});
+  internal::ReconnectingConnection link(impatient, {});
   internal::LeaseStream stream(link, keys_, "session", {}, &now);
   EXPECT_FALSE(stream.wait_for_item(500ms));
   EXPECT_EQ(link.generation(), 1U);

@@ -13,9 +13,9 @@
 #include <wq/reclaimer.h>
 #include <wq/worker.h>
 
+#include "maintenance/heartbeat.h"
 #include "queue/lease_stream.h"
 #include "queue/operations.h"
-#include "roles/heartbeat.h"
 #include "support/eventually.h"
 #include "support/queue_test.h"
 
@@ -81,7 +81,7 @@ class FullStream : public Full {
   }
 
   std::vector<std::string> said_;
-  std::optional<internal::Link> link_;
+  std::optional<internal::ReconnectingConnection> link_;
   std::optional<internal::LeaseStream> stream_;
 };
 
@@ -226,7 +226,7 @@ TEST_F(Full, TheReclaimerCountsForeignLeases) {
 
 TEST_F(Full, AWorkerShowsThatItLivesAndIsElected) {
   fill();
-  internal::Link link(options(), {});
+  internal::ReconnectingConnection link(options(), {});
   internal::Heartbeat heartbeat(link, keys_, "s");
   EXPECT_TRUE(heartbeat.beat({.label = "label", .host = "host", .pid = 1, .slots = 1}));
   EXPECT_TRUE(redis_.exists(key(Key::workers)));

@@ -19,16 +19,16 @@
 #include <wq/error.h>
 #include <wq/queue.h>
 
+#include "process/unique_fd.h"
 #include "queue/push_batch.h"
 #include "support/eventually.h"
 #include "support/queue_test.h"
-#include "unique_fd.h"
 
 namespace wq::test {
 namespace {
 
 using namespace std::chrono_literals;
-using internal::Pipeline;
+using internal::CommandBuffer;
 using internal::PushBatch;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
@@ -105,8 +105,8 @@ class PushTransaction : public QueueTest {
     script(internal::scripts::close, {keys_.replay(kSession)}, {std::string(kSession), ""});
   }
 
-  [[nodiscard]] Pipeline encoded(const PushBatch& batch, const Call& call = {}) const {
-    Pipeline out;
+  [[nodiscard]] CommandBuffer encoded(const PushBatch& batch, const Call& call = {}) const {
+    CommandBuffer out;
     batch.append_to(out, keys_, {kSession, call.number, call.answered, 60s, "id"});
     EXPECT_EQ(out.size(), 5U) << "not a transaction";
     return out;
@@ -159,7 +159,7 @@ TEST(PushBatches, OfFewItemsOrOfItemsOnceAreOneCall) {
   for (const bool once : {false, true}) {
     PushBatch batch;
     for (const std::string& item : numbered("i", once ? kMany : 2)) batch.add(item, once);
-    Pipeline out;
+    CommandBuffer out;
     batch.append_to(out, internal::Keys("q"), {kSession, 1, 0, 60s, "id"});
     EXPECT_EQ(out.size(), 1U);
   }
@@ -276,9 +276,9 @@ TEST_F(PushTransaction, WakesWhoeverWaitsForAnItem) {
        {Words{"BRPOPLPUSH", "q", "q:processing", "30"},
         Words{"BLMOVE", "q", "q:processing", "RIGHT", "LEFT", "30"}, Words{"BRPOP", "q", "30"}}) {
     RedisClient waiting(options());
-    Pipeline command;
+    CommandBuffer command;
     command.begin(wait.size());
-    for (const std::string& word : wait) command.word(word);
+    for (const std::string& word : wait) command.arg(word);
     waiting.connection().send(command);
     ASSERT_TRUE(eventually([this] {
       return redis_.text({"INFO", "clients"})->find("blocked_clients:1") != std::string::npos;

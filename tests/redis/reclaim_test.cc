@@ -317,7 +317,7 @@ TEST_F(Reclaim, ReadsHugeItemsAsWell) {
   reclaimer_.pass(begin_);
   reclaimer_.pass(begin_ + 3s);
   // They take longer to arrive at whoever popped them than a small one.
-  const auto grace = internal::orphan_grace(3'000'000);
+  const auto grace = internal::unleased_grace(3'000'000);
   EXPECT_EQ(reclaimer_.pass(begin_ + grace - 1ms).returned, 0U);
   EXPECT_EQ(reclaimer_.pass(begin_ + grace).returned, 3U);
 }

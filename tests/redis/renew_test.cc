@@ -1,4 +1,4 @@
-// renew, through `Queue` and through the keeper of a worker.
+// renew, through `Queue` and through the renewer of a worker.
 #include <string>
 #include <vector>
 
@@ -8,7 +8,7 @@
 #include <wq/error.h>
 #include <wq/queue.h>
 
-#include "roles/lease_keeper.h"
+#include "maintenance/lease_renewer.h"
 #include "support/queue_test.h"
 
 namespace wq::test {
@@ -82,65 +82,65 @@ class Keeper : public Renew {
   }
 
   std::vector<std::uint64_t> lost_;
-  internal::Link link_{options(), {}};
-  internal::LeaseKeeper keeper_{link_, keys_, queue_.session(), kTtl,
-                                [this](std::span<const std::uint64_t> fences) {
-                                  lost_.insert(lost_.end(), fences.begin(), fences.end());
-                                }};
+  internal::ReconnectingConnection link_{options(), {}};
+  internal::LeaseRenewer renewer_{link_, keys_, queue_.session(), kTtl,
+                                  [this](std::span<const std::uint64_t> fences) {
+                                    lost_.insert(lost_.end(), fences.begin(), fences.end());
+                                  }};
   TimePoint begin_ = BootClock::now();
 };
 
 TEST_F(Keeper, RenewsWhenAThirdOfTheLeaseHasPassed) {
   const auto leases = leased(2);
-  keeper_.add(leases, begin_);
+  renewer_.add(leases, begin_);
   shorten("i0");
-  keeper_.renew(begin_ + kTtl / 3 - 1ms);
+  renewer_.renew(begin_ + kTtl / 3 - 1ms);
   EXPECT_LE(left_ms("i0"), 10'000);
-  keeper_.renew(begin_ + kTtl / 3);
+  renewer_.renew(begin_ + kTtl / 3);
   EXPECT_GT(left_ms("i0"), 50'000);
   EXPECT_THAT(lost_, IsEmpty());
 }
 
 TEST_F(Keeper, CountsFromTheTimeAtWhichARenewalWasSent) {
   const auto leases = leased(1);
-  keeper_.add(leases, begin_ - 30s);
-  keeper_.renew(begin_);
-  keeper_.expire(begin_ + kTtl - 1ms);
+  renewer_.add(leases, begin_ - 30s);
+  renewer_.renew(begin_);
+  renewer_.expire(begin_ + kTtl - 1ms);
   EXPECT_THAT(lost_, IsEmpty());
-  keeper_.expire(BootClock::now() + kTtl);
+  renewer_.expire(BootClock::now() + kTtl);
   EXPECT_THAT(lost_, ElementsAre(leases[0].fence));
 }
 
 TEST_F(Keeper, ReportsWhatRedisRefusesOnce) {
   const auto leases = leased(3);
-  keeper_.add(leases, begin_);
+  renewer_.add(leases, begin_);
   redis_.call({"DEL", lease_key("i1")});
-  keeper_.renew(begin_ + kTtl / 2);
+  renewer_.renew(begin_ + kTtl / 2);
   EXPECT_THAT(lost_, ElementsAre(leases[1].fence));
-  EXPECT_EQ(keeper_.size(), 2U);
-  keeper_.renew(begin_ + 10 * kTtl);
+  EXPECT_EQ(renewer_.size(), 2U);
+  renewer_.renew(begin_ + 10 * kTtl);
   EXPECT_THAT(lost_, ElementsAre(leases[1].fence));
 }
 
 TEST_F(Keeper, GivesUpALeaseThatEndedByOurClockWithoutAskingRedis) {
   const auto leases = leased(1);
   server_.freeze();
-  keeper_.add(leases, begin_);
-  keeper_.expire(begin_ + kTtl - 1ns);
+  renewer_.add(leases, begin_);
+  renewer_.expire(begin_ + kTtl - 1ns);
   EXPECT_THAT(lost_, IsEmpty());
-  keeper_.expire(begin_ + kTtl);
+  renewer_.expire(begin_ + kTtl);
   EXPECT_THAT(lost_, ElementsAre(leases[0].fence));
-  EXPECT_EQ(keeper_.size(), 0U);
+  EXPECT_EQ(renewer_.size(), 0U);
   server_.thaw();
 }
 
 TEST_F(Keeper, ForgetsWhatIsSettled) {
   const auto leases = leased(2);
-  keeper_.add(leases, begin_);
-  keeper_.remove(all_completed({leases[0]}));
-  keeper_.remove(all_completed({leases[0]}));
-  EXPECT_EQ(keeper_.size(), 1U);
-  keeper_.expire(begin_ + kTtl);
+  renewer_.add(leases, begin_);
+  renewer_.remove(all_completed({leases[0]}));
+  renewer_.remove(all_completed({leases[0]}));
+  EXPECT_EQ(renewer_.size(), 1U);
+  renewer_.expire(begin_ + kTtl);
   EXPECT_THAT(lost_, ElementsAre(leases[1].fence));
 }
 
@@ -148,28 +148,28 @@ TEST_F(Keeper, RenewsMoreThanOneCallCanCarry) {
   push(numbered("i", 1'500));
   auto leases = queue_.lease(1'000, kTtl);
   for (Lease& lease : queue_.lease(500, kTtl)) leases.push_back(std::move(lease));
-  keeper_.add(leases, begin_);
+  renewer_.add(leases, begin_);
   shorten("i0");
   shorten("i1499");
-  keeper_.renew(begin_ + kTtl / 2);
+  renewer_.renew(begin_ + kTtl / 2);
   EXPECT_GT(left_ms("i0"), 50'000);
   EXPECT_GT(left_ms("i1499"), 50'000);
   EXPECT_THAT(lost_, IsEmpty());
 }
 
 TEST_F(Keeper, ThrowsWhenRedisIsAwayAndLosesNothingByThat) {
-  keeper_.add(leased(1), begin_);
+  renewer_.add(leased(1), begin_);
   server_.stop();
-  EXPECT_THROW(keeper_.renew(begin_ + kTtl / 2), ConnectionError);
-  EXPECT_EQ(keeper_.size(), 1U);
+  EXPECT_THROW(renewer_.renew(begin_ + kTtl / 2), ConnectionError);
+  EXPECT_EQ(renewer_.size(), 1U);
   EXPECT_THAT(lost_, IsEmpty());
   conserves_ = false;
 }
 
 TEST_F(Keeper, DoesNotTalkToRedisWhenNothingIsDue) {
-  keeper_.add(leased(1), begin_);
+  renewer_.add(leased(1), begin_);
   server_.stop();
-  EXPECT_NO_THROW(keeper_.renew(begin_ + 1ms));
+  EXPECT_NO_THROW(renewer_.renew(begin_ + 1ms));
   conserves_ = false;
 }
 

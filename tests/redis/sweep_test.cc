@@ -8,8 +8,8 @@
 
 #include <wq/reclaimer.h>
 
+#include "maintenance/heartbeat.h"
 #include "queue/operations.h"
-#include "roles/heartbeat.h"
 #include "support/eventually.h"
 #include "support/queue_test.h"
 
@@ -147,7 +147,7 @@ class Heartbeats : public QueueTest {
         redis_.text({"HGET", key(Key::workers), session}).value_or("null"));
   }
 
-  internal::Link link_{options(), {}};
+  internal::ReconnectingConnection link_{options(), {}};
   internal::Heartbeat first_{link_, keys_, "first"};
   internal::Heartbeat second_{link_, keys_, "second"};
   internal::WorkerStatus status_{"label", "host", 7, 2, 3, std::chrono::seconds{6}, 4, 5};

@@ -9,7 +9,7 @@
 #include <wq/error.h>
 #include <wq/queue.h>
 
-#include "redis/link.h"
+#include "redis/reconnecting_connection.h"
 #include "support/certificates.h"
 #include "support/queue_test.h"
 #include "support/tls_redis.h"
@@ -179,7 +179,7 @@ TEST_F(Tls, GivesUpOnAServerThatIsFrozen) {
   internal::Connection connection(options_);
   connection.set_timeout(100ms);
   server_.freeze();
-  internal::Pipeline ping;
+  internal::CommandBuffer ping;
   ping.command({"PING"});
   try {
     static_cast<void>(connection.call(ping));

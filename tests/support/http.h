@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "unique_fd.h"
+#include "process/unique_fd.h"
 
 namespace wq::test {
 

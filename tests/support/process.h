@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#include "unique_fd.h"
+#include "process/unique_fd.h"
 
 namespace wq::test {
 

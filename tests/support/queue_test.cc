@@ -57,10 +57,10 @@ Reply QueueTest::script(const internal::Script& script, const std::vector<std::s
 Reply QueueTest::raw_script(const internal::Script& script,
                             const std::vector<std::string>& more_keys,
                             const std::vector<std::string>& arguments) {
-  internal::Pipeline call;
+  internal::CommandBuffer call;
   internal::begin_call(call, script, keys_, more_keys.size(), arguments.size());
-  for (const std::string& each : more_keys) call.word(each);
-  for (const std::string& each : arguments) call.word(each);
+  for (const std::string& each : more_keys) call.arg(each);
+  for (const std::string& each : arguments) call.arg(each);
   internal::load_scripts(redis_.connection(), {&script});
   redis_.connection().send(call);
   return redis_.connection().receive();

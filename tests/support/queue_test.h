@@ -11,7 +11,7 @@
 #include <wq/producer.h>
 #include <wq/queue.h>
 
-#include "pure/keys.h"
+#include "base/keys.h"
 #include "redis/reply.h"
 #include "script/script.h"
 #include "support/redis_client.h"

@@ -11,7 +11,7 @@ internal::Reply RedisClient::call(Words words) {
 }
 
 internal::Reply RedisClient::raw(Words words) {
-  internal::Pipeline command;
+  internal::CommandBuffer command;
   command.command(words);
   connection_.send(command);
   return connection_.receive();

@@ -1,4 +1,4 @@
-#include "pure/backoff.h"
+#include "base/backoff.h"
 
 #include <cstdint>
 

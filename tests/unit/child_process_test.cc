@@ -1,4 +1,4 @@
-#include "child_process.h"
+#include "process/child_process.h"
 
 #include <algorithm>
 #include <array>
@@ -24,7 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "spawn.h"
+#include "process/spawn.h"
 #include "unit/child_testing.h"
 #include "unit/cli_environment.h"
 #include "unit/our_stdout.h"

@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "process/unique_fd.h"
 #include "support/temporary_folder.h"
-#include "unique_fd.h"
 
 // What tests that start processes share.
 namespace wq::internal {

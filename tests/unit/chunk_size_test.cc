@@ -1,4 +1,4 @@
-#include "pure/chunk_size.h"
+#include "base/chunk_size.h"
 
 #include <gtest/gtest.h>
 

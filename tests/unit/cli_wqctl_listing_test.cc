@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "wqctl/listing.h"
+#include "wqctl/view/listing.h"
 
 namespace wq::ctl {
 namespace {

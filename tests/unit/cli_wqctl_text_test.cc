@@ -7,8 +7,8 @@
 
 #include "cli/options.h"
 #include "wqctl/command.h"
-#include "wqctl/json.h"
-#include "wqctl/text.h"
+#include "wqctl/view/json.h"
+#include "wqctl/view/text.h"
 
 namespace wq::ctl {
 namespace {

@@ -1,4 +1,4 @@
-#include "command_check.h"
+#include "exec/command_check.h"
 
 #include <filesystem>
 #include <stdexcept>

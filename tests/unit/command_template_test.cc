@@ -1,4 +1,4 @@
-#include "command_template.h"
+#include "exec/command_template.h"
 
 #include <stdexcept>
 #include <string>

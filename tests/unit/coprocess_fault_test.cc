@@ -6,8 +6,8 @@
 
 #include <wq/worker.h>
 
-#include "coprocess_handler.h"
-#include "orphan_reaper.h"
+#include "coprocess/handler.h"
+#include "process/orphan_reaper.h"
 
 namespace wq::internal {
 namespace {

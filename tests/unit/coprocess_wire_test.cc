@@ -1,9 +1,9 @@
-#include "coprocess_wire.h"
-
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "coprocess/wire.h"
 
 namespace wq::internal {
 namespace {

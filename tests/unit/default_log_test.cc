@@ -20,7 +20,7 @@
 #include <wq/producer.h>
 #include <wq/worker.h>
 
-#include "pure/say.h"
+#include "base/say.h"
 #include "support/free_port.h"
 
 namespace wq::test {

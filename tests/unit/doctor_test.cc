@@ -11,7 +11,7 @@
 
 #include "doctor/needs.h"
 #include "script/script.h"
-#include "wqctl/findings_text.h"
+#include "wqctl/view/findings_text.h"
 
 namespace wq {
 namespace {
@@ -65,11 +65,11 @@ ServerFacts with(const std::string& field, const std::string& value) {
 }
 
 // The worst finding of one check.
-DoctorFinding found(const ServerFacts& facts, const std::string& check,
-                    const DoctorOptions& options = {}) {
-  DoctorFinding worst_one;
+Finding found(const ServerFacts& facts, const std::string& check,
+              const DoctorOptions& options = {}) {
+  Finding worst_one;
   worst_one.what = "no finding for " + check;
-  for (const DoctorFinding& each : diagnose(facts, options)) {
+  for (const Finding& each : diagnose(facts, options)) {
     if (each.check == check && (each.level >= worst_one.level)) worst_one = each;
   }
   return worst_one;
@@ -84,7 +84,7 @@ TEST(Doctor, HasNothingAgainstAServerThatIsSetUpWell) {
   const auto findings = diagnose(healthy());
   EXPECT_EQ(worst(findings), FindingLevel::ok);
   std::set<std::string> checks;
-  for (const DoctorFinding& each : findings) checks.insert(each.check);
+  for (const Finding& each : findings) checks.insert(each.check);
   EXPECT_THAT(checks, ::testing::UnorderedElementsAre("version", "role", "eviction", "memory",
                                                       "persistence", "replay", "replication",
                                                       "torn-aof", "clients", "latency", "clock",
@@ -121,7 +121,7 @@ TEST(Doctor, SaysWhyAndWhatToDoAboutWhateverIsNotWell) {
   facts.clock_ahead = seconds{100};
   facts.write_tried = true;
   facts.write_refused = "ERR no writes today";
-  for (const DoctorFinding& each : diagnose(facts)) {
+  for (const Finding& each : diagnose(facts)) {
     if (each.level == FindingLevel::ok) continue;
     EXPECT_THAT(each.why, Not(IsEmpty())) << each.what;
     EXPECT_THAT(each.advice, Not(IsEmpty())) << each.what;
@@ -226,7 +226,7 @@ TEST(Doctor, AsksNoOtherRoleOfAUserWhoHasOne) {
   const auto findings = diagnose(facts);
   const auto says = [&findings](const std::string& what) {
     return std::any_of(findings.begin(), findings.end(),
-                       [&](const DoctorFinding& each) { return each.what == what; });
+                       [&](const Finding& each) { return each.what == what; });
   };
   EXPECT_TRUE(says("'bob' may do what viewers do"));
   EXPECT_TRUE(says("'bob' may not do what workers do: 4 rights are missing"));
@@ -425,7 +425,7 @@ TEST(DoctorNeeds, KnowWhatStandsInAnAppendOnlyFile) {
 }
 
 TEST(FindingsText, ShowsReasonsBelowWhatNeedsThem) {
-  const std::vector<DoctorFinding> findings{
+  const std::vector<Finding> findings{
       {FindingLevel::ok, "version", "Redis 7.0.15", "", ""},
       {FindingLevel::error, "role", "a replica", "No writes.", "Use the master."}};
   EXPECT_EQ(ctl::findings_text(findings),
@@ -438,12 +438,12 @@ TEST(FindingsText, ShowsReasonsBelowWhatNeedsThem) {
 }
 
 TEST(FindingsText, KeepsALineALineWhateverAKeyIsCalled) {
-  const std::vector<DoctorFinding> findings{{FindingLevel::ok, "keys", "a\nb\x1b[1m", "", ""}};
+  const std::vector<Finding> findings{{FindingLevel::ok, "keys", "a\nb\x1b[1m", "", ""}};
   EXPECT_THAT(ctl::findings_text(findings), HasSubstr("a\\nb\\x1b[1m\n"));
 }
 
 TEST(FindingsJson, IsOneObject) {
-  const std::vector<DoctorFinding> findings{{FindingLevel::warning, "memory", "full", "why", "do"}};
+  const std::vector<Finding> findings{{FindingLevel::warning, "memory", "full", "why", "do"}};
   const auto json = nlohmann::json::parse(ctl::findings_json("\xff", findings));
   EXPECT_EQ(json["queue_base64"], "/w==");
   EXPECT_EQ(json["level"], "warning");

@@ -1,4 +1,4 @@
-#include "exec_handler.h"
+#include "exec/exec_handler.h"
 
 #include <atomic>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "pure/keys.h"
+#include "base/keys.h"
 
 #include <set>
 #include <stdexcept>

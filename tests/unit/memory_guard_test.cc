@@ -1,4 +1,4 @@
-#include "memory_guard.h"
+#include "process/memory_guard.h"
 
 #include <filesystem>
 #include <future>
@@ -11,8 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "child_failure.h"
-#include "child_process.h"
-#include "spawn.h"
+#include "process/child_process.h"
+#include "process/spawn.h"
 #include "support/eventually.h"
 #include "support/temporary_folder.h"
 

@@ -14,7 +14,7 @@
 #include "metrics/metrics_server.h"
 #include "support/paths.h"
 #include "worker_collector.h"
-#include "wqctl/queue_collector.h"
+#include "wqctl/commands/queue_collector.h"
 
 namespace wq {
 namespace {

@@ -25,7 +25,7 @@ using ::testing::SizeIs;
 using Words = std::vector<std::string>;
 
 // The words of each command of a pipeline.
-std::vector<Words> commands_of(const Pipeline& pipeline) {
+std::vector<Words> commands_of(const CommandBuffer& pipeline) {
   std::string_view rest = pipeline.bytes();
   const auto number = [&rest](char mark) {
     EXPECT_EQ(rest.front(), mark);
@@ -64,7 +64,7 @@ Lease lease(std::string item, std::uint64_t fence, std::uint32_t failures = 0) {
 }
 
 // The arguments of the only command behind the keys of its script.
-Words arguments_of(const Pipeline& pipeline) {
+Words arguments_of(const CommandBuffer& pipeline) {
   const auto commands = commands_of(pipeline);
   EXPECT_THAT(commands, SizeIs(1));
   const Words& words = commands.at(0);
@@ -73,7 +73,7 @@ Words arguments_of(const Pipeline& pipeline) {
 }
 
 Words settle_arguments(const std::vector<Settlement>& settlements, const RetryPolicy& policy = {}) {
-  Pipeline out;
+  CommandBuffer out;
   append_settle(out, keys(), "s", settlements, policy);
   return arguments_of(out);
 }
@@ -89,13 +89,13 @@ Words verb_of(const Outcome& outcome, std::uint32_t failures = 0, const RetryPol
 }
 
 TEST(Pipelines, HoldAnyBytes) {
-  Pipeline pipeline;
+  CommandBuffer pipeline;
   const std::string odd("\r\n\0$3\r\n", 7);
   pipeline.command({"SET", odd, ""});
   pipeline.begin(3);
-  pipeline.word("a", "b");
-  pipeline.word(-12);
-  pipeline.word(std::uint64_t{18'446'744'073'709'551'615U});
+  pipeline.arg("a", "b");
+  pipeline.arg(-12);
+  pipeline.arg(std::uint64_t{18'446'744'073'709'551'615U});
   EXPECT_THAT(commands_of(pipeline),
               ElementsAre(Words{"SET", odd, ""}, Words{"ab", "-12", "18446744073709551615"}));
   pipeline.clear();
@@ -109,7 +109,7 @@ TEST(Operations, AHolderIsTheSessionAndTheFence) {
 }
 
 TEST(Operations, APopNamesItsKeysInTheOrderOfTheScript) {
-  Pipeline out;
+  CommandBuffer out;
   append_pop(out, keys(), 7, "id");
   EXPECT_THAT(
       commands_of(out),
@@ -118,23 +118,23 @@ TEST(Operations, APopNamesItsKeysInTheOrderOfTheScript) {
 }
 
 TEST(Operations, ALeaseIsSetForItsTimeAndAnHour) {
-  Pipeline out;
+  CommandBuffer out;
   append_lease(out, keys(), "s", lease("apple", 9), 60s, false);
   EXPECT_THAT(commands_of(out), ElementsAre(Words{"SET", keys().lease(hash_item("apple")), "s#9",
                                                   "NX", "PX", "3660000"}));
 }
 
 TEST(Operations, ALeaseOnAFullRedisIsSetThroughAScript) {
-  Pipeline out;
+  CommandBuffer out;
   append_lease(out, keys(), "s", lease("apple", 9), 60s, true);
-  EXPECT_THAT(
-      commands_of(out),
-      ElementsAre(Words{"EVALSHA", std::string(scripts::past_oom.source.sha1), "2", "q:fence",
-                        keys().lease(hash_item("apple")), "SET", "s#9", "NX", "PX", "3660000"}));
+  EXPECT_THAT(commands_of(out),
+              ElementsAre(Words{"EVALSHA", std::string(scripts::write_at_maxmemory.source.sha1),
+                                "2", "q:fence", keys().lease(hash_item("apple")), "SET", "s#9",
+                                "NX", "PX", "3660000"}));
 }
 
 TEST(Operations, ARenewalNamesEachLeaseAndItsHolder) {
-  Pipeline out;
+  CommandBuffer out;
   const std::vector<Lease> leases = {lease("a", 1), lease("b", 2)};
   append_renew(out, keys(), "s", held(leases), 1s);
   EXPECT_THAT(arguments_of(out), ElementsAre("3601000", "s#1", "s#2"));

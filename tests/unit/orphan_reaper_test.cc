@@ -1,4 +1,4 @@
-#include "orphan_reaper.h"
+#include "process/orphan_reaper.h"
 
 #include <array>
 #include <atomic>
@@ -10,8 +10,8 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
-#include "child_process.h"
-#include "spawn.h"
+#include "process/child_process.h"
+#include "process/spawn.h"
 #include "support/eventually.h"
 #include "unit/child_testing.h"
 

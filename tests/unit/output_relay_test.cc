@@ -1,4 +1,4 @@
-#include "output_relay.h"
+#include "process/output_relay.h"
 
 #include <cerrno>
 #include <string>

@@ -1,4 +1,4 @@
-#include "placeholder.h"
+#include "exec/placeholder.h"
 
 #include <string>
 #include <vector>
@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "command_template.h"
+#include "exec/command_template.h"
 
 namespace wq::internal {
 namespace {

@@ -107,9 +107,9 @@ TEST(PopSize, TakesNoNoticeOfAConnectionThatBrokeUnderLittle) {
 }
 
 TEST(TimeToLease, IsHalfTheGracePeriodAndASecondForEachMebibyte) {
-  EXPECT_EQ(time_to_lease(0), kOrphanGrace / 2);
-  EXPECT_EQ(time_to_lease(std::size_t{48} << 20U), kOrphanGrace / 2 + 48s);
-  EXPECT_EQ(orphan_grace(std::size_t{1} << 20U), kOrphanGrace + 2s);
+  EXPECT_EQ(time_to_lease(0), kUnleasedGrace / 2);
+  EXPECT_EQ(time_to_lease(std::size_t{48} << 20U), kUnleasedGrace / 2 + 48s);
+  EXPECT_EQ(unleased_grace(std::size_t{1} << 20U), kUnleasedGrace + 2s);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "pure/printable.h"
+#include "base/printable.h"
 
 #include <algorithm>
 #include <string>

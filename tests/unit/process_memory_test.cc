@@ -1,4 +1,4 @@
-#include "process_memory.h"
+#include "process/process_memory.h"
 
 #include <filesystem>
 #include <optional>

@@ -7,8 +7,8 @@
 
 #include "cli/options.h"
 #include "unit/push_source_testing.h"
-#include "wq-push/go_on.h"
 #include "wq-push/reader.h"
+#include "wq-push/resume_hint.h"
 
 namespace wq::push {
 namespace {

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "roles/heartbeat.h"
+#include "maintenance/heartbeat.h"
 
 namespace wq::internal {
 namespace {

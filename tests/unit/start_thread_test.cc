@@ -1,4 +1,4 @@
-#include "pure/start_thread.h"
+#include "base/start_thread.h"
 
 #include <cerrno>
 #include <string>

@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pure/host_name.h"
+#include "base/host_name.h"
 
 namespace wq::internal {
 namespace {

@@ -1,4 +1,4 @@
-#include "pure/url.h"
+#include "base/url.h"
 
 #include <stdexcept>
 #include <string>

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/terminal.h"
-#include "wqctl/snapshot.h"
+#include "wqctl/view/snapshot.h"
 
 namespace wq::ctl {
 namespace {
@@ -30,14 +30,14 @@ Snapshot some() {
   return now;
 }
 
-Outlook some_outlook() {
-  Outlook outlook;
-  outlook.rate_now = 12.34;
-  outlook.rate = 0.5;
-  outlook.span = Seconds{125};
-  outlook.least = Seconds{91};
-  outlook.most = Seconds{203};
-  return outlook;
+Eta some_outlook() {
+  Eta eta;
+  eta.rate_now = 12.34;
+  eta.rate = 0.5;
+  eta.span = Seconds{125};
+  eta.least = Seconds{91};
+  eta.most = Seconds{203};
+  return eta;
 }
 
 TEST(StatusLine, SaysHowManyItemsAreWhere) {
@@ -135,10 +135,10 @@ TEST(WatchJson, HoldsTheOutlookAsWell) {
 }
 
 std::string left(double least, double most) {
-  Outlook outlook;
-  outlook.least = Seconds{least};
-  outlook.most = Seconds{most};
-  return left_text(outlook);
+  Eta eta;
+  eta.least = Seconds{least};
+  eta.most = Seconds{most};
+  return left_text(eta);
 }
 
 TEST(LeftText, IsAsCoarseAsTheNumberAllows) {
@@ -153,22 +153,22 @@ TEST(LeftText, IsAsCoarseAsTheNumberAllows) {
 }
 
 TEST(LeftText, IsAtLeastWhileMoreMayCome) {
-  Outlook outlook;
-  EXPECT_EQ(left_text(outlook), "");
-  outlook.least = Seconds{65};
-  EXPECT_EQ(left_text(outlook), "at least 1m05s left");
-  outlook.least = Seconds{0.3};
-  EXPECT_EQ(left_text(outlook), "");
+  Eta eta;
+  EXPECT_EQ(left_text(eta), "");
+  eta.least = Seconds{65};
+  EXPECT_EQ(left_text(eta), "at least 1m05s left");
+  eta.least = Seconds{0.3};
+  EXPECT_EQ(left_text(eta), "");
 }
 
 TEST(SilenceText, SaysSinceWhenAndWhatIsHeld) {
-  Outlook outlook = some_outlook();
-  EXPECT_EQ(silence_text(some(), outlook), "");
-  outlook.silent = Seconds{300};
-  EXPECT_EQ(silence_text(some(), outlook), "nothing was completed for 5m00s; oldest lease 12s");
+  Eta eta = some_outlook();
+  EXPECT_EQ(silence_text(some(), eta), "");
+  eta.silent = Seconds{300};
+  EXPECT_EQ(silence_text(some(), eta), "nothing was completed for 5m00s; oldest lease 12s");
   Snapshot alone = some();
   alone.crew = {};
-  EXPECT_EQ(silence_text(alone, outlook), "nothing was completed for 5m00s: no worker is alive");
+  EXPECT_EQ(silence_text(alone, eta), "nothing was completed for 5m00s: no worker is alive");
 }
 
 TEST(WatchLine, AddsWhatIsKnownAboutTheTime) {
@@ -196,11 +196,11 @@ TEST(WatchFrame, IsNeverAsWideAsTheWindow) {
   now.queue = "a rather long name \xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd\xa0\xe5\xa5\xbd of a queue";
   now.counts.paused = true;
   now.counts.producers = 1;
-  Outlook outlook = some_outlook();
-  outlook.silent = Seconds{500};
+  Eta eta = some_outlook();
+  eta.silent = Seconds{500};
   for (std::size_t columns = 0; columns < 200; ++columns) {
     for (const bool colour : {false, true}) {
-      for (const std::string& line : watch_frame(now, outlook, columns, colour)) {
+      for (const std::string& line : watch_frame(now, eta, columns, colour)) {
         EXPECT_LT(cli::columns_of(line), std::max<std::size_t>(columns, 2)) << line;
       }
     }

@@ -1,4 +1,4 @@
-// The connection of a worker's keeper: what becomes of leases, and of the worker, when it fails.
+// The connection of a worker's renewer: what becomes of leases, and of the worker, when it fails.
 #include <atomic>
 #include <string>
 #include <thread>
@@ -9,8 +9,8 @@
 #include <wq/error.h>
 #include <wq/worker.h>
 
+#include "maintenance/lease_renewer.h"
 #include "queue/operations.h"
-#include "roles/lease_keeper.h"
 #include "support/eventually.h"
 #include "support/fault_proxy.h"
 #include "support/queue_test.h"
@@ -23,10 +23,10 @@ using namespace std::chrono_literals;
 TEST(KeeperOptions, WaitForAQuarterOfALeaseAndNoLonger) {
   RedisOptions redis;
   for (const auto lease : {400ms, 1'000ms, 4'000ms}) {
-    const RedisOptions keeper = internal::for_keeper(redis, lease);
-    EXPECT_EQ(keeper.command_timeout, lease / 4);
-    EXPECT_EQ(keeper.connect_timeout, lease / 4);
-    EXPECT_EQ(internal::Link(keeper, {}).options().command_timeout, lease / 4);
+    const RedisOptions renewer = internal::for_keeper(redis, lease);
+    EXPECT_EQ(renewer.command_timeout, lease / 4);
+    EXPECT_EQ(renewer.connect_timeout, lease / 4);
+    EXPECT_EQ(internal::ReconnectingConnection(renewer, {}).options().command_timeout, lease / 4);
   }
   EXPECT_EQ(internal::for_keeper(redis, 60s).command_timeout, redis.command_timeout);
   EXPECT_EQ(internal::for_keeper(redis, 100ms).command_timeout, 100ms);
@@ -95,7 +95,7 @@ TEST_F(Keeper, WhatItFindsIsNotForgottenForAConnectionThatIsLostLater) {
   EXPECT_TRUE(eventually([&] { return waits.load(); }));
   proxy_.silence("BRPOPLPUSH");
   EXPECT_TRUE(eventually([&] { return proxy_.faults() == 1; }));
-  // The main thread waits for an answer that never comes. Meanwhile the keeper finds the queue
+  // The main thread waits for an answer that never comes. Meanwhile the renewer finds the queue
   // gone, and says goodbye.
   redis_.call({"FLUSHALL"});
   EXPECT_TRUE(eventually([&] { return left.load(); }));

@@ -62,7 +62,7 @@ TEST_F(ThreadFaults, InTheKeeperGiveBackWhatIsHeld) {
   push({"a", "b", "c"});
   const std::string words =
       words_of(two_slots(bomb("leases were lost", thrown_)), [this](const Job& job) {
-        // The keeper finds at its next renewal that the lease of "a" is not ours.
+        // The renewer finds at its next renewal that the lease of "a" is not ours.
         if (job.item == "a") redis_.call({"SET", lease_key("a"), "somebody#1", "PX", "3660000"});
         wait_for_stop(job.stop);
         return Outcome::fail("was told to stop");

@@ -16,10 +16,10 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
-#include "pure/printable.h"
 
 namespace wq::cli {
 

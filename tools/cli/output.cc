@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "pure/printable.h"
+#include "base/printable.h"
 
 namespace wq::cli {
 

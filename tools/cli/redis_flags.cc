@@ -9,9 +9,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/environment.h"
 #include "cli/log.h"
 #include "cli/options.h"
-#include "pure/environment.h"
 
 namespace wq::cli {
 

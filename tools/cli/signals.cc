@@ -12,7 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "pure/start_thread.h"
+#include "base/start_thread.h"
 
 namespace wq::cli {
 

@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "pure/printable.h"
+#include "base/printable.h"
 
 namespace wq::cli {
 

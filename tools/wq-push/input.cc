@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/start_thread.h"
 #include "cli/options.h"
-#include "pure/start_thread.h"
 #include "wq-push/item_source.h"
 
 namespace wq::push {

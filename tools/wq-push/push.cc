@@ -24,8 +24,8 @@
 #include "cli/units.h"
 #include "cli/waiting_line.h"
 #include "wq-push/earlier_run.h"
-#include "wq-push/go_on.h"
 #include "wq-push/reader.h"
+#include "wq-push/resume_hint.h"
 
 namespace wq::push {
 

@@ -9,7 +9,7 @@
 #include <wq/lease.h>
 #include <wq/redis_options.h>
 
-#include "child_process.h"
+#include "process/child_process.h"
 
 // What commands have in common, whether they run for one item or for many.
 namespace wq::internal {

@@ -4,8 +4,8 @@
 
 #include <wq/worker_main.h>
 
-#include "coprocess_handler.h"
-#include "exec_handler.h"
+#include "coprocess/handler.h"
+#include "exec/exec_handler.h"
 
 namespace wq::internal {
 

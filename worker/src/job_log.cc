@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "cli/output.h"
-#include "pure/printable.h"
 #include "shell_words.h"
 
 namespace wq::internal {

@@ -5,7 +5,7 @@
 
 #include <wq/lease.h>
 
-#include "unique_fd.h"
+#include "process/unique_fd.h"
 
 namespace wq::internal {
 

@@ -16,14 +16,14 @@
 #include <wq/worker_main.h>
 
 #include "cli/log.h"
-#include "command_check.h"
-#include "command_template.h"
-#include "coprocess_handler.h"
+#include "coprocess/handler.h"
+#include "exec/command_check.h"
+#include "exec/command_template.h"
+#include "exec/exec_handler.h"
 #include "exec_command_line.h"
-#include "exec_handler.h"
 #include "job_log.h"
-#include "orphan_reaper.h"
-#include "process_memory.h"
+#include "process/orphan_reaper.h"
+#include "process/process_memory.h"
 #include "shell_words.h"
 #include "worker_progress.h"
 

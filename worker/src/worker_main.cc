@@ -20,6 +20,7 @@
 #include <wq/version.h>
 #include <wq/worker_main.h>
 
+#include "base/host_name.h"
 #include "cli/exit_code.h"
 #include "cli/log.h"
 #include "cli/redis_flags.h"
@@ -29,7 +30,6 @@
 #include "crash_report.h"
 #include "job_log.h"
 #include "metrics/metrics_server.h"
-#include "pure/host_name.h"
 #include "queue_hints.h"
 #include "shell_words.h"
 #include "worker_collector.h"

@@ -10,10 +10,10 @@
 
 #include <wq/clock.h>
 
+#include "base/printable.h"
 #include "cli/log.h"
 #include "cli/output.h"
 #include "cli/units.h"
-#include "pure/printable.h"
 
 namespace wq::internal {
 namespace {
@@ -46,14 +46,13 @@ void append(std::string& line, const std::string& more) {
 
 }  // namespace
 
-std::string progress_text(const WorkerFigures& figures, const Counts& counts,
-                          const cli::Outlook& outlook) {
+std::string progress_text(const WorkerFigures& figures, const Counts& counts, const cli::Eta& eta) {
   std::string line = fmt::format("{} done, {} failed", figures.completed, figures.failed);
   if (!counts.id.empty()) {
     append(line, fmt::format("{} left in the queue", left_in(counts)));
     if (counts.dead > 0) append(line, fmt::format("{} dead", counts.dead));
-    if (outlook.span > cli::Seconds{0}) append(line, cli::rate_text(outlook.rate_now));
-    append(line, cli::left_text(outlook));
+    if (eta.span > cli::Seconds{0}) append(line, cli::rate_text(eta.rate_now));
+    append(line, cli::left_text(eta));
   }
   if (figures.running > 0) append(line, fmt::format("{} running", figures.running));
   append(line, longest_text(figures));
@@ -100,7 +99,7 @@ void WorkerProgress::run(const std::stop_token& stop) {
 void WorkerProgress::show_line() {
   const Counts counts = worker_.counts();
   if (!counts.id.empty()) history_.add(BootClock::now(), counts);
-  const std::string line = cli::fit(progress_text(worker_.figures(), counts, history_.outlook()),
+  const std::string line = cli::fit(progress_text(worker_.figures(), counts, history_.eta()),
                                     cli::terminal_columns(STDERR_FILENO) - 1);
   live_.draw({&line, 1});
 }
@@ -117,9 +116,9 @@ void WorkerProgress::log_line() {
   if (figures.running == 0 && (nothing_yet || state == last_)) return;
   std::string line = "progress: " + state + fmt::format(" running={}", figures.running);
   last_ = std::move(state);
-  const cli::Outlook outlook = history_.outlook();
-  if (outlook.span > cli::Seconds{0}) append(line, cli::rate_text(outlook.rate_now));
-  append(line, cli::left_text(outlook));
+  const cli::Eta eta = history_.eta();
+  if (eta.span > cli::Seconds{0}) append(line, cli::rate_text(eta.rate_now));
+  append(line, cli::left_text(eta));
   append(line, longest_text(figures));
   cli::log(LogLevel::info, line);
 }

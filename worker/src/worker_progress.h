@@ -7,7 +7,7 @@
 #include <wq/queue.h>
 #include <wq/worker.h>
 
-#include "cli/outlook.h"
+#include "cli/eta.h"
 #include "cli/terminal.h"
 
 namespace wq::internal {
@@ -40,7 +40,7 @@ class WorkerProgress {
   const Worker& worker_;
   const bool in_place_;
   const std::chrono::milliseconds interval_;
-  cli::OutlookHistory history_;
+  cli::EtaHistory history_;
   cli::LiveText live_{stderr};
   std::string last_;  // what the last line in the log began with
   std::jthread thread_;
@@ -49,6 +49,6 @@ class WorkerProgress {
 /// The line in place, without the columns it is fitted to: what this worker did, the queue, what
 /// runs longest. Pure, for tests.
 [[nodiscard]] std::string progress_text(const WorkerFigures& figures, const Counts& counts,
-                                        const cli::Outlook& outlook);
+                                        const cli::Eta& eta);
 
 }  // namespace wq::internal

@@ -19,7 +19,7 @@
 namespace wq {
 
 namespace internal {
-class AdminSession;
+class AdminConnection;
 }
 
 /// A point in time by the server's clock.
@@ -116,7 +116,7 @@ struct InUse {
 };
 
 /// Something that should not be there.
-struct Finding {
+struct Inconsistency {
   enum class Kind {
     missing,           ///< items that were pushed and are nowhere
     unleased,          ///< in processing, without a lease for longer than the grace period
@@ -136,13 +136,13 @@ struct Finding {
 
 struct VerifyReport {
   Counts counts{};
-  /// More items than our programs pushed: pushed by others. Not a finding.
+  /// More items than our programs pushed: pushed by others. Not a inconsistency.
   std::uint64_t foreign_pushes = 0;
   /// False once a RedisWQ client took leases: what it completed is not counted, so that items it
-  /// finished cannot be told from missing ones. Then `missing` is not among the findings.
+  /// finished cannot be told from missing ones. Then `missing` is not among the inconsistencies.
   bool provable = true;
-  std::uint64_t unaccounted = 0;  ///< pushed and nowhere; a finding only if `provable`
-  std::vector<Finding> findings{};
+  std::uint64_t unaccounted = 0;  ///< pushed and nowhere; a inconsistency only if `provable`
+  std::vector<Inconsistency> inconsistencies{};
 };
 
 /// Looks into one queue and steers it, through one connection that is opened at first use. What
@@ -232,7 +232,7 @@ class WQ_API Admin {
   VerifyReport repair();
 
  private:
-  std::unique_ptr<internal::AdminSession> session_;
+  std::unique_ptr<internal::AdminConnection> session_;
 };
 
 /// How long the item has been held that is held longest, going by what living workers say; nothing

@@ -111,7 +111,7 @@ enum class FindingLevel {
 };
 
 /// One thing that was looked at.
-struct DoctorFinding {
+struct Finding {
   FindingLevel level = FindingLevel::ok;
   std::string check{};   ///< for programs; does not change: "eviction"
   std::string what{};    ///< what is the case
@@ -123,11 +123,11 @@ struct DoctorFinding {
 /// cluster, eviction, memory, persistence, replay, torn-aof, replication, clients, latency, clock,
 /// connection, keys, arrival, rights, writes, as far as they apply; if INFO is refused, one named
 /// server in place of those that come from it; of a Sentinel, role alone.
-[[nodiscard]] WQ_API std::vector<DoctorFinding> diagnose(const ServerFacts& facts,
-                                                         const DoctorOptions& options = {});
+[[nodiscard]] WQ_API std::vector<Finding> diagnose(const ServerFacts& facts,
+                                                   const DoctorOptions& options = {});
 
 /// The worst of them.
-[[nodiscard]] WQ_API FindingLevel worst(std::span<const DoctorFinding> findings);
+[[nodiscard]] WQ_API FindingLevel worst(std::span<const Finding> findings);
 
 /// "worker", "producer", "viewer", "admin".
 [[nodiscard]] WQ_API std::string_view name_of(Role role);

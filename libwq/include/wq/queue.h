@@ -19,7 +19,7 @@
 namespace wq {
 
 namespace internal {
-class Session;
+class QueueClient;
 }
 
 /// Everything a queue counts, read in one atomic step.
@@ -195,7 +195,7 @@ class WQ_API Queue {
   std::uint64_t trim_results(std::string_view last);
 
  private:
-  std::unique_ptr<internal::Session> session_;
+  std::unique_ptr<internal::QueueClient> session_;
 };
 
 }  // namespace wq

@@ -15,7 +15,7 @@
 namespace wq {
 
 namespace internal {
-class Link;
+class ReconnectingConnection;
 }
 
 /// What is worth drawing of a queue. Reading it costs Redis a few commands and, for the workers,
@@ -47,7 +47,7 @@ class WQ_API MetricsReader {
   [[nodiscard]] QueueMetrics read(const std::string& queue);
 
  private:
-  std::unique_ptr<internal::Link> link_;
+  std::unique_ptr<internal::ReconnectingConnection> link_;
 };
 
 }  // namespace wq

@@ -196,7 +196,7 @@ class WQ_API Worker {
 
   /// Works until there is a reason to end. Ends in this order: no more leases are taken; handlers
   /// return (told to stop after the grace time); everything is settled or released; the reclaimer,
-  /// then the keeper stop; the worker's entry in the queue is removed. All threads are joined.
+  /// then the renewer stop; the worker's entry in the queue is removed. All threads are joined.
   ///
   /// Throws `ConnectionError` when Redis was away longer than `RedisOptions::patience`,
   /// `RefusedError`, `ProtocolError` when the queue's data was lost (its id changed or vanished),

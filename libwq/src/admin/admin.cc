@@ -6,7 +6,7 @@
 
 #include <wq/admin.h>
 
-#include "admin/admin_session.h"
+#include "admin/admin_connection.h"
 #include "admin/change.h"
 #include "admin/look.h"
 #include "admin/purge.h"
@@ -16,10 +16,10 @@
 
 namespace wq {
 
-using internal::AdminSession;
+using internal::AdminConnection;
+using internal::CommandBuffer;
 using internal::Connection;
 using internal::Key;
-using internal::Pipeline;
 
 namespace {
 
@@ -39,8 +39,8 @@ void check_droppable(ItemState from) {
 }  // namespace
 
 Admin::Admin(std::string queue, RedisOptions options, std::stop_token stop)
-    : session_(
-          std::make_unique<AdminSession>(std::move(queue), std::move(options), std::move(stop))) {}
+    : session_(std::make_unique<AdminConnection>(std::move(queue), std::move(options),
+                                                 std::move(stop))) {}
 Admin::~Admin() = default;
 Admin::Admin(Admin&&) noexcept = default;
 Admin& Admin::operator=(Admin&&) noexcept = default;
@@ -96,20 +96,22 @@ std::uint64_t Admin::drop_matching(std::string_view pattern, ItemState from) {
 
 // Behind a write that is allowed at maxmemory: a queue that is out of hand may be that too.
 bool Admin::pause() {
-  Pipeline call;
-  internal::begin_call(call, internal::scripts::past_oom, session_->keys(), 1, 3);
+  CommandBuffer call;
+  internal::begin_call(call, internal::scripts::write_at_maxmemory, session_->keys(), 1, 3);
   for (const std::string_view word :
        {std::string_view(session_->keys()[Key::paused]), std::string_view("SET"),
         std::string_view("1"), std::string_view("NX")}) {
-    call.word(word);
+    call.arg(word);
   }
   return session_->link_to_change().run([&call](Connection& redis) {
-    return !internal::run_script(redis, internal::scripts::past_oom, call).value().is_nil();
+    return !internal::run_script(redis, internal::scripts::write_at_maxmemory, call)
+                .value()
+                .is_nil();
   });
 }
 
 bool Admin::resume() {
-  Pipeline call;
+  CommandBuffer call;
   call.command({"DEL", session_->keys()[Key::paused]});
   return session_->link_to_change().run(
       [&call](Connection& redis) { return redis.call(call).value().integer() > 0; });

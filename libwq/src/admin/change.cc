@@ -10,7 +10,7 @@
 #include "admin/history.h"
 #include "admin/look.h"
 #include "admin/walk.h"
-#include "pure/glob.h"
+#include "base/glob.h"
 #include "queue/operations.h"
 #include "script/script.h"
 
@@ -48,25 +48,25 @@ std::uint64_t done(const std::vector<Changed>& answers) {
 
 std::vector<Changed> retry_step(Connection& redis, const Keys& keys,
                                 std::span<const std::string> items, const Which& which) {
-  Pipeline call;
+  CommandBuffer call;
   begin_call(call, scripts::retry, keys, items.size(), 3 + items.size());
-  for (const std::string& item : items) call.word(keys.lease(hash_item(item)));
-  call.word(which.latest_ms ? std::to_string(*which.latest_ms) : "");
-  call.word(which.delayed ? "1" : "0");
-  call.word(which.dead ? "1" : "0");
-  for (const std::string& item : items) call.word(item);
+  for (const std::string& item : items) call.arg(keys.lease(hash_item(item)));
+  call.arg(which.latest_ms ? std::to_string(*which.latest_ms) : "");
+  call.arg(which.delayed ? "1" : "0");
+  call.arg(which.dead ? "1" : "0");
+  for (const std::string& item : items) call.arg(item);
   return read_answers(run_script(redis, scripts::retry, call).value());
 }
 
 std::vector<Changed> drop_step(Connection& redis, const Keys& keys,
                                std::span<const std::string> items, ItemState from,
                                std::optional<std::int64_t> latest_ms) {
-  Pipeline call;
+  CommandBuffer call;
   begin_call(call, scripts::drop, keys, items.size(), 2 + items.size());
-  for (const std::string& item : items) call.word(keys.lease(hash_item(item)));
-  call.word(word_of(from));
-  call.word(latest_ms ? std::to_string(*latest_ms) : "");
-  for (const std::string& item : items) call.word(item);
+  for (const std::string& item : items) call.arg(keys.lease(hash_item(item)));
+  call.arg(word_of(from));
+  call.arg(latest_ms ? std::to_string(*latest_ms) : "");
+  for (const std::string& item : items) call.arg(item);
   return read_answers(run_script(redis, scripts::drop, call).value());
 }
 
@@ -74,8 +74,8 @@ using Step = std::function<std::uint64_t(Connection&, std::span<const std::strin
 
 // Hands everything in a sorted set that matches to `step`, in small numbers. What is there all the
 // time is handed over at least once.
-std::uint64_t for_matching(Link& link, const std::string& set, std::string_view pattern,
-                           const Step& step) {
+std::uint64_t for_matching(ReconnectingConnection& link, const std::string& set,
+                           std::string_view pattern, const Step& step) {
   std::uint64_t changed = 0;
   // What is small comes all at once, however many there are.
   for_members(link, set, pattern, [&](std::span<const std::string> items) {
@@ -110,7 +110,7 @@ Taken read_taken(Value answer) {
 
 // Items put on the left of ready so far.
 std::int64_t put_so_far(Connection& redis, const Keys& keys) {
-  Pipeline call;
+  CommandBuffer call;
   call.command({"HMGET", keys[Key::stats], "pushed", "moved"});
   const Reply answer = redis.call(call);
   std::int64_t put = 0;
@@ -131,8 +131,8 @@ std::vector<Changed> retry_items(Connection& redis, const Keys& keys,
   return retry_step(redis, keys, items, {.delayed = true, .dead = true});
 }
 
-std::uint64_t retry_matching(Link& link, const Keys& keys, std::string_view pattern,
-                             ItemState from) {
+std::uint64_t retry_matching(ReconnectingConnection& link, const Keys& keys,
+                             std::string_view pattern, ItemState from) {
   Which which{.delayed = from == ItemState::delayed, .dead = from == ItemState::dead};
   // What dies again meanwhile is left alone. (A delayed item's time lies in the future.)
   if (which.dead) which.latest_ms = link.run(server_ms);
@@ -142,8 +142,8 @@ std::uint64_t retry_matching(Link& link, const Keys& keys, std::string_view patt
                       });
 }
 
-std::vector<Changed> drop_items(Link& link, const Keys& keys, std::span<const std::string> items,
-                                ItemState from) {
+std::vector<Changed> drop_items(ReconnectingConnection& link, const Keys& keys,
+                                std::span<const std::string> items, ItemState from) {
   std::vector<Changed> answers;
   const std::size_t most = from == ItemState::ready ? kReadyAtOnce : items.size();
   while (!items.empty()) {
@@ -156,8 +156,8 @@ std::vector<Changed> drop_items(Link& link, const Keys& keys, std::span<const st
   return answers;
 }
 
-std::uint64_t drop_matching(Link& link, const Keys& keys, std::string_view pattern,
-                            ItemState from) {
+std::uint64_t drop_matching(ReconnectingConnection& link, const Keys& keys,
+                            std::string_view pattern, ItemState from) {
   std::optional<std::int64_t> latest_ms{};
   if (from == ItemState::dead) latest_ms = link.run(server_ms);
   return for_matching(link, set_of(keys, from), pattern,
@@ -166,17 +166,17 @@ std::uint64_t drop_matching(Link& link, const Keys& keys, std::string_view patte
                       });
 }
 
-std::uint64_t drop_ready(Link& link, const Keys& keys, std::string_view pattern) {
+std::uint64_t drop_ready(ReconnectingConnection& link, const Keys& keys, std::string_view pattern) {
   const std::vector<std::string> patterns = lua_patterns(pattern);
   const std::int64_t put = link.run([&](Connection& redis) { return put_so_far(redis, keys); });
   std::uint64_t dropped = 0;
   for (std::uint64_t chunk = kFirstChunk;;) {
     const Taken taken = link.run([&](Connection& redis) {
-      Pipeline call;
+      CommandBuffer call;
       begin_call(call, scripts::drop_ready, keys, 0, 2 + patterns.size());
-      call.word(chunk);
-      call.word(put);
-      for (const std::string& each : patterns) call.word(each);
+      call.arg(chunk);
+      call.arg(put);
+      for (const std::string& each : patterns) call.arg(each);
       return read_taken(run_script(redis, scripts::drop_ready, call).value());
     });
     if (taken.n == 0) return dropped;

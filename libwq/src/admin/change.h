@@ -8,22 +8,23 @@
 
 #include <wq/admin.h>
 
-#include "pure/keys.h"
+#include "base/keys.h"
 #include "redis/connection.h"
-#include "redis/link.h"
+#include "redis/reconnecting_connection.h"
 
 /// Changing what a queue holds: see `Admin` for what these do. What gets a connection is one try.
 namespace wq::internal {
 
 [[nodiscard]] std::vector<Changed> retry_items(Connection& redis, const Keys& keys,
                                                std::span<const std::string> items);
-std::uint64_t retry_matching(Link& link, const Keys& keys, std::string_view pattern,
-                             ItemState from);
+std::uint64_t retry_matching(ReconnectingConnection& link, const Keys& keys,
+                             std::string_view pattern, ItemState from);
 
-[[nodiscard]] std::vector<Changed> drop_items(Link& link, const Keys& keys,
+[[nodiscard]] std::vector<Changed> drop_items(ReconnectingConnection& link, const Keys& keys,
                                               std::span<const std::string> items, ItemState from);
 /// From the dead or delayed.
-std::uint64_t drop_matching(Link& link, const Keys& keys, std::string_view pattern, ItemState from);
-std::uint64_t drop_ready(Link& link, const Keys& keys, std::string_view pattern);
+std::uint64_t drop_matching(ReconnectingConnection& link, const Keys& keys,
+                            std::string_view pattern, ItemState from);
+std::uint64_t drop_ready(ReconnectingConnection& link, const Keys& keys, std::string_view pattern);
 
 }  // namespace wq::internal

@@ -6,16 +6,17 @@
 
 namespace wq::internal {
 
-Histories read_histories(Link& link, const Keys& keys, const std::set<std::string>& hashes) {
+Histories read_histories(ReconnectingConnection& link, const Keys& keys,
+                         const std::set<std::string>& hashes) {
   Histories histories;
   in_chunks(hashes, [&](const auto& chunk) {
     link.run([&](Connection& redis) {
-      Pipeline ask;
+      CommandBuffer ask;
       for (const Key key : kHistoryKeys) {
         ask.begin(2 + chunk.size());
-        ask.word("HMGET");
-        ask.word(keys[key]);
-        for (const auto& hash : chunk) ask.word(*hash);
+        ask.arg("HMGET");
+        ask.arg(keys[key]);
+        for (const auto& hash : chunk) ask.arg(*hash);
       }
       redis.send(ask);
       for (const auto& hash : chunk) histories[*hash].clear();
@@ -36,14 +37,14 @@ Histories read_histories(Link& link, const Keys& keys, const std::set<std::strin
   return histories;
 }
 
-std::uint64_t forget(Link& link, const Keys& keys, const Histories& histories) {
+std::uint64_t forget(ReconnectingConnection& link, const Keys& keys, const Histories& histories) {
   std::uint64_t forgotten = 0;
   in_chunks(histories, [&](const auto& chunk) {
-    Pipeline call;
+    CommandBuffer call;
     begin_call(call, scripts::forget, keys, chunk.size(), kHistoryKeys.size() * chunk.size());
-    for (const auto& each : chunk) call.word(keys.lease_prefix(), each->first);
+    for (const auto& each : chunk) call.arg(keys.lease_prefix(), each->first);
     for (const auto& each : chunk) {
-      for (const std::string& value : each->second) call.word(value);
+      for (const std::string& value : each->second) call.arg(value);
     }
     forgotten += link.run([&](Connection& redis) {
       return static_cast<std::uint64_t>(run_script(redis, scripts::forget, call).value().integer());

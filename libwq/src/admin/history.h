@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "pure/keys.h"
-#include "redis/link.h"
+#include "base/keys.h"
+#include "redis/reconnecting_connection.h"
 
 /// What is recorded about items that failed, by the hash of the item.
 namespace wq::internal {
@@ -20,11 +20,11 @@ inline constexpr std::array kHistoryKeys{Key::attempts, Key::crashes, Key::failu
 using Histories = std::map<std::string, std::vector<std::string>>;
 
 /// Of those of `hashes` of which something is recorded.
-[[nodiscard]] Histories read_histories(Link& link, const Keys& keys,
+[[nodiscard]] Histories read_histories(ReconnectingConnection& link, const Keys& keys,
                                        const std::set<std::string>& hashes);
 
 /// Removes what is still as it was read, unless the item is leased. Returns of how many.
-std::uint64_t forget(Link& link, const Keys& keys, const Histories& histories);
+std::uint64_t forget(ReconnectingConnection& link, const Keys& keys, const Histories& histories);
 
 /// Calls `step` with up to 500 of what is in a map or set at a time, as iterators.
 template <typename Many, typename Step>

@@ -23,12 +23,12 @@ constexpr std::size_t kCallsInPage = 20;
 
 constexpr std::array<std::string_view, 4> kWords{"ready", "leased", "delayed", "dead"};
 
-void append_lookup(Pipeline& out, const Keys& keys, std::span<const ItemHash> hashes) {
+void append_lookup(CommandBuffer& out, const Keys& keys, std::span<const ItemHash> hashes) {
   for (const Key key : {Key::attempts, Key::crashes, Key::failures}) {
     out.begin(2 + hashes.size());
-    out.word("HMGET");
-    out.word(keys[key]);
-    for (const ItemHash& hash : hashes) out.word(text(hash));
+    out.arg("HMGET");
+    out.arg(keys[key]);
+    for (const ItemHash& hash : hashes) out.arg(text(hash));
   }
 }
 
@@ -55,7 +55,7 @@ void complete_items(Connection& redis, const Keys& keys, ItemState state,
   if (items.empty()) return;
   std::vector<ItemHash> hashes;
   for (const ItemInfo& item : items) hashes.push_back(hash_item(item.item));
-  Pipeline ask;
+  CommandBuffer ask;
   append_lookup(ask, keys, hashes);
   const bool leased = state == ItemState::leased;
   if (leased) {
@@ -115,7 +115,7 @@ void set_time(ItemInfo& item, std::string_view score) {
 }  // namespace
 
 std::int64_t server_ms(Connection& redis) {
-  Pipeline ask;
+  CommandBuffer ask;
   ask.command({"TIME"});
   return redis.call(ask).value().time_ms();
 }
@@ -163,14 +163,14 @@ Place read_place(ItemState state, std::string_view text) {
 
 ItemPage list_items(Connection& redis, const Keys& keys, ItemState state, std::string_view after,
                     std::size_t n) {
-  Pipeline call;
+  CommandBuffer call;
   begin_call(call, scripts::page, keys, 0, after.empty() ? 2 : 4);
-  call.word(word_of(state));
-  call.word(n);
+  call.arg(word_of(state));
+  call.arg(n);
   if (!after.empty()) {
     const Place place = read_place(state, after);
-    call.word(place.first);
-    call.word(place.second);
+    call.arg(place.first);
+    call.arg(place.second);
   }
   ItemPage page;
   {
@@ -191,7 +191,7 @@ ItemPage list_items(Connection& redis, const Keys& keys, ItemState state, std::s
 }
 
 TryPage list_tries(Connection& redis, const Keys& keys, std::string_view after) {
-  Pipeline call;
+  CommandBuffer call;
   call.command({"XRANGE", keys[Key::history], after.empty() ? "-" : "(" + std::string(after), "+",
                 "COUNT", std::to_string(kCallsInPage)});
   const Reply reply = redis.call(call);
@@ -212,12 +212,12 @@ TryPage list_tries(Connection& redis, const Keys& keys, std::string_view after) 
 
 Inspection inspect_item(Connection& redis, const Keys& keys, std::string_view item,
                         std::size_t max_scan) {
-  Pipeline call;
+  CommandBuffer call;
   begin_call(call, scripts::find, keys, 1, 2);
   const ItemHash hash = hash_item(item);
-  call.word(keys.lease(hash));
-  call.word(item);
-  call.word(max_scan);
+  call.arg(keys.lease(hash));
+  call.arg(item);
+  call.arg(max_scan);
   const Reply reply = run_script(redis, scripts::find, call);
   const Value answer = reply.value();
 

@@ -7,7 +7,7 @@
 
 #include <wq/admin.h>
 
-#include "pure/keys.h"
+#include "base/keys.h"
 #include "redis/connection.h"
 
 /// Reading: see `Admin` for what these do. One try each.

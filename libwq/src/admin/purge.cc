@@ -51,7 +51,7 @@ InUse look_who_is_there(Connection& redis, const Keys& keys) {
     }
   }
   // Nobody may be there to remove those whose time is over.
-  Pipeline ask;
+  CommandBuffer ask;
   ask.command({"ZCOUNT", keys[Key::producers], std::to_string(server_ms(redis)), "+inf"});
   in_use.producers = redis.call(ask).value().count();
   in_use.leased = count_leased(redis, keys, dead);
@@ -63,16 +63,16 @@ InUse look_who_is_there(Connection& redis, const Keys& keys) {
 // empty queue.
 Removal remove_all(Connection& redis, const Keys& keys, const MayGo& may_go, PurgeReport& report,
                    std::string& fence) {
-  Pipeline ask;
+  CommandBuffer ask;
   ask.command({"ZRANGE", keys[Key::replays], "0", "-1"});
   const Reply sessions = redis.call(ask);
   // In between, so that a producer that begins after this look disturbs the removal.
   if (!may_go(redis)) return Removal::refused;
   const std::size_t n = sessions.value().size();
-  Pipeline call;
+  CommandBuffer call;
   begin_call(call, scripts::purge, keys, n, n);
-  for (std::size_t i = 0; i < n; ++i) call.word(keys.replay(sessions.value()[i].text()));
-  for (std::size_t i = 0; i < n; ++i) call.word(sessions.value()[i].text());
+  for (std::size_t i = 0; i < n; ++i) call.arg(keys.replay(sessions.value()[i].text()));
+  for (std::size_t i = 0; i < n; ++i) call.arg(sessions.value()[i].text());
   const Reply reply = run_script(redis, scripts::purge, call);
   const Value answer = reply.value();
   if (answer.size() == 0) return Removal::disturbed;
@@ -83,22 +83,24 @@ Removal remove_all(Connection& redis, const Keys& keys, const MayGo& may_go, Pur
   return Removal::done;
 }
 
-void remove_leases(Link& link, const Keys& keys, std::span<const std::string> leases,
-                   const std::string& fence, PurgeReport& report) {
+void remove_leases(ReconnectingConnection& link, const Keys& keys,
+                   std::span<const std::string> leases, const std::string& fence,
+                   PurgeReport& report) {
   while (!leases.empty()) {
     const auto chunk = leases.first(std::min(leases.size(), kLeasesAtOnce));
     leases = leases.subspan(chunk.size());
-    Pipeline call;
+    CommandBuffer call;
     begin_call(call, scripts::purge_leases, keys, chunk.size(), 1);
-    for (const std::string& lease : chunk) call.word(lease);
-    call.word(fence);
+    for (const std::string& lease : chunk) call.arg(lease);
+    call.arg(fence);
     report.leases += link.run([&](Connection& redis) {
       return run_script(redis, scripts::purge_leases, call).value().count();
     });
   }
 }
 
-std::optional<PurgeReport> purge_if(Link& link, const Keys& keys, const MayGo& may_go) {
+std::optional<PurgeReport> purge_if(ReconnectingConnection& link, const Keys& keys,
+                                    const MayGo& may_go) {
   PurgeReport report;
   std::string fence;
   Removal removal = Removal::disturbed;
@@ -116,11 +118,12 @@ std::optional<PurgeReport> purge_if(Link& link, const Keys& keys, const MayGo& m
 
 }  // namespace
 
-PurgeReport purge(Link& link, const Keys& keys) {
+PurgeReport purge(ReconnectingConnection& link, const Keys& keys) {
   return purge_if(link, keys, [](Connection&) { return true; }).value();
 }
 
-std::optional<PurgeReport> purge_unless_in_use(Link& link, const Keys& keys, InUse& in_use) {
+std::optional<PurgeReport> purge_unless_in_use(ReconnectingConnection& link, const Keys& keys,
+                                               InUse& in_use) {
   return purge_if(link, keys, [&](Connection& redis) {
     in_use = look_who_is_there(redis, keys);
     return in_use.none();

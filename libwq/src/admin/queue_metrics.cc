@@ -5,18 +5,18 @@
 #include <wq/queue_metrics.h>
 
 #include "admin/worker_entry.h"
-#include "pure/keys.h"
+#include "base/keys.h"
 #include "queue/operations.h"
-#include "redis/link.h"
+#include "redis/reconnecting_connection.h"
 #include "script/script.h"
 
 namespace wq {
 namespace {
 
+using internal::CommandBuffer;
 using internal::Connection;
 using internal::Key;
 using internal::Keys;
-using internal::Pipeline;
 using internal::Reply;
 
 std::string label_of(std::size_t key) {
@@ -25,7 +25,7 @@ std::string label_of(std::size_t key) {
 }
 
 void read_keys(Connection& redis, const Keys& keys, QueueMetrics& metrics) {
-  Pipeline ask;
+  CommandBuffer ask;
   ask.command({"GET", keys[Key::fence]});
   for (std::size_t i = 0; i < internal::kKeyCount; ++i) {
     ask.command({"MEMORY", "USAGE", keys[static_cast<Key>(i)], "SAMPLES", "5"});
@@ -48,14 +48,15 @@ void read_keys(Connection& redis, const Keys& keys, QueueMetrics& metrics) {
 }  // namespace
 
 MetricsReader::MetricsReader(RedisOptions options, std::stop_token stop)
-    : link_(std::make_unique<internal::Link>(std::move(options), std::move(stop))) {}
+    : link_(std::make_unique<internal::ReconnectingConnection>(std::move(options),
+                                                               std::move(stop))) {}
 MetricsReader::~MetricsReader() = default;
 MetricsReader::MetricsReader(MetricsReader&&) noexcept = default;
 MetricsReader& MetricsReader::operator=(MetricsReader&&) noexcept = default;
 
 QueueMetrics MetricsReader::read(const std::string& queue) {
   const Keys keys(queue);
-  Pipeline counts;
+  CommandBuffer counts;
   internal::append_counts(counts, keys);
   return link_->run([&](Connection& redis) {
     QueueMetrics metrics;

@@ -7,20 +7,20 @@
 #include <wq/error.h>
 #include <wq/queues.h>
 
-#include "pure/keys.h"
+#include "base/keys.h"
 #include "queue/operations.h"
 #include "queue/server_check.h"
-#include "redis/link.h"
+#include "redis/reconnecting_connection.h"
 #include "script/script.h"
 
 namespace wq {
 namespace {
 
+using internal::CommandBuffer;
 using internal::Connection;
 using internal::Key;
 using internal::Keys;
-using internal::Link;
-using internal::Pipeline;
+using internal::ReconnectingConnection;
 using internal::Reply;
 
 using Found = std::map<std::string, ListedQueue>;
@@ -36,7 +36,7 @@ std::string_view suffix() {
 }
 
 Step scan(Connection& redis, const std::string& cursor, const std::string& glob) {
-  Pipeline call;
+  CommandBuffer call;
   call.command({"SCAN", cursor, "MATCH", glob, "COUNT", "1000", "TYPE", "hash"});
   redis.send(call);
   const Reply reply = redis.receive();
@@ -69,7 +69,7 @@ std::vector<Keys> queues_of(const std::vector<std::string>& names, const Found& 
 
 // False if Redis does not know the script yet.
 bool read_all(Connection& redis, const std::vector<Keys>& queues, Found& found) {
-  Pipeline calls;
+  CommandBuffer calls;
   for (const Keys& keys : queues) internal::append_counts(calls, keys);
   redis.send(calls);
   bool known = true;
@@ -102,7 +102,8 @@ void read_counts_of(Connection& redis, const std::vector<Keys>& queues, Found& f
 }  // namespace
 
 QueueList list_queues(const RedisOptions& redis, const QueueSearch& search, std::stop_token stop) {
-  Link link(redis, std::move(stop), [](Connection& fresh) { internal::check_server(fresh); });
+  ReconnectingConnection link(redis, std::move(stop),
+                              [](Connection& fresh) { internal::check_server(fresh); });
   const std::string glob = search.pattern + std::string(suffix());
   Found found;
   QueueList list;

@@ -16,10 +16,10 @@
 #include "admin/history.h"
 #include "admin/look.h"
 #include "admin/walk.h"
-#include "pure/wait.h"
+#include "base/wait.h"
+#include "maintenance/heartbeat.h"
+#include "maintenance/reclaim_pass.h"
 #include "queue/operations.h"
-#include "roles/heartbeat.h"
-#include "roles/reclaim_pass.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -31,7 +31,7 @@ constexpr std::size_t kExamples = 5;
 // What looks wrong must look so in each of these looks, the last at least the grace period behind
 // the first.
 constexpr int kLooks = 3;
-constexpr milliseconds kBetweenLooks = kOrphanGrace / (kLooks - 1) + milliseconds{50};
+constexpr milliseconds kBetweenLooks = kUnleasedGrace / (kLooks - 1) + milliseconds{50};
 constexpr milliseconds kBetweenPasses{500};
 constexpr int kPasses = 14;
 // A walk over processing passes over some items while others are settled, hardly the same in so
@@ -53,7 +53,7 @@ struct LeaseLook {
 
 class Verifier {
  public:
-  Verifier(AdminSession& session, bool repair)
+  Verifier(AdminConnection& session, bool repair)
       : session_(session),
         link_(repair ? session.link_to_change() : session.link()),
         keys_(session.keys()) {}
@@ -79,10 +79,11 @@ class Verifier {
   void reclaim();
   std::uint64_t end_strays(const Suspects& strays);
   void end_election();
-  void add(Finding::Kind kind, const Suspects& suspects, bool show_second, std::uint64_t mended);
+  void add(Inconsistency::Kind kind, const Suspects& suspects, bool show_second,
+           std::uint64_t mended);
 
-  AdminSession& session_;
-  Link& link_;
+  AdminConnection& session_;
+  ReconnectingConnection& link_;
   const Keys& keys_;
   VerifyReport report_;
 };
@@ -118,7 +119,7 @@ VerifyReport Verifier::run(bool repair) {
   if (repair && !election.empty()) end_election();
   const LeaseLook after = repair && for_the_reclaimer ? look_at_leases() : leases;
 
-  using Kind = Finding::Kind;
+  using Kind = Inconsistency::Kind;
   add(Kind::unleased, leases.unleased, true, gone(leases.unleased, after.unleased));
   add(Kind::endless_lease, leases.endless, true, gone(leases.endless, after.endless));
   add(Kind::stray_lease, leases.stray, false, repair ? end_strays(leases.stray) : 0);
@@ -131,21 +132,21 @@ VerifyReport Verifier::run(bool repair) {
   return std::move(report_);
 }
 
-void Verifier::add(Finding::Kind kind, const Suspects& suspects, bool show_second,
+void Verifier::add(Inconsistency::Kind kind, const Suspects& suspects, bool show_second,
                    std::uint64_t mended) {
   if (suspects.empty()) return;
-  Finding& finding = report_.findings.emplace_back();
-  finding.kind = kind;
-  finding.count = suspects.size();
-  finding.mended = mended;
+  Inconsistency& inconsistency = report_.inconsistencies.emplace_back();
+  inconsistency.kind = kind;
+  inconsistency.count = suspects.size();
+  inconsistency.mended = mended;
   for (const auto& [first, second] : suspects) {
-    if (finding.examples.size() == kExamples) break;
-    finding.examples.push_back(show_second ? second : first);
+    if (inconsistency.examples.size() == kExamples) break;
+    inconsistency.examples.push_back(show_second ? second : first);
   }
 }
 
 void Verifier::check_counts() {
-  Pipeline call;
+  CommandBuffer call;
   append_counts(call, keys_);
   report_.counts = link_.run([&](Connection& redis) {
     return read_counts(run_script(redis, scripts::counts, call).value());
@@ -161,8 +162,8 @@ LeaseLook Verifier::steady_leases() {
   LeaseLook steady = look_at_leases();
   report_.provable = report_.counts.foreign == 0 && !steady.foreign;
   if (report_.unaccounted > 0 && report_.provable) {
-    Finding& missing = report_.findings.emplace_back();
-    missing.kind = Finding::Kind::missing;
+    Inconsistency& missing = report_.inconsistencies.emplace_back();
+    missing.kind = Inconsistency::Kind::missing;
     missing.count = report_.unaccounted;
   }
   const auto nothing = [&steady] {
@@ -200,10 +201,10 @@ LeaseLook Verifier::look_at_leases() {
 Suspects Verifier::holders(std::set<std::string>& leases) {
   Suspects held;
   in_chunks(leases, [&](const auto& chunk) {
-    Pipeline ask;
+    CommandBuffer ask;
     ask.begin(1 + chunk.size());
-    ask.word("MGET");
-    for (const auto& hash : chunk) ask.word(keys_.lease_prefix(), *hash);
+    ask.arg("MGET");
+    for (const auto& hash : chunk) ask.arg(keys_.lease_prefix(), *hash);
     link_.run([&](Connection& redis) {
       const Reply answer = redis.call(ask);
       for (std::size_t i = 0; i < chunk.size(); ++i) {
@@ -220,7 +221,7 @@ Suspects Verifier::holders(std::set<std::string>& leases) {
 void Verifier::look_at_items(std::span<const std::string> items, std::set<std::string>& alone,
                              LeaseLook& look) {
   link_.run([&](Connection& redis) {
-    Pipeline ask;
+    CommandBuffer ask;
     std::vector<std::string> these;
     for (const std::string& item : items) {
       these.emplace_back(text(hash_item(item)));
@@ -247,7 +248,7 @@ void Verifier::look_at_items(std::span<const std::string> items, std::set<std::s
 Suspects Verifier::dead_workers() {
   return link_.run([&](Connection& redis) {
     const std::int64_t now_ms = server_ms(redis);
-    Pipeline ask;
+    CommandBuffer ask;
     ask.command({"HGETALL", keys_[Key::workers]});
     const Reply reply = redis.call(ask);
     const Value entries = reply.value();
@@ -262,7 +263,7 @@ Suspects Verifier::dead_workers() {
 Suspects Verifier::expired_holds() {
   return link_.run([&](Connection& redis) {
     const std::string now_ms = std::to_string(server_ms(redis));
-    Pipeline ask;
+    CommandBuffer ask;
     ask.command({"ZRANGEBYSCORE", keys_[Key::producers], "-inf", now_ms});
     const Reply reply = redis.call(ask);
     Suspects expired;
@@ -275,7 +276,7 @@ Suspects Verifier::expired_holds() {
 
 Suspects Verifier::endless_election() {
   return link_.run([&](Connection& redis) {
-    Pipeline ask;
+    CommandBuffer ask;
     ask.command({"GET", keys_[Key::reclaimer]});
     ask.command({"PTTL", keys_[Key::reclaimer]});
     redis.send(ask);
@@ -318,7 +319,7 @@ void Verifier::take_off_what_is_there(std::set<std::string>& hashes) {
 // that are removed or moved within ready.
 std::array<std::string, 4> Verifier::comings_back() {
   return link_.run([&](Connection& redis) {
-    Pipeline ask;
+    CommandBuffer ask;
     ask.command({"HMGET", keys_[Key::stats], "released", "returned", "dropped", "moved"});
     const Reply reply = redis.call(ask);
     std::array<std::string, 4> counters;
@@ -369,11 +370,11 @@ void Verifier::reclaim() {
 std::uint64_t Verifier::end_strays(const Suspects& strays) {
   std::uint64_t ended = 0;
   in_chunks(strays, [&](const auto& chunk) {
-    Pipeline call;
+    CommandBuffer call;
     begin_call(call, scripts::end_strays, keys_, chunk.size(), 1 + chunk.size());
-    for (const auto& each : chunk) call.word(keys_.lease_prefix(), each->first);
-    call.word(kLeaseTail.count());
-    for (const auto& each : chunk) call.word(each->second);
+    for (const auto& each : chunk) call.arg(keys_.lease_prefix(), each->first);
+    call.arg(kLeaseTail.count());
+    for (const auto& each : chunk) call.arg(each->second);
     ended += link_.run([&](Connection& redis) {
       return static_cast<std::uint64_t>(
           run_script(redis, scripts::end_strays, call).value().integer());
@@ -383,14 +384,14 @@ std::uint64_t Verifier::end_strays(const Suspects& strays) {
 }
 
 void Verifier::end_election() {
-  Pipeline cut;
+  CommandBuffer cut;
   cut.command({"PEXPIRE", keys_[Key::reclaimer], std::to_string(Heartbeat::kTenure.count())});
   link_.run([&](Connection& redis) { return redis.call(cut); });
 }
 
 }  // namespace
 
-VerifyReport verify(AdminSession& session, bool repair) {
+VerifyReport verify(AdminConnection& session, bool repair) {
   return Verifier(session, repair).run(repair);
 }
 

@@ -2,11 +2,11 @@
 
 #include <wq/admin.h>
 
-#include "admin/admin_session.h"
+#include "admin/admin_connection.h"
 
 namespace wq::internal {
 
 /// See `Admin::verify` and `Admin::repair`.
-VerifyReport verify(AdminSession& session, bool repair);
+VerifyReport verify(AdminConnection& session, bool repair);
 
 }  // namespace wq::internal

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "pure/chunk_size.h"
-#include "pure/glob.h"
+#include "base/chunk_size.h"
+#include "base/glob.h"
 
 namespace wq::internal {
 namespace {
@@ -19,16 +19,16 @@ std::vector<std::string> texts(Value array, std::size_t step) {
 }
 
 // One of SCAN, HSCAN, ZSCAN to its end: `words` stand in front of the cursor and behind it.
-void scan(Link& link, std::initializer_list<std::string_view> before,
+void scan(ReconnectingConnection& link, std::initializer_list<std::string_view> before,
           std::initializer_list<std::string_view> behind, std::size_t step,
           const std::function<bool(std::span<const std::string>)>& look) {
   std::string cursor = "0";
   do {
-    Pipeline call;
+    CommandBuffer call;
     call.begin(before.size() + 1 + behind.size());
-    for (const std::string_view word : before) call.word(word);
-    call.word(cursor);
-    for (const std::string_view word : behind) call.word(word);
+    for (const std::string_view word : before) call.arg(word);
+    call.arg(cursor);
+    for (const std::string_view word : behind) call.arg(word);
     std::vector<std::string> found;
     cursor = link.run([&](Connection& redis) {
       const Reply reply = redis.call(call);
@@ -41,7 +41,8 @@ void scan(Link& link, std::initializer_list<std::string_view> before,
 
 }  // namespace
 
-void for_chunks(Link& link, const std::string& list, From from, const LookAt& look) {
+void for_chunks(ReconnectingConnection& link, const std::string& list, From from,
+                const LookAt& look) {
   ChunkSize chunk;
   const bool left = from == From::left;
   for (std::int64_t seen = 0;;) {
@@ -51,7 +52,7 @@ void for_chunks(Link& link, const std::string& list, From from, const LookAt& lo
       // The connection may have broken under the weight of the answer.
       if (std::exchange(again, true)) chunk.failed();
       n = static_cast<std::int64_t>(chunk.items());
-      Pipeline read;
+      CommandBuffer read;
       read.command({"LRANGE", list, std::to_string(left ? seen : -seen - n),
                     std::to_string(left ? seen + n - 1 : -seen - 1)});
       return texts(redis.call(read).value(), 1);
@@ -65,19 +66,20 @@ void for_chunks(Link& link, const std::string& list, From from, const LookAt& lo
   }
 }
 
-void for_members(Link& link, const std::string& set, std::string_view pattern, const LookAt& look) {
+void for_members(ReconnectingConnection& link, const std::string& set, std::string_view pattern,
+                 const LookAt& look) {
   scan(link, {"ZSCAN", set}, {"MATCH", pattern, "COUNT", "100"}, 2, [&](auto members) {
     look(members);
     return true;
   });
 }
 
-void for_fields(Link& link, const std::string& hash,
+void for_fields(ReconnectingConnection& link, const std::string& hash,
                 const std::function<bool(std::span<const std::string>)>& look) {
   scan(link, {"HSCAN", hash}, {"COUNT", "100"}, 2, look);
 }
 
-void for_keys(Link& link, const std::string& prefix, const LookAt& look) {
+void for_keys(ReconnectingConnection& link, const std::string& prefix, const LookAt& look) {
   scan(link, {"SCAN"}, {"MATCH", literal_glob(prefix) + "*", "COUNT", "500"}, 1, [&](auto keys) {
     look(keys);
     return true;

@@ -62,7 +62,7 @@ WorkerInfo read_worker(std::string_view session, std::string_view entry, std::in
 }
 
 std::vector<WorkerInfo> read_workers(Connection& redis, const Keys& keys) {
-  Pipeline ask;
+  CommandBuffer ask;
   ask.command({"TIME"});
   ask.command({"HGETALL", keys[Key::workers]});
   redis.send(ask);

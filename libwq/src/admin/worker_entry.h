@@ -6,7 +6,7 @@
 
 #include <wq/admin.h>
 
-#include "pure/keys.h"
+#include "base/keys.h"
 #include "redis/connection.h"
 
 namespace wq::internal {

@@ -10,7 +10,7 @@ namespace wq::internal {
 
 void read_arrival(Connection& redis, const Keys& keys, ServerFacts& facts) {
   if (!facts.moved_to.empty() || !facts.keys_refused.empty() || !facts.in_the_way.empty()) return;
-  Pipeline read;
+  CommandBuffer read;
   read.command({"HMGET", keys[Key::stats], "leased", "returned"});
   redis.send(read);
   const Reply reply = redis.receive();
@@ -20,7 +20,7 @@ void read_arrival(Connection& redis, const Keys& keys, ServerFacts& facts) {
   if (!counters[1].is_nil()) facts.returned = counters[1].count();
 }
 
-void check_arrival(Look& look) {
+void check_arrival(Diagnosis& look) {
   if (look.facts.leased == 0) return;
   Counts counts;
   counts.leased = look.facts.leased;

@@ -10,14 +10,14 @@
 
 namespace wq::internal {
 
-void append(Pipeline& out, const Command& command) {
+void append(CommandBuffer& out, const Command& command) {
   out.begin(command.size());
-  for (const std::string& word : command) out.word(std::string_view(word));
+  for (const std::string& word : command) out.arg(std::string_view(word));
 }
 
 std::optional<Reply> ask(Connection& redis, const Command& command, std::string_view name,
                          ServerFacts& facts) {
-  Pipeline out;
+  CommandBuffer out;
   append(out, command);
   redis.send(out);
   Reply reply = redis.receive();
@@ -35,7 +35,7 @@ std::optional<std::vector<std::string>> refusals(Connection redis,
                                                  const std::vector<Command>& commands,
                                                  ServerFacts& facts) {
   if (!ask(redis, {"MULTI"}, "MULTI", facts)) return std::nullopt;
-  Pipeline out;
+  CommandBuffer out;
   for (const Command& command : commands) append(out, command);
   redis.send(out);
   std::vector<std::string> said;

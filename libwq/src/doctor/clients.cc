@@ -12,7 +12,7 @@ constexpr std::uint64_t kConnectionsOfAWorker = 2;
 
 }  // namespace
 
-void check_clients(Look& look, std::uint64_t workers) {
+void check_clients(Diagnosis& look, std::uint64_t workers) {
   const auto now = look.number("connected_clients");
   auto most = look.number("maxclients");
   if (!now || !most) return look.blind("clients", "info");

@@ -25,7 +25,7 @@ std::string text(microseconds time) {
 
 }  // namespace
 
-void check_latency(Look& look) {
+void check_latency(Diagnosis& look) {
   std::vector<microseconds> times = look.facts.round_trips;
   if (times.empty()) return;
   std::sort(times.begin(), times.end());
@@ -41,7 +41,7 @@ void check_latency(Look& look) {
             "for what keeps Redis busy.");
 }
 
-void check_clock(Look& look) {
+void check_clock(Diagnosis& look) {
   if (!look.facts.clock_ahead) return look.blind("clock", "time");
   const microseconds ahead = *look.facts.clock_ahead;
   const microseconds off{std::abs(ahead.count())};
@@ -55,7 +55,7 @@ void check_clock(Look& look) {
       "Let both be set by NTP.");
 }
 
-void check_connection(Look& look) {
+void check_connection(Diagnosis& look) {
   if (!look.facts.over_network) return look.pass("connection", "within this machine");
   const std::string_view login = look.facts.logs_in ? "with a password" : "without a password";
   if (look.facts.encrypted) {

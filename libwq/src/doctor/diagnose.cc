@@ -15,12 +15,12 @@ constexpr const char* kUnseen = "What is wrong here would go unnoticed.";
 
 }  // namespace
 
-std::string Look::info(const std::string& field) const {
+std::string Diagnosis::info(const std::string& field) const {
   const auto found = facts.info.find(field);
   return found == facts.info.end() ? "" : found->second;
 }
 
-std::optional<std::uint64_t> Look::number(const std::string& field) const {
+std::optional<std::uint64_t> Diagnosis::number(const std::string& field) const {
   const std::string text = info(field);
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -28,17 +28,17 @@ std::optional<std::uint64_t> Look::number(const std::string& field) const {
   return number;
 }
 
-std::string Look::setting(const std::string& name) const {
+std::string Diagnosis::setting(const std::string& name) const {
   const auto found = facts.config.find(name);
   return found == facts.config.end() ? "" : found->second;
 }
 
-void Look::find(FindingLevel level, const char* check, std::string what, std::string why,
-                std::string advice) {
+void Diagnosis::find(FindingLevel level, const char* check, std::string what, std::string why,
+                     std::string advice) {
   findings.push_back({level, check, std::move(what), std::move(why), std::move(advice)});
 }
 
-void Look::blind(const char* check, const char* right) {
+void Diagnosis::blind(const char* check, const char* right) {
   // A server that answers INFO without the field has its own way; that is no right to be given.
   const bool answered = std::string_view(right) == "info" && !facts.info.empty();
   if (answered)
@@ -49,8 +49,8 @@ void Look::blind(const char* check, const char* right) {
 
 }  // namespace internal
 
-std::vector<DoctorFinding> diagnose(const ServerFacts& facts, const DoctorOptions& options) {
-  internal::Look look{facts, {}};
+std::vector<Finding> diagnose(const ServerFacts& facts, const DoctorOptions& options) {
+  internal::Diagnosis look{facts, {}};
   if (internal::check_sentinel(look)) return std::move(look.findings);
   if (facts.info.empty()) {
     look.blind("server", "info");
@@ -76,9 +76,9 @@ std::vector<DoctorFinding> diagnose(const ServerFacts& facts, const DoctorOption
   return std::move(look.findings);
 }
 
-FindingLevel worst(std::span<const DoctorFinding> findings) {
+FindingLevel worst(std::span<const Finding> findings) {
   FindingLevel level = FindingLevel::ok;
-  for (const DoctorFinding& finding : findings) level = std::max(level, finding.level);
+  for (const Finding& finding : findings) level = std::max(level, finding.level);
   return level;
 }
 

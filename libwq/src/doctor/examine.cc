@@ -10,20 +10,20 @@
 #include <wq/doctor.h>
 #include <wq/error.h>
 
+#include "base/keys.h"
 #include "doctor/needs.h"
 #include "doctor/reading.h"
-#include "pure/keys.h"
 #include "redis/endpoint.h"
-#include "redis/link.h"
+#include "redis/reconnecting_connection.h"
 
 namespace wq {
 namespace {
 
 using internal::ask;
+using internal::CommandBuffer;
 using internal::Connection;
 using internal::Key;
 using internal::Keys;
-using internal::Pipeline;
 using internal::Reply;
 
 using std::chrono::duration_cast;
@@ -67,7 +67,7 @@ void read_types(Connection& redis, const Keys& keys, ServerFacts& facts) {
   for (std::size_t i = 0; i < internal::kKeyCount; ++i) {
     const std::string& key = keys[static_cast<Key>(i)];
     const std::string_view needed = internal::kKeyKinds[i].type;
-    Pipeline out;
+    CommandBuffer out;
     out.command({"TYPE", key});
     redis.send(out);
     const Reply reply = redis.receive();
@@ -89,7 +89,7 @@ void read_types(Connection& redis, const Keys& keys, ServerFacts& facts) {
 }
 
 void measure(Connection& redis, unsigned pings, ServerFacts& facts) {
-  Pipeline ping;
+  CommandBuffer ping;
   ping.command({"PING"});
   for (unsigned i = 0; i < pings; ++i) {
     const TimePoint sent_at = BootClock::now();
@@ -120,7 +120,7 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
                     std::stop_token stop) {
   const Keys keys(queue);
   const internal::Endpoint endpoint = internal::resolve_endpoint(redis);
-  internal::Link link(std::move(redis), std::move(stop));
+  internal::ReconnectingConnection link(std::move(redis), std::move(stop));
   return link.run([&](Connection& connection) {
     ServerFacts facts;
     facts.queue = queue;

@@ -11,9 +11,9 @@
 namespace wq::internal {
 
 /// What was read, in a form that is easy to ask, and what was found so far.
-struct Look {
+struct Diagnosis {
   const ServerFacts& facts;
-  std::vector<DoctorFinding> findings;
+  std::vector<Finding> findings;
 
   /// Empty if it is not known.
   [[nodiscard]] std::string info(const std::string& field) const;
@@ -38,29 +38,29 @@ struct Look {
 // One for each thing that is looked at, in the file of its subject. kind.cc:
 
 /// True, with a finding, if this is a Sentinel: then there is nothing else to look at.
-[[nodiscard]] bool check_sentinel(Look& look);
-void check_version(Look& look);
-void check_role(Look& look);
-void check_cluster(Look& look);
+[[nodiscard]] bool check_sentinel(Diagnosis& look);
+void check_version(Diagnosis& look);
+void check_role(Diagnosis& look);
+void check_cluster(Diagnosis& look);
 
 // memory.cc, persistence.cc, replay.cc, torn_aof.cc, replicas.cc, clients.cc
-void check_eviction(Look& look);
-void check_memory(Look& look);
-void check_persistence(Look& look);
-void check_replay(Look& look);
-void check_torn_aof(Look& look);
-void check_replication(Look& look);
-void check_clients(Look& look, std::uint64_t workers);
+void check_eviction(Diagnosis& look);
+void check_memory(Diagnosis& look);
+void check_persistence(Diagnosis& look);
+void check_replay(Diagnosis& look);
+void check_torn_aof(Diagnosis& look);
+void check_replication(Diagnosis& look);
+void check_clients(Diagnosis& look, std::uint64_t workers);
 
 // connection.cc
-void check_latency(Look& look);
-void check_clock(Look& look);
-void check_connection(Look& look);
+void check_latency(Diagnosis& look);
+void check_clock(Diagnosis& look);
+void check_connection(Diagnosis& look);
 
 // keys.cc, arrival.cc, rights.cc, writes.cc
-void check_keys(Look& look);
-void check_arrival(Look& look);
-void check_rights(Look& look, const DoctorOptions& options);
-void check_writes(Look& look);
+void check_keys(Diagnosis& look);
+void check_arrival(Diagnosis& look);
+void check_rights(Diagnosis& look, const DoctorOptions& options);
+void check_writes(Diagnosis& look);
 
 }  // namespace wq::internal

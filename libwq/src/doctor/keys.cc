@@ -4,7 +4,7 @@
 
 namespace wq::internal {
 
-void check_keys(Look& look) {
+void check_keys(Diagnosis& look) {
   for (const KeyInTheWay& each : look.facts.in_the_way) {
     look.fail("keys",
               fmt::format("the key '{}' is a {} and not the {} of a queue", each.key, each.type,

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/keys.h"
 #include "doctor/findings.h"
-#include "pure/keys.h"
 #include "queue/server_check.h"
 
 namespace wq::internal {
@@ -28,7 +28,7 @@ std::optional<Version> parse_version(std::string_view text) {
 
 }  // namespace
 
-void check_version(Look& look) {
+void check_version(Diagnosis& look) {
   const std::string text = look.info("redis_version");
   if (text.empty()) return look.blind("version", "info");
   const auto version = parse_version(text);
@@ -45,7 +45,7 @@ void check_version(Look& look) {
   look.pass("version", fmt::format("Redis {}", text));
 }
 
-bool check_sentinel(Look& look) {
+bool check_sentinel(Diagnosis& look) {
   if (look.info("redis_mode") != "sentinel") return false;
   std::string masters;
   for (int i = 0;; ++i) {
@@ -61,7 +61,7 @@ bool check_sentinel(Look& look) {
   return true;
 }
 
-void check_role(Look& look) {
+void check_role(Diagnosis& look) {
   const std::string role = look.info("role");
   if (role.empty()) return look.blind("role", "info");
   if (role != "slave") return look.pass("role", "master");
@@ -77,7 +77,7 @@ void check_role(Look& look) {
             fmt::format("Give the URL of the master, redis://{}", master));
 }
 
-void check_cluster(Look& look) {
+void check_cluster(Diagnosis& look) {
   if (look.info("cluster_enabled") != "1") return;
   const std::string& queue = look.facts.queue;
   if (!Keys(queue).has_hash_tag()) {

@@ -17,7 +17,7 @@ double part(std::uint64_t of, std::uint64_t whole) {
 
 }  // namespace
 
-void check_eviction(Look& look) {
+void check_eviction(Diagnosis& look) {
   const std::string policy = look.info("maxmemory_policy");
   const auto limit = look.number("maxmemory");
   if (policy.empty() || !limit) return look.blind("eviction", "info");
@@ -46,7 +46,7 @@ void check_eviction(Look& look) {
   look.fail("eviction", fmt::format("the policy is {}{}", policy, so_far), why, advice);
 }
 
-void check_memory(Look& look) {
+void check_memory(Diagnosis& look) {
   const auto used = look.number("used_memory");
   const auto limit = look.number("maxmemory");
   if (!used || !limit) return look.blind("memory", "info");

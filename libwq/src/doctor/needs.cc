@@ -89,8 +89,8 @@ struct RoleNeeds {
 const RoleNeeds& needs_of(Role role) {
   using namespace scripts;
   static const RoleNeeds worker{
-      {&attach, &claim, &close, &counts, &isolate, &past_oom, &pop, &promote, &reclaim, &renew,
-       &requeue, &settle, &sweep},
+      {&attach, &claim, &close, &counts, &isolate, &write_at_maxmemory, &pop, &promote, &reclaim,
+       &renew, &requeue, &settle, &sweep},
       {"BRPOPLPUSH", "DEL", "EVALSHA", "HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET",
        "LRANGE", "PERSIST", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME"},
       {}};
@@ -102,8 +102,8 @@ const RoleNeeds& needs_of(Role role) {
                                 {Key::fence, Key::results, Key::workers}};
   // Repair hands items back as a reclaimer does.
   static const RoleNeeds admin{
-      {&close, &counts, &drop, &drop_ready, &end_strays, &find, &forget, &past_oom, &promote,
-       &purge, &purge_leases, &reclaim, &requeue, &retry, &sweep},
+      {&close, &counts, &drop, &drop_ready, &end_strays, &find, &forget, &write_at_maxmemory,
+       &promote, &purge, &purge_leases, &reclaim, &requeue, &retry, &sweep},
       {"DEL",    "EVALSHA", "EXISTS", "GET",    "HDEL",  "HGET",    "HGETALL",       "HINCRBY",
        "HMGET",  "HSCAN",   "LLEN",   "LRANGE", "MGET",  "PEXPIRE", "PTTL",          "SCAN",
        "SCRIPT", "SET",     "TIME",   "XLEN",   "XTRIM", "ZRANGE",  "ZRANGEBYSCORE", "ZSCAN"},

@@ -5,7 +5,7 @@
 
 #include <wq/doctor.h>
 
-#include "pure/keys.h"
+#include "base/keys.h"
 
 namespace wq::internal {
 

@@ -22,7 +22,7 @@ std::uint64_t rarest_save_seconds(const std::string& save) {
 constexpr const char* kTurnOnAof =
     "CONFIG SET appendonly yes and CONFIG SET appendfsync everysec, and in redis.conf.";
 
-void check_snapshots(Look& look) {
+void check_snapshots(Diagnosis& look) {
   const std::string save = look.setting("save");
   if (!look.facts.config.contains("save")) {
     return look.warn(
@@ -46,12 +46,12 @@ void check_snapshots(Look& look) {
       kTurnOnAof);
 }
 
-void check_aof(Look& look) {
+void check_aof(Diagnosis& look) {
   const std::string fsync = look.setting("appendfsync");
   if (look.info("aof_last_write_status") == "err") {
     return look.fail("persistence", "the last write to the append-only file failed",
                      "Redis takes no writes until it can keep them.",
-                     "Look at its log and its disk, which may be full.");
+                     "Diagnosis at its log and its disk, which may be full.");
   }
   if (fsync == "no") {
     return look.warn("persistence",
@@ -79,14 +79,14 @@ void check_aof(Look& look) {
 
 }  // namespace
 
-void check_persistence(Look& look) {
+void check_persistence(Diagnosis& look) {
   const std::string aof = look.info("aof_enabled");
   if (aof.empty()) return look.blind("persistence", "info");
   if (look.info("rdb_last_bgsave_status") == "err" &&
       look.setting("stop-writes-on-bgsave-error") == "yes") {
     look.fail("persistence", "the last save failed",
               "Redis takes no writes until one succeeds (stop-writes-on-bgsave-error).",
-              "Look at its log, its disk and its memory.");
+              "Diagnosis at its log, its disk and its memory.");
   }
   if (aof == "1") {
     check_aof(look);

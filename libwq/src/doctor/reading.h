@@ -7,8 +7,8 @@
 
 #include <wq/doctor.h>
 
+#include "base/keys.h"
 #include "doctor/needs.h"
-#include "pure/keys.h"
 #include "redis/connection.h"
 
 namespace wq::internal {
@@ -19,7 +19,7 @@ namespace wq::internal {
 /// Redis is not ready.
 [[nodiscard]] std::optional<Reply> ask(Connection& redis, const Command& command,
                                        std::string_view name, ServerFacts& facts);
-void append(Pipeline& out, const Command& command);
+void append(CommandBuffer& out, const Command& command);
 
 /// What Redis says to each command if our user may not run it or nobody knows it, else an empty
 /// text, without carrying out any: within MULTI it looks at the rights and keeps the command for

@@ -84,7 +84,7 @@ void read_replay(Connection& redis, const RedisOptions& options, const Keys& key
   if (!facts.replay_refused) facts.replay_refused = without_login(options, commands, keys);
 }
 
-void check_replay(Look& look) {
+void check_replay(Diagnosis& look) {
   if (look.info("aof_enabled") != "1") return;
   const auto& refused = look.facts.replay_refused;
   if (!refused) {

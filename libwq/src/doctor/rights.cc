@@ -14,7 +14,7 @@ namespace wq::internal {
 namespace {
 
 // The line of ACL SETUSER that gives what is missing.
-std::string grant(const Look& look, const MissingRights& missing) {
+std::string grant(const Diagnosis& look, const MissingRights& missing) {
   std::string rule = "ACL SETUSER " + look.facts.user;
   for (const std::string& command : missing.commands) rule += " +" + command;
   // Keys are tried with EVALSHA: without the right to it nothing is known of them.
@@ -35,7 +35,8 @@ std::string missing_text(const std::string& who, Role role, const MissingRights&
 }
 
 // A role that the user must have, or one of which it has none at all.
-void tell_missing(Look& look, const std::string& who, Role role, const MissingRights& missing) {
+void tell_missing(Diagnosis& look, const std::string& who, Role role,
+                  const MissingRights& missing) {
   if (missing.commands.empty() && missing.keys.empty()) return;
   look.fail("rights", missing_text(who, role, missing),
             "It ends with NOPERM when it gets there, which for some rights is only when an "
@@ -44,7 +45,8 @@ void tell_missing(Look& look, const std::string& who, Role role, const MissingRi
 }
 
 // Users for one role are what we advise: what another one lacks is told, and nobody asked for it.
-void tell_lacking(Look& look, const std::string& who, Role role, const MissingRights& missing) {
+void tell_lacking(Diagnosis& look, const std::string& who, Role role,
+                  const MissingRights& missing) {
   constexpr std::size_t kFew = 3;
   const std::size_t n = missing.commands.size() + missing.keys.size();
   if (n == 0) return;
@@ -56,7 +58,7 @@ void tell_lacking(Look& look, const std::string& who, Role role, const MissingRi
             fmt::format("If it is: doctor --role {} says what to give it.", name_of(role)));
 }
 
-void tell_absent(Look& look, Role role, const MissingRights& missing) {
+void tell_absent(Diagnosis& look, Role role, const MissingRights& missing) {
   if (missing.absent.empty()) return;
   look.fail("rights",
             fmt::format("the server does not know commands of {}s: {}", name_of(role),
@@ -66,7 +68,7 @@ void tell_absent(Look& look, Role role, const MissingRights& missing) {
             "Take their rename-command out of redis.conf.");
 }
 
-void tell_unknown(Look& look, const std::string& who, Role role) {
+void tell_unknown(Diagnosis& look, const std::string& who, Role role) {
   look.warn("rights",
             fmt::format("whether {} may do what {}s do could not be seen: MULTI is refused", who,
                         name_of(role)),
@@ -106,7 +108,7 @@ void read_rights(const RedisOptions& redis, Role role, const Keys& keys, ServerF
   }
 }
 
-void check_rights(Look& look, const DoctorOptions& options) {
+void check_rights(Diagnosis& look, const DoctorOptions& options) {
   const auto& rights = look.facts.rights;
   const bool has_one = std::any_of(rights.begin(), rights.end(),
                                    [](const auto& each) { return each.second.none(); });

@@ -22,7 +22,7 @@ constexpr const char* kWhy =
     "lost "
     "or done twice. A rewrite in between, or redis-check-aof --fix, removes it.";
 
-std::vector<std::string_view> roles_that_may_not_rewrite(const Look& look) {
+std::vector<std::string_view> roles_that_may_not_rewrite(const Diagnosis& look) {
   std::vector<std::string_view> roles;
   for (const auto& [role, missing] : look.facts.rights) {
     if (!missing.none()) continue;  // the user is none of these
@@ -36,7 +36,7 @@ std::vector<std::string_view> roles_that_may_not_rewrite(const Look& look) {
 
 }  // namespace
 
-void check_torn_aof(Look& look) {
+void check_torn_aof(Diagnosis& look) {
   if (look.info("aof_enabled") != "1") return;
   const std::string valkey = look.info("valkey_version");
   if (cuts_whole_transactions(look.info("server_name"), valkey)) {

@@ -51,7 +51,8 @@ struct Refusal {
 
 constexpr std::array kRefusals = {
     Refusal{"MISCONF", "Redis could not save, and takes no writes until a save succeeds.",
-            "Look at its log and at its disk, which may be full or read-only; BGSAVE tries again."},
+            "Diagnosis at its log and at its disk, which may be full or read-only; BGSAVE tries "
+            "again."},
     Refusal{"NOREPLICAS",
             "It is to have more replicas than are there in time (min-replicas-to-write).",
             "Bring the replicas back, or CONFIG SET min-replicas-to-write 0."},
@@ -64,9 +65,10 @@ constexpr Refusal kFull{"OOM",
                         "At maxmemory nothing can be pushed until memory is free; workers can "
                         "drain what is there.",
                         "Raise maxmemory, or drain queues."};
-constexpr Refusal kOther{"", "The words are the server's.", "Look at its log and its settings."};
+constexpr Refusal kOther{"", "The words are the server's.",
+                         "Diagnosis at its log and its settings."};
 
-void tell_refusal(Look& look, const std::string& said) {
+void tell_refusal(Diagnosis& look, const std::string& said) {
   const std::string code = ReplyError(said).code();
   // Behind that it names the line of our script.
   const std::string what =
@@ -91,12 +93,12 @@ void tell_refusal(Look& look, const std::string& said) {
 
 void try_write(Connection& redis, const Keys& keys, ServerFacts& facts) {
   if (!may_write(facts) || !facts.moved_to.empty()) return;
-  Pipeline load;
+  CommandBuffer load;
   load.command({"SCRIPT", "LOAD", may_append(facts) ? kWriteAndTakeBack : kWriteNothing});
   redis.send(load);
   Reply answer = redis.receive();
   if (!answer.value().is_error()) {
-    Pipeline call;
+    CommandBuffer call;
     // A key of the kind that each of them may use; no session has such a name.
     call.command({"EVALSHA", answer.value().text(), "1", keys.replay("doctor")});
     redis.send(call);
@@ -107,7 +109,7 @@ void try_write(Connection& redis, const Keys& keys, ServerFacts& facts) {
   if (answer.value().is_error()) facts.write_refused = answer.value().text();
 }
 
-void check_writes(Look& look) {
+void check_writes(Diagnosis& look) {
   if (!look.facts.write_tried) return;
   if (!look.facts.write_refused.empty()) return tell_refusal(look, look.facts.write_refused);
   look.pass("writes", "Redis takes writes");

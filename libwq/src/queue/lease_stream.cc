@@ -8,8 +8,8 @@
 
 #include <wq/error.h>
 
-#include "pure/random.h"
-#include "pure/say.h"
+#include "base/random.h"
+#include "base/say.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -50,8 +50,8 @@ std::chrono::milliseconds longest_to_lease(std::span<const Lease> items) {
 
 }  // namespace
 
-LeaseStream::LeaseStream(Link& link, const Keys& keys, std::string session, PopSize pop_size,
-                         TimePoint (*now)())
+LeaseStream::LeaseStream(ReconnectingConnection& link, const Keys& keys, std::string session,
+                         PopSize pop_size, TimePoint (*now)())
     : link_(link),
       keys_(keys),
       session_(std::move(session)),
@@ -118,7 +118,7 @@ LeaseStream::Answer LeaseStream::take() {
 bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
   // Redis counts in seconds and takes fractions; zero would wait for ever.
   const auto wait_ms = std::clamp<std::int64_t>(longest.count(), 1, 1'000);
-  Pipeline wait;
+  CommandBuffer wait;
   wait.command({"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
                 fmt::format("{:.3f}", static_cast<double>(wait_ms) / 1'000.0)});
   try {
@@ -134,7 +134,7 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
     reply.checked();
     link_.recovered();
     if (reply.value().is_nil()) return false;
-    Pipeline claim;
+    CommandBuffer claim;
     append_claim(claim, keys_, queue_id_);
     const Reply claimed = run_script(redis, scripts::claim, claim);
     // The item may have come at any time since; the wait is shorter than half the grace period.
@@ -154,10 +154,11 @@ Connection& LeaseStream::connection() {
   Connection& redis = link_.connection();
   if (attached_ != link_.generation()) {
     mender_.mend(redis);
-    Pipeline attach;
+    CommandBuffer attach;
     append_attach(attach, keys_);
     read_attach(run_script(redis, scripts::attach, attach).value());
-    load_scripts(redis, {&scripts::pop, &scripts::settle, &scripts::renew, &scripts::past_oom});
+    load_scripts(redis,
+                 {&scripts::pop, &scripts::settle, &scripts::renew, &scripts::write_at_maxmemory});
     attached_ = link_.generation();
   }
   return redis;
@@ -182,8 +183,8 @@ void LeaseStream::write(Request& request) {
 // only if the lease is exactly ours. An item that was popped too long ago is on its way back to
 // ready, and only what the first SET achieved counts; as where that may have been a lease ago: it
 // has ended, and others may have completed the item since.
-void LeaseStream::write_leases(Request& request, Pipeline& out) {
-  request.past_oom = request.sent_at < past_oom_until_;
+void LeaseStream::write_leases(Request& request, CommandBuffer& out) {
+  request.write_at_maxmemory = request.sent_at < write_at_maxmemory_until_;
   request.too_late.clear();
   for (const Pop& pop : request.pops) {
     const auto age = request.sent_at - pop.sent_at;
@@ -193,11 +194,11 @@ void LeaseStream::write_leases(Request& request, Pipeline& out) {
     if (too_late && !request.resent) note_late(pop, age);
     if (!too_late) {
       for (const Lease& lease : pop.popped.items) {
-        append_lease(out, keys_, session_, lease, ttl_, request.past_oom);
+        append_lease(out, keys_, session_, lease, ttl_, request.write_at_maxmemory);
       }
     }
     if (pop.asked) append_renew(out, keys_, session_, held(pop.popped.items), ttl_);
-    if (pop.popped.troubled) append_history(out, keys_, pop.popped.items);
+    if (pop.popped.has_history) append_history(out, keys_, pop.popped.items);
   }
 }
 
@@ -248,7 +249,7 @@ void LeaseStream::read_leases(Connection& redis, Request& request) {
     for (std::size_t i = 0; i < pop.popped.items.size(); ++i) {
       if (pop.ours[i]) leased.push_back(std::move(pop.popped.items[i]));
     }
-    if (!request.past_oom) ask_again(std::move(pop));
+    if (!request.write_at_maxmemory) ask_again(std::move(pop));
   }
   request.pops.clear();
 }
@@ -277,7 +278,7 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
       pop.refused[i] = reply.has_error("OOM");
       pop.ours[i] = !pop.refused[i] && !reply.checked().value().is_nil();
     }
-    if (!request.past_oom) note_memory(pop, request.sent_at);
+    if (!request.write_at_maxmemory) note_memory(pop, request.sent_at);
   }
   if (pop.asked) {
     pop.ours.assign(items.size(), true);
@@ -285,7 +286,7 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
       pop.ours[i] = false;
     }
   }
-  if (pop.popped.troubled) {
+  if (pop.popped.has_history) {
     read_failures(redis.receive().checked().value(), items);
     read_crashes(redis.receive().checked().value(), items);
   }
@@ -294,7 +295,7 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
 // For leases that were asked for the short way.
 void LeaseStream::note_memory(const Pop& pop, TimePoint asked_at) {
   const bool full = std::find(pop.refused.begin(), pop.refused.end(), true) != pop.refused.end();
-  if (full) past_oom_until_ = asked_at + kPastOom;
+  if (full) write_at_maxmemory_until_ = asked_at + kPastOom;
   if (std::exchange(full_, full) == full) return;
   say(link_.options().log, full ? LogLevel::warning : LogLevel::info,
       full ? "Redis has no memory left (maxmemory); the queue still drains, pushes must wait"

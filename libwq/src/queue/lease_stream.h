@@ -10,11 +10,11 @@
 #include <wq/lease.h>
 #include <wq/queue.h>
 
-#include "pure/keys.h"
+#include "base/keys.h"
 #include "queue/operations.h"
 #include "queue/pop_size.h"
 #include "queue/torn_aof.h"
-#include "redis/link.h"
+#include "redis/reconnecting_connection.h"
 
 namespace wq::internal {
 
@@ -40,23 +40,25 @@ class LeaseStream {
 
   /// `now` is the clock by which a popped item is too old to be leased. `link` and `keys` must
   /// outlive the stream; nobody else may use the link while requests are under way.
-  LeaseStream(Link& link, const Keys& keys, std::string session, PopSize pop_size = {},
-              TimePoint (*now)() = &BootClock::now);
+  LeaseStream(ReconnectingConnection& link, const Keys& keys, std::string session,
+              PopSize pop_size = {}, TimePoint (*now)() = &BootClock::now);
 
   /// How long leases last and what failures cost, from the next request on.
   void set_terms(std::chrono::milliseconds ttl, const RetryPolicy& policy);
 
   /// Sends a request: settles `settlements`, takes the leases of what is popped and not leased
-  /// yet, pops up to `want` more (0 to kMaxBatch). Does not wait. Throws as `Link::run`.
+  /// yet, pops up to `want` more (0 to kMaxBatch). Does not wait. Throws as
+  /// `ReconnectingConnection::run`.
   void post(std::vector<Settlement> settlements, std::size_t want);
 
   /// Of `want` items the next request may pop so many that they arrive in time to be leased, as far
   /// as recent answers tell; zero while one that takes its time is under way.
   [[nodiscard]] std::size_t bearable(std::size_t want) const noexcept;
 
-  /// The answer to the oldest request posted. Throws as `Link::run`, and `ReplyError` when Redis
-  /// refuses. After any exception the requests under way are forgotten: settlements may or may not
-  /// have been accepted, and what was popped returns to the queue by itself.
+  /// The answer to the oldest request posted. Throws as `ReconnectingConnection::run`, and
+  /// `ReplyError` when Redis refuses. After any exception the requests under way are forgotten:
+  /// settlements may or may not have been accepted, and what was popped returns to the queue by
+  /// itself.
   Answer take();
 
   /// Requests posted and not taken; at most two are worth it.
@@ -97,14 +99,14 @@ class LeaseStream {
     std::size_t want = 0;   // to be popped
     TimePoint sent_at;
     bool resent = false;
-    bool past_oom = false;       // the leases were asked for the longer way
-    std::vector<bool> too_late;  // for each of `pops`: not leased any more
-    Answer answer;               // what is known by now
+    bool write_at_maxmemory = false;  // the leases were asked for the longer way
+    std::vector<bool> too_late;       // for each of `pops`: not leased any more
+    Answer answer;                    // what is known by now
   };
 
   Connection& connection();
   void write(Request& request);
-  void write_leases(Request& request, Pipeline& out);
+  void write_leases(Request& request, CommandBuffer& out);
   void note_late(const Pop& pop, std::chrono::nanoseconds age);
   void ask_again(Pop pop);
   void read(Request& request);
@@ -118,7 +120,7 @@ class LeaseStream {
   void recover(const Error& error);
   void ask_for_less(Request& request);
 
-  Link& link_;
+  ReconnectingConnection& link_;
   const Keys& keys_;
   const std::string session_;
   std::chrono::milliseconds ttl_{std::chrono::seconds{60}};
@@ -130,11 +132,11 @@ class LeaseStream {
   std::uint64_t attached_ = 0;  // the generation of the link that was attached
   std::deque<Request> requests_;
   std::vector<Pop> pops_;  // to be leased by the next request
-  TimePoint past_oom_until_;
+  TimePoint write_at_maxmemory_until_;
   PopSize pop_size_;
   unsigned broken_at_one_ = 0;  // in a row, with no more than one item on its way
   bool full_ = false;  // Redis had no memory for a lease when it was last asked the short way
-  Pipeline out_;
+  CommandBuffer out_;
 };
 
 }  // namespace wq::internal

@@ -9,7 +9,7 @@
 
 #include <wq/error.h>
 
-#include "redis/pipeline.h"
+#include "redis/command_buffer.h"
 #include "redis/reply.h"
 
 namespace wq::internal {
@@ -38,7 +38,7 @@ void keep_beginning(std::string& text, std::size_t most) {
 }  // namespace
 
 std::size_t ask_for_longest_word(Connection& redis) {
-  Pipeline ask;
+  CommandBuffer ask;
   ask.command({"CONFIG", "GET", "proto-max-bulk-len"});
   ask.command({"CONFIG", "GET", "client-query-buffer-limit"});
   redis.send(ask);

@@ -9,8 +9,8 @@
 
 #include <wq/error.h>
 
-#include "pure/backoff.h"
-#include "pure/random.h"
+#include "base/backoff.h"
+#include "base/random.h"
 #include "queue/limits.h"
 #include "queue/tries.h"
 #include "script/script.h"
@@ -133,10 +133,10 @@ std::string holder(std::string_view session, std::uint64_t fence, bool alone) {
   return fmt::format(FMT_STRING("{}#{}{}"), session, fence, alone ? "!" : "");
 }
 
-void append_attach(Pipeline& out, const Keys& keys) {
+void append_attach(CommandBuffer& out, const Keys& keys) {
   begin_call(out, scripts::attach, keys, 0, scripts::attach.keys.size());
   for (const Key key : scripts::attach.keys) {
-    out.word(kKeyKinds[static_cast<std::size_t>(key)].type);
+    out.arg(kKeyKinds[static_cast<std::size_t>(key)].type);
   }
 }
 
@@ -153,10 +153,10 @@ void read_attach(Value answer) {
   }
 }
 
-void append_pop(Pipeline& out, const Keys& keys, std::size_t n, std::string_view queue_id) {
+void append_pop(CommandBuffer& out, const Keys& keys, std::size_t n, std::string_view queue_id) {
   begin_call(out, scripts::pop, keys, 0, 2);
-  out.word(n);
-  out.word(queue_id);
+  out.arg(n);
+  out.arg(queue_id);
 }
 
 Popped read_pop(Value answer) {
@@ -165,7 +165,7 @@ Popped read_pop(Value answer) {
   const Value items = answer[2];
   const std::size_t n = items.size();
   const std::uint64_t last = last_fence(answer[0], n);
-  popped.troubled = answer[1].integer() > 0;
+  popped.has_history = answer[1].integer() > 0;
   popped.items.reserve(n);
   for (std::size_t i = 0; i < n; ++i) {
     popped.items.push_back(make_lease(std::string(items[i].text()), last - n + 1 + i));
@@ -173,43 +173,43 @@ Popped read_pop(Value answer) {
   return popped;
 }
 
-void append_claim(Pipeline& out, const Keys& keys, std::string_view queue_id) {
+void append_claim(CommandBuffer& out, const Keys& keys, std::string_view queue_id) {
   begin_call(out, scripts::claim, keys, 0, 1);
-  out.word(queue_id);
+  out.arg(queue_id);
 }
 
 Popped read_claim(Value answer, std::string item) {
   Popped popped;
   popped.items.push_back(make_lease(std::move(item), last_fence(answer[0], 1)));
-  popped.troubled = answer[1].integer() > 0;
+  popped.has_history = answer[1].integer() > 0;
   return popped;
 }
 
-void append_lease(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease,
-                  std::chrono::milliseconds ttl, bool past_oom) {
+void append_lease(CommandBuffer& out, const Keys& keys, std::string_view session,
+                  const Lease& lease, std::chrono::milliseconds ttl, bool write_at_maxmemory) {
   const std::string value = holder(session, lease.fence, false);
   const std::int64_t key_ttl_ms = (ttl + kLeaseTail).count();
-  if (past_oom) {
-    begin_call(out, scripts::past_oom, keys, 1, 5);
-    out.word(keys.lease_prefix(), text(lease.hash));
-    out.word("SET");
+  if (write_at_maxmemory) {
+    begin_call(out, scripts::write_at_maxmemory, keys, 1, 5);
+    out.arg(keys.lease_prefix(), text(lease.hash));
+    out.arg("SET");
   } else {
     out.begin(6);
-    out.word("SET");
-    out.word(keys.lease_prefix(), text(lease.hash));
+    out.arg("SET");
+    out.arg(keys.lease_prefix(), text(lease.hash));
   }
-  out.word(value);
-  out.word("NX");
-  out.word("PX");
-  out.word(key_ttl_ms);
+  out.arg(value);
+  out.arg("NX");
+  out.arg("PX");
+  out.arg(key_ttl_ms);
 }
 
-void append_history(Pipeline& out, const Keys& keys, std::span<const Lease> leases) {
+void append_history(CommandBuffer& out, const Keys& keys, std::span<const Lease> leases) {
   for (const Key key : {Key::attempts, Key::crashes}) {
     out.begin(2 + leases.size());
-    out.word("HMGET");
-    out.word(keys[key]);
-    for (const Lease& lease : leases) out.word(text(lease.hash));
+    out.arg("HMGET");
+    out.arg(keys[key]);
+    for (const Lease& lease : leases) out.arg(text(lease.hash));
   }
 }
 
@@ -233,7 +233,7 @@ std::vector<std::size_t> read_positions(Value answer, std::size_t n) {
   return positions;
 }
 
-void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
+void append_settle(CommandBuffer& out, const Keys& keys, std::string_view session,
                    std::span<const Settlement> settlements, const RetryPolicy& policy) {
   std::vector<Verb> verbs;
   std::uint64_t lowest_fence = settlements.front().lease.fence;
@@ -251,40 +251,40 @@ void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
   for (const Run& run : runs) words += 3 + run.size;
   begin_call(out, scripts::settle, keys, n, words);
   for (const Settlement& each : settlements) {
-    out.word(keys.lease_prefix(), text(each.lease.hash));
+    out.arg(keys.lease_prefix(), text(each.lease.hash));
   }
-  out.word(lowest_fence);
-  for (const Settlement& each : settlements) out.word(each.lease.item);
+  out.arg(lowest_fence);
+  for (const Settlement& each : settlements) out.arg(each.lease.item);
   for (const Settlement& each : settlements)
-    out.word(holder(session, each.lease.fence, each.lease.alone));
+    out.arg(holder(session, each.lease.fence, each.lease.alone));
   if (bare) return;
-  out.word(policy.results_ttl.count());
-  out.word(policy.history);
-  out.word(tries.begun);
-  out.word(tries.text);
-  out.word(runs.size());
+  out.arg(policy.results_ttl.count());
+  out.arg(policy.history);
+  out.arg(tries.begun);
+  out.arg(tries.text);
+  out.arg(runs.size());
   for (const Run& run : runs) {
-    out.word(run.first + 1);
-    out.word(run.size);
-    out.word(run.is_json ? kJsonField : kResultField);
+    out.arg(run.first + 1);
+    out.arg(run.size);
+    out.arg(run.is_json ? kJsonField : kResultField);
     for (const Settlement& each : settlements.subspan(run.first, run.size)) {
-      out.word(*each.outcome.result);
+      out.arg(*each.outcome.result);
     }
   }
   for (const Verb& verb : verbs) {
-    out.word(verb.position);
-    out.word(verb.name);
-    out.word(verb.operand);
-    out.word(verb.more);
+    out.arg(verb.position);
+    out.arg(verb.name);
+    out.arg(verb.operand);
+    out.arg(verb.more);
   }
 }
 
-void append_renew(Pipeline& out, const Keys& keys, std::string_view session,
+void append_renew(CommandBuffer& out, const Keys& keys, std::string_view session,
                   std::span<const Held> leases, std::chrono::milliseconds ttl) {
   begin_call(out, scripts::renew, keys, leases.size(), 1 + leases.size());
-  for (const Held& lease : leases) out.word(keys.lease_prefix(), text(lease.hash));
-  out.word((ttl + kLeaseTail).count());
-  for (const Held& lease : leases) out.word(holder(session, lease.fence, lease.alone));
+  for (const Held& lease : leases) out.arg(keys.lease_prefix(), text(lease.hash));
+  out.arg((ttl + kLeaseTail).count());
+  for (const Held& lease : leases) out.arg(holder(session, lease.fence, lease.alone));
 }
 
 std::vector<Held> held(std::span<const Lease> leases) {
@@ -294,25 +294,26 @@ std::vector<Held> held(std::span<const Lease> leases) {
   return result;
 }
 
-void append_isolate(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease) {
+void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view session,
+                    const Lease& lease) {
   begin_call(out, scripts::isolate, keys, 1, 2);
-  out.word(keys.lease_prefix(), text(lease.hash));
-  out.word(kLeaseTail.count());
-  out.word(holder(session, lease.fence, false));
+  out.arg(keys.lease_prefix(), text(lease.hash));
+  out.arg(kLeaseTail.count());
+  out.arg(holder(session, lease.fence, false));
 }
 
-void append_terms(Pipeline& out, const Keys& keys, std::chrono::milliseconds lease,
+void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::milliseconds lease,
                   std::uint32_t max_crashes) {
-  begin_call(out, scripts::past_oom, keys, 1, 5);
-  out.word(keys[Key::stats]);
-  out.word("HSET");
-  out.word(kLeaseField);
-  out.word(lease.count());
-  out.word(kMaxCrashesField);
-  out.word(max_crashes);
+  begin_call(out, scripts::write_at_maxmemory, keys, 1, 5);
+  out.arg(keys[Key::stats]);
+  out.arg("HSET");
+  out.arg(kLeaseField);
+  out.arg(lease.count());
+  out.arg(kMaxCrashesField);
+  out.arg(max_crashes);
 }
 
-void append_counts(Pipeline& out, const Keys& keys) {
+void append_counts(CommandBuffer& out, const Keys& keys) {
   begin_call(out, scripts::counts, keys, 0, 0);
 }
 

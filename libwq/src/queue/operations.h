@@ -12,8 +12,8 @@
 #include <wq/lease.h>
 #include <wq/queue.h>
 
-#include "pure/keys.h"
-#include "redis/pipeline.h"
+#include "base/keys.h"
+#include "redis/command_buffer.h"
 #include "redis/reply.h"
 
 /// The operations of the protocol as commands and answers: `append_x` writes the command, `read_x`
@@ -24,7 +24,7 @@ namespace wq::internal {
 /// one that was never set, and its holder from any other.
 inline constexpr std::chrono::milliseconds kLeaseTail = std::chrono::hours{1};
 /// How long an item may stand in processing without a lease: the time between pop and lease.
-inline constexpr std::chrono::milliseconds kOrphanGrace{5'000};
+inline constexpr std::chrono::milliseconds kUnleasedGrace{5'000};
 /// Upper bounds of what may be asked for: what is found beyond them comes from a clock that went
 /// back, and is cut down to them.
 inline constexpr std::chrono::milliseconds kLongestLease = std::chrono::hours{24};
@@ -48,7 +48,7 @@ inline constexpr std::string_view kJsonField = "json";
 
 /// On a new connection: look for keys of another type and raise the fence, if there is one.
 /// `read_attach` throws `RefusedError` that names the key in the way.
-void append_attach(Pipeline& out, const Keys& keys);
+void append_attach(CommandBuffer& out, const Keys& keys);
 void read_attach(Value answer);
 [[nodiscard]] RefusedError key_in_the_way(std::string_view key, std::string_view type,
                                           std::string_view needed);
@@ -57,21 +57,22 @@ void read_attach(Value answer);
 /// what was popped are not set yet.
 struct Popped {
   std::vector<Lease> items;
-  bool troubled = false;  ///< some item failed before, so `append_history` is worth asking
+  bool has_history = false;  ///< some item failed before, so `append_history` is worth asking
 };
-void append_pop(Pipeline& out, const Keys& keys, std::size_t n, std::string_view queue_id);
+void append_pop(CommandBuffer& out, const Keys& keys, std::size_t n, std::string_view queue_id);
 [[nodiscard]] Popped read_pop(Value answer);
 
 /// Draws the fence of an item that BRPOPLPUSH has popped.
-void append_claim(Pipeline& out, const Keys& keys, std::string_view queue_id);
+void append_claim(CommandBuffer& out, const Keys& keys, std::string_view queue_id);
 [[nodiscard]] Popped read_claim(Value answer, std::string item);
 
-/// Sets the lease of one item; nil when somebody holds an equal one. `past_oom`: at maxmemory.
-void append_lease(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease,
-                  std::chrono::milliseconds ttl, bool past_oom);
+/// Sets the lease of one item; nil when somebody holds an equal one. `write_at_maxmemory`: at
+/// maxmemory.
+void append_lease(CommandBuffer& out, const Keys& keys, std::string_view session,
+                  const Lease& lease, std::chrono::milliseconds ttl, bool write_at_maxmemory);
 
 /// How often the items were tried before; two commands, whose answers are read in this order.
-void append_history(Pipeline& out, const Keys& keys, std::span<const Lease> leases);
+void append_history(CommandBuffer& out, const Keys& keys, std::span<const Lease> leases);
 void read_failures(Value answer, std::span<Lease> leases);
 void read_crashes(Value answer, std::span<Lease> leases);
 
@@ -79,7 +80,7 @@ void read_crashes(Value answer, std::span<Lease> leases);
 /// clients: by their positions, here from 0, among the `n` that were asked about. Throws
 /// `ProtocolError` for a position that is none of theirs.
 [[nodiscard]] std::vector<std::size_t> read_positions(Value answer, std::size_t n);
-void append_settle(Pipeline& out, const Keys& keys, std::string_view session,
+void append_settle(CommandBuffer& out, const Keys& keys, std::string_view session,
                    std::span<const Settlement> settlements, const RetryPolicy& policy);
 
 /// A lease without its item.
@@ -88,18 +89,19 @@ struct Held {
   std::uint64_t fence = 0;
   bool alone = false;
 };
-void append_renew(Pipeline& out, const Keys& keys, std::string_view session,
+void append_renew(CommandBuffer& out, const Keys& keys, std::string_view session,
                   std::span<const Held> leases, std::chrono::milliseconds ttl);
 [[nodiscard]] std::vector<Held> held(std::span<const Lease> leases);
 
 /// Gives a lease the mark of an item that is alone with us. Safe to send again.
-void append_isolate(Pipeline& out, const Keys& keys, std::string_view session, const Lease& lease);
+void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view session,
+                    const Lease& lease);
 
 /// Tells reclaimers what a worker of the queue has. Also at maxmemory.
-void append_terms(Pipeline& out, const Keys& keys, std::chrono::milliseconds lease,
+void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::milliseconds lease,
                   std::uint32_t max_crashes);
 
-void append_counts(Pipeline& out, const Keys& keys);
+void append_counts(CommandBuffer& out, const Keys& keys);
 [[nodiscard]] Counts read_counts(Value answer);
 
 }  // namespace wq::internal

@@ -31,11 +31,13 @@ constexpr double kWeight = 0.2;
 
 }  // namespace
 
-milliseconds orphan_grace(std::size_t item_bytes) noexcept {
-  return kOrphanGrace + milliseconds{item_bytes * 1'000 / kGraceBytesPerSecond};
+milliseconds unleased_grace(std::size_t item_bytes) noexcept {
+  return kUnleasedGrace + milliseconds{item_bytes * 1'000 / kGraceBytesPerSecond};
 }
 
-milliseconds time_to_lease(std::size_t item_bytes) noexcept { return orphan_grace(item_bytes) / 2; }
+milliseconds time_to_lease(std::size_t item_bytes) noexcept {
+  return unleased_grace(item_bytes) / 2;
+}
 
 PopSize PopSize::from_one_item() noexcept {
   PopSize size;

@@ -6,10 +6,10 @@
 namespace wq::internal {
 
 /// How long after it was asked for an item of so many bytes may still be leased. A reclaimer takes
-/// one without a lease for stranded after twice as long (`orphan_grace`): whoever popped it has
+/// one without a lease for stranded after twice as long (`unleased_grace`): whoever popped it has
 /// given it up by then. Grows with the size, since a large item takes time to arrive.
 [[nodiscard]] std::chrono::milliseconds time_to_lease(std::size_t item_bytes) noexcept;
-[[nodiscard]] std::chrono::milliseconds orphan_grace(std::size_t item_bytes) noexcept;
+[[nodiscard]] std::chrono::milliseconds unleased_grace(std::size_t item_bytes) noexcept;
 
 /// How much one pop may ask for, so that what it moves arrives in time to be leased. Goes by the
 /// size of recent items and by how long recent answers took; learns from each answer, and asks for

@@ -17,17 +17,17 @@
 #include <wq/error.h>
 #include <wq/producer.h>
 
-#include "pure/host_name.h"
-#include "pure/keys.h"
-#include "pure/printable.h"
-#include "pure/random.h"
-#include "pure/start_thread.h"
+#include "base/host_name.h"
+#include "base/keys.h"
+#include "base/printable.h"
+#include "base/random.h"
+#include "base/start_thread.h"
 #include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/push_batch.h"
 #include "queue/server_check.h"
 #include "queue/torn_aof.h"
-#include "redis/link.h"
+#include "redis/reconnecting_connection.h"
 #include "script/script.h"
 
 namespace wq {
@@ -168,13 +168,13 @@ class PushSession {
     session_ = random_id();
     next_number_ = 1;
     answered_ = 0;
-    Pipeline call;
+    CommandBuffer call;
     begin_call(call, scripts::open, keys_, 1, 4);
-    call.word(keys_.replay(session_));
-    call.word(session_);
-    call.word(options_.hold.count());
-    call.word(unless_drained ? "1" : "0");
-    call.word(fmt::format("{} on {}, pid {}", link_.options().client_name, host_name(), getpid()));
+    call.arg(keys_.replay(session_));
+    call.arg(session_);
+    call.arg(options_.hold.count());
+    call.arg(unless_drained ? "1" : "0");
+    call.arg(fmt::format("{} on {}, pid {}", link_.options().client_name, host_name(), getpid()));
     const Reply reply = link_.run([&](Connection& redis) {
       alive_at_ = BootClock::now();
       return run_script(redis, scripts::open, call);
@@ -187,11 +187,11 @@ class PushSession {
 
   // One try.
   void close(const std::string& session) {
-    Pipeline call;
+    CommandBuffer call;
     begin_call(call, scripts::close, keys_, 1, 2);
-    call.word(keys_.replay(session));
-    call.word(session);
-    call.word("");
+    call.arg(keys_.replay(session));
+    call.arg(session);
+    call.arg("");
     run_script(link_.connection(), scripts::close, call);
   }
 
@@ -334,11 +334,11 @@ class PushSession {
 
   // One try; the script's answer.
   std::string touch(Connection& redis) {
-    Pipeline call;
+    CommandBuffer call;
     begin_call(call, scripts::touch, keys_, 1, 2);
-    call.word(keys_.replay(session_));
-    call.word(session_);
-    call.word(options_.hold.count());
+    call.arg(keys_.replay(session_));
+    call.arg(session_);
+    call.arg(options_.hold.count());
     const TimePoint now = BootClock::now();
     std::string answer{run_script(redis, scripts::touch, call).value().text()};
     if (answer == "ok") alive_at_ = now;
@@ -358,7 +358,7 @@ class PushSession {
 
   std::mutex mutex_;  // guards all that follows but the counters
   AofMender mender_;
-  Link link_;
+  ReconnectingConnection link_;
   std::string session_;
   std::uint64_t loaded_ = 0;  // the generation of the link that knows the script
   std::size_t longest_item_ = kLongestWord;
@@ -368,7 +368,7 @@ class PushSession {
   std::uint64_t answered_ = 0;
   std::deque<Batch> batches_;  // sent, not answered
   TimePoint alive_at_;         // of our last sign of life that Redis took
-  Pipeline out_;
+  CommandBuffer out_;
   bool finished_ = false;
   std::exception_ptr failure_;
 

@@ -35,28 +35,28 @@ bool PushBatch::is_transaction() const noexcept {
   return items_.size() >= kTransaction && hashes_.size() == 0;
 }
 
-void PushBatch::append_to(Pipeline& out, const Keys& keys, const PushTerms& terms) const {
+void PushBatch::append_to(CommandBuffer& out, const Keys& keys, const PushConfig& config) const {
   const std::string_view items = items_.bytes();
   const std::size_t following = is_transaction() ? size() - 1 : 0;
   const std::size_t called_bytes = following > 0 ? first_bytes_ : items.size();
-  const std::string pushing = keys.pushing(terms.session);
+  const std::string pushing = keys.pushing(config.session);
   if (following > 0) out.command({"MULTI"});
   begin_call(out, scripts::push, keys, 2, kArguments + size() - following + hashes_.size());
-  out.word(keys.replay(terms.session));
-  out.word(pushing);
-  out.word(terms.session);
-  out.word(terms.number);
-  out.word(terms.answered);
-  out.word(terms.hold.count());
-  out.word(terms.queue_id);
-  out.word(hashes_.size() > 0 ? "1" : "0");
-  out.word(following);
+  out.arg(keys.replay(config.session));
+  out.arg(pushing);
+  out.arg(config.session);
+  out.arg(config.number);
+  out.arg(config.answered);
+  out.arg(config.hold.count());
+  out.arg(config.queue_id);
+  out.arg(hashes_.size() > 0 ? "1" : "0");
+  out.arg(following);
   out.append(items.substr(0, called_bytes));
   out.append(hashes_.bytes());
   if (following == 0) return;
   out.begin(2 + following);
-  out.word("LPUSHX");
-  out.word(pushing);
+  out.arg("LPUSHX");
+  out.arg(pushing);
   out.append(items.substr(called_bytes));
   out.command({"RENAMENX", pushing, keys[Key::ready]});
   out.command({"EXEC"});
@@ -79,7 +79,7 @@ PushAnswer PushBatch::receive_from(Connection& redis) const {
 }
 
 void check_transactions(Connection& redis) {
-  Pipeline empty;
+  CommandBuffer empty;
   empty.command({"MULTI"});
   empty.command({"EXEC"});
   redis.call(empty);

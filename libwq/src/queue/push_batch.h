@@ -7,14 +7,14 @@
 #include <string>
 #include <string_view>
 
-#include "pure/keys.h"
+#include "base/keys.h"
+#include "redis/command_buffer.h"
 #include "redis/connection.h"
-#include "redis/pipeline.h"
 
 namespace wq::internal {
 
 /// What a push says besides its items; see libwq/scripts/push.lua.
-struct PushTerms {
+struct PushConfig {
   std::string_view session;
   std::uint64_t number;
   std::uint64_t answered;
@@ -38,7 +38,7 @@ class PushBatch {
   [[nodiscard]] std::size_t bytes() const noexcept { return items_.bytes().size(); }
 
   /// Writes the push: a call of the script, or a transaction that begins with one.
-  void append_to(Pipeline& out, const Keys& keys, const PushTerms& terms) const;
+  void append_to(CommandBuffer& out, const Keys& keys, const PushConfig& config) const;
 
   /// Reads what Redis answers to that. Throws what `Reply::checked` throws for the first error;
   /// then replies may be left unread, and the connection is of no more use.
@@ -47,9 +47,9 @@ class PushBatch {
  private:
   [[nodiscard]] bool is_transaction() const noexcept;
 
-  Words items_;
+  EncodedArgs items_;
   std::size_t first_bytes_ = 0;  // of the first item
-  Words hashes_;                 // with once
+  EncodedArgs hashes_;           // with once
 };
 
 /// Throws `RefusedError` if the user may not use transactions: the commands of a push would be

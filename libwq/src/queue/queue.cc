@@ -9,23 +9,23 @@
 
 #include <wq/queue.h>
 
-#include "pure/keys.h"
-#include "pure/random.h"
+#include "base/keys.h"
+#include "base/random.h"
 #include "queue/check_policy.h"
 #include "queue/lease_stream.h"
 #include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/server_check.h"
-#include "redis/link.h"
+#include "redis/reconnecting_connection.h"
 #include "script/script.h"
 
 namespace wq {
 namespace internal {
 
 /// What a `Queue` holds.
-class Session {
+class QueueClient {
  public:
-  Session(std::string name, RedisOptions options, std::stop_token stop)
+  QueueClient(std::string name, RedisOptions options, std::stop_token stop)
       : keys_(std::move(name)),
         link_(std::move(options), std::move(stop),
               [this](Connection& redis) { server_ = check_server(redis, keys_); }),
@@ -34,7 +34,7 @@ class Session {
   [[nodiscard]] const Keys& keys() const noexcept { return keys_; }
   [[nodiscard]] const std::string& id() const noexcept { return id_; }
   [[nodiscard]] const ServerReport& server() const noexcept { return server_; }
-  [[nodiscard]] Link& link() noexcept { return link_; }
+  [[nodiscard]] ReconnectingConnection& link() noexcept { return link_; }
 
   [[nodiscard]] LeaseStream& stream(std::chrono::milliseconds ttl, const RetryPolicy& policy) {
     stream_.set_terms(ttl, policy);
@@ -45,7 +45,7 @@ class Session {
   Keys keys_;
   std::string id_ = random_id();
   ServerReport server_;
-  Link link_;
+  ReconnectingConnection link_;
   LeaseStream stream_;
 };
 
@@ -59,7 +59,7 @@ void check_batch(std::size_t n) {
 }
 
 // Redis would close the connection instead of answering.
-void check_sizes(std::span<const Settlement> settlements, Link& link) {
+void check_sizes(std::span<const Settlement> settlements, ReconnectingConnection& link) {
   std::size_t word = 0;
   for (const Settlement& each : settlements) word = std::max(word, longest_word(each));
   const std::size_t longest = word <= kAlwaysTaken ? kLongestWord : link.run(&ask_for_longest_word);
@@ -114,14 +114,14 @@ std::string next_id(std::string_view last) {
 }  // namespace
 }  // namespace internal
 
+using internal::CommandBuffer;
 using internal::Connection;
 using internal::Key;
 using internal::LeaseStream;
-using internal::Pipeline;
 
 Queue::Queue(std::string name, RedisOptions options, std::stop_token stop)
-    : session_(std::make_unique<internal::Session>(std::move(name), std::move(options),
-                                                   std::move(stop))) {}
+    : session_(std::make_unique<internal::QueueClient>(std::move(name), std::move(options),
+                                                       std::move(stop))) {}
 Queue::~Queue() = default;
 Queue::Queue(Queue&&) noexcept = default;
 Queue& Queue::operator=(Queue&&) noexcept = default;
@@ -134,7 +134,7 @@ ServerReport Queue::server() {
 }
 
 Counts Queue::counts() {
-  Pipeline call;
+  CommandBuffer call;
   internal::append_counts(call, session_->keys());
   return session_->link().run([&call](Connection& redis) {
     return internal::read_counts(
@@ -143,7 +143,7 @@ Counts Queue::counts() {
 }
 
 std::optional<std::chrono::milliseconds> Queue::last_due() {
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::last_due, session_->keys(), 0, 0);
   const std::int64_t ms = session_->link().run([&call](Connection& redis) {
     return internal::run_script(redis, internal::scripts::last_due, call).value().integer();
@@ -179,7 +179,7 @@ std::vector<Settled> Queue::settle(std::vector<Settlement> settlements, const Re
 std::vector<bool> Queue::renew(std::span<const Lease> leases, std::chrono::milliseconds ttl) {
   internal::check_batch(leases.size());
   internal::check_ttl(ttl);
-  Pipeline call;
+  CommandBuffer call;
   internal::append_renew(call, session_->keys(), session_->id(), internal::held(leases), ttl);
   return session_->link().run([&](Connection& redis) {
     std::vector<bool> ours(leases.size(), true);
@@ -191,7 +191,7 @@ std::vector<bool> Queue::renew(std::span<const Lease> leases, std::chrono::milli
 }
 
 bool Queue::isolate(Lease& lease) {
-  Pipeline call;
+  CommandBuffer call;
   internal::append_isolate(call, session_->keys(), session_->id(), lease);
   lease.alone = session_->link().run([&call](Connection& redis) {
     return internal::run_script(redis, internal::scripts::isolate, call).value().integer() == 1;
@@ -204,7 +204,7 @@ bool at_risk(const Lease& lease, const RetryPolicy& policy) noexcept {
 }
 
 std::vector<Result> Queue::results(std::string_view after, std::size_t n) {
-  Pipeline call;
+  CommandBuffer call;
   const std::string start = after.empty() ? "-" : fmt::format("({}", after);
   call.command({"XRANGE", session_->keys()[Key::results], start, "+", "COUNT", std::to_string(n)});
   return session_->link().run([&call](Connection& redis) {
@@ -218,14 +218,14 @@ std::vector<Result> Queue::results(std::string_view after, std::size_t n) {
 }
 
 std::uint64_t Queue::count_results() {
-  Pipeline call;
+  CommandBuffer call;
   call.command({"XLEN", session_->keys()[Key::results]});
   return session_->link().run(
       [&call](Connection& redis) { return redis.call(call).value().count(); });
 }
 
 std::uint64_t Queue::trim_results(std::string_view last) {
-  Pipeline call;
+  CommandBuffer call;
   call.command({"XTRIM", session_->keys()[Key::results], "MINID", internal::next_id(last)});
   return session_->link().run([&call](Connection& redis) {
     return static_cast<std::uint64_t>(redis.call(call).value().integer());

@@ -8,7 +8,7 @@
 #include <wq/error.h>
 
 #include "queue/operations.h"
-#include "redis/pipeline.h"
+#include "redis/command_buffer.h"
 
 namespace wq::internal {
 namespace {
@@ -45,7 +45,7 @@ bool is_unknown(const Reply& reply) {
 
 // A script would say no more than WRONGTYPE.
 void check_types(Connection& redis, const Keys& keys) {
-  Pipeline ask;
+  CommandBuffer ask;
   for (std::size_t i = 0; i < kKeyCount; ++i) ask.command({"TYPE", keys[static_cast<Key>(i)]});
   redis.send(ask);
   for (std::size_t i = 0; i < kKeyCount; ++i) {
@@ -65,7 +65,7 @@ void check_types(Connection& redis, const Keys& keys) {
 }
 
 std::string whole_info(Connection& redis) {
-  Pipeline ask;
+  CommandBuffer ask;
   for (const std::string_view section : {"server", "memory", "cluster", "sentinel"}) {
     ask.command({"INFO", section});
   }

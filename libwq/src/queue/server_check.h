@@ -5,7 +5,7 @@
 
 #include <wq/queue.h>
 
-#include "pure/keys.h"
+#include "base/keys.h"
 #include "redis/connection.h"
 
 namespace wq::internal {

@@ -11,12 +11,12 @@
 #include <wq/clock.h>
 #include <wq/error.h>
 
-#include "pure/backoff.h"
-#include "pure/random.h"
-#include "pure/say.h"
-#include "pure/wait.h"
+#include "base/backoff.h"
+#include "base/random.h"
+#include "base/say.h"
+#include "base/wait.h"
 #include "queue/server_check.h"
-#include "redis/pipeline.h"
+#include "redis/command_buffer.h"
 
 namespace wq::internal {
 namespace {
@@ -52,7 +52,7 @@ std::optional<Version> parse_version(std::string_view text) {
 
 // Nothing if the user may not ask.
 std::optional<std::string> ask_persistence(Connection& redis) {
-  Pipeline questions;
+  CommandBuffer questions;
   questions.command({"INFO", "server"});
   questions.command({"INFO", "persistence"});
   redis.send(questions);
@@ -120,7 +120,7 @@ bool AofMender::begin(Connection& redis) {
 
 // `quiet`: as far as INFO tells there is nothing to mend.
 bool AofMender::request(Connection& redis, bool quiet) {
-  Pipeline command;
+  CommandBuffer command;
   command.command({"BGREWRITEAOF"});
   redis.send(command);
   const Reply reply = redis.receive();

@@ -10,8 +10,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "pure/host_name.h"
-#include "pure/printable.h"
+#include "base/host_name.h"
+#include "base/printable.h"
 
 namespace wq::internal {
 namespace {

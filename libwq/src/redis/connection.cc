@@ -144,7 +144,7 @@ void Connection::encrypt(const Endpoint& endpoint, const RedisOptions& options) 
 }
 
 void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
-  Pipeline hello;
+  CommandBuffer hello;
   if (!endpoint.user.empty()) {
     hello.command({"AUTH", endpoint.user, endpoint.password});
   } else if (!endpoint.password.empty()) {
@@ -166,7 +166,7 @@ void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
   }
   logged_in_ = true;
   // Only for people who look at CLIENT LIST, so a user without the right to it may go on.
-  Pipeline name;
+  CommandBuffer name;
   name.command({"CLIENT", "SETNAME", printable(options.client_name)});
   set_timeout(left(options.command_timeout));
   send(name);
@@ -194,7 +194,7 @@ void Connection::refuse(const std::string& said) {
 
 std::string Connection::server_info() {
   try {
-    Pipeline ask;
+    CommandBuffer ask;
     ask.command({"INFO", "server"});
     send(ask);
     const Reply reply = receive();
@@ -204,7 +204,7 @@ std::string Connection::server_info() {
   }
 }
 
-void Connection::send(const Pipeline& commands) {
+void Connection::send(const CommandBuffer& commands) {
   if (context_->err != 0) fail("the connection is broken");
   if (tls_) return breaking([&] { tls_->write(commands.bytes()); });
   send_plain(commands.bytes());
@@ -269,7 +269,7 @@ void Connection::read_plain() {
            : context_->errstr);
 }
 
-Reply Connection::call(const Pipeline& commands) {
+Reply Connection::call(const CommandBuffer& commands) {
   send(commands);
   for (std::size_t i = 1; i < commands.size(); ++i) receive().checked();
   Reply reply = receive();

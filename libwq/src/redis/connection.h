@@ -8,8 +8,8 @@
 
 #include <wq/clock.h>
 
+#include "redis/command_buffer.h"
 #include "redis/endpoint.h"
-#include "redis/pipeline.h"
 #include "redis/reply.h"
 #include "redis/tls.h"
 
@@ -30,7 +30,7 @@ class Connection {
                       std::chrono::milliseconds longest = std::chrono::hours{1});
 
   /// Sends commands without waiting for their replies.
-  void send(const Pipeline& commands);
+  void send(const CommandBuffer& commands);
 
   /// The next reply, in the order of the commands; an error of Redis is a reply as well. Throws
   /// `ConnectionError` when it does not come within the command timeout.
@@ -38,7 +38,7 @@ class Connection {
 
   /// Sends and waits for the reply to the last of `commands`, discarding those before it. Throws
   /// `ReplyError` if any of them is an error.
-  Reply call(const Pipeline& commands);
+  Reply call(const CommandBuffer& commands);
 
   /// From now on: how long one read or write may take.
   void set_timeout(std::chrono::milliseconds timeout);

@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "pure/url.h"
+#include "base/url.h"
 #include "redis/tls.h"
 
 namespace wq::internal {

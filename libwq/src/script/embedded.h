@@ -13,9 +13,9 @@ struct EmbeddedScript {
 
 namespace embedded {
 extern const EmbeddedScript k_attach, k_claim, k_close, k_counts, k_drop, k_drop_ready,
-    k_end_strays, k_find, k_forget, k_isolate, k_last_due, k_open, k_page, k_past_oom, k_pop,
-    k_promote, k_purge, k_purge_leases, k_push, k_reclaim, k_renew, k_requeue, k_retry, k_settle,
-    k_sweep, k_touch;
+    k_end_strays, k_find, k_forget, k_isolate, k_last_due, k_open, k_page, k_write_at_maxmemory,
+    k_pop, k_promote, k_purge, k_purge_leases, k_push, k_reclaim, k_renew, k_requeue, k_retry,
+    k_settle, k_sweep, k_touch;
 }  // namespace embedded
 
 }  // namespace wq::internal

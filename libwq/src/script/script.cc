@@ -40,7 +40,7 @@ const Script open{
     {Key::ready, Key::processing, Key::delayed, Key::stats, Key::producers, Key::replays}};
 const Script page{embedded::k_page,
                   {Key::ready, Key::processing, Key::delayed, Key::dead, Key::stats}};
-const Script past_oom{embedded::k_past_oom, {Key::fence}};
+const Script write_at_maxmemory{embedded::k_write_at_maxmemory, {Key::fence}};
 const Script pop{embedded::k_pop,
                  {Key::ready, Key::processing, Key::fence, Key::stats, Key::paused, Key::attempts,
                   Key::crashes}};
@@ -108,7 +108,7 @@ std::string called_at(const Script& script, std::string_view error) {
       name, error));
 }
 
-void append_load(Pipeline& out, const Script& script) {
+void append_load(CommandBuffer& out, const Script& script) {
   out.command({"SCRIPT", "LOAD", script.source.text});
 }
 
@@ -118,23 +118,23 @@ std::span<const Script* const> all_scripts() {
   using namespace scripts;
   static constexpr std::array kAll = {
       &attach,  &claim,   &close,   &counts,       &drop, &drop_ready, &end_strays,
-      &find,    &forget,  &isolate, &last_due,     &open, &page,       &past_oom,
+      &find,    &forget,  &isolate, &last_due,     &open, &page,       &write_at_maxmemory,
       &pop,     &promote, &purge,   &purge_leases, &push, &reclaim,    &renew,
       &requeue, &retry,   &settle,  &sweep,        &touch};
   return kAll;
 }
 
-void begin_call(Pipeline& out, const Script& script, const Keys& keys, std::size_t more_keys,
+void begin_call(CommandBuffer& out, const Script& script, const Keys& keys, std::size_t more_keys,
                 std::size_t arguments) {
   const std::size_t count = script.keys.size() + more_keys;
   out.begin(3 + count + arguments);
-  out.word("EVALSHA");
-  out.word(script.source.sha1);
-  out.word(count);
-  for (const Key key : script.keys) out.word(keys[key]);
+  out.arg("EVALSHA");
+  out.arg(script.source.sha1);
+  out.arg(count);
+  for (const Key key : script.keys) out.arg(keys[key]);
 }
 
-Reply run_script(Connection& connection, const Script& script, const Pipeline& call) {
+Reply run_script(Connection& connection, const Script& script, const CommandBuffer& call) {
   connection.send(call);
   Reply reply = connection.receive();
   if (reply.has_error("NOSCRIPT")) {
@@ -148,7 +148,7 @@ Reply run_script(Connection& connection, const Script& script, const Pipeline& c
 }
 
 void load_scripts(Connection& connection, std::initializer_list<const Script*> which) {
-  Pipeline load;
+  CommandBuffer load;
   for (const Script* script : which) append_load(load, *script);
   connection.call(load);
 }

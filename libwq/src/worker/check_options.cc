@@ -8,7 +8,7 @@
 
 #include <wq/queue.h>
 
-#include "pure/host_name.h"
+#include "base/host_name.h"
 #include "queue/check_policy.h"
 #include "queue/operations.h"
 

@@ -8,8 +8,8 @@
 
 namespace wq::internal {
 
-Isolation::Isolation(Slots& slots, LeaseKeeper& keeper, RetryPolicy policy, Mark mark)
-    : slots_(slots), keeper_(keeper), policy_(policy), mark_(std::move(mark)) {}
+Isolation::Isolation(Slots& slots, LeaseRenewer& renewer, RetryPolicy policy, Mark mark)
+    : slots_(slots), renewer_(renewer), policy_(policy), mark_(std::move(mark)) {}
 
 bool Isolation::take_in(std::vector<Lease>& leased) {
   const auto found = std::find_if(leased.begin(), leased.end(),
@@ -34,7 +34,7 @@ void Isolation::advance(std::uint64_t holding, bool quiet) {
   if (!lease) {
     phase_ = Phase::none;  // it was lost; what else is held goes on
   } else if (holding == 1) {
-    if (keeper_.isolate(lease->fence, [&] { return mark_(*lease); })) {
+    if (renewer_.isolate(lease->fence, [&] { return mark_(*lease); })) {
       fence_ = lease->fence;
       slots_.give_aside(BootClock::now());
     } else {

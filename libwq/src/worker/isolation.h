@@ -8,7 +8,7 @@
 #include <wq/lease.h>
 #include <wq/queue.h>
 
-#include "roles/lease_keeper.h"
+#include "maintenance/lease_renewer.h"
 #include "worker/slots.h"
 
 namespace wq::internal {
@@ -23,7 +23,7 @@ class Isolation {
   /// Marks a lease on Redis; false if it was lost.
   using Mark = std::function<bool(const Lease&)>;
 
-  Isolation(Slots& slots, LeaseKeeper& keeper, RetryPolicy policy, Mark mark);
+  Isolation(Slots& slots, LeaseRenewer& renewer, RetryPolicy policy, Mark mark);
 
   /// Sets aside the first item of `leased` that is at risk, and takes it out. True if there was
   /// one, or one is kept already: then nothing may be begun beside it, and the rest goes back.
@@ -50,7 +50,7 @@ class Isolation {
   enum class Phase { none, waiting, running };
 
   Slots& slots_;
-  LeaseKeeper& keeper_;
+  LeaseRenewer& renewer_;
   const RetryPolicy policy_;
   const Mark mark_;
   Phase phase_ = Phase::none;

@@ -7,7 +7,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include "pure/start_thread.h"
+#include "base/start_thread.h"
 #include "worker/call_handler.h"
 #include "worker/cannot_go_on.h"
 
@@ -35,14 +35,14 @@ Settlement released(Lease lease) {
 
 // Handlers that must stop. They are told when this goes, which is after the lock was given up: who
 // is told may call whatever it likes.
-class Slots::Told {
+class Slots::PendingStops {
  public:
-  Told() = default;
-  ~Told() {
+  PendingStops() = default;
+  ~PendingStops() {
     for (std::stop_source& each : sources_) each.request_stop();
   }
-  Told(const Told&) = delete;
-  Told& operator=(const Told&) = delete;
+  PendingStops(const PendingStops&) = delete;
+  PendingStops& operator=(const PendingStops&) = delete;
 
   // The first reason counts.
   void add(Slot& slot, Reason reason) {
@@ -221,7 +221,7 @@ void Slots::lose(std::span<const std::uint64_t> fences) {
   const auto is_lost = [fences](const Lease& lease) {
     return std::find(fences.begin(), fences.end(), lease.fence) != fences.end();
   };
-  Told told;
+  PendingStops told;
   const std::lock_guard lock(mutex_);
   // It may still be ours, when only our clock says that it ended: then this hands it back.
   const auto kept = std::stable_partition(
@@ -241,7 +241,7 @@ void Slots::lose(std::span<const std::uint64_t> fences) {
 
 void Slots::enforce_timeout(TimePoint now) {
   if (timeout_ == milliseconds::zero()) return;
-  Told told;
+  PendingStops told;
   const std::lock_guard lock(mutex_);
   for (Slot& slot : slots_) {
     if (!slot.leases.empty() && now - slot.since >= timeout_) told.add(slot, Reason::timeout);
@@ -249,7 +249,7 @@ void Slots::enforce_timeout(TimePoint now) {
 }
 
 void Slots::begin_nothing_more() {
-  Told told;
+  PendingStops told;
   const std::lock_guard lock(mutex_);
   if (std::exchange(begins_nothing_, true)) return;
   told.add(stop_preparing_);
@@ -260,7 +260,7 @@ void Slots::begin_nothing_more() {
 
 void Slots::leave() {
   begin_nothing_more();
-  Told told;
+  PendingStops told;
   const std::lock_guard lock(mutex_);
   for (Waiting& each : waiting_) finished_.push_back(released(std::move(each.lease)));
   waiting_.clear();

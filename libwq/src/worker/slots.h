@@ -126,7 +126,7 @@ class Slots {
     std::size_t asleep = 0;           // threads that wait for that
   };
 
-  class Told;
+  class PendingStops;
 
   void end();
   void give_up_aside();

@@ -6,7 +6,7 @@
 
 #include <wq/error.h>
 
-#include "pure/printable.h"
+#include "base/printable.h"
 #include "queue/limits.h"
 #include "worker/worker_loop.h"
 
@@ -17,7 +17,7 @@ namespace wq::internal {
 void WorkerLoop::learn_limit_for(std::size_t bytes) {
   if (bytes <= kAlwaysTaken || limit_of_ == link_.generation()) return;
   limit_of_ = link_.generation();
-  longest_word_ = Link(redis_, abandon_.get_token()).run(&ask_for_longest_word);
+  longest_word_ = ReconnectingConnection(redis_, abandon_.get_token()).run(&ask_for_longest_word);
 }
 
 // Whatever is done to such an item, the server would close the connection for it.

@@ -9,10 +9,10 @@
 
 #include <wq/error.h>
 
-#include "pure/host_name.h"
-#include "pure/printable.h"
-#include "pure/random.h"
-#include "pure/say.h"
+#include "base/host_name.h"
+#include "base/printable.h"
+#include "base/random.h"
+#include "base/say.h"
 #include "queue/limits.h"
 #include "queue/server_check.h"
 #include "script/script.h"
@@ -63,18 +63,18 @@ WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions opti
             }),
       stream_(link_, keys_, session_, PopSize::from_one_item()),
       slots_(options_, std::move(handler)),
-      keeper_link_(for_keeper(redis_, options_.lease), abandon_.get_token(),
-                   [this](Connection& connection) {
-                     // Whichever thread is the first to meet a wrong server says what is wrong.
-                     static_cast<void>(check_server(connection, keys_));
-                     keeper_mender_.ask(connection);
-                   }),
-      keeper_(keeper_link_, keys_, session_, options_.lease,
-              [this](std::span<const std::uint64_t> fences) {
-                log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
-                slots_.lose(fences);
-              }),
-      isolation_(slots_, keeper_, options_.retry,
+      renewer_link_(for_keeper(redis_, options_.lease), abandon_.get_token(),
+                    [this](Connection& connection) {
+                      // Whichever thread is the first to meet a wrong server says what is wrong.
+                      static_cast<void>(check_server(connection, keys_));
+                      renewer_mender_.ask(connection);
+                    }),
+      renewer_(renewer_link_, keys_, session_, options_.lease,
+               [this](std::span<const std::uint64_t> fences) {
+                 log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
+                 slots_.lose(fences);
+               }),
+      isolation_(slots_, renewer_, options_.retry,
                  [this](const Lease& lease) { return mark_alone(lease); }),
       notice_(options_.log),
       reclaimer_(keys_, redis_, options_.lease, session_, options_.log) {
@@ -204,7 +204,7 @@ void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
     if (outcome.failure.worker.empty()) outcome.failure.worker = options_.label;
     if (outcome.failure.host.empty()) outcome.failure.host = host_name();
   }
-  keeper_.remove(settlements);
+  renewer_.remove(settlements);
   wants_.push_back(want);
   longest_sent_.push_back(longest);
   stream_.post(std::move(settlements), want);
@@ -240,18 +240,18 @@ void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
   const TimePoint now = BootClock::now();
   leased_ += leased.size();
   holding_ += leased.size();
-  keeper_.add(leased, leased_at);
-  cautious_ = std::any_of(leased.begin(), leased.end(),
-                          [](const Lease& lease) { return lease.crashes > 0; });
+  renewer_.add(leased, leased_at);
+  isolating_ = std::any_of(leased.begin(), leased.end(),
+                           [](const Lease& lease) { return lease.crashes > 0; });
   const std::size_t released_before = to_release_.size();
-  const bool isolating = !giving_back_ && isolation_.take_in(leased);
+  const bool took_in = !giving_back_ && isolation_.take_in(leased);
   std::size_t room = leased.size();
-  if (cautious_ || isolating) {
+  if (isolating_ || took_in) {
     for (Settlement& each : slots_.take_back(now)) to_release_.push_back(std::move(each));
     const Slots::Load load = slots_.load();
     room = load.ready_slots - std::min(load.running_ready, load.ready_slots);
   }
-  if (giving_back_ || isolating) room = 0;
+  if (giving_back_ || took_in) room = 0;
   while (leased.size() > room) {
     to_release_.push_back({std::move(leased.back()), Outcome::release(milliseconds::zero())});
     leased.pop_back();
@@ -261,7 +261,7 @@ void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
 }
 
 bool WorkerLoop::mark_alone(const Lease& lease) {
-  Pipeline call;
+  CommandBuffer call;
   append_isolate(call, keys_, session_, lease);
   return link_.run([&call](Connection& redis) {
     return run_script(redis, scripts::isolate, call).value().integer() == 1;
@@ -316,7 +316,7 @@ std::size_t WorkerLoop::wanted() {
   const std::size_t have = load.waiting + load.running_ready + coming;
   const std::size_t slots = load.ready_slots;
   const std::size_t target =
-      cautious_ ? slots : slots * items_of_batch(load) + std::max(ahead(load), next_batches(load));
+      isolating_ ? slots : slots * items_of_batch(load) + std::max(ahead(load), next_batches(load));
   std::size_t want = target - std::min(target, have);
   if (options_.max_items > 0) {
     const std::uint64_t left = options_.max_items - std::min(options_.max_items, leased_ + coming);
@@ -387,7 +387,7 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
 }
 
 std::optional<WorkerEnd> WorkerLoop::look_at_queue() {
-  Pipeline call;
+  CommandBuffer call;
   append_counts(call, keys_);
   report_.counts = link_.run([&call](Connection& redis) {
     return read_counts(run_script(redis, scripts::counts, call).value());
@@ -410,9 +410,10 @@ void WorkerLoop::meet_queue(const std::string& id) {
     const std::lock_guard lock(mutex_);
     queue_id_ = id;
   }
-  Pipeline call;
+  CommandBuffer call;
   append_terms(call, keys_, options_.lease, options_.retry.max_crashes);
-  link_.run([&call](Connection& redis) { return run_script(redis, scripts::past_oom, call); });
+  link_.run(
+      [&call](Connection& redis) { return run_script(redis, scripts::write_at_maxmemory, call); });
 }
 
 // No more leases. What waits goes back, unless we were asked to work on so many items; what runs

@@ -16,14 +16,14 @@
 #include <wq/clock.h>
 #include <wq/worker.h>
 
-#include "pure/keys.h"
+#include "base/keys.h"
+#include "maintenance/elected_reclaimer.h"
+#include "maintenance/heartbeat.h"
+#include "maintenance/lease_renewer.h"
 #include "queue/lease_stream.h"
 #include "queue/limits.h"
 #include "queue/torn_aof.h"
-#include "redis/link.h"
-#include "roles/elected_reclaimer.h"
-#include "roles/heartbeat.h"
-#include "roles/lease_keeper.h"
+#include "redis/reconnecting_connection.h"
 #include "worker/isolation.h"
 #include "worker/slots.h"
 #include "worker/wait_notice.h"
@@ -33,7 +33,7 @@ namespace wq::internal {
 /// What a `Worker` holds: wires the roles together and owns their threads.
 ///
 /// The thread that calls `run` has connection A: it leases and settles through a `LeaseStream` and
-/// blocks on Redis only while it holds nothing. The keeper's thread has connection B, for renewals
+/// blocks on Redis only while it holds nothing. The renewer's thread has connection B, for renewals
 /// and signs of life alone. The watch has none: it ends leases and handlers by our own clock, so
 /// that no connection can delay that. The reclaimer's thread has a third while this worker is
 /// elected.
@@ -101,14 +101,14 @@ class WorkerLoop {
   std::stop_source abandon_;  // ends every wait for Redis
 
   // Of the main thread.
-  Link link_;
+  ReconnectingConnection link_;
   LeaseStream stream_;
   WorkerReport report_;
   std::uint64_t leased_ = 0;
   std::uint64_t failures_in_a_row_ = 0;
   bool succeeded_ = false;
   bool giving_back_ = false;                 // what is leased from now on is released unrun
-  bool cautious_ = false;                    // some of the items last leased have crashed before
+  bool isolating_ = false;                   // some of the items last leased have crashed before
   std::deque<std::size_t> wants_;            // of the requests that are not answered
   std::deque<std::size_t> longest_sent_;     // likewise, in bytes
   std::size_t longest_word_ = kLongestWord;  // that Redis takes
@@ -123,9 +123,9 @@ class WorkerLoop {
 
   // Shared.
   Slots slots_;
-  AofMender keeper_mender_;
-  Link keeper_link_;
-  LeaseKeeper keeper_;
+  AofMender renewer_mender_;
+  ReconnectingConnection renewer_link_;
+  LeaseRenewer renewer_;
   Isolation isolation_;  // of the main thread
   WaitNotice notice_;    // likewise
   ElectedReclaimer reclaimer_;
@@ -146,7 +146,7 @@ class WorkerLoop {
   std::exception_ptr error_;           // of Redis, or what it holds: the first counts
   std::exception_ptr fault_;           // of one of our threads
 
-  std::jthread keeper_thread_;
+  std::jthread renewer_thread_;
   std::jthread watch_thread_;
   std::jthread reclaimer_thread_;
 };

@@ -13,10 +13,10 @@
 
 #include <wq/error.h>
 
-#include "pure/start_thread.h"
-#include "pure/wait.h"
+#include "base/start_thread.h"
+#include "base/wait.h"
+#include "maintenance/heartbeat.h"
 #include "queue/operations.h"
-#include "roles/heartbeat.h"
 #include "script/script.h"
 #include "worker/cannot_go_on.h"
 #include "worker/worker_loop.h"
@@ -42,7 +42,7 @@ milliseconds watch_tick(const WorkerOptions& options) {
 }  // namespace
 
 void WorkerLoop::start_threads() {
-  keeper_thread_ =
+  renewer_thread_ =
       start("the thread that renews leases", [this](const std::stop_token& stop) { keep(stop); });
   watch_thread_ = start("the thread that watches timeouts",
                         [this](const std::stop_token& stop) { watch(stop); });
@@ -62,7 +62,7 @@ std::jthread WorkerLoop::start(const char* who, Body body) {
 }
 
 void WorkerLoop::stop_threads() noexcept {
-  for (std::jthread* thread : {&reclaimer_thread_, &keeper_thread_, &watch_thread_}) {
+  for (std::jthread* thread : {&reclaimer_thread_, &renewer_thread_, &watch_thread_}) {
     thread->request_stop();
     changed_.notify_all();
     if (thread->joinable()) thread->join();
@@ -71,13 +71,13 @@ void WorkerLoop::stop_threads() noexcept {
 
 void WorkerLoop::keep(const std::stop_token& stop) {
   const milliseconds tick = std::clamp(options_.lease / 12, milliseconds{10}, Heartbeat::kInterval);
-  Heartbeat heartbeat(keeper_link_, keys_, session_);
+  Heartbeat heartbeat(renewer_link_, keys_, session_);
   TimePoint next_beat{};
   TimePoint next_counts = BootClock::now();
   while (!stop.stop_requested()) {
     const TimePoint now = BootClock::now();
     try {
-      keeper_.renew(now);
+      renewer_.renew(now);
       if (now >= next_beat) {
         next_beat = now + Heartbeat::kInterval;
         beat(heartbeat);
@@ -87,9 +87,9 @@ void WorkerLoop::keep(const std::stop_token& stop) {
         read_counts_again();
       }
     } catch (const ConnectionError&) {
-      keeper_link_.drop();
+      renewer_link_.drop();
     } catch (const ReplyError& error) {
-      keeper_link_.drop();
+      renewer_link_.drop();
       if (!error.transient()) {
         give_up(std::current_exception());
         return;
@@ -117,7 +117,7 @@ void WorkerLoop::leave(Heartbeat& heartbeat) {
     } catch (const Error&) {
       return;
     }
-    keeper_link_.drop();
+    renewer_link_.drop();
     if (BootClock::now() >= give_up_at) return;
     wait_for(kGoodbyeAgain, {});
   }
@@ -136,9 +136,9 @@ void WorkerLoop::beat(Heartbeat& heartbeat) {
 }
 
 void WorkerLoop::read_counts_again() {
-  Pipeline call;
+  CommandBuffer call;
   append_counts(call, keys_);
-  share(read_counts(run_script(keeper_link_.connection(), scripts::counts, call).value()));
+  share(read_counts(run_script(renewer_link_.connection(), scripts::counts, call).value()));
 }
 
 // `known` and `leased` are of a time before `found` was read.
@@ -158,7 +158,7 @@ void WorkerLoop::watch(const std::stop_token& stop) {
     lock.unlock();
     const TimePoint now = BootClock::now();
     slots_.enforce_timeout(now);
-    keeper_.expire(now);
+    renewer_.expire(now);
     if (leave_at && now >= *leave_at) slots_.leave();
     if (leave_at && (holding_ == 0 || now >= *leave_at + kSettleTime)) abandon_.request_stop();
     lock.lock();

@@ -9,7 +9,7 @@
 
 #include <wq/error.h>
 
-#include "pure/printable.h"
+#include "base/printable.h"
 #include "worker/worker_loop.h"
 
 namespace wq::internal {
@@ -82,7 +82,7 @@ std::string WorkerLoop::producer_text() {
   std::string text = n == 1 ? "the queue is empty, and a producer holds it open"
                             : fmt::format("the queue is empty, and {} producers hold it open", n);
   return text + link_.run([this](Connection& redis) -> std::string {
-    Pipeline ask;
+    CommandBuffer ask;
     ask.command({"TIME"});
     ask.command(
         {"ZRANGEBYSCORE", keys_[Key::producers], "-inf", "+inf", "WITHSCORES", "LIMIT", "0", "1"});
@@ -90,7 +90,7 @@ std::string WorkerLoop::producer_text() {
     const Reply time = redis.receive();
     const Reply first = redis.receive();
     if (first.checked().value().size() < 2) return "";
-    Pipeline more;
+    CommandBuffer more;
     more.command({"HMGET", keys_.replay(first.value()[0].text()), "hold_ms", "who"});
     const Reply session = redis.call(more);
     if (session.value().size() < 2 || !session.value()[0].is_text()) return "";

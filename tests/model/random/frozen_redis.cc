@@ -14,12 +14,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "pure/printable.h"
+#include "base/printable.h"
 
 namespace wq::test::random {
 namespace {
 
-using internal::Pipeline;
+using internal::CommandBuffer;
 using internal::printable;
 using internal::Reply;
 using internal::Value;
@@ -74,7 +74,7 @@ std::vector<std::string> texts(Value value) {
   return result;
 }
 
-std::vector<std::vector<std::string>> words_of(const Pipeline& pipeline) {
+std::vector<std::vector<std::string>> words_of(const CommandBuffer& pipeline) {
   const std::string_view bytes = pipeline.bytes();
   std::vector<std::vector<std::string>> commands;
   for (std::size_t at = 0; at < bytes.size();) {
@@ -137,7 +137,7 @@ void FrozenRedis::change(const ScriptChange& change) {
   throw std::invalid_argument(fmt::format("there is no script {}", change.script));
 }
 
-Reply FrozenRedis::run(const internal::Script& script, const Pipeline& call) {
+Reply FrozenRedis::run(const internal::Script& script, const CommandBuffer& call) {
   send(call);
   Reply reply = receive();
   if (reply.has_error("NOSCRIPT")) {
@@ -154,7 +154,7 @@ void FrozenRedis::load(const internal::Script& script) {
 }
 
 Reply FrozenRedis::command(std::initializer_list<std::string_view> words) {
-  Pipeline pipeline;
+  CommandBuffer pipeline;
   pipeline.command(words);
   connection_->send(pipeline);
   Reply reply = connection_->receive();
@@ -162,17 +162,17 @@ Reply FrozenRedis::command(std::initializer_list<std::string_view> words) {
   return reply;
 }
 
-void FrozenRedis::send(const Pipeline& commands) {
+void FrozenRedis::send(const CommandBuffer& commands) {
   if (changed_.empty()) {
     connection_->send(commands);
     return;
   }
-  Pipeline other;
+  CommandBuffer other;
   for (std::vector<std::string>& words : words_of(commands)) {
     const auto changed = words.size() > 1 ? changed_.find(words[1]) : changed_.end();
     if (words[0] == "EVALSHA" && changed != changed_.end()) words[1] = changed->second;
     other.begin(words.size());
-    for (const std::string& word : words) other.word(word);
+    for (const std::string& word : words) other.arg(word);
   }
   connection_->send(other);
 }
@@ -180,7 +180,7 @@ void FrozenRedis::send(const Pipeline& commands) {
 Contents FrozenRedis::contents() {
   const Reply keys = command({"KEYS", "*"});
   const std::vector<std::string> names = texts(keys.value());
-  Pipeline ask;
+  CommandBuffer ask;
   for (const std::string& name : names) ask.command({"TYPE", name});
   connection_->send(ask);
   std::vector<std::string> types;
@@ -198,7 +198,7 @@ Contents FrozenRedis::contents() {
   return contents;
 }
 
-void FrozenRedis::append_look(Pipeline& out, const std::string& key, std::string_view type) {
+void FrozenRedis::append_look(CommandBuffer& out, const std::string& key, std::string_view type) {
   if (type == "list") return out.command({"LRANGE", key, "0", "-1"});
   if (type == "zset") return out.command({"ZRANGE", key, "0", "-1", "WITHSCORES"});
   if (type == "set") return out.command({"SMEMBERS", key});

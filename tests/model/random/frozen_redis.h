@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "pure/keys.h"
+#include "base/keys.h"
+#include "redis/command_buffer.h"
 #include "redis/connection.h"
-#include "redis/pipeline.h"
 #include "redis/reply.h"
 #include "script/script.h"
 #include "support/redis_server.h"
@@ -24,7 +24,8 @@ namespace wq::test::random {
 using Contents = std::map<std::string, std::string>;
 
 /// The commands of a pipeline, each as its words.
-[[nodiscard]] std::vector<std::vector<std::string>> words_of(const internal::Pipeline& pipeline);
+[[nodiscard]] std::vector<std::vector<std::string>> words_of(
+    const internal::CommandBuffer& pipeline);
 
 [[nodiscard]] std::vector<std::string> texts(internal::Value value);
 
@@ -73,17 +74,18 @@ class FrozenRedis {
   void change(const ScriptChange& change);
 
   /// Carries out one call, or all of several, in order.
-  internal::Reply run(const internal::Script& script, const internal::Pipeline& call);
+  internal::Reply run(const internal::Script& script, const internal::CommandBuffer& call);
   void load(const internal::Script& script);
   internal::Reply command(std::initializer_list<std::string_view> words);
-  void send(const internal::Pipeline& commands);
+  void send(const internal::CommandBuffer& commands);
   [[nodiscard]] internal::Reply receive() { return connection_->receive(); }
 
   [[nodiscard]] RedisOptions options() const { return server_->options(); }
   [[nodiscard]] Contents contents();
 
  private:
-  static void append_look(internal::Pipeline& out, const std::string& key, std::string_view type);
+  static void append_look(internal::CommandBuffer& out, const std::string& key,
+                          std::string_view type);
   [[nodiscard]] std::string read_look(std::string_view type);
 
   FrozenClock clock_;

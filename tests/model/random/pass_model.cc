@@ -37,7 +37,7 @@ ReclaimReport PassModel::run(TimePoint now) {
     connected_ = true;
     connected_at_ = now;
     lease_ = options_.lease.value_or(milliseconds{queue_.term("lease_ms").value_or(kUsualLeaseMs)});
-    orphans_.clear();
+    unleased_.clear();
     holds_.clear();
     to_drop_.clear();
   }
@@ -50,7 +50,7 @@ ReclaimReport PassModel::run(TimePoint now) {
     if (moved < kPromoteAtOnce) break;
   }
   scan(now, report);
-  std::erase_if(orphans_, [this](const auto& each) { return each.second.last_pass != passes_; });
+  std::erase_if(unleased_, [this](const auto& each) { return each.second.last_pass != passes_; });
   sweep(now, report);
   return report;
 }
@@ -77,11 +77,11 @@ void PassModel::scan(TimePoint now, ReclaimReport& report) {
 void PassModel::look_at(const std::vector<std::string>& items, TimePoint now,
                         ReclaimReport& report) {
   std::vector<std::string> ran_out;
-  std::vector<std::string> orphans;
+  std::vector<std::string> stranded;
   for (const std::string& item : items) {
     const std::optional<std::int64_t> left_ms = queue_.lease_left_ms(item);
     if (!left_ms) {
-      if (is_orphan(item, now)) orphans.push_back(item);
+      if (is_stranded(item, now)) stranded.push_back(item);
     } else if (*left_ms <= kTailMs || *left_ms > kLongestKeyMs) {
       ran_out.push_back(item);
     }
@@ -97,17 +97,17 @@ void PassModel::look_at(const std::vector<std::string>& items, TimePoint now,
     report.foreign += fresh;
     queue_.count_foreign(static_cast<std::int64_t>(fresh));
   }
-  report.returned += static_cast<std::uint64_t>(queue_.requeue(orphans));
-  for (const std::string& item : orphans) orphans_.erase(item);
+  report.returned += static_cast<std::uint64_t>(queue_.requeue(stranded));
+  for (const std::string& item : stranded) unleased_.erase(item);
 }
 
-bool PassModel::is_orphan(const std::string& item, TimePoint now) {
-  Orphan& orphan = orphans_.try_emplace(item, Orphan{now, 0, 0}).first->second;
-  if (orphan.last_pass != passes_) {
-    orphan.last_pass = passes_;
-    ++orphan.passes;
+bool PassModel::is_stranded(const std::string& item, TimePoint now) {
+  Unleased& unleased = unleased_.try_emplace(item, Unleased{now, 0, 0}).first->second;
+  if (unleased.last_pass != passes_) {
+    unleased.last_pass = passes_;
+    ++unleased.passes;
   }
-  return orphan.passes >= 3 && now - orphan.first_seen >= grace_of(item);
+  return unleased.passes >= 3 && now - unleased.first_seen >= grace_of(item);
 }
 
 void PassModel::sweep(TimePoint now, ReclaimReport& report) {

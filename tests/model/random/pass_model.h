@@ -26,7 +26,7 @@ class PassModel {
   ReclaimReport run(TimePoint now);
 
  private:
-  struct Orphan {
+  struct Unleased {
     TimePoint first_seen;
     int passes = 0;
     std::uint64_t last_pass = 0;
@@ -40,7 +40,7 @@ class PassModel {
 
   void scan(TimePoint now, ReclaimReport& report);
   void look_at(const std::vector<std::string>& items, TimePoint now, ReclaimReport& report);
-  bool is_orphan(const std::string& item, TimePoint now);
+  bool is_stranded(const std::string& item, TimePoint now);
   void sweep(TimePoint now, ReclaimReport& report);
   void watch_holds(const std::vector<std::string>& holds, bool expired, TimePoint now);
   void sweep_workers();
@@ -52,10 +52,10 @@ class PassModel {
   std::size_t piece_ = 8;  // items of processing that are read at once
   TimePoint connected_at_;
   std::uint64_t passes_ = 0;
-  std::map<std::string, Orphan> orphans_;  // by item
-  std::map<std::string, Hold> holds_;      // by session
-  std::vector<std::string> to_drop_;       // session, expiry, ...
-  std::set<std::string> foreign_;          // items whose foreign lease was counted
+  std::map<std::string, Unleased> unleased_;  // by item
+  std::map<std::string, Hold> holds_;         // by session
+  std::vector<std::string> to_drop_;          // session, expiry, ...
+  std::set<std::string> foreign_;             // items whose foreign lease was counted
   std::int64_t workers_swept_ms_ = 0;
 };
 

@@ -83,7 +83,7 @@ QueueModel::Popped QueueModel::pop(std::size_t n, std::string_view queue_id) {
   if (paused_ || ready_.empty()) return popped;
   for (std::size_t i = 0; i < n && !ready_.empty(); ++i) popped.items.push_back(*move_one());
   popped.last_fence = draw_fences(popped.items.size());
-  popped.troubled = troubled();
+  popped.has_history = has_history();
   if (!begun()) id_ = queue_id;
   return popped;
 }
@@ -99,7 +99,7 @@ std::optional<std::string> QueueModel::move_one() {
 QueueModel::Popped QueueModel::claim(std::string_view queue_id) {
   Popped popped;
   popped.last_fence = draw_fences(1);
-  popped.troubled = troubled();
+  popped.has_history = has_history();
   if (!begun()) id_ = queue_id;
   return popped;
 }

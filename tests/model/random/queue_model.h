@@ -16,8 +16,8 @@
 #include <wq/lease.h>
 #include <wq/queue.h>
 
+#include "base/keys.h"
 #include "model/random/frozen_redis.h"
-#include "pure/keys.h"
 #include "queue/operations.h"
 
 namespace wq::test::random {
@@ -43,7 +43,7 @@ class QueueModel {
   struct Popped {
     std::vector<std::string> items;
     std::uint64_t last_fence = 0;
-    bool troubled = false;
+    bool has_history = false;
   };
   Popped pop(std::size_t n, std::string_view queue_id);
   /// What RPOPLPUSH does; nothing if nothing is ready.
@@ -199,7 +199,7 @@ class QueueModel {
   [[nodiscard]] const LeaseKey* lease_of(std::string_view hash) const;
   [[nodiscard]] const LeaseKey* lease(std::string_view item) const;
   [[nodiscard]] const Replay* replay(const std::string& session) const;
-  [[nodiscard]] bool troubled() const { return !attempts_.empty() || !crashes_.empty(); }
+  [[nodiscard]] bool has_history() const { return !attempts_.empty() || !crashes_.empty(); }
   std::uint64_t draw_fences(std::size_t n);
   bool charge(const std::string& hash, std::int64_t budget, bool alone);
   bool remove_rightmost(const std::string& item);

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/printable.h"
 #include "model/random/random_run.h"
-#include "pure/printable.h"
 
 // Leases that get the mark of an item that is alone with its worker.
 
@@ -52,7 +52,7 @@ void RandomRun::isolate_item(const std::string& item) {
 
 void RandomRun::isolate_lease(Worker& worker, const Lease& lease) {
   note(fmt::format("isolate {}#{}", internal::printable(lease.item), lease.fence));
-  internal::Pipeline call;
+  internal::CommandBuffer call;
   internal::append_isolate(call, keys_, worker.session, lease);
   const internal::Reply reply = redis_.run(internal::scripts::isolate, call);
   const bool marked = reply.value().integer() == 1;

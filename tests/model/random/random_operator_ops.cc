@@ -6,16 +6,16 @@
 #include <fmt/ranges.h>
 
 #include "admin/item_info.h"
+#include "base/glob.h"
+#include "base/printable.h"
 #include "model/random/hashes.h"
 #include "model/random/random_run.h"
-#include "pure/glob.h"
-#include "pure/printable.h"
 
 namespace wq::test::random {
 namespace {
 
+using internal::CommandBuffer;
 using internal::Key;
-using internal::Pipeline;
 using internal::printable;
 using internal::Reply;
 using internal::Value;
@@ -126,13 +126,13 @@ void RandomRun::retry() {
   const std::vector<std::string> items = items_to_change(one_in(4) ? other : from);
   note(fmt::format("retry {}of {}{}{}", text_of(items), both ? "delayed and dead" : word_of(from),
                    which.latest_ms ? " until " : "", latest_text(which.latest_ms)));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::retry, keys_, items.size(), 3 + items.size());
-  for (const std::string& item : items) call.word(keys_.lease_prefix(), hash_of(item));
-  call.word(latest_text(which.latest_ms));
-  call.word(which.delayed ? "1" : "0");
-  call.word(which.dead ? "1" : "0");
-  for (const std::string& item : items) call.word(item);
+  for (const std::string& item : items) call.arg(keys_.lease_prefix(), hash_of(item));
+  call.arg(latest_text(which.latest_ms));
+  call.arg(which.delayed ? "1" : "0");
+  call.arg(which.dead ? "1" : "0");
+  for (const std::string& item : items) call.arg(item);
   const Reply reply = redis_.run(internal::scripts::retry, call);
   expect("retry", fmt::format("{}", numbers(reply.value())),
          fmt::format("{}", operator_.retry(items, which)));
@@ -145,12 +145,12 @@ void RandomRun::drop() {
   const std::optional<std::int64_t> latest_ms = random_latest_ms(from);
   note(fmt::format("drop {}of {}{}{}", text_of(items), word_of(from), latest_ms ? " until " : "",
                    latest_text(latest_ms)));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::drop, keys_, items.size(), 2 + items.size());
-  for (const std::string& item : items) call.word(keys_.lease_prefix(), hash_of(item));
-  call.word(word_of(from));
-  call.word(latest_text(latest_ms));
-  for (const std::string& item : items) call.word(item);
+  for (const std::string& item : items) call.arg(keys_.lease_prefix(), hash_of(item));
+  call.arg(word_of(from));
+  call.arg(latest_text(latest_ms));
+  for (const std::string& item : items) call.arg(item);
   const Reply reply = redis_.run(internal::scripts::drop, call);
   expect("drop", fmt::format("{}", numbers(reply.value())),
          fmt::format("{}", operator_.drop(items, from, latest_ms)));
@@ -176,11 +176,11 @@ void RandomRun::walk_step() {
   const auto n = static_cast<std::int64_t>(1 + below(20));
   note(fmt::format("drop {} from {} of ready, behind what was put there after {}",
                    printable(pattern.glob), n, walk_->put));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::drop_ready, keys_, 0, 2 + lua.size());
-  call.word(n);
-  call.word(walk_->put);
-  for (const std::string& each : lua) call.word(each);
+  call.arg(n);
+  call.arg(walk_->put);
+  for (const std::string& each : lua) call.arg(each);
   const Reply reply = redis_.run(internal::scripts::drop_ready, call);
   const OperatorModel::Dropped expected = operator_.drop_ready(walk_->put, n, pattern.matches);
   expect("drop_ready",
@@ -222,10 +222,10 @@ void RandomRun::purge() {
 
 void RandomRun::purge_with(const std::vector<std::string>& sessions) {
   note(fmt::format("purge, with sessions {}", text_of(sessions)));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::purge, keys_, sessions.size(), sessions.size());
-  for (const std::string& session : sessions) call.word(keys_.replay(session));
-  for (const std::string& session : sessions) call.word(session);
+  for (const std::string& session : sessions) call.arg(keys_.replay(session));
+  for (const std::string& session : sessions) call.arg(session);
   const Reply reply = redis_.run(internal::scripts::purge, call);
   const std::optional<OperatorModel::Purged> expected = operator_.purge(sessions);
   const Value got = reply.value();
@@ -248,10 +248,10 @@ void RandomRun::purge_leases() {
   }
   if (hashes.empty()) return;
   note(fmt::format("purge leases up to {}", purged_fence_));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::purge_leases, keys_, hashes.size(), 1);
-  for (const std::string& hash : hashes) call.word(keys_.lease_prefix(), hash);
-  call.word(purged_fence_);
+  for (const std::string& hash : hashes) call.arg(keys_.lease_prefix(), hash);
+  call.arg(purged_fence_);
   const Reply reply = redis_.run(internal::scripts::purge_leases, call);
   expect("purge_leases", std::to_string(reply.value().integer()),
          std::to_string(operator_.purge_leases(hashes, purged_fence_)));
@@ -279,12 +279,12 @@ void RandomRun::end_strays() {
 void RandomRun::end_leases(const std::vector<OperatorModel::Seen>& strays) {
   const std::int64_t tail_ms = internal::kLeaseTail.count();
   note(fmt::format("end {} strays", strays.size()));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::end_strays, keys_, strays.size(),
                        1 + strays.size());
-  for (const OperatorModel::Seen& each : strays) call.word(keys_.lease_prefix(), each.hash);
-  call.word(tail_ms);
-  for (const OperatorModel::Seen& each : strays) call.word(each.holder);
+  for (const OperatorModel::Seen& each : strays) call.arg(keys_.lease_prefix(), each.hash);
+  call.arg(tail_ms);
+  for (const OperatorModel::Seen& each : strays) call.arg(each.holder);
   const Reply reply = redis_.run(internal::scripts::end_strays, call);
   expect("end_strays", std::to_string(reply.value().integer()),
          std::to_string(operator_.end_strays(strays, tail_ms)));
@@ -299,11 +299,11 @@ void RandomRun::forget() {
   }
   if (records.empty()) return;
   note(fmt::format("forget {} records", records.size()));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::forget, keys_, records.size(), 3 * records.size());
-  for (const OperatorModel::Record& each : records) call.word(keys_.lease_prefix(), each.hash);
+  for (const OperatorModel::Record& each : records) call.arg(keys_.lease_prefix(), each.hash);
   for (const OperatorModel::Record& each : records) {
-    for (const std::string& value : each.values) call.word(value);
+    for (const std::string& value : each.values) call.arg(value);
   }
   const Reply reply = redis_.run(internal::scripts::forget, call);
   expect("forget", std::to_string(reply.value().integer()),
@@ -322,13 +322,13 @@ void RandomRun::page() {
   }
   note(fmt::format("{} {}{}", n, word_of(state),
                    after ? " behind " + after->first + ' ' + printable(after->second) : ""));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::page, keys_, 0, after ? 4 : 2);
-  call.word(word_of(state));
-  call.word(n);
+  call.arg(word_of(state));
+  call.arg(n);
   if (after) {
-    call.word(after->first);
-    call.word(after->second);
+    call.arg(after->first);
+    call.arg(after->second);
   }
   const Reply reply = redis_.run(internal::scripts::page, call);
   const OperatorModel::Page expected = operator_.page(state, n, after);
@@ -353,11 +353,11 @@ void RandomRun::find() {
   const std::size_t length = one_in(2) ? model_.ready().size() : model_.processing().size();
   const std::size_t most = one_in(2) ? length : below(20);
   note(fmt::format("find {} among {}", printable(item), most));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::find, keys_, 1, 2);
-  call.word(keys_.lease_prefix(), hash_of(item));
-  call.word(item);
-  call.word(most);
+  call.arg(keys_.lease_prefix(), hash_of(item));
+  call.arg(item);
+  call.arg(most);
   const Reply reply = redis_.run(internal::scripts::find, call);
   std::string got;
   for (std::size_t i = 0; i < reply.value().size(); ++i) {
@@ -383,7 +383,7 @@ void RandomRun::read_lease(std::string_view holder, std::int64_t left_ms) {
 
 void RandomRun::last_due() {
   note("last due");
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::last_due, keys_, 0, 0);
   const Reply reply = redis_.run(internal::scripts::last_due, call);
   expect("last_due", std::to_string(reply.value().integer()), std::to_string(operator_.last_due()));

@@ -3,24 +3,24 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/printable.h"
 #include "model/random/hashes.h"
 #include "model/random/random_run.h"
-#include "pure/printable.h"
 
 namespace wq::test::random {
 namespace {
 
+using internal::CommandBuffer;
 using internal::Key;
-using internal::Pipeline;
 using internal::printable;
 using internal::Reply;
 using std::chrono::milliseconds;
 
 constexpr std::string_view kRedisWq = "8a1e0b2c-0000-4000-8000-session-of-redis-wq";
 
-void append_leases(Pipeline& call, const internal::Keys& keys,
+void append_leases(CommandBuffer& call, const internal::Keys& keys,
                    const std::vector<std::string>& items) {
-  for (const std::string& item : items) call.word(keys.lease_prefix(), hash_of(item));
+  for (const std::string& item : items) call.arg(keys.lease_prefix(), hash_of(item));
 }
 
 }  // namespace
@@ -34,13 +34,13 @@ void RandomRun::reclaim_items(const std::vector<std::string>& items) {
   const std::string budget_text = budget ? std::to_string(*budget) : "";
   note(fmt::format("reclaim {}, tail {} ms, {} crashes", text_of(items), tail_ms,
                    budget ? budget_text : "the workers'"));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::reclaim, keys_, items.size(), 3 + items.size());
   append_leases(call, keys_, items);
-  call.word(tail_ms);
-  call.word(kLongestKeyMs);
-  call.word(budget_text);
-  for (const std::string& item : items) call.word(item);
+  call.arg(tail_ms);
+  call.arg(kLongestKeyMs);
+  call.arg(budget_text);
+  for (const std::string& item : items) call.arg(item);
   const Reply reply = redis_.run(internal::scripts::reclaim, call);
   QueueModel::Reclaimed got{reply.value()[0].integer(), reply.value()[1].integer(), {}};
   for (std::size_t i = 0; i < reply.value()[2].size(); ++i) {
@@ -56,10 +56,10 @@ void RandomRun::reclaim_items(const std::vector<std::string>& items) {
 void RandomRun::requeue() {
   const std::vector<std::string> items = items_to_look_at();
   note("requeue " + text_of(items));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::requeue, keys_, items.size(), items.size());
   append_leases(call, keys_, items);
-  for (const std::string& item : items) call.word(item);
+  for (const std::string& item : items) call.arg(item);
   const Reply reply = redis_.run(internal::scripts::requeue, call);
   expect("requeue", std::to_string(reply.value().integer()), std::to_string(model_.requeue(items)));
 }
@@ -68,10 +68,10 @@ void RandomRun::promote() {
   const std::size_t at_most = 1 + below(4);
   const std::int64_t longest_ms = one_in(3) ? 500 : internal::kLongestDelay.count();
   note(fmt::format("promote {}, at most {} ms away", at_most, longest_ms));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::promote, keys_, 0, 2);
-  call.word(at_most);
-  call.word(longest_ms);
+  call.arg(at_most);
+  call.arg(longest_ms);
   const Reply reply = redis_.run(internal::scripts::promote, call);
   const QueueModel::Promoted expected = model_.promote(at_most, longest_ms);
   expect("promote", fmt::format("{} {}", reply.value()[0].integer(), reply.value()[1].integer()),
@@ -90,11 +90,11 @@ void RandomRun::sweep() {
   const std::int64_t longest_ms = one_in(4) ? 5'000 : internal::kLongestHold.count();
   const std::int64_t silence_ms = one_in(4) ? 10'000 : kDayMs;
   note(fmt::format("sweep, dropping {}", text_of(drop)));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::sweep, keys_, 0, 2 + drop.size());
-  call.word(longest_ms);
-  call.word(silence_ms);
-  for (const std::string& word : drop) call.word(word);
+  call.arg(longest_ms);
+  call.arg(silence_ms);
+  for (const std::string& word : drop) call.arg(word);
   const Reply reply = redis_.run(internal::scripts::sweep, call);
   const QueueModel::Swept expected = model_.sweep(drop, longest_ms, silence_ms);
   expect("sweep",

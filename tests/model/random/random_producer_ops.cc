@@ -8,8 +8,8 @@
 namespace wq::test::random {
 namespace {
 
+using internal::CommandBuffer;
 using internal::Key;
-using internal::Pipeline;
 using internal::Reply;
 using internal::Value;
 
@@ -30,14 +30,14 @@ void RandomRun::open() {
 void RandomRun::open_session(const Producer& producer, bool unless_drained) {
   note(fmt::format("open {} for {} ms{}", producer.session, producer.hold_ms,
                    unless_drained ? " unless drained" : ""));
-  Pipeline call;
+  CommandBuffer call;
   const auto who = one_in(3) ? std::nullopt : std::optional<std::string>(random_name());
   internal::begin_call(call, internal::scripts::open, keys_, 1, who ? 4 : 3);
-  call.word(keys_.replay(producer.session));
-  call.word(producer.session);
-  call.word(producer.hold_ms);
-  call.word(unless_drained ? "1" : "0");
-  if (who) call.word(*who);
+  call.arg(keys_.replay(producer.session));
+  call.arg(producer.session);
+  call.arg(producer.hold_ms);
+  call.arg(unless_drained ? "1" : "0");
+  if (who) call.arg(*who);
   const Reply reply = redis_.run(internal::scripts::open, call);
   expect("open", std::string(reply.value().text()),
          model_.open(producer.session, producer.hold_ms, unless_drained, who));
@@ -50,21 +50,21 @@ void RandomRun::carry_out_push(const QueueModel::Push& push) {
                    transaction ? " in a transaction" : "", text_of(push.items)));
   const std::size_t n = push.items.size();
   const std::size_t called = transaction ? 1 : n;
-  Pipeline call;
+  CommandBuffer call;
   if (transaction) call.command({"MULTI"});
   internal::begin_call(call, internal::scripts::push, keys_, 2, 7 + (push.once ? 2 * n : called));
-  call.word(keys_.replay(push.session));
-  call.word(keys_.pushing(push.session));
-  call.word(push.session);
-  call.word(push.number);
-  call.word(push.answered);
-  call.word(push.hold_ms);
-  call.word(push.queue_id);
-  call.word(push.once ? "1" : "0");
-  call.word(n - called);
-  for (std::size_t i = 0; i < called; ++i) call.word(push.items[i]);
+  call.arg(keys_.replay(push.session));
+  call.arg(keys_.pushing(push.session));
+  call.arg(push.session);
+  call.arg(push.number);
+  call.arg(push.answered);
+  call.arg(push.hold_ms);
+  call.arg(push.queue_id);
+  call.arg(push.once ? "1" : "0");
+  call.arg(n - called);
+  for (std::size_t i = 0; i < called; ++i) call.arg(push.items[i]);
   if (push.once) {
-    for (const std::string& item : push.items) call.word(raw_hash(item));
+    for (const std::string& item : push.items) call.arg(raw_hash(item));
   }
   const std::string answer = transaction
                                  ? finish_transaction(call, push)
@@ -73,12 +73,12 @@ void RandomRun::carry_out_push(const QueueModel::Push& push) {
 }
 
 // What follows the call of the script, and the script's answer.
-std::string RandomRun::finish_transaction(Pipeline& call, const QueueModel::Push& push) {
+std::string RandomRun::finish_transaction(CommandBuffer& call, const QueueModel::Push& push) {
   const std::string pushing = keys_.pushing(push.session);
   call.begin(1 + push.items.size());
-  call.word("LPUSHX");
-  call.word(pushing);
-  for (std::size_t i = 1; i < push.items.size(); ++i) call.word(push.items[i]);
+  call.arg("LPUSHX");
+  call.arg(pushing);
+  for (std::size_t i = 1; i < push.items.size(); ++i) call.arg(push.items[i]);
   call.command({"RENAMENX", pushing, keys_[Key::ready]});
   call.command({"EXEC"});
   for (;;) {
@@ -123,11 +123,11 @@ void RandomRun::push_again() {
 void RandomRun::touch() {
   const Producer& producer = random_producer();
   note("touch " + producer.session);
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::touch, keys_, 1, 2);
-  call.word(keys_.replay(producer.session));
-  call.word(producer.session);
-  call.word(producer.hold_ms);
+  call.arg(keys_.replay(producer.session));
+  call.arg(producer.session);
+  call.arg(producer.hold_ms);
   const Reply reply = redis_.run(internal::scripts::touch, call);
   expect("touch", std::string(reply.value().text()),
          model_.touch(producer.session, producer.hold_ms));
@@ -138,11 +138,11 @@ void RandomRun::close() {
   const bool any = one_in(2);
   const std::int64_t until_ms = model_.now_ms() - between(0, 100);
   note(fmt::format("close {}", producer.session));
-  Pipeline call;
+  CommandBuffer call;
   internal::begin_call(call, internal::scripts::close, keys_, 1, 2);
-  call.word(keys_.replay(producer.session));
-  call.word(producer.session);
-  call.word(any ? "" : std::to_string(until_ms));
+  call.arg(keys_.replay(producer.session));
+  call.arg(producer.session);
+  call.arg(any ? "" : std::to_string(until_ms));
   const Reply reply = redis_.run(internal::scripts::close, call);
   expect(
       "close", std::to_string(reply.value().integer()),

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "pure/printable.h"
+#include "base/printable.h"
 
 namespace wq::test::random {
 namespace {

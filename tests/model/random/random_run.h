@@ -16,13 +16,13 @@
 
 #include <wq/lease.h>
 
+#include "base/keys.h"
+#include "maintenance/reclaim_pass.h"
 #include "model/random/frozen_redis.h"
 #include "model/random/operator_model.h"
 #include "model/random/pass_model.h"
 #include "model/random/queue_model.h"
-#include "pure/keys.h"
 #include "queue/operations.h"
-#include "roles/reclaim_pass.h"
 
 namespace wq::test::random {
 
@@ -148,7 +148,7 @@ class RandomRun {
   void post(const Posted& posted);
   [[nodiscard]] Outcome random_outcome();
   [[nodiscard]] RetryPolicy random_policy();
-  [[nodiscard]] std::vector<QueueModel::Settled> with_delays(internal::Pipeline& call,
+  [[nodiscard]] std::vector<QueueModel::Settled> with_delays(internal::CommandBuffer& call,
                                                              const Posted& posted);
   std::vector<bool> ask_for_leases(const Worker& worker, std::span<const Lease> leases,
                                    std::chrono::milliseconds ttl);
@@ -156,7 +156,7 @@ class RandomRun {
   void pop_some(Worker& worker, std::size_t n);
   void open_session(const Producer& producer, bool unless_drained);
   void carry_out_push(const QueueModel::Push& push);
-  std::string finish_transaction(internal::Pipeline& call, const QueueModel::Push& push);
+  std::string finish_transaction(internal::CommandBuffer& call, const QueueModel::Push& push);
   void reclaim_items(const std::vector<std::string>& items);
 
   // Compares an answer.

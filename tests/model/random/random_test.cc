@@ -106,7 +106,7 @@ const ScriptChange kChanges[] = {
     {"page", "-seen - n, -seen - 1", "-seen - n, -seen"},
     {"page", "redis.call('ZSCORE', set, b) == a", "redis.call('ZSCORE', set, b)"},
     {"page", "'-inf', '(' .. a", "'-inf', a"},
-    {"past_oom", "unpack(ARGV, 2)", "'foo#1', unpack(ARGV, 3)"},
+    {"write_at_maxmemory", "unpack(ARGV, 2)", "'foo#1', unpack(ARGV, 3)"},
     {"pop", "redis.call('EXISTS', KEYS[5]) == 1", "false"},
     {"pop", "fence = redis.call('INCRBY', KEYS[3], #items)",
      "fence = redis.call('INCRBY', KEYS[3], 1)"},

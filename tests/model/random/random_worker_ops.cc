@@ -6,14 +6,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/printable.h"
 #include "model/random/random_run.h"
-#include "pure/printable.h"
 
 namespace wq::test::random {
 namespace {
 
+using internal::CommandBuffer;
 using internal::Key;
-using internal::Pipeline;
 using internal::printable;
 using internal::Reply;
 using std::chrono::milliseconds;
@@ -49,7 +49,7 @@ constexpr std::size_t kWordsBeforeKeys = 3;
 
 void RandomRun::attach() {
   note("attach");
-  Pipeline call;
+  CommandBuffer call;
   internal::append_attach(call, keys_);
   const Reply reply = redis_.run(internal::scripts::attach, call);
   internal::read_attach(reply.value());
@@ -62,7 +62,7 @@ void RandomRun::pop() { pop_some(random_worker(), 1 + below(10)); }
 void RandomRun::pop_some(Worker& worker, std::size_t n) {
   const std::string id = random_name();
   note(fmt::format("pop {}", n));
-  Pipeline call;
+  CommandBuffer call;
   internal::append_pop(call, keys_, n, id);
   const Reply reply = redis_.run(internal::scripts::pop, call);
   internal::Popped popped = internal::read_pop(reply.value());
@@ -75,9 +75,9 @@ void RandomRun::pop_some(Worker& worker, std::size_t n) {
     lease.fence = expected.last_fence - count + 1 + i;
   }
   expect("pop", text_of(popped.items), text_of(leases));
-  expect("pop, failed before", fmt::format("{}", popped.troubled),
-         fmt::format("{}", expected.troubled));
-  if (popped.troubled) read_history(popped.items);
+  expect("pop, failed before", fmt::format("{}", popped.has_history),
+         fmt::format("{}", expected.has_history));
+  if (popped.has_history) read_history(popped.items);
   // Or else the answer is lost.
   if (draining_ || !one_in(10)) {
     worker.popped.insert(worker.popped.end(), popped.items.begin(), popped.items.end());
@@ -109,18 +109,18 @@ void RandomRun::wait_and_claim() {
   const std::string item(moved.value().text());
   expect("wait", item, model_.move_one().value());
   if (one_in(10)) return;  // it dies
-  Pipeline call;
+  CommandBuffer call;
   internal::append_claim(call, keys_, id);
   const Reply reply = redis_.run(internal::scripts::claim, call);
   internal::Popped claimed = internal::read_claim(reply.value(), item);
   const QueueModel::Popped expected = model_.claim(id);
-  expect("claim", fmt::format("{} {}", claimed.items[0].fence, claimed.troubled),
-         fmt::format("{} {}", expected.last_fence, expected.troubled));
+  expect("claim", fmt::format("{} {}", claimed.items[0].fence, claimed.has_history),
+         fmt::format("{} {}", expected.last_fence, expected.has_history));
   worker.popped.push_back(std::move(claimed.items[0]));
 }
 
 void RandomRun::read_history(std::span<Lease> leases) {
-  Pipeline ask;
+  CommandBuffer ask;
   internal::append_history(ask, keys_, leases);
   redis_.send(ask);
   internal::read_failures(redis_.receive().checked().value(), leases);
@@ -134,11 +134,12 @@ void RandomRun::read_history(std::span<Lease> leases) {
 
 std::vector<bool> RandomRun::ask_for_leases(const Worker& worker, std::span<const Lease> leases,
                                             milliseconds ttl) {
-  const bool past_oom = one_in(5);
-  if (past_oom) redis_.command({"SCRIPT", "LOAD", internal::scripts::past_oom.source.text});
-  Pipeline call;
+  const bool write_at_maxmemory = one_in(5);
+  if (write_at_maxmemory)
+    redis_.command({"SCRIPT", "LOAD", internal::scripts::write_at_maxmemory.source.text});
+  CommandBuffer call;
   for (const Lease& each : leases) {
-    internal::append_lease(call, keys_, worker.session, each, ttl, past_oom);
+    internal::append_lease(call, keys_, worker.session, each, ttl, write_at_maxmemory);
   }
   redis_.send(call);
   std::vector<bool> answers;
@@ -175,7 +176,7 @@ void RandomRun::lease_again() {
   if (one_in(2)) ask_for_leases(worker, popped, ttl);
   const bool too_late = one_in(4);
   if (!too_late) ask_for_leases(worker, popped, ttl);
-  Pipeline call;
+  CommandBuffer call;
   internal::append_renew(call, keys_, worker.session, internal::held(popped), ttl);
   const Reply reply = redis_.run(internal::scripts::renew, call);
   const std::vector<bool> ours = kept(popped.size(), reply);
@@ -194,7 +195,7 @@ void RandomRun::renew() {
   if (leases.empty()) return;
   const milliseconds ttl = random_ttl();
   note(fmt::format("renew {}for {} ms", text_of(leases), ttl.count()));
-  Pipeline call;
+  CommandBuffer call;
   internal::append_renew(call, keys_, worker.session, internal::held(leases), ttl);
   const Reply reply = redis_.run(internal::scripts::renew, call);
   expect("renew", flags(kept(leases.size(), reply)),
@@ -317,7 +318,7 @@ void RandomRun::settle_again() {
 
 // Jitter decides how long what failed waits. Sees to it that the wait is within its bounds, and
 // puts a wait of our own into the call, so that the same seed does the same.
-std::vector<QueueModel::Settled> RandomRun::with_delays(Pipeline& call, const Posted& posted) {
+std::vector<QueueModel::Settled> RandomRun::with_delays(CommandBuffer& call, const Posted& posted) {
   std::vector<QueueModel::Settled> settled;
   for (const Settlement& each : posted.settlements) {
     const auto release = each.outcome.release_delay.value_or(posted.policy.release_delay);
@@ -350,7 +351,7 @@ std::vector<QueueModel::Settled> RandomRun::with_delays(Pipeline& call, const Po
   }
   call.clear();
   call.begin(words.size());
-  for (const std::string& word : words) call.word(word);
+  for (const std::string& word : words) call.arg(word);
   return settled;
 }
 
@@ -362,7 +363,7 @@ void RandomRun::post(const Posted& posted) {
                         printable(each.lease.item), each.lease.fence, each.lease.alone ? "!" : "");
   }
   note("settle" + text);
-  Pipeline call;
+  CommandBuffer call;
   internal::append_settle(call, keys_, posted.session, posted.settlements, posted.policy);
   const std::vector<QueueModel::Settled> settled = with_delays(call, posted);
   const Reply reply = redis_.run(internal::scripts::settle, call);
@@ -373,7 +374,7 @@ void RandomRun::post(const Posted& posted) {
 
 void RandomRun::counts() {
   note("counts");
-  Pipeline call;
+  CommandBuffer call;
   internal::append_counts(call, keys_);
   const Reply reply = redis_.run(internal::scripts::counts, call);
   const Counts got = internal::read_counts(reply.value());

@@ -31,7 +31,7 @@ std::string holder_name(const State& state, const Item& item) {
   return fmt::format("{}{}{}", whose, item.marked ? ", marked" : "", item.over ? ", over" : "");
 }
 
-bool is_orphan(const Item& item) { return item.holder == Holder::nobody && item.processing > 0; }
+bool is_stranded(const Item& item) { return item.holder == Holder::nobody && item.processing > 0; }
 
 // The reclaimer begins to watch, or to watch anew: those who popped the item until now will be too
 // late before it acts.
@@ -171,7 +171,7 @@ void Steps::watch(std::size_t i) {
          0, i);
     return;
   }
-  if (!is_orphan(from_.items[i])) {
+  if (!is_stranded(from_.items[i])) {
     if (!forgetful || seen.looks == 0) return;
     State next = from_;
     forget(next, i);

@@ -1,0 +1,108 @@
+#include "maintenance/elected_reclaimer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <wq/clock.h>
+#include <wq/error.h>
+#include <wq/log.h>
+
+#include "base/say.h"
+#include "base/wait.h"
+#include "maintenance/heartbeat.h"
+#include "queue/operations.h"
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+constexpr milliseconds kExtendEvery{1'000};
+constexpr milliseconds kShortestPause{50};
+// A pass over a long list should cost Redis no more than a fiftieth of its time, but must come
+// often enough: what has no lease goes back in the third pass, at least 5 s behind the first, and
+// within 10 s in all.
+constexpr int kRestPerPass = 50;
+constexpr milliseconds kLongestRest{1'500};
+
+RedisOptions for_reclaimer(RedisOptions redis) {
+  redis.client_name += "-reclaimer";
+  redis.log = no_log;  // the worker's main connection says it
+  return redis;
+}
+
+}  // namespace
+
+ElectedReclaimer::ElectedReclaimer(const Keys& keys, RedisOptions redis, milliseconds lease,
+                                   std::string session, Log log)
+    : keys_(keys),
+      redis_(for_reclaimer(std::move(redis))),
+      lease_(lease),
+      session_(std::move(session)),
+      log_(std::move(log)) {}
+
+void ElectedReclaimer::elect() {
+  const std::lock_guard lock(mutex_);
+  elected_ = true;
+  changed_.notify_all();
+}
+
+void ElectedReclaimer::run(const std::stop_token& stop) {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait(lock, stop, [this] { return elected_; })) return;
+      elected_ = false;
+    }
+    say(log_, LogLevel::debug, "this worker is the reclaimer now");
+    try {
+      serve(stop);
+    } catch (const Error& error) {
+      say(log_, LogLevel::debug, fmt::format("the reclaimer ends: {}", error.what()));
+    }
+  }
+}
+
+void ElectedReclaimer::serve(const std::stop_token& stop) {
+  ReclaimPass pass(keys_.queue(), redis_, {}, stop);
+  const milliseconds pause = std::clamp(lease_ / 4, kShortestPause, kExtendEvery);
+  TimePoint next_pass{};
+  while (!stop.stop_requested() && extend(pass.link(), Heartbeat::kTenure)) {
+    const TimePoint begin = BootClock::now();
+    if (begin >= next_pass) {
+      tell(pass.run(begin));
+      const TimePoint end = BootClock::now();
+      const nanoseconds rest = std::min<nanoseconds>(kRestPerPass * (end - begin), kLongestRest);
+      next_pass = end + std::max<nanoseconds>(pause, rest);
+    }
+    const auto until_pass = std::chrono::ceil<milliseconds>(next_pass - BootClock::now());
+    wait_for(std::clamp(until_pass, milliseconds{0}, pause), stop);
+  }
+  if (pass.link().connected()) extend(pass.link(), milliseconds{1});  // resign
+}
+
+bool ElectedReclaimer::extend(ReconnectingConnection& link, milliseconds time) const {
+  return link.run([&](Connection& redis) {
+    CommandBuffer call;
+    begin_call(call, scripts::renew, keys_, 1, 2);
+    call.arg(keys_[Key::reclaimer]);
+    call.arg(time.count());
+    call.arg(session_);
+    return read_positions(run_script(redis, scripts::renew, call).value(), 1).empty();
+  });
+}
+
+void ElectedReclaimer::tell(const ReclaimReport& report) const {
+  const std::uint64_t back = report.reclaimed + report.died + report.returned;
+  if (back == 0) return;
+  say(log_, LogLevel::warning,
+      fmt::format("handed back {} items whose worker was gone: {} whose lease ran out, {} dead "
+                  "now, {} that had no lease",
+                  back, report.reclaimed, report.died, report.returned));
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <string>
+
+#include <wq/log.h>
+#include <wq/reclaimer.h>
+
+#include "base/keys.h"
+#include "maintenance/reclaim_pass.h"
+
+namespace wq::internal {
+
+/// The reclaimer that a worker becomes when its `Heartbeat` is elected, with a connection of its
+/// own while it is in office.
+class ElectedReclaimer {
+ public:
+  /// `lease`: of this worker; the shorter it is, the more often a pass begins.
+  ElectedReclaimer(const Keys& keys, RedisOptions redis, std::chrono::milliseconds lease,
+                   std::string session, Log log);
+
+  /// Begins a tenure, in the thread that is in `run`. Thread-safe.
+  void elect();
+
+  /// Waits to be elected and reclaims while it is in office, until `stop`. What goes wrong with
+  /// Redis ends a tenure and is not told: somebody else is elected, or this worker again.
+  void run(const std::stop_token& stop);
+
+ private:
+  void serve(const std::stop_token& stop);
+  // Makes the tenure last `time` from now. False if it is not ours.
+  bool extend(ReconnectingConnection& link, std::chrono::milliseconds time) const;
+  void tell(const ReclaimReport& report) const;
+
+  const Keys& keys_;
+  const RedisOptions redis_;
+  const std::chrono::milliseconds lease_;
+  const std::string session_;
+  const Log log_;
+  std::mutex mutex_;  // guards elected_
+  std::condition_variable_any changed_;
+  bool elected_ = false;
+};
+
+}  // namespace wq::internal

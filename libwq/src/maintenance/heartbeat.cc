@@ -1,0 +1,121 @@
+#include "maintenance/heartbeat.h"
+
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <wq/error.h>
+
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+constexpr std::chrono::milliseconds kDeadWorker = std::chrono::minutes{10};
+
+// One command on `key`; at maxmemory the longer way.
+void append_write(CommandBuffer& out, const Keys& keys, bool write_at_maxmemory,
+                  std::string_view name, Key key, std::initializer_list<std::string_view> words) {
+  if (write_at_maxmemory) {
+    begin_call(out, scripts::write_at_maxmemory, keys, 1, 1 + words.size());
+    out.arg(keys[key]);
+    out.arg(name);
+  } else {
+    out.begin(2 + words.size());
+    out.arg(name);
+    out.arg(keys[key]);
+  }
+  for (const std::string_view word : words) out.arg(word);
+}
+
+}  // namespace
+
+bool is_alive(std::string_view entry, std::int64_t server_ms) {
+  const auto status = nlohmann::json::parse(entry, nullptr, false);
+  if (!status.is_object() || !status.contains("seen_ms")) return false;
+  if (!status["seen_ms"].is_number_integer()) return false;
+  const auto seen_ms = status["seen_ms"].get<std::int64_t>();
+  if (seen_ms >= server_ms) return true;
+  // The difference of any two numbers, the first of which is the greater, fits without a sign.
+  const auto age_ms = static_cast<std::uint64_t>(server_ms) - static_cast<std::uint64_t>(seen_ms);
+  return age_ms < static_cast<std::uint64_t>(kDeadWorker.count());
+}
+
+Heartbeat::Heartbeat(ReconnectingConnection& link, const Keys& keys, std::string session)
+    : link_(link), keys_(keys), session_(std::move(session)) {}
+
+bool Heartbeat::beat(const WorkerStatus& status) {
+  CommandBuffer ask;
+  ask.command({"TIME"});
+  ask.command({"HGET", keys_[Key::stats], "id"});
+  Connection& redis = link_.connection();
+  redis.send(ask);
+  const Reply time = redis.receive();
+  const Reply id = redis.receive();
+  server_ms_ = time.checked().value().time_ms();
+  queue_id_ = id.checked().value().is_nil() ? "" : id.value().text();
+  if (started_ms_ == 0) started_ms_ = server_ms_;
+  const std::string json = entry(status);
+  if (const auto elected = try_beat(json, false)) return *elected;
+  return try_beat(json, true).value_or(false);
+}
+
+std::optional<bool> Heartbeat::try_beat(const std::string& json, bool write_at_maxmemory) {
+  Connection& redis = link_.connection();
+  if (write_at_maxmemory) load_scripts(redis, {&scripts::write_at_maxmemory});
+  CommandBuffer out;
+  append_write(out, keys_, write_at_maxmemory, "HSET", Key::workers, {session_, json});
+  append_write(out, keys_, write_at_maxmemory, "SET", Key::reclaimer,
+               {session_, "NX", "PX", std::to_string(kTenure.count())});
+  // Of a queue that has not begun nothing stays, whatever ends: its name may have been a mistake.
+  if (queue_id_.empty()) {
+    out.command({"PEXPIRE", keys_[Key::workers], std::to_string(kDeadWorker.count())});
+  } else {
+    out.command({"PERSIST", keys_[Key::workers]});
+  }
+  out.command({"PTTL", keys_[Key::reclaimer]});
+  redis.send(out);
+  const Reply written = redis.receive();
+  const Reply vote = redis.receive();
+  const Reply expiry = redis.receive();
+  const Reply tenure = redis.receive();
+  if (written.has_error("OOM") || vote.has_error("OOM")) return std::nullopt;
+  written.checked();
+  expiry.checked();
+  const std::int64_t left_ms = tenure.checked().value().integer();
+  if (left_ms == -1 || left_ms > kTenure.count()) {
+    // The server's clock went back, or somebody took the expiry away.
+    CommandBuffer cut;
+    cut.command({"PEXPIRE", keys_[Key::reclaimer], std::to_string(kTenure.count())});
+    redis.call(cut);
+  }
+  return !vote.checked().value().is_nil();
+}
+
+void Heartbeat::leave(bool drained) {
+  CommandBuffer out;
+  if (drained) {
+    out.command({"DEL", keys_[Key::workers]});
+  } else {
+    out.command({"HDEL", keys_[Key::workers], session_});
+  }
+  link_.connection().call(out);
+}
+
+std::string Heartbeat::entry(const WorkerStatus& status) const {
+  return nlohmann::json({{"label", status.label},
+                         {"host", status.host},
+                         {"pid", status.pid},
+                         {"slots", status.slots},
+                         {"holding", status.holding},
+                         {"oldest_ms", status.oldest.count()},
+                         {"completed", status.completed},
+                         {"failed", status.failed},
+                         {"started_ms", started_ms_},
+                         {"seen_ms", server_ms_}})
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/keys.h"
+#include "redis/reconnecting_connection.h"
+
+namespace wq::internal {
+
+/// What a worker tells people about itself.
+struct WorkerStatus {
+  std::string label;
+  std::string host;
+  int pid = 0;
+  unsigned slots = 0;
+  std::uint64_t holding = 0;
+  std::chrono::milliseconds oldest{0};  ///< how long the oldest of these has been held
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+};
+
+/// True if an entry of `Q:workers`, which anybody may have written, is a worker's sign of life of
+/// the last ten minutes by the server's clock.
+[[nodiscard]] bool is_alive(std::string_view entry, std::int64_t server_ms);
+
+/// A worker's sign of life in `Q:workers`, and its bid to be the reclaimer. Not thread-safe.
+class Heartbeat {
+ public:
+  /// How long the election of a reclaimer holds; it keeps it up every second.
+  static constexpr std::chrono::milliseconds kTenure{4'000};
+  static constexpr std::chrono::milliseconds kInterval{2'000};
+
+  Heartbeat(ReconnectingConnection& link, const Keys& keys, std::string session);
+
+  /// Writes the entry and bids. True if we are the reclaimer from now on; a reclaimer in office is
+  /// not elected again. One try; throws `ConnectionError` or `ReplyError`.
+  [[nodiscard]] bool beat(const WorkerStatus& status);
+
+  /// The queue's id at the last beat; empty if it had none.
+  [[nodiscard]] const std::string& queue_id() const noexcept { return queue_id_; }
+
+  /// Removes the entry; of a drained queue all of them, since the other workers leave as well and
+  /// those that died cannot. One try.
+  void leave(bool drained);
+
+ private:
+  // In one of two ways; nothing if Redis has no memory for it.
+  std::optional<bool> try_beat(const std::string& json, bool write_at_maxmemory);
+  [[nodiscard]] std::string entry(const WorkerStatus& status) const;
+
+  ReconnectingConnection& link_;
+  const Keys& keys_;
+  const std::string session_;
+  std::int64_t server_ms_ = 0;   // the server's clock at this beat
+  std::int64_t started_ms_ = 0;  // and at the first
+  std::string queue_id_;
+};
+
+}  // namespace wq::internal

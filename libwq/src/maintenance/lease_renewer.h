@@ -1,0 +1,91 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/lease.h>
+
+#include "base/keys.h"
+#include "queue/operations.h"
+#include "redis/reconnecting_connection.h"
+
+namespace wq::internal {
+
+/// How a renewer talks to the same Redis: a connection that says nothing is given up after a
+/// quarter of a lease. A lease is renewed when a third of it has passed, so that a second
+/// connection still comes in time. No less than 100 ms, which a healthy Redis may well take: leases
+/// so short that this is more than a quarter of them do not outlive a silent connection.
+[[nodiscard]] RedisOptions for_keeper(RedisOptions redis, std::chrono::milliseconds lease);
+
+/// Knows every lease this worker holds, renews each when a third of it has passed, and says which
+/// are lost: refused by Redis, or ended by our own clock because no renewal got through.
+///
+/// A renewal may cross a settlement of the same lease: it never sets a lease, so it cannot undo the
+/// settlement, and its answer is ignored once the lease is removed here.
+///
+/// `renew` is called by one thread; the rest is thread-safe.
+class LeaseRenewer {
+ public:
+  /// Told the fences that are lost; they are not kept any more. Called by whoever calls `renew`
+  /// or `expire`, without a lock of ours.
+  using OnLost = std::function<void(std::span<const std::uint64_t> fences)>;
+
+  LeaseRenewer(ReconnectingConnection& link, const Keys& keys, std::string session,
+               std::chrono::milliseconds ttl, OnLost on_lost);
+
+  /// Keeps leases that were asked for at `asked_at`: each ends a ttl later unless it is renewed.
+  void add(std::span<const Lease> leases, TimePoint asked_at);
+  /// Before their settlement is sent. Those that were lost meanwhile are passed over.
+  void remove(std::span<const Settlement> settlements);
+
+  /// Marks a lease as alone (`Lease::alone`) with `mark`, which tells Redis and returns whether the
+  /// lease is still ours. It is not renewed meanwhile, and an answer to a renewal without the mark
+  /// does not count any more. False, and kept no longer, if it was lost. What `mark` throws is
+  /// passed on; the lease is not kept then.
+  bool isolate(std::uint64_t fence, const std::function<bool()>& mark);
+  [[nodiscard]] std::size_t size() const;
+  /// How long the lease that is held longest has been held; zero if there is none.
+  [[nodiscard]] std::chrono::milliseconds oldest(TimePoint now) const;
+
+  /// How many leases were lengthened, each time it was.
+  [[nodiscard]] std::uint64_t renewals() const noexcept { return renewals_; }
+
+  /// The step of the renewer's thread: renews what is due. Throws `ConnectionError` or `ReplyError`
+  /// after one try; the next call tries again.
+  void renew(TimePoint now);
+  /// The step of the watch: gives up leases that have ended. Does not talk to Redis.
+  void expire(TimePoint now);
+
+ private:
+  struct Entry {
+    ItemHash hash;
+    TimePoint asked_at;  // for the lease or its last renewal
+    TimePoint since;
+    bool alone = false;
+  };
+
+  std::vector<Held> due(TimePoint now) const;
+  void confirm(std::span<const Held> renewed, TimePoint asked_at);
+  void lose(std::span<const Held> lost);
+
+  ReconnectingConnection& link_;
+  const Keys& keys_;
+  const std::string session_;
+  const std::chrono::milliseconds ttl_;
+  const OnLost on_lost_;
+
+  std::atomic<std::uint64_t> renewals_{0};
+  mutable std::mutex mutex_;
+  std::unordered_map<std::uint64_t, Entry> entries_;  // by fence
+};
+
+}  // namespace wq::internal

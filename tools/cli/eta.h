@@ -1,0 +1,87 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/queue.h>
+
+namespace wq::cli {
+
+using Seconds = std::chrono::duration<double>;
+
+/// What the counts of a while say about a queue.
+struct Eta {
+  // Finished is what left the queue for good: completed, dead, dropped or merged.
+  double rate_now = 0;  ///< finished per second over the last ten
+  double rate = 0;      ///< finished per second since the first sample
+  Seconds span{0};      ///< since the first sample
+
+  /// The time left. Both: a range. Only `least`: there will be more to do (somebody is filling the
+  /// queue), or nobody knows how long the last items take. Neither: too early, or too irregular,
+  /// to say anything honest.
+  std::optional<Seconds> least;
+  std::optional<Seconds> most;
+
+  /// Nothing was finished for so long, which is longer than one would expect from what was seen:
+  /// while a worker is at its first item nobody knows how long it takes.
+  std::optional<Seconds> silent;
+};
+
+/// What else is known about what is in flight.
+struct InFlight {
+  std::optional<Seconds> oldest;    ///< the age of the oldest lease
+  std::optional<Seconds> last_due;  ///< until the last delayed item is due
+};
+
+/// Watches the counts of one queue and tells how fast it is drained and how long that takes.
+///
+/// The range comes from how fast the queue was over stretches of the past that are about as long
+/// as what is left, the last quarter of them among these, so that one that slows down or speeds up
+/// has a wider range; from how irregular it was; and from how long items take, since the last
+/// ones are still running when nothing is left to be leased. What is retried counts when it is
+/// finished, so retries make it slower and not wrong.
+///
+/// Keeps a bounded number of samples, however long it is used. Pure; not thread-safe.
+class EtaHistory {
+ public:
+  /// Times must not go back.
+  void add(TimePoint at, const Counts& counts, const InFlight& in_flight = {});
+
+  /// As of the last sample. Nothing was added: everything is empty.
+  [[nodiscard]] Eta eta() const;
+
+ private:
+  struct Point {
+    TimePoint at;
+    double finished;  // since the first sample
+  };
+
+  [[nodiscard]] double finished_since(Seconds ago) const;
+  [[nodiscard]] double rate_over(Seconds window) const;
+  [[nodiscard]] Seconds relevant_past(double left) const;
+  [[nodiscard]] double irregularity(Seconds window) const;
+  [[nodiscard]] std::optional<Seconds> silence() const;
+  void find_range(Eta& eta) const;
+
+  std::vector<Point> points_;  // the oldest first; thinned out when they are many
+  std::deque<Point> recent_;   // those of the last ten seconds, and one before
+  TimePoint last_finish_;
+  Counts last_;
+  InFlight in_flight_;
+  Seconds slowest_{0};           // the greatest age of a lease
+  Seconds slowest_finished_{0};  // the same up to the last finish
+};
+
+/// Such as `58s to 1m20s left`; empty if there is nothing to say. Rounded as coarsely as the number
+/// allows, away from the middle.
+[[nodiscard]] std::string left_text(const Eta& eta);
+
+/// Of so many in a second, such as `3.2/s`, `12.0/min` or `4.5/h`.
+[[nodiscard]] std::string rate_text(double rate);
+
+}  // namespace wq::cli

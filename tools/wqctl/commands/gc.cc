@@ -1,0 +1,86 @@
+#include <cstdint>
+#include <limits>
+#include <stop_token>
+#include <string>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <wq/error.h>
+#include <wq/reclaimer.h>
+
+#include "cli/log.h"
+#include "cli/output.h"
+#include "cli/signals.h"
+#include "cli/units.h"
+#include "wqctl/command.h"
+#include "wqctl/commands.h"
+#include "wqctl/view/json.h"
+
+namespace wq::ctl {
+
+namespace {
+
+std::string report_line(const ReclaimReport& report) {
+  return fmt::format(
+      "handed back {} (leases that ran out {}, never leased {}), dead {}, promoted {}, holds ended "
+      "{}\n",
+      report.reclaimed + report.returned, report.reclaimed, report.returned, report.died,
+      report.promoted, report.holds);
+}
+
+std::string report_json(const std::string& queue, const ReclaimReport& report) {
+  return json_line({{"queue", queue},
+                    {"reclaimed", report.reclaimed},
+                    {"returned", report.returned},
+                    {"died", report.died},
+                    {"promoted", report.promoted},
+                    {"holds_ended", report.holds}}) +
+         "\n";
+}
+
+}  // namespace
+
+cli::ExitCode run_gc(int argc, const char* const* argv) {
+  cli::Options options{command_text(
+      "gc",
+      "Hands back what dead workers left and ends the holds of dead producers, until nothing is\n"
+      "left to do; that takes as long as the waiting periods do. Workers do the same among\n"
+      "themselves: this is for queues on which none of them runs.\n",
+      "Examples:\n"
+      "  wqctl gc shards\n"
+      "  wqctl gc shards --lease 10m\n")};
+  ReclaimerOptions reclaimer;
+  options.group("Reclaiming");
+  options.add(
+      "lease", "TIME", "the --lease of the workers; a third of it is left to them to be heard of",
+      [&](const std::string& text) { reclaimer.lease = cli::parse_duration(text); },
+      "as the workers have said");
+  options.add(
+      "max-crashes", "N", "crashes that make an item a dead letter",
+      [&](const std::string& text) {
+        reclaimer.max_crashes = static_cast<std::uint32_t>(
+            cli::parse_number(text, 1, std::numeric_limits<std::uint32_t>::max()));
+      },
+      "as the workers have said");
+  bool json = false;
+  add_json_switch(options, json, "a line for people");
+  Target target;
+  if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+
+  std::stop_source stop;
+  const cli::SignalWatcher signals{[&stop](int signal, int count) {
+    stop.request_stop();
+    if (count > 1) _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
+  }};
+  try {
+    const ReclaimReport report =
+        Reclaimer{target.queue, target.redis, reclaimer, stop.get_token()}.run();
+    cli::write_out(json ? report_json(target.queue, report) : report_line(report));
+  } catch (const ConnectionError&) {
+    if (signals.first() == 0) throw;
+  }
+  return signals.first() == 0 ? cli::ExitCode::done : cli::exit_code_for_signal(signals.first());
+}
+
+}  // namespace wq::ctl

@@ -1,0 +1,65 @@
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <wq/admin.h>
+
+#include "cli/output.h"
+#include "wqctl/command.h"
+#include "wqctl/commands.h"
+#include "wqctl/view/listing.h"
+
+namespace wq::ctl {
+
+namespace {
+
+constexpr MoreArguments kItem{.names = "[ITEM]", .least = 0, .most = 1};
+
+}  // namespace
+
+cli::ExitCode run_history(int argc, const char* const* argv) {
+  cli::Options options{command_text(
+      "history",
+      "The last tries at the items of a queue, done ones too, in the order in which they were\n"
+      "settled: when it began, how long it took, processor time and memory where the worker runs\n"
+      "processes, how it ended, on which worker. With ITEM those of one item. Workers record "
+      "tries\n"
+      "if they are asked to: wq-worker --history N keeps the last N. A try whose worker died is\n"
+      "not among them; wqctl inspect knows of it as long as the item is in the queue.\n",
+      "Examples:\n"
+      "  wqctl history shards | tail\n"
+      "  wqctl history shards shard-000017.tar\n"
+      "  wqctl history shards --json | jq 'select(.wall_ms > 60000) | .item'\n",
+      kItem)};
+  bool json = false;
+  options.group("History");
+  add_json_switch(options, json, "lines for people");
+  Target target;
+  if (!read_target(options, argc, argv, target, kItem)) return cli::ExitCode::done;
+  only_look(target);
+
+  const std::string wanted =
+      target.more.empty() ? "" : std::string(text(hash_item(target.more.front())));
+  Admin admin{target.queue, target.redis};
+  bool any = false;
+  for (TryPage page{.tries = {}, .next = ""};;) {
+    page = admin.tries(page.next);
+    std::string lines;
+    for (const Try& each : page.tries) {
+      if (!wanted.empty() && each.sha224 != wanted) continue;
+      if (!json && !std::exchange(any, true)) lines += try_heading();
+      lines += json ? try_json(each) + "\n" : try_line(each);
+    }
+    cli::write_out(lines);
+    if (page.next.empty()) break;
+  }
+  if (!json && !any) {
+    cli::write_out(fmt::format("{}: no tries are recorded{}\n", cli::one_line(target.queue),
+                               wanted.empty() ? "; workers do it with --history N"
+                                              : " of " + item_text(target.more.front())));
+  }
+  return cli::ExitCode::done;
+}
+
+}  // namespace wq::ctl

@@ -1,0 +1,76 @@
+#include <cstdint>
+#include <string>
+
+#include <fmt/format.h>
+
+#include <wq/admin.h>
+
+#include "cli/output.h"
+#include "wqctl/command.h"
+#include "wqctl/commands.h"
+#include "wqctl/commands/items.h"
+#include "wqctl/view/json.h"
+#include "wqctl/view/listing.h"
+
+namespace wq::ctl {
+
+namespace {
+
+std::string text_of(const std::string& item, const Inspection& inspection, bool json) {
+  std::string text;
+  for (const ItemInfo& info : inspection.found) {
+    text += json ? item_json(info) + "\n" : item_details(info);
+  }
+  if (!inspection.found.empty()) return text;
+  if (json) {
+    Json line;
+    put_bytes(line, "item", item);
+    line["state"] = nullptr;
+    line["searched_all"] = inspection.complete;
+    return json_line(line) + "\n";
+  }
+  return fmt::format("{}\n  {}\n", item_text(item),
+                     inspection.complete ? "not in the queue: done, dropped, or never pushed"
+                                         : "not found, but the lists are longer than --max-scan");
+}
+
+}  // namespace
+
+cli::ExitCode run_inspect(int argc, const char* const* argv) {
+  cli::Options options{command_text(
+      "inspect",
+      "Where an item is and what is known of it: who holds it and for how long yet, when it is "
+      "due\n"
+      "or died, its failed tries and the last failure. Ends with 1 if one is not in the queue.\n"
+      "Finding an item among the ready and leased ones takes Redis time in proportion to their\n"
+      "number, some 10 ms for a million, in which it does nothing else.\n",
+      "Examples:\n"
+      "  wqctl inspect shards shard-000017.tar\n"
+      "  wqctl ls shards dead -0 | wqctl inspect shards -0 --json\n",
+      kItems)};
+  ItemArguments arguments;
+  std::uint64_t max_scan = 1'000'000;
+  bool json = false;
+  options.group("Inspect");
+  arguments.declare(options);
+  options.add_number("max-scan", max_scan,
+                     "how many of the ready and of the leased items to look through; 0: all");
+  add_json_switch(options, json, "lines for people");
+  Target target;
+  if (!read_target(options, argc, argv, target, kItems)) return cli::ExitCode::done;
+  only_look(target);
+  if (!arguments.given(target)) {
+    throw cli::UsageError("which item? wqctl inspect QUEUE ITEM; --help says more");
+  }
+
+  Admin admin{target.queue, target.redis};
+  bool all_found = true;
+  for (const std::string& item : arguments.read(target)) {
+    const Inspection inspection = admin.inspect(item, max_scan);
+    all_found = all_found && !inspection.found.empty();
+    cli::write_out(text_of(item, inspection, json));
+  }
+  return all_found ? cli::ExitCode::done : cli::ExitCode::failure;
+}
+
+}  // namespace wq::ctl

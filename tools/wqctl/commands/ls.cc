@@ -1,0 +1,92 @@
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include <fmt/format.h>
+
+#include <wq/admin.h>
+
+#include "cli/log.h"
+#include "cli/output.h"
+#include "wqctl/command.h"
+#include "wqctl/commands.h"
+#include "wqctl/view/listing.h"
+
+namespace wq::ctl {
+
+namespace {
+
+// Items may be megabytes each: few at a time, so that a page stays small in that case too.
+constexpr std::size_t kFirstListPage = 8;
+constexpr std::size_t kListPageBytes = 4 * 1024 * 1024;
+constexpr MoreArguments kState{.names = "ready|leased|delayed|dead", .least = 1, .most = 1};
+
+std::string line_of(const ItemInfo& item, bool json, bool null_ended) {
+  if (json) return item_json(item) + "\n";
+  if (null_ended) return item.item + '\0';
+  return item_line(item) + "\n";
+}
+
+ItemState read_state(const Target& target, const std::string& word) {
+  if (const auto state = state_called(word)) return *state;
+  const bool swapped = state_called(target.queue).has_value();
+  throw cli::UsageError(fmt::format("'{}' is none of ready, leased, delayed, dead{}",
+                                    cli::one_line(word), swapped ? "; the queue comes first" : ""));
+}
+
+}  // namespace
+
+cli::ExitCode run_ls(int argc, const char* const* argv) {
+  cli::Options options{command_text(
+      "ls",
+      "Lists the items in one state, without reading more of the queue than it shows. Ready: what\n"
+      "is leased next comes first. Leased: what was leased first comes first, roughly. Delayed: "
+      "by\n"
+      "the time they are due, dead: by the time they died. Each line ends with the item, with \n"
+      "what is no text written as \\xNN. While the queue moves, nothing that stays where it is is\n"
+      "passed over, except among the leased items.\n",
+      "Examples:\n"
+      "  wqctl ls shards dead\n"
+      "  wqctl ls shards leased --json | jq 'select(.left_ms < 5000)'\n"
+      "  wqctl ls shards dead --limit 0 -0 > dead-items\n",
+      kState)};
+  std::uint64_t limit = 50;
+  std::string after;
+  bool json = false;
+  bool null_ended = false;
+  options.group("List");
+  options.add_number("limit", limit, "how many to show; 0: all");
+  options.add_text("after", "PLACE", after, "go on where another list ended, as it said");
+  add_json_switch(options, json, "a line for people");
+  options.add_switch("null,0", null_ended, "the bare items, each followed by a NUL byte");
+  Target target;
+  if (!read_target(options, argc, argv, target, kState)) return cli::ExitCode::done;
+  only_look(target);
+  const ItemState state = read_state(target, target.more.front());
+  if (json && null_ended) throw cli::UsageError("--json and -0 exclude each other");
+
+  Admin admin{target.queue, target.redis};
+  std::uint64_t shown = 0;
+  std::size_t n = kFirstListPage;
+  while (true) {
+    if (limit > 0) n = static_cast<std::size_t>(std::min<std::uint64_t>(n, limit - shown));
+    const ItemPage page = admin.list(state, after, n);
+    std::size_t bytes = 1;
+    for (const ItemInfo& item : page.items) {
+      cli::write_out(line_of(item, json, null_ended));
+      bytes += item.item.size();
+      if (item.failure)
+        bytes += item.failure->stdout_tail.size() + item.failure->stderr_tail.size();
+    }
+    shown += page.items.size();
+    after = page.next;
+    if (after.empty()) return cli::ExitCode::done;
+    if (limit > 0 && shown >= limit) break;
+    n = std::clamp(kListPageBytes * page.items.size() / bytes, std::size_t{1}, Admin::kMaxItems);
+  }
+  cli::flush_out();
+  cli::log(LogLevel::info, fmt::format("there is more: --after {}", after));
+  return cli::ExitCode::done;
+}
+
+}  // namespace wq::ctl

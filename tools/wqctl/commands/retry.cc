@@ -1,0 +1,64 @@
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <wq/admin.h>
+
+#include "cli/log.h"
+#include "wqctl/commands.h"
+#include "wqctl/commands/changes.h"
+
+namespace wq::ctl {
+
+namespace {
+
+void warn_if_nobody_works(Admin& admin, std::uint64_t changed) {
+  if (changed > 0 && admin.workers().empty()) {
+    cli::log(LogLevel::warning, "no worker is at the queue; start one to have them tried");
+  }
+}
+
+}  // namespace
+
+cli::ExitCode run_retry(int argc, const char* const* argv) {
+  cli::Options options{command_text(
+      "retry",
+      "Puts dead letters back to ready, where they come next, with all their attempts before "
+      "them.\n"
+      "An item that is delayed and named is made due now. Items that die again while --all or\n"
+      "--match is at it are left alone. Ends with 1 if one that was named is not dead or "
+      "delayed.\n",
+      "Examples:\n"
+      "  wqctl retry shards shard-000017.tar\n"
+      "  wqctl retry shards --match 'shard-0001*'\n"
+      "  wqctl retry shards --all --delayed\n",
+      kItems)};
+  Selection selection;
+  bool delayed = false;
+  bool json = false;
+  options.group("Retry");
+  selection.declare(options);
+  options.add_switch("delayed", delayed, "of --all and --match: the delayed items instead");
+  add_json_switch(options, json, "a line for people");
+  Target target;
+  if (!read_target(options, argc, argv, target, kItems)) return cli::ExitCode::done;
+  selection.check(target);
+
+  Admin admin{target.queue, target.redis};
+  if (selection.named(target)) {
+    const std::vector<std::string> items = selection.items(target);
+    const std::uint64_t n =
+        change_named(admin, items, json, "retried", "dead or delayed",
+                     [&](std::span<const std::string> some) { return admin.retry(some); });
+    warn_if_nobody_works(admin, n);
+    return n == items.size() ? cli::ExitCode::done : cli::ExitCode::failure;
+  }
+  const std::uint64_t n =
+      admin.retry_matching(selection.pattern(), delayed ? ItemState::delayed : ItemState::dead);
+  write_changed(n, json, "retried");
+  warn_if_nobody_works(admin, n);
+  return cli::ExitCode::done;
+}
+
+}  // namespace wq::ctl

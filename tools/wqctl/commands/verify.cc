@@ -1,0 +1,151 @@
+#include <string>
+
+#include <fmt/format.h>
+
+#include <wq/admin.h>
+
+#include "cli/output.h"
+#include "wqctl/command.h"
+#include "wqctl/commands.h"
+#include "wqctl/view/json.h"
+#include "wqctl/view/listing.h"
+
+namespace wq::ctl {
+
+namespace {
+
+struct Words {
+  const char* name;  // in JSON
+  const char* text;
+  const char* not_mended;  // what becomes of what repair leaves
+};
+
+Words words_of(Inconsistency::Kind kind) {
+  switch (kind) {
+    case Inconsistency::Kind::missing:
+      return {
+          "missing",
+          "pushed and nowhere to be found: lost by Redis (a crash, a failover, eviction, half a "
+          "transaction in its append-only file: see torn-aof in wqctl doctor), or removed past "
+          "our programs",
+          "push them again"};
+    case Inconsistency::Kind::unleased:
+      return {"unleased", "in processing without a lease for more than 5 s",
+              "a worker or wqctl gc hands them back"};
+    case Inconsistency::Kind::stray_lease:
+      return {"stray_lease", "leases of items that are not in processing",
+              "those that run end by themselves"};
+    case Inconsistency::Kind::endless_lease:
+      return {"endless_lease", "leases that never end", "a worker or wqctl gc gives them an end"};
+    case Inconsistency::Kind::stale_history:
+      return {"stale_history", "failures recorded of items that are not in the queue",
+              "they do no harm"};
+    case Inconsistency::Kind::dead_worker:
+      return {"dead_worker", "entries of workers not heard of for ten minutes",
+              "a worker or wqctl gc removes them"};
+    case Inconsistency::Kind::expired_hold:
+      return {"expired_hold", "producers not heard of for their whole hold",
+              "wqctl gc ends the hold when it has seen it expired for its whole length"};
+    case Inconsistency::Kind::endless_election:
+      return {"endless_election", "the election of the reclaimer has no end",
+              "a worker gives it one"};
+  }
+  return {"", "", ""};
+}
+
+std::string text_of(const std::string& queue, const VerifyReport& report, bool repair) {
+  const Counts& counts = report.counts;
+  std::string text = fmt::format(
+      "{}: pushed {}{} = ready {} + processing {} + delayed {} + dead {} + completed {} "
+      "+ dropped {} + merged {}",
+      cli::one_line(queue), counts.pushed,
+      report.foreign_pushes > 0 ? fmt::format(" + pushed by others {}", report.foreign_pushes) : "",
+      counts.ready, counts.processing, counts.delayed, counts.dead, counts.completed,
+      counts.dropped, counts.merged);
+  if (report.unaccounted > 0) text += fmt::format(" + unaccounted {}", report.unaccounted);
+  text += '\n';
+  if (!report.provable) {
+    text +=
+        "  RedisWQ clients take items too: what they complete is not counted, so these numbers "
+        "prove nothing\n";
+  }
+  for (const Inconsistency& inconsistency : report.inconsistencies) {
+    const Words words = words_of(inconsistency.kind);
+    text += fmt::format("  {} {}", inconsistency.count, words.text);
+    if (repair) text += fmt::format("; mended {}", inconsistency.mended);
+    if (inconsistency.mended < inconsistency.count) text += fmt::format("; {}", words.not_mended);
+    text += '\n';
+    for (const std::string& example : inconsistency.examples) {
+      text += fmt::format("    {}\n", item_text(example));
+    }
+  }
+  if (report.inconsistencies.empty()) text += "  nothing is wrong\n";
+  return text;
+}
+
+std::string json_of(const std::string& queue, const VerifyReport& report) {
+  const Counts& counts = report.counts;
+  Json inconsistencies = Json::array();
+  for (const Inconsistency& inconsistency : report.inconsistencies) {
+    Json examples = Json::array();
+    for (const std::string& example : inconsistency.examples) {
+      put_bytes(examples.emplace_back(Json::object()), "text", example);
+    }
+    inconsistencies.push_back({{"kind", words_of(inconsistency.kind).name},
+                               {"count", inconsistency.count},
+                               {"mended", inconsistency.mended},
+                               {"examples", examples}});
+  }
+  return json_line({{"queue", queue},
+                    {"provable", report.provable},
+                    {"pushed", counts.pushed},
+                    {"foreign_pushes", report.foreign_pushes},
+                    {"ready", counts.ready},
+                    {"processing", counts.processing},
+                    {"delayed", counts.delayed},
+                    {"dead", counts.dead},
+                    {"completed", counts.completed},
+                    {"dropped", counts.dropped},
+                    {"merged", counts.merged},
+                    {"unaccounted", report.unaccounted},
+                    {"findings", inconsistencies}}) +
+         "\n";
+}
+
+}  // namespace
+
+cli::ExitCode run_verify(int argc, const char* const* argv) {
+  cli::Options options{command_text(
+      "verify",
+      "Holds what was pushed against what is there, in one atomic read, and looks for what should\n"
+      "not be there: items and leases without each other, leases and elections without an end,\n"
+      "records about items that are gone, workers and producers that are dead. Items pushed by\n"
+      "others and equal ones that were merged are counted and are no inconsistencies. Ends with 1 "
+      "if\n"
+      "there are inconsistencies that were not mended.\n"
+      "It reads all leased items and looks for leases among all keys of the database; if failures\n"
+      "are recorded (of a million items at most) it reads all items twice; in small steps. It\n"
+      "takes 5 s more when something looks wrong, to see whether that stays.\n",
+      "Examples:\n"
+      "  wqctl verify shards\n"
+      "  wqctl verify shards --repair\n")};
+  bool repair = false;
+  bool json = false;
+  options.group("Verify");
+  options.add_switch("repair", repair,
+                     "mend what can be mended without losing an item; safe at any time");
+  add_json_switch(options, json, "lines for people");
+  Target target;
+  if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  if (!repair) only_look(target);
+
+  Admin admin{target.queue, target.redis};
+  const VerifyReport report = repair ? admin.repair() : admin.verify();
+  cli::write_out(json ? json_of(target.queue, report) : text_of(target.queue, report, repair));
+  for (const Inconsistency& inconsistency : report.inconsistencies) {
+    if (inconsistency.mended < inconsistency.count) return cli::ExitCode::failure;
+  }
+  return cli::ExitCode::done;
+}
+
+}  // namespace wq::ctl

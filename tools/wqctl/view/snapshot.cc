@@ -1,0 +1,272 @@
+#include "wqctl/view/snapshot.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cli/output.h"
+#include "cli/progress_line.h"
+#include "cli/terminal.h"
+#include "cli/units.h"
+#include "wqctl/view/listing.h"
+
+namespace wq::ctl {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+enum class Colour { none, bold, green, yellow, red };
+
+std::string painted(const std::string& text, Colour colour) {
+  switch (colour) {
+    case Colour::none:
+      return text;
+    case Colour::bold:
+      return "\x1b[1m" + text + "\x1b[0m";
+    case Colour::green:
+      return "\x1b[32m" + text + "\x1b[0m";
+    case Colour::yellow:
+      return "\x1b[33m" + text + "\x1b[0m";
+    case Colour::red:
+      return "\x1b[31m" + text + "\x1b[0m";
+  }
+  return text;
+}
+
+/// What belongs together on a line.
+struct Piece {
+  std::string text;
+  Colour colour = Colour::none;
+};
+
+/// Puts the pieces into as few lines as they need. What is wider than a line is cut.
+void lay_out(const std::vector<Piece>& pieces, std::size_t columns, bool colour,
+             std::vector<std::string>& lines) {
+  std::string line;
+  std::size_t used = 0;
+  for (const Piece& piece : pieces) {
+    if (piece.text.empty()) continue;
+    const std::string text = cli::fit(piece.text, columns);
+    const std::size_t width = cli::columns_of(text);
+    if (used > 0 && used + 2 + width > columns) {
+      lines.push_back(std::exchange(line, ""));
+      used = 0;
+    }
+    if (used > 0) line += "  ";
+    used += (used > 0 ? 2 : 0) + width;
+    line += colour ? painted(text, piece.colour) : text;
+  }
+  if (used > 0) lines.push_back(line);
+}
+
+bool has_begun(const Counts& counts) {
+  return !counts.id.empty() || counts.ready > 0 || counts.processing > 0;
+}
+
+std::string not_begun_text(const Counts& counts) {
+  std::string text = counts.producers > 0 ? "not begun, a producer is about to fill it"
+                                          : "not begun, nothing was pushed yet";
+  return counts.paused ? text + ", paused" : text;
+}
+
+milliseconds whole(Seconds time) { return std::chrono::duration_cast<milliseconds>(time); }
+
+std::string rates_text(const Eta& eta) {
+  if (eta.span <= Seconds{0}) return "";
+  std::string text = rate_text(eta.rate_now) + " now";
+  if (eta.span > Seconds{10}) {
+    text += fmt::format(", {} over {}", rate_text(eta.rate),
+                        age_text(std::chrono::floor<std::chrono::seconds>(eta.span)));
+  }
+  return text;
+}
+
+/// RedisWQ clients give no sign of life. Once one was seen, nobody knows that there are none.
+bool knows_workers(const Counts& counts) {
+  return counts.foreign == 0 && (counts.leased > 0 || counts.processing == 0);
+}
+
+std::string workers_text(const Snapshot& now) {
+  if (!has_begun(now.counts) || now.counts.drained()) return "";
+  if (now.crew.alive + now.crew.overdue == 0) {
+    return knows_workers(now.counts) ? "no workers" : "";
+  }
+  std::string text = cli::plural(now.crew.alive, "worker");
+  if (now.crew.overdue > 0) text += fmt::format(" ({} more not heard of)", now.crew.overdue);
+  return text;
+}
+
+std::string returned_text(const Counts& counts) {
+  return counts.arrives_late() ? fmt::format("{} came too late to be leased", counts.returned) : "";
+}
+
+std::string oldest_text(const Snapshot& now) {
+  return now.crew.oldest ? "oldest lease " + age_text(*now.crew.oldest) : "";
+}
+
+/// The part of all items that left the queue for good.
+double fraction_of(const Counts& counts) {
+  const auto left = static_cast<double>(counts.ready + counts.processing + counts.delayed);
+  const auto gone =
+      static_cast<double>(counts.completed + counts.dead + counts.dropped + counts.merged);
+  const double all = std::max(static_cast<double>(counts.pushed), left + gone);
+  return all > 0 ? (all - left) / all : 0;
+}
+
+std::string percent_text(double fraction) {
+  // 100% is said when nothing is left, and not before.
+  return fmt::format("{:.1f}%", std::floor(fraction * 1'000) / 10);
+}
+
+Json seconds_json(const std::optional<Seconds>& time) {
+  return time ? Json(std::round(time->count() * 10) / 10) : Json();
+}
+
+}  // namespace
+
+Crew crew_of(std::span<const WorkerInfo> workers) {
+  Crew crew;
+  for (const WorkerInfo& worker : workers) ++(worker.overdue() ? crew.overdue : crew.alive);
+  crew.oldest = oldest_lease(workers);
+  return crew;
+}
+
+void drop_outdated(Snapshot& now) {
+  if (now.counts.drained()) now.crew = {};
+  if (now.counts.processing == 0) now.crew.oldest.reset();
+}
+
+std::string status_line(const Snapshot& now) {
+  const Counts& counts = now.counts;
+  const std::string name = cli::one_line(now.queue);
+  if (!has_begun(counts)) return fmt::format("{}: {}", name, not_begun_text(counts));
+  std::string line =
+      fmt::format("{}: ready {}, processing {}, delayed {}, dead {}, completed {}", name,
+                  counts.ready, counts.processing, counts.delayed, counts.dead, counts.completed);
+  if (counts.pushed > 0) line += fmt::format(" of {} pushed", counts.pushed);
+  if (counts.crashed > 0) line += fmt::format(", crashed {}", counts.crashed);
+  for (const std::string& more : {returned_text(counts), workers_text(now), oldest_text(now)}) {
+    if (!more.empty()) line += ", " + more;
+  }
+  if (counts.producers > 0)
+    line += fmt::format(", {} filling it", cli::plural(counts.producers, "producer"));
+  if (counts.paused) line += ", paused";
+  if (counts.drained()) line += ", drained";
+  return line;
+}
+
+std::string silence_text(const Snapshot& now, const Eta& eta) {
+  if (!eta.silent) return "";
+  std::string text = fmt::format("nothing was completed for {}", age_text(whole(*eta.silent)));
+  if (now.crew.alive == 0 && knows_workers(now.counts)) return text + ": no worker is alive";
+  if (now.crew.oldest) text += "; oldest lease " + age_text(*now.crew.oldest);
+  return text;
+}
+
+std::string watch_line(const Snapshot& now, const Eta& eta) {
+  std::string line = status_line(now);
+  if (!has_begun(now.counts) || now.counts.drained()) return line;
+  for (const std::string& more : {rates_text(eta), left_text(eta), silence_text(now, eta)}) {
+    if (!more.empty()) line += ", " + more;
+  }
+  return line;
+}
+
+Json counts_json(const Counts& counts) {
+  return {
+      {"id", counts.id},
+      {"drained", counts.drained()},
+      {"paused", counts.paused},
+      {"producers", counts.producers},
+      {"ready", counts.ready},
+      {"processing", counts.processing},
+      {"delayed", counts.delayed},
+      {"dead", counts.dead},
+      {"pushed", counts.pushed},
+      {"leased", counts.leased},
+      {"completed", counts.completed},
+      {"failed", counts.failed},
+      {"crashed", counts.crashed},
+      {"returned", counts.returned},
+      {"released", counts.released},
+      {"died", counts.died},
+      {"dropped", counts.dropped},
+      {"merged", counts.merged},
+      {"foreign", counts.foreign},
+  };
+}
+
+Json status_json(const Snapshot& now) {
+  Json json{{"queue", now.queue}};
+  json.update(counts_json(now.counts));
+  json["workers"] = now.crew.alive;
+  json["workers_overdue"] = now.crew.overdue;
+  json["oldest_lease_ms"] = now.crew.oldest ? Json(now.crew.oldest->count()) : Json();
+  json["last_due_ms"] = now.last_due ? Json(now.last_due->count()) : Json();
+  return json;
+}
+
+Json watch_json(const Snapshot& now, const Eta& eta) {
+  Json json = status_json(now);
+  json["watched_seconds"] = seconds_json(eta.span);
+  json["rate_now"] = std::round(eta.rate_now * 1'000) / 1'000;
+  json["rate"] = std::round(eta.rate * 1'000) / 1'000;
+  json["left_min_seconds"] = seconds_json(eta.least);
+  json["left_max_seconds"] = seconds_json(eta.most);
+  json["silent_seconds"] = seconds_json(eta.silent);
+  return json;
+}
+
+std::vector<std::string> watch_frame(const Snapshot& now, const Eta& eta, std::size_t columns,
+                                     bool colour) {
+  // The last column is left free, since some terminals begin a new line in it.
+  const std::size_t room = std::max<std::size_t>(columns, 2) - 1;
+  const Counts& counts = now.counts;
+  std::vector<std::string> lines;
+  std::string name = cli::fit(cli::one_line(now.queue), std::max<std::size_t>(room / 2, 10));
+  if (!has_begun(counts)) {
+    lay_out({{name, Colour::bold}, {not_begun_text(counts)}}, room, colour, lines);
+    return lines;
+  }
+
+  const double fraction = fraction_of(counts);
+  const std::string percent = percent_text(fraction);
+  const std::size_t used = cli::columns_of(name) + percent.size() + 4;
+  lay_out({{name, Colour::bold},
+           {used < room ? cli::bar_text(fraction, room - used) : "", Colour::green},
+           {percent}},
+          room, colour, lines);
+  const auto alarming = [](const char* what, std::uint64_t n, Colour alarm) {
+    return Piece{n > 0 ? fmt::format("{} {}", what, n) : "", alarm};
+  };
+  lay_out({{fmt::format("ready {}", counts.ready)},
+           {fmt::format("processing {}", counts.processing)},
+           alarming("delayed", counts.delayed, Colour::none),
+           {counts.pushed > 0
+                ? fmt::format("completed {} of {} pushed", counts.completed, counts.pushed)
+                : fmt::format("completed {}", counts.completed)},
+           alarming("dead", counts.dead, Colour::red),
+           alarming("crashed", counts.crashed, Colour::yellow),
+           {returned_text(counts), Colour::yellow},
+           {counts.drained() ? "drained" : "", Colour::green}},
+          room, colour, lines);
+  if (counts.drained()) return lines;
+  const bool filling = counts.producers > 0;
+  lay_out({{rates_text(eta)},
+           {left_text(eta), Colour::bold},
+           {filling ? cli::plural(counts.producers, "producer") + " filling it" : ""}},
+          room, colour, lines);
+  const std::string silence = silence_text(now, eta);
+  lay_out({{workers_text(now),
+            now.crew.alive == 0 || now.crew.overdue > 0 ? Colour::yellow : Colour::none},
+           {silence.empty() ? oldest_text(now) : ""},
+           {counts.paused ? "paused" : "", Colour::yellow},
+           {silence, Colour::yellow}},
+          room, colour, lines);
+  return lines;
+}
+
+}  // namespace wq::ctl

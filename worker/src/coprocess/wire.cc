@@ -1,0 +1,223 @@
+#include "coprocess/wire.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/base64.h"
+
+namespace wq::internal {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::milliseconds;
+
+constexpr double kLongestDelaySeconds = 24 * 3600;  // as for --release-delay
+
+/// Reads JSON in its own words, value by value: `Json` sorts members and rounds numbers. (The one
+/// that keeps members in order is slow with many.) Only for what was parsed before, so is valid.
+class JsonText {
+ public:
+  explicit JsonText(std::string_view json) : rest_(json) {
+    // The parser passes over a byte-order mark, too.
+    if (rest_.starts_with("\xef\xbb\xbf")) rest_.remove_prefix(3);
+  }
+
+  /// Passes over this character if it is next.
+  bool take(char c) {
+    skip_space();
+    if (!rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  /// The next value, without white space but in strings.
+  std::string take_value() {
+    std::string value;
+    std::size_t depth = 0;
+    do {
+      skip_space();
+      const std::string_view token = rest_.substr(0, token_size());
+      if (token == "{" || token == "[") ++depth;
+      if (token == "}" || token == "]") --depth;
+      value += token;
+      rest_.remove_prefix(token.size());
+    } while (depth > 0 && !rest_.empty());
+    return value;
+  }
+
+ private:
+  void skip_space() {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size()));
+  }
+
+  [[nodiscard]] std::size_t token_size() const {
+    std::size_t end = 1;
+    if (!rest_.starts_with('"')) {
+      // A number or a word goes on up to one of these, which stand alone.
+      end = std::max(end, rest_.find_first_of("{}[],: \t\r\n"));
+    } else {
+      while (end < rest_.size() && rest_[end] != '"') end += rest_[end] == '\\' ? 2 : 1;
+      ++end;
+    }
+    return std::min(end, rest_.size());
+  }
+
+  std::string_view rest_;
+};
+
+/// The result in the next answer. Of several the last one counts, as for `Json`.
+std::string take_result(JsonText& line) {
+  std::string result;
+  line.take('{');
+  while (!line.take('}')) {
+    const Json name = Json::parse(line.take_value());
+    line.take(':');
+    std::string value = line.take_value();
+    if (name == "result") result = std::move(value);
+    line.take(',');
+  }
+  line.take(',');
+  return result;
+}
+
+/// Results that are JSON are kept as they were written.
+void take_json_results(std::string_view line, std::vector<CoprocessAnswer>& answers) {
+  const auto has_json = [](const CoprocessAnswer& answer) {
+    return answer.outcome && answer.outcome->result_is_json;
+  };
+  if (std::none_of(answers.begin(), answers.end(), has_json)) return;
+  JsonText text(line);
+  text.take('[');
+  for (CoprocessAnswer& answer : answers) {
+    std::string result = take_result(text);
+    if (has_json(answer)) answer.outcome->result = std::move(result);
+  }
+}
+
+/// `"name":"text"`, or `"name_base64":"..."` where it is no UTF-8.
+void append_bytes(std::string& line, std::string_view name, std::string_view bytes) {
+  line.append("\"").append(name);
+  try {
+    const std::string quoted = Json(bytes).dump();
+    line.append("\":").append(quoted);
+  } catch (const Json::type_error&) {
+    line.append("_base64\":\"").append(cli::base64(bytes)).append("\"");
+  }
+}
+
+/// The bytes of such a member, if it is there.
+std::optional<std::string> take_bytes(Json& object, const std::string& name) {
+  std::optional<std::string> bytes;
+  if (const auto text = object.find(name); text != object.end()) {
+    if (!text->is_string()) throw BadLine("its \"" + name + "\" is no string");
+    bytes = std::move(text->get_ref<std::string&>());
+  }
+  const auto encoded = object.find(name + "_base64");
+  if (encoded == object.end()) return bytes;
+  if (bytes) throw BadLine("it has both \"" + name + "\" and \"" + name + "_base64\"");
+  if (encoded->is_string()) bytes = cli::from_base64(encoded->get_ref<std::string&>());
+  if (!bytes) throw BadLine("its \"" + name + "_base64\" is no base64 with padding");
+  return bytes;
+}
+
+milliseconds delay_of(const Json& delay) {
+  const double seconds = delay.is_number() ? delay.get<double>() : -1;
+  if (!(seconds >= 0 && seconds <= kLongestDelaySeconds)) {
+    throw BadLine("its \"delay_seconds\" is no number from 0 to 86400");
+  }
+  return milliseconds{std::llround(seconds * 1000)};
+}
+
+Failure error_of(Json& object) {
+  Failure failure;
+  failure.message = take_bytes(object, "error").value_or("the coprocess did not say why");
+  return failure;
+}
+
+std::optional<Outcome> outcome_of(Json& object) {
+  const auto answer = object.find("answer");
+  if (answer == object.end() || !answer->is_string()) {
+    throw BadLine("it has no \"answer\", which is done, failed, fatal, release or progress");
+  }
+  const auto& word = answer->get_ref<const std::string&>();
+  if (word == "progress") return std::nullopt;
+  if (word == "done") {
+    const auto result = object.find("result");
+    const bool is_json = result != object.end() && !result->is_string();
+    if (is_json) *result = "";  // `take_json_results` finds it
+    Outcome outcome;
+    outcome.result = take_bytes(object, "result");
+    outcome.result_is_json = is_json;
+    return outcome;
+  }
+  if (word == "failed") return Outcome::fail(error_of(object));
+  if (word == "fatal") return Outcome::fatal(error_of(object));
+  if (word == "release") {
+    const auto delay = object.find("delay_seconds");
+    return delay == object.end() ? Outcome::release() : Outcome::release(delay_of(*delay));
+  }
+  throw BadLine("its \"answer\" is none of done, failed, fatal, release and progress");
+}
+
+CoprocessAnswer answer_of(Json& object) {
+  if (!object.is_object()) throw BadLine("an answer in it is no object");
+  const auto id = object.find("id");
+  if (id == object.end() || !id->is_number_unsigned()) {
+    throw BadLine("it has no \"id\", the number of an item");
+  }
+  return {id->get<std::uint64_t>(), outcome_of(object)};
+}
+
+void check_version(const Json& version) {
+  if (version == kCoprocessVersion) return;
+  throw BadLine("it speaks another version of the protocol; this worker speaks " +
+                std::to_string(kCoprocessVersion));
+}
+
+}  // namespace
+
+std::string hello_line(const CoprocessHello& hello) {
+  std::string line = R"({"wq":)" + std::to_string(kCoprocessVersion) + ",";
+  append_bytes(line, "queue", hello.queue);
+  line += R"(,"session":")" + hello.session + R"(","slot":)" + std::to_string(hello.slot) +
+          R"(,"batch":)" + std::to_string(hello.batch);
+  if (hello.max_items > 0) line += R"(,"max_items":)" + std::to_string(hello.max_items);
+  return line += "}\n";
+}
+
+std::string batch_line(std::uint64_t first_id, const std::vector<const Lease*>& items) {
+  std::string line = R"({"items":[)";
+  for (const Lease* lease : items) {
+    if (line.back() == '}') line += ',';
+    line.append(R"({"id":)").append(std::to_string(first_id++)).append(",");
+    append_bytes(line, "item", lease->item);
+    line.append(R"(,"attempt":)").append(std::to_string(lease->attempt()));
+    line.append(R"(,"fence":)").append(std::to_string(lease->fence));
+    line.append(R"(,"sha224":")").append(text(lease->hash)).append("\"}");
+  }
+  line += "]}\n";
+  return line;
+}
+
+CoprocessLine read_coprocess_line(std::string_view line) {
+  Json json = Json::parse(line, nullptr, false);
+  CoprocessLine read;
+  if (json.is_array()) {
+    read.answers.reserve(json.size());
+    for (Json& each : json) read.answers.push_back(answer_of(each));
+  } else if (!json.is_object()) {
+    throw BadLine("it is no JSON object or array of them");
+  } else if (const auto version = json.find("wq"); version != json.end()) {
+    check_version(*version);
+    read.ready = true;
+  } else {
+    read.answers.push_back(answer_of(json));
+  }
+  take_json_results(line, read.answers);
+  return read;
+}
+
+}  // namespace wq::internal

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "process/process_memory.h"
+
+namespace wq::internal {
+
+/// Keeps what all our children use together below a limit, by killing the one that uses most. In a
+/// Kubernetes pod the kernel would kill the worker with its child otherwise (kubelet sets
+/// memory.oom.group), and nobody would know which item it was. Where the kernel is faster and kills
+/// a child alone, it tells that too.
+///
+/// A look every 100 ms, and more often the less is left. Thread-safe, except for `start`.
+class MemoryGuard {
+ public:
+  /// `limit_bytes` 0: no limit, and nothing is killed. `root` is for tests.
+  explicit MemoryGuard(std::uint64_t limit_bytes, const std::filesystem::path& root = "/")
+      : limit_bytes_(limit_bytes), oom_kills_(root) {}
+
+  /// Stops. Every `Watched` must be gone.
+  ~MemoryGuard() = default;
+  MemoryGuard(const MemoryGuard&) = delete;
+  MemoryGuard& operator=(const MemoryGuard&) = delete;
+
+  /// Starts the thread that looks.
+  void start();
+
+  /// The thread's step. Returns what the children use, or an upper bound of it if that is below
+  /// the limit; the limit while one that was killed is dying.
+  std::uint64_t look();
+
+  /// How many processes of our cgroup the kernel has killed so far, for want of memory.
+  [[nodiscard]] std::uint64_t oom_kills() const { return oom_kills_.count(); }
+
+  /// For a child that was killed, and not by us: true if there was an OOM kill since there were
+  /// `before` of them that no other child was told of. It is this child's then, unless it was that
+  /// of a process which nobody missed.
+  [[nodiscard]] bool claim_oom_kill(std::uint64_t before);
+
+  /// A direct child of this process that leads a process group, from its start until just before
+  /// it is collected. What it has started counts too.
+  class Watched {
+   public:
+    Watched(MemoryGuard& guard, pid_t child);
+    ~Watched();
+    Watched(const Watched&) = delete;
+    Watched& operator=(const Watched&) = delete;
+
+    /// What it used, if it was killed for that.
+    [[nodiscard]] std::optional<std::uint64_t> killed_at_bytes() const;
+
+   private:
+    friend class MemoryGuard;
+
+    MemoryGuard& guard_;
+    const pid_t child_;
+    std::optional<std::uint64_t> killed_at_bytes_;
+  };
+
+ private:
+  struct Family {
+    Watched* watched = nullptr;
+    std::vector<pid_t> members;
+  };
+
+  [[nodiscard]] std::vector<Family> families() const;
+  void run(const std::stop_token& stop);
+
+  const std::uint64_t limit_bytes_;
+  const OomKills oom_kills_;
+  mutable std::mutex mutex_;  // held while a child is killed: it is not collected meanwhile
+  std::vector<Watched*> watched_;
+  std::uint64_t oom_kills_claimed_ = 0;
+  std::condition_variable_any wake_;
+  std::jthread thread_;  // the last, so that it ends first
+};
+
+/// How long to wait for the next look: the shorter, the less of the limit is left, and longer after
+/// a look that took long.
+[[nodiscard]] std::chrono::steady_clock::duration pause_before_look(
+    std::uint64_t used, std::uint64_t limit, std::chrono::steady_clock::duration last_look);
+
+}  // namespace wq::internal
