@@ -98,12 +98,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint8_t mode = bytes.byte();
   if (mode == 's') {
     const std::uint8_t how = bytes.byte();
-    std::string before = bytes.arg();
-    std::string after = bytes.arg();
+    std::string before = bytes.word();
+    std::string after = bytes.word();
     wq::fuzz::script(how, std::move(before), std::move(after), bytes.words());
   } else {
-    const std::string marker = bytes.arg();
-    const std::string item = bytes.arg();
+    const std::string marker = bytes.word();
+    const std::string item = bytes.word();
     wq::fuzz::fill(marker, item, bytes.words());
   }
   return 0;

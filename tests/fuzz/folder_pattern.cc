@@ -60,7 +60,7 @@ void look(const std::string& pattern, const std::string& path) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size > wq::fuzz::kLongest) return 0;
   wq::fuzz::Bytes bytes(data, size);
-  const std::string pattern = bytes.arg();
+  const std::string pattern = bytes.word();
   wq::fuzz::look(pattern, std::string(bytes.rest()));
   return 0;
 }

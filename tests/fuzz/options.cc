@@ -136,14 +136,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   wq::fuzz::Bytes bytes(data, size);
   switch (bytes.byte()) {
     case 't':
-      wq::fuzz::one_text(bytes.arg());
+      wq::fuzz::one_text(bytes.word());
       break;
     case 'e':
       wq::fuzz::any_environment(bytes.words());
       break;
     case 'k': {
-      const std::string host = bytes.arg();
-      wq::fuzz::service(host, bytes.arg());
+      const std::string host = bytes.word();
+      wq::fuzz::service(host, bytes.word());
       break;
     }
     default:

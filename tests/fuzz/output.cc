@@ -81,7 +81,7 @@ void look(const std::string& item, const std::string& result) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   wq::fuzz::Bytes bytes(data, size);
-  const std::string item = bytes.arg();
+  const std::string item = bytes.word();
   wq::fuzz::look(item, std::string(bytes.rest()));
   wq::fuzz::look(std::string(bytes.rest()), item);
   return 0;

@@ -45,7 +45,7 @@ void look(const std::string& one, const std::string& other) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   wq::fuzz::Bytes bytes(data, size);
-  const std::string one = bytes.arg();
+  const std::string one = bytes.word();
   const std::string other(bytes.rest());
   wq::fuzz::look(one, other);
   wq::fuzz::look(one, one + other);

@@ -22,9 +22,9 @@ constexpr std::size_t kHead = 3;
 
 Failure any_failure(Bytes& bytes) {
   Failure failure;
-  failure.kind = bytes.arg();
-  failure.message = bytes.arg();
-  failure.stderr_tail = bytes.arg();
+  failure.kind = bytes.word();
+  failure.message = bytes.word();
+  failure.stderr_tail = bytes.word();
   const std::uint8_t known = bytes.byte();
   if ((known & 1U) != 0) failure.exit_code = static_cast<int>(bytes.byte());
   if ((known & 2U) != 0) failure.signal = static_cast<int>(bytes.byte());
@@ -46,8 +46,8 @@ Outcome any_outcome(Bytes& bytes) {
     case 3:
       return Outcome::release(std::chrono::milliseconds{bytes.byte()});
     case 4: {
-      Outcome outcome = Outcome::complete(bytes.arg());
-      outcome.follow_ups = {bytes.arg(), bytes.arg()};
+      Outcome outcome = Outcome::complete(bytes.word());
+      outcome.follow_ups = {bytes.word(), bytes.word()};
       outcome.result_is_json = outcome.follow_ups[0].item.size() % 2 != 0;
       if (outcome.follow_ups[1].item.size() % 2 != 0) outcome.follow_ups[1].once_key = "key";
       return outcome;
@@ -69,7 +69,7 @@ std::vector<Settlement> any_settlements(Bytes& bytes) {
     next.lease.failures = tries % 4U;
     next.lease.crashes = tries / 4U % 4U;
     if (tries % 2 != 0) next.outcome.usage.begun = std::chrono::system_clock::time_point{};
-    next.lease.item = bytes.arg();
+    next.lease.item = bytes.word();
     next.lease.hash = hash_item(next.lease.item);
     settlements.push_back(std::move(next));
   }

@@ -73,10 +73,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   wq::fuzz::Bytes bytes(data, size);
   switch (bytes.byte()) {
     case 'r':
-      wq::fuzz::secret("redis", bytes.arg(), bytes.rest());
+      wq::fuzz::secret("redis", bytes.word(), bytes.rest());
       break;
     case 'u':
-      wq::fuzz::secret("unix", bytes.arg(), bytes.rest());
+      wq::fuzz::secret("unix", bytes.word(), bytes.rest());
       break;
     default:
       wq::fuzz::any_text(bytes.rest());
