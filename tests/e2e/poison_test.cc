@@ -87,7 +87,7 @@ TEST_F(Poison, OfWhichThereAreSeveralIsAllThatIsBuriedBySeveralWorkersAndReclaim
     }
   }
   for (auto& each : workers) EXPECT_EQ(each->wait(), 0);
-  EXPECT_EQ(all(Key::dead), numbered("poison", kPoisons));
+  EXPECT_THAT(all(Key::dead), ::testing::UnorderedElementsAreArray(numbered("poison", kPoisons)));
   EXPECT_EQ(results().size(), 40U);
   EXPECT_LE(died, 4 * kPoisons);
 }
