@@ -24,6 +24,7 @@ constexpr std::array<std::string_view, 3> kSchemes{"redis://", "rediss://", "uni
 void add_redis_options(Options& options, RedisOptions& redis, const std::string& patience_text) {
   redis.password = internal::redis_password_from_environment();
   redis.url.clear();
+  const RedisOptions defaults;
   options.group("Redis");
   options.add_text(
       "redis", "URL", redis.url,
@@ -31,7 +32,7 @@ void add_redis_options(Options& options, RedisOptions& redis, const std::string&
       "unix://PATH[?db=N], with user and password percent-encoded [default: $WQ_REDIS, else "
       "$REDIS_URL, else the "
       "Kubernetes Service named redis, else " +
-          RedisOptions{}.url + "]");
+          defaults.url + "]");
   options.add_text("password-file", "FILE", redis.password_file,
                    "read the password from here whenever a connection is made; without it "
                    "$REDISCLI_AUTH is the password, if the URL has none");

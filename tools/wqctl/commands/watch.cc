@@ -31,7 +31,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // However seldom it is shown: how irregular a queue is can be told from many looks only.
-constexpr seconds kLookInterval{1};
+constexpr seconds kSampleInterval{1};
 constexpr seconds kLineInterval{10};
 // A window that is resized is filled anew after that.
 constexpr milliseconds kResizeLook{100};
@@ -56,7 +56,7 @@ class Watch {
     }
     interval_ = options.interval;
     if (interval_ == milliseconds::zero()) {
-      interval_ = live_ || options.json ? kLookInterval : kLineInterval;
+      interval_ = live_ || options.json ? kSampleInterval : kLineInterval;
     }
   }
 
@@ -126,7 +126,7 @@ class Watch {
 
   /// Until the next look is due. Meanwhile a window that is resized is drawn anew.
   void wait() {
-    const TimePoint end = BootClock::now() + std::min<milliseconds>(interval_, kLookInterval);
+    const TimePoint end = BootClock::now() + std::min<milliseconds>(interval_, kSampleInterval);
     std::unique_lock lock(mutex_);
     for (TimePoint now = BootClock::now(); now < end; now = BootClock::now()) {
       const auto rest = std::chrono::ceil<milliseconds>(end - now);
