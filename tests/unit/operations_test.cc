@@ -263,7 +263,7 @@ TEST(Operations, AReleaseTakesTheDelayOfThePolicyOrItsOwn) {
 
 TEST(Operations, AFailureIsJsonWithoutItsFirstBrace) {
   Failure failure;
-  failure.kind = "signal";
+  failure.kind = FailureKind::signal;
   failure.message = "two\nlines \"quoted\" \xff";
   failure.signal = 9;
   const auto json = nlohmann::json::parse("{" + verb_of(Outcome::fail(failure)).at(2));
