@@ -77,7 +77,8 @@ set(WQ_DOC_DIR ${CMAKE_INSTALL_DATADIR}/doc/wq)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${WQ_DOC_DIR})
 install(DIRECTORY docs examples k8s DESTINATION ${WQ_DOC_DIR} USE_SOURCE_PERMISSIONS
         PATTERN __pycache__ EXCLUDE)
-install(FILES ${PROJECT_SOURCE_DIR}/libwq/tsan.supp DESTINATION ${CMAKE_INSTALL_DATADIR}/wq)
+install(FILES ${PROJECT_SOURCE_DIR}/libwq/tsan.supp ${WQ_PROTOCOL}/protocol.json
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/wq)
 
 install(FILES ${PROJECT_BINARY_DIR}/wqConfig.cmake ${PROJECT_BINARY_DIR}/wqConfigVersion.cmake
               ${PROJECT_SOURCE_DIR}/cmake/FindHiredis.cmake DESTINATION ${WQ_PACKAGE_DIR})

@@ -1,13 +1,19 @@
--- attach: called on every new connection that will work on the queue. Looks whether a key of
--- another type is in the way, and raises the fence to at least the server's time in microseconds,
--- so that no fence repeats after a restart that lost a second of writes. Where there is none it
--- makes none, so that whoever looks at a queue that does not exist leaves nothing: then the first
--- that is drawn (pop, claim) begins at that time.
+-- attach: raises the fence and looks for keys of another type, on each new connection of a worker
 --
--- KEYS: fence, then every other key of the queue that exists once
--- ARGV: the type each key must have, in the order of KEYS
--- RETURNS: the fence, nil where there is none, or {key, its type, the type it must have} of the
---          first key in the way
+-- The fence is raised to at least the server's time in microseconds, so that no fence repeats after
+-- a restart that lost the last writes. A queue without a fence gets none, so that a look at a queue
+-- that does not exist leaves nothing: then pop or claim begins at that time.
+--
+-- ROLES: worker
+-- KEYS: fence ready processing delayed dead attempts crashes failures results stats producers
+--   workers replays reclaimer paused seen history
+-- ARGV:
+--   each key
+--     type text list|zset|hash|stream|string|set -- the type that the key must have
+-- ANSWERS:
+--   fence -- the fence now, as text
+--   nil -- there is no fence
+--   {key, type, needed} -- the first key that has another type; nothing was written
 
 for i, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok

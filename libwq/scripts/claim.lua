@@ -1,8 +1,11 @@
--- claim: draws the fence for one item that BRPOPLPUSH has moved to processing, as pop does.
+-- claim: draws the fence of one item that BRPOPLPUSH has moved to processing, as pop does
 --
+-- ROLES: worker
 -- KEYS: processing fence stats attempts crashes
--- ARGV: an id for the queue in case it has none
--- RETURNS: {fence, 1 if some item failed before}
+-- ARGV:
+--   queue_id text -- an id for the queue in case it has none
+-- ANSWERS:
+--   {fence, tried} -- tried: 1 if some item of the queue failed before, else 0
 
 redis.call('HEXISTS', KEYS[3], 'id')
 redis.call('PERSIST', KEYS[2])

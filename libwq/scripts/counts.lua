@@ -1,8 +1,11 @@
--- counts: everything a queue counts, in one atomic read.
+-- counts: reads everything that a queue counts, in one step
 --
+-- ROLES: worker viewer admin
 -- KEYS: ready processing delayed dead producers paused stats
 -- ARGV: none
--- RETURNS: {ready, processing, delayed, dead, producers, 1 if paused, {field, value, ...} of stats}
+-- ANSWERS:
+--   {ready, processing, delayed, dead, producers, paused, {field, value...}}
+--     -- the lengths, 1 if the queue is paused, else 0, and stats
 
 return {
   redis.call('LLEN', KEYS[1]),

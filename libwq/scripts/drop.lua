@@ -1,9 +1,14 @@
--- drop: removes items for good, and what is kept about their failures.
+-- drop: removes items for good, with the records of their failures
 --
+-- ROLES: admin
 -- KEYS: ready delayed dead attempts crashes failures stats lease...
--- ARGV: the state they are removed from, those whose time is later than this are left alone (ms, or
---       nothing), item...
--- RETURNS: {0 if it was not there, 1 if it is dropped, 2 if it was not there but is leased, ...}
+-- ARGV:
+--   state text ready|delayed|dead -- where the items are removed from
+--   latest integer ms or_empty -- items of a later time are left alone
+--   each lease
+--     item bytes -- the item
+-- ANSWERS:
+--   {result...} -- of each item 1: dropped, 0: not there, 2: not there but leased
 
 local ready, delayed, dead, attempts, crashes, failures, stats = unpack(KEYS, 1, 7)
 local FIXED = 7

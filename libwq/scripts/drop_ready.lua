@@ -1,11 +1,17 @@
--- drop_ready: takes items from the right end of ready, removes those that match for good, and puts
--- the others on the left. Called until it takes none, it goes through ready once and leaves the
--- others in the order they had.
+-- drop_ready: takes items from the right end of ready, drops those that match, puts back the others
 --
+-- The others go to the left end. Called until it takes none, the script goes through ready once and
+-- leaves the others in the order they had.
+--
+-- ROLES: admin
 -- KEYS: ready stats
--- ARGV: how many items to take at most, what was counted as put on the left when the caller began,
---       then Lua patterns that an item must match one behind the other
--- RETURNS: {items taken, {item that was dropped, ...}}
+-- ARGV:
+--   most integer items 1..1000 -- how many items to take at most
+--   put integer items 0.. -- pushed and moved, of stats, when the caller began
+--   repeated
+--     part pattern -- a Lua pattern; an item must match all, one behind the other
+-- ANSWERS:
+--   {taken, {item...}} -- how many were taken, and which of them were dropped
 
 local ready, stats = KEYS[1], KEYS[2]
 local FIXED = 2

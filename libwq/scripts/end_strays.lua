@@ -1,9 +1,15 @@
--- end_strays: removes leases that have run out and whose items are gone, if they are still what the
--- caller saw. One that is alive is left to its holder, who learns of it when it settles.
+-- end_strays: removes leases that ran out and have no item, if they are still as the caller saw them
 --
+-- A lease in force is left to its holder, who learns of the missing item when it settles.
+--
+-- ROLES: admin
 -- KEYS: lease...
--- ARGV: the tail in ms, then the holder of each lease
--- RETURNS: how many were removed
+-- ARGV:
+--   tail integer ms 3600000..3600000 -- how long the key of a lease outlives the lease
+--   each lease
+--     holder text -- what the lease held when the caller saw it
+-- ANSWERS:
+--   removed -- how many leases were removed
 
 local removed = 0
 local held = redis.call('MGET', unpack(KEYS))

@@ -1,10 +1,15 @@
--- find: where one item is, and all that is kept about it.
+-- find: reads where one item is, and everything that is kept of it
 --
--- KEYS: ready processing delayed dead attempts crashes failures lease...
--- ARGV: the item, how many entries of ready and of processing to look through (0: all)
--- RETURNS: {1 if in ready, 1 if in processing, due in ms or nil, died in ms or nil,
---          holder of the lease or nil, PTTL of the lease, failures or nil, crashes or nil,
---          the last failure or nil, 1 if a list was longer than what was looked through}
+-- ROLES: viewer admin
+-- KEYS: ready processing delayed dead attempts crashes failures lease
+-- ARGV:
+--   item bytes -- the item
+--   most integer items 0.. -- how far to look into ready and into processing; 0: to their ends
+-- ANSWERS:
+--   {ready, processing, due, died, holder, pttl, failures, crashes, failure, cut}
+--     -- ready, processing: 1 if the item is there, else 0; due, died: ms or nil; holder of the lease
+--     -- or nil, and the PTTL of its key; failures, crashes: numbers or nil; failure: JSON or nil;
+--     -- cut: 1 if a list was longer than the look, else 0
 
 local item, most = ARGV[1], tonumber(ARGV[2])
 local sha = string.sub(KEYS[8], -56)

@@ -1,9 +1,14 @@
--- forget: removes what is recorded about items that are not in the queue, if it is still what the
--- caller saw.
+-- forget: removes the records of items that are not in the queue, if they are as the caller saw them
 --
+-- ROLES: admin
 -- KEYS: attempts crashes failures lease...
--- ARGV: attempts, crashes, failure of the item of each lease; nothing for those it does not have
--- RETURNS: how many items were forgotten
+-- ARGV:
+--   each lease
+--     attempts integer tries 0.. or_empty -- the failures recorded of the item
+--     crashes integer crashes 0.. or_empty -- the crashes recorded of the item
+--     failure text or_empty -- the last failure of the item
+-- ANSWERS:
+--   forgotten -- of how many items the records were removed
 
 local FIXED = 3
 local forgotten = 0

@@ -1,12 +1,16 @@
--- isolate: marks a lease that is still exactly the given holder's: its worker holds no other item
--- while it has the mark. Only a lease with the mark that runs out can be an item's last crash.
+-- isolate: marks a lease that is still the holder's: its worker holds no other item
 --
--- A lease that has ended gets no mark: whatever made it end, its worker may have held something else
--- then.
+-- Only a marked lease that runs out can be an item's last crash. A lease that has ended gets no mark:
+-- its worker may have held something else when the lease ended.
 --
+-- ROLES: worker
 -- KEYS: fence lease
--- ARGV: the tail in ms, the holder without the mark
--- RETURNS: 1 if the lease has the mark, also when it was set before, or 0 if the lease was lost
+-- ARGV:
+--   tail integer ms 3600000..3600000 -- how long the key of a lease outlives the lease
+--   holder text -- the holder, session#fence, without the mark
+-- ANSWERS:
+--   1 -- the lease has the mark, from this call or an earlier one
+--   0 -- the lease is lost or has ended; nothing was written
 
 local held, marked = redis.call('MGET', KEYS[2])[1], ARGV[2] .. '!'
 if held == marked then

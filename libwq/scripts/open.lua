@@ -1,9 +1,18 @@
--- open: begins a replay session of a producer and takes its hold on the queue. Repeating it changes
--- nothing but the hold, also when the repetition arrives after the first pushes.
+-- open: begins a replay session of a producer and takes its hold on the queue
 --
+-- A repeated call changes nothing but the hold, even behind the first pushes of the session.
+--
+-- ROLES: producer
 -- KEYS: ready processing delayed stats producers replays replay
--- ARGV: session, hold in ms, 1 to refuse on a drained queue, who it is, for people (may be missing)
--- RETURNS: 'ok' or 'drained'
+-- ARGV:
+--   session text -- the session to begin, 16 hexadecimal digits
+--   hold integer ms 1..3600000 -- how long the hold lasts without a sign of life
+--   unless_drained flag -- 1: refuse if the queue is drained
+--   optional
+--     who text -- who the producer is, for people
+-- ANSWERS:
+--   'ok' -- the session has begun
+--   'drained' -- the queue is drained (a hold of this session does not count); nothing was written
 
 local session, hold_ms = ARGV[1], tonumber(ARGV[2])
 local begun = redis.call('HEXISTS', KEYS[4], 'id') == 1
@@ -17,8 +26,7 @@ redis.call('ZCARD', KEYS[6])
 if ARGV[3] == '1' and begun and waiting == 0 and others == 0 then
   return 'drained'
 end
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
+--@include now
 redis.call('PERSIST', KEYS[7]) -- first, since it is allowed at maxmemory
 redis.call('HSETNX', KEYS[7], 'floor', 0)
 redis.call('HSET', KEYS[7], 'hold_ms', hold_ms)

@@ -1,12 +1,17 @@
--- page: reads one page of items in one state, from a place that stays right while the queue moves.
+-- page: reads one page of items in one state, from a place that stays right while the queue moves
 --
+-- ROLES: viewer
 -- KEYS: ready processing delayed dead stats
--- ARGV: the state, the number of items wanted, then where the page before ended, or nothing:
---       ready: index from the left behind which to go on, and what was counted as put on the left
---       by then;
---       leased: how many have been seen from the right; delayed, dead: score and item of the last
--- RETURNS: {item, ...}, and behind it for ready {next index, put on the left} (-1: that was all),
---          for delayed and dead {score, ...}
+-- ARGV:
+--   state text ready|leased|delayed|dead -- the state
+--   most integer items 1.. -- how many items to read
+--   optional -- the end of the page before; without: the first page
+--     place text -- ready: `next` as answered; leased: how many were seen; else: the last time
+--     beside bytes -- ready: `put` as answered; leased: anything; else: the last item
+-- ANSWERS:
+--   {{item...}, {next, put}} -- of ready; next: -1 behind the last page
+--   {{item...}} -- of leased
+--   {{item...}, {time...}} -- of delayed and dead; times in ms
 
 local ready, processing, delayed, dead, stats = unpack(KEYS)
 local state, n, a, b = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]

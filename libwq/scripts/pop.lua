@@ -1,10 +1,16 @@
--- pop: moves items from ready to processing and draws a fence for each. Their leases are set by
--- the caller, who alone can hash them.
+-- pop: moves items from ready to processing and draws a fence for each
 --
+-- The caller sets their leases, since no script can hash an item.
+--
+-- ROLES: worker
 -- KEYS: ready processing fence stats paused attempts crashes
--- ARGV: the number of items wanted, an id for the queue in case it has none
--- RETURNS: {} when nothing is ready or the queue is paused, else
---          {fence of the last item, 1 if some item failed before, {item, ...}}
+-- ARGV:
+--   most integer items 1..1000 -- how many items to move
+--   queue_id text -- an id for the queue in case it has none
+-- ANSWERS:
+--   {} -- nothing is ready, or the queue is paused
+--   {fence, tried, {item...}} -- fence: of the last item, each before it has one less;
+--     -- tried: 1 if some item of the queue failed before, else 0
 
 if redis.call('EXISTS', KEYS[5]) == 1 then
   return {}

@@ -1,12 +1,15 @@
--- promote: moves delayed items that are due to the right end of ready, where they come next.
+-- promote: moves delayed items that are due to the right end of ready, where they come next
 --
+-- ROLES: worker admin
 -- KEYS: delayed ready
--- ARGV: how many at most, the longest possible delay in ms
--- RETURNS: {items moved, ms until the next is due or -1}
+-- ARGV:
+--   most integer items 1.. -- how many items to move
+--   longest integer ms 86400000..86400000 -- the longest possible delay; a longer one is cut to it
+-- ANSWERS:
+--   {moved, next} -- how many were moved, and in how many ms the next is due, -1 without one
 
 redis.call('LLEN', KEYS[2])
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
+--@include now
 redis.call('PERSIST', KEYS[1]) -- first, since it is allowed at maxmemory
 local moved = 0
 for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])) do

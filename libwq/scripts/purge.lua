@@ -1,13 +1,18 @@
--- purge: removes everything of a queue that has one name, all but the fence, in one step; Redis
--- frees what is large in the background. The fence stays so that no later lease repeats one: what
--- our fences guard outside of Redis goes on refusing whoever still works on an old item. Of each
--- producer's session a mark stays for an hour, so that the producer learns of it.
+-- purge: removes everything of a queue that has one name, but for the fence, in one step
 --
+-- Redis frees large keys in the background. The fence stays so that no later lease repeats one. Each
+-- producer's session leaves a mark for an hour, so that the producer learns of the purge.
+--
+-- ROLES: admin
 -- KEYS: fence ready processing delayed dead attempts crashes failures results stats producers
---       workers replays reclaimer paused seen history replay...
--- ARGV: the session of each replay
--- RETURNS: {the last fence, keys removed, results, what counts returns of the queue as it was}, or
---          {} if these are not all sessions, and nothing was done
+--   workers replays reclaimer paused seen history replay...
+-- ARGV:
+--   each replay
+--     session text -- the session that the key belongs to
+-- ANSWERS:
+--   {fence, removed, results, counts} -- the last fence as text, how many keys were removed, how many
+--     -- results there were, and the answer of counts before the purge
+--   {} -- these are not all sessions; nothing was written
 
 local fence, ready, processing, delayed, dead, _, _, _, results, stats = unpack(KEYS, 1, 10)
 local producers, _, replays, _, paused = unpack(KEYS, 11, 15)

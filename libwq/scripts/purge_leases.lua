@@ -1,8 +1,11 @@
--- purge_leases: removes leases of a queue that was purged, but none of those taken since.
+-- purge_leases: removes leases of a queue that was purged, but for those taken since
 --
+-- ROLES: admin
 -- KEYS: stats lease...
--- ARGV: the last fence when it was purged
--- RETURNS: how many were removed
+-- ARGV:
+--   fence integer 0.. -- the last fence, as purge answered it
+-- ANSWERS:
+--   removed -- how many leases were removed
 
 local last = tonumber(ARGV[1])
 -- A lease of a RedisWQ client has no fence: it is an old one if nothing was pushed or leased since.

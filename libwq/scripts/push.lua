@@ -1,21 +1,35 @@
--- push: adds items on the left of ready, once per number of a producer's replay session however
--- often it arrives.
+-- push: adds items on the left of ready, once for each number of a session however often it arrives
 --
--- Items behind the first may follow the call, which spares Redis making a Lua string of each:
+-- Items behind the first may follow the call, which spares Redis a Lua string for each:
 --   MULTI, this call, LPUSHX pushing item..., RENAMENX pushing ready, EXEC
--- Accepted, the call hands them the list: it moves ready to the key pushing, which exists at no
--- other time. Otherwise there is no such key, and what follows finds nothing to do. A script could
--- not take the last step: Redis may refuse a script what it has admitted the transaction to.
+-- An accepted call moves ready to the key pushing, which exists at no other time. A refused call
+-- leaves no such key, so the commands behind it change nothing. A script could not take the last
+-- step: Redis may refuse it to a script after it has admitted the transaction.
 --
--- KEYS: ready processing delayed stats producers replays seen replay, pushing
--- ARGV: session, number of this push (from 1), number up to which all are answered, hold in ms,
---       an id for the queue in case it has none, 1 to skip what was ever pushed so, how many items
---       follow the call (none with skipping), item..., and with skipping the 28-byte SHA-224 of
---       each item
--- RETURNS: the number of items added, or 'nosession' (nothing is known of the session, nothing
---          was written), 'stale' (answered before, nothing was written), 'holdlost' (our hold is
---          gone and the queue is drained, nothing was written), 'purged' (the queue was purged
---          during the session, nothing was written)
+-- ROLES: producer
+-- KEYS: ready processing delayed stats producers replays seen replay pushing
+-- ARGV:
+--   session text -- the session of the producer
+--   number integer 1.. -- the number of this push in the session
+--   answered integer 0.. -- the number up to which the producer has every answer
+--   hold integer ms 1..3600000 -- how long the hold lasts without a sign of life
+--   queue_id text -- an id for the queue in case it has none
+--   once flag -- 1: skip items that were ever pushed with this flag
+--   following integer items 0.. -- how many items follow the call; 0 if once is 1
+--   repeated
+--     item bytes -- an item
+--   optional -- if once is 1
+--     each item
+--       hash sha224 -- the SHA-224 of the item, 28 bytes
+-- ANSWERS:
+--   added -- how many items were added, also when the push is repeated
+--   'nosession' -- Redis does not know the session; nothing was written
+--   'stale' -- the push was answered before; nothing was written
+--   'holdlost' -- the hold has ended and the queue is drained; nothing was written
+--   'purged' -- the queue was purged during the session; nothing was written
+-- ERRORS:
+--   OOM -- Redis is at maxmemory; nothing was written
+--   WRONGTYPE -- the key pushing is in the way; nothing was written
 
 local ready, processing, delayed, stats, producers, replays, seen, replay, pushing = unpack(KEYS)
 local session, number, answered, hold_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -77,8 +91,7 @@ if not begun then
 end
 redis.call('HINCRBY', stats, 'pushed', n)
 
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
+--@include now
 redis.call('HSET', replay, ARGV[2], n, 'floor', math.max(floor, answered))
 for old = floor + 1, answered do
   redis.call('HDEL', replay, old)

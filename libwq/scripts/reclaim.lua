@@ -1,15 +1,21 @@
--- reclaim: hands back items whose lease ran out. The key of a lease outlives the lease by a tail,
--- so that a lease that ran out is told from one that was never set. The list of items may be
--- stale: everything is looked at again.
+-- reclaim: hands back items whose lease ran out, and buries those that crashed too often
 --
--- An item is charged a crash, but its last one only where the lease has the mark of `isolate`: then
--- its worker held nothing else, so nothing else can be why it died.
+-- The key of a lease outlives the lease by a tail, so that a lease that ran out is told from one
+-- that was never set. The list of items may be stale: everything is looked at again. An item is
+-- charged a crash, but its last one only if the lease has the mark of isolate: then its worker held
+-- nothing else, so nothing else can be why it died.
 --
+-- ROLES: worker admin
 -- KEYS: processing ready dead crashes failures stats workers lease...
--- ARGV: the tail in ms, the longest possible time to live in ms, crashes until an item is dead
---       (nothing: as the workers have it, see `max_crashes` in stats), item...
--- RETURNS: {items back in ready, items that are dead now, {position of each item whose lease was set
---          by a RedisWQ client, ...}}
+-- ARGV:
+--   tail integer ms -1..3600000 -- how long the key of a lease outlives the lease; -1: none ran out
+--   longest integer ms 90000000..90000000 -- the longest possible life of such a key
+--   max_crashes integer crashes 1.. or_empty -- crashes until an item is dead; empty: as in stats
+--   each lease
+--     item bytes -- the item
+-- ANSWERS:
+--   {back, dead, {position...}} -- how many items are in ready, how many are dead, and the positions
+--     -- of items whose lease a RedisWQ client has set
 
 local processing, ready, dead, crashes, failures, stats, workers = unpack(KEYS, 1, 7)
 local tail, longest = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -24,8 +30,7 @@ local budget = tonumber(ARGV[3]) or tonumber(said or '') or USUAL_BUDGET
 -- So many crashes beside others are counted: with a budget of 1, too, one must be, since an item
 -- that was in one is tried alone.
 local most_shared = math.max(budget - 1, 1)
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
+--@include now
 
 -- What the holder's last sign of life said of who and where it was, as members of the failure.
 local function who_and_where(holder)

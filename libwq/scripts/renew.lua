@@ -1,8 +1,15 @@
--- renew: lengthens leases that are still exactly the given holders'. Never sets one.
+-- renew: lengthens leases that are still exactly the holders'; never sets one
 --
+-- The reclaimer's election calls it with the key reclaimer in place of a lease.
+--
+-- ROLES: worker
 -- KEYS: lease...
--- ARGV: the time to live in ms, the tail included, then a holder for each lease
--- RETURNS: the positions of the leases that were lost
+-- ARGV:
+--   life integer ms 1..90000000 -- the new life of the keys, the tail included
+--   each lease
+--     holder text -- the holder, session#fence, with ! if the lease has the mark
+-- ANSWERS:
+--   {position...} -- the leases that are lost
 
 local held = redis.call('MGET', unpack(KEYS))
 local lost = {}

@@ -1,11 +1,16 @@
--- requeue: hands back items that have been in processing without a lease for longer than the
--- grace period: their worker died, or the reply was lost or late, between pop and lease. Charges
--- nothing. They go to the left end, behind all others: one that is too large to arrive in time would
--- otherwise be the next again, and nothing else would ever be.
+-- requeue: hands back items that were in processing without a lease for longer than the grace period
 --
+-- Their worker died, or the reply was lost or late, between pop and lease. They are charged nothing,
+-- and go to the left end, behind all others: an item that is too large to arrive in time would
+-- otherwise always be the next.
+--
+-- ROLES: worker admin
 -- KEYS: processing ready stats lease...
--- ARGV: item...
--- RETURNS: the number of items back in ready
+-- ARGV:
+--   each lease
+--     item bytes -- the item
+-- ANSWERS:
+--   back -- how many items are back in ready
 
 local FIXED = 3
 redis.call('LLEN', KEYS[2])

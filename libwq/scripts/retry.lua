@@ -1,10 +1,17 @@
--- retry: puts dead letters back to ready with a fresh budget of attempts and crashes, and makes
--- delayed items due. What is kept about their last failure stays until they are done.
+-- retry: puts dead letters back to ready with no failures charged, and makes delayed items due
 --
+-- The last failure of an item stays until the item is done.
+--
+-- ROLES: admin
 -- KEYS: dead delayed ready attempts crashes lease...
--- ARGV: those whose time is later than this are left alone (ms, or nothing), 1 if delayed items are
---       meant as well, 1 if dead ones are, then item...
--- RETURNS: {1 if it is in ready now, 0 if it was not there, 2 if it was not there but is leased, ...}
+-- ARGV:
+--   latest integer ms or_empty -- items of a later time are left alone
+--   of_delayed flag -- 1: take delayed items
+--   of_dead flag -- 1: take dead items
+--   each lease
+--     item bytes -- the item
+-- ANSWERS:
+--   {result...} -- of each item 1: in ready now, 0: not there, 2: not there but leased
 
 local dead, delayed, ready, attempts, crashes = unpack(KEYS, 1, 5)
 local FIXED, ITEMS = 5, 3

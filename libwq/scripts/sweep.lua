@@ -1,14 +1,19 @@
--- sweep: tells of the holds of producers, and of replay sessions that were silent for long; drops
--- the holds that the caller has watched long enough.
+-- sweep: lists expired holds of producers and silent replay sessions, and drops holds by name
 --
+-- ROLES: worker admin
 -- KEYS: producers replays
--- ARGV: the longest possible hold in ms, the silence in ms that ends a session,
---       then of holds to drop: session, expiry as it was returned
--- RETURNS: {now in ms, holds dropped, {session, expiry, ...} of expired holds,
---          {session, ...} of silent sessions, {session, expiry, ...} of the other holds}
+-- ARGV:
+--   longest integer ms 3600000..3600000 -- the longest possible hold; a longer one is cut to it
+--   silence integer ms 1.. -- the silence that ends a session
+--   repeated -- the holds to drop: those the caller has watched for long enough
+--     session text -- the session
+--     expiry text -- the end of its hold, as answered by the last call
+-- ANSWERS:
+--   {now, dropped, {session, expiry...}, {session...}, {session, expiry...}}
+--     -- the time in ms, how many holds were dropped, the expired holds, the silent sessions, and the
+--     -- other holds
 
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
+--@include now
 redis.call('ZCARD', KEYS[2])
 redis.call('PERSIST', KEYS[1]) -- first, since it is allowed at maxmemory
 local dropped = 0

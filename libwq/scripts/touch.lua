@@ -1,10 +1,14 @@
--- touch: a sign of life of a producer that pushes nothing at the moment. Keeps its hold and its
--- replay session.
+-- touch: keeps the hold and the replay session of a producer that pushes nothing at the moment
 --
+-- ROLES: producer
 -- KEYS: ready processing delayed stats producers replays replay
--- ARGV: session, hold in ms
--- RETURNS: 'ok', or, with nothing written, 'holdlost' when our hold is gone and the queue is drained,
---          'purged' when the queue was purged during the session
+-- ARGV:
+--   session text -- the session
+--   hold integer ms 1..3600000 -- how long the hold lasts without a sign of life
+-- ANSWERS:
+--   'ok' -- the hold is longer
+--   'holdlost' -- the hold has ended and the queue is drained; nothing was written
+--   'purged' -- the queue was purged during the session; nothing was written
 
 local session, hold_ms = ARGV[1], ARGV[2]
 redis.call('ZCARD', KEYS[6])
@@ -17,8 +21,7 @@ if not redis.call('ZSCORE', KEYS[5], session) and
    redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[5]) == 0 then
   return 'holdlost'
 end
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
+--@include now
 redis.call('PERSIST', KEYS[5]) -- first, since it is allowed at maxmemory
 redis.call('ZADD', KEYS[5], now + hold_ms, session)
 redis.call('ZADD', KEYS[6], now, session)

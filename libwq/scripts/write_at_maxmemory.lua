@@ -1,9 +1,15 @@
--- write_at_maxmemory: runs one command that Redis refuses at maxmemory (a lease, a lock, a sign of life), so
--- that a full queue can be drained: after a first write that is allowed, the rest of a script is.
+-- write_at_maxmemory: runs one command that Redis refuses at maxmemory, such as SET of a lease
 --
--- KEYS: fence, the key of the command
--- ARGV: the command, and its words behind the key
--- RETURNS: what the command returns
+-- A full queue can be drained so: behind a first write that is allowed, the rest of a script is.
+--
+-- ROLES: worker admin
+-- KEYS: fence any
+-- ARGV:
+--   command text -- the command, whose key is the second of KEYS
+--   repeated
+--     word bytes -- a word behind the key
+-- ANSWERS:
+--   any -- the answer of the command
 
 redis.call('PERSIST', KEYS[1])
 return redis.call(ARGV[1], KEYS[2], unpack(ARGV, 2))

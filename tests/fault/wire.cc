@@ -79,7 +79,7 @@ std::string name_of_command(std::string_view frame) {
   if (words.empty()) return "nothing";
   if (words.size() == 2 && upper(words[0]) == "EVALSHA") {
     for (const internal::Script* script : internal::all_scripts()) {
-      if (script->source.sha1 == words[1]) return std::string(script->source.name);
+      if (script->sha1 == words[1]) return std::string(script->name);
     }
   }
   return upper(words[0]);

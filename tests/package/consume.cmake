@@ -147,6 +147,8 @@ if(KIND STREQUAL "install")
   if(NOT EXISTS ${PREFIX}/share/wq/tsan.supp)
     message(FATAL_ERROR "docs/library.md names share/wq/tsan.supp, which is not there")
   endif()
+  file(READ ${PREFIX}/share/wq/protocol.json protocol)  # docs/protocol.md names it
+  string(JSON ignored GET "${protocol}" scripts 0 sha1)
   foreach(path IN LISTS texts)
     file(READ ${path} text)
     foreach(folder ${SOURCE} ${BUILD})

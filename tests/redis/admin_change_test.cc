@@ -156,7 +156,7 @@ class DropsFromReady : public AdminChanges {
     internal::load_scripts(redis_.connection(), {&internal::scripts::drop_ready});
     int steps = 0;
     proxy_.watch([&](std::string_view bytes) {
-      const std::string_view sha = internal::scripts::drop_ready.source.sha1;
+      const std::string_view sha = internal::scripts::drop_ready.sha1;
       if (bytes.find(sha) != std::string_view::npos) before(steps++);
     });
     const std::uint64_t dropped =
@@ -217,7 +217,7 @@ TEST_F(DropsFromReady, KeepsTheOrderThoughItemsAreHandedBackMeanwhile) {
 
 TEST_F(DropsFromReady, DropsNothingThatCameLaterThoughAnAnswerIsLost) {
   push(numbered("old", 40));
-  proxy_.lose_answer_to(internal::scripts::drop_ready.source.sha1);
+  proxy_.lose_answer_to(internal::scripts::drop_ready.sha1);
   static_cast<void>(drop("new*", [&](int step) {
     if (step == 0) push(numbered("new", 20));
   }));

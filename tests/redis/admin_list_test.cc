@@ -137,7 +137,7 @@ TEST_F(AdminLooks, InspectsAnItemThroughItsLife) {
   EXPECT_EQ(admin_.inspect("a").found.at(0).state, ItemState::ready);
   Queue queue = open_queue();
   Failure failure;
-  failure.kind = "exit";
+  failure.kind = FailureKind::exit;
   failure.message = "exited with code 3";
   failure.exit_code = 3;
   failure.stdout_tail = "page 3\n";
@@ -152,7 +152,7 @@ TEST_F(AdminLooks, InspectsAnItemThroughItsLife) {
   EXPECT_EQ(delayed.state, ItemState::delayed);
   EXPECT_EQ(delayed.failures, 1U);
   ASSERT_TRUE(delayed.failure && delayed.failed_at && delayed.due);
-  EXPECT_EQ(delayed.failure->kind, "exit");
+  EXPECT_EQ(delayed.failure->kind, FailureKind::exit);
   EXPECT_EQ(delayed.failure->exit_code, 3);
   EXPECT_EQ(delayed.failure->stdout_tail, "page 3\n");
   EXPECT_EQ(delayed.failure->stderr_tail, "oops\n");
@@ -190,6 +190,14 @@ TEST_F(AdminLooks, PassesOverNonsenseInWhatOthersWrote) {
     EXPECT_EQ(worker.pid, 0);
     EXPECT_GE(worker.silent, 0s);
   }
+}
+
+TEST_F(AdminLooks, ReadsAKindOfFailureOfANewerVersionAsOther) {
+  kill({"a"});
+  redis_.call({"HSET", key(Key::failures), hash_of("a"), R"({"kind":"overheated"})"});
+  EXPECT_EQ(admin_.inspect("a").found.at(0).failure->kind, FailureKind::other);
+  redis_.call({"HSET", key(Key::failures), hash_of("a"), R"({"kind":"protocol"})"});
+  EXPECT_EQ(admin_.inspect("a").found.at(0).failure->kind, FailureKind::protocol);
 }
 
 TEST_F(AdminLooks, TheOldestLeaseIsThatOfALivingWorker) {

@@ -138,7 +138,7 @@ TEST_F(PurgeUnlessInUse, SeesAProducerThatBeginsAfterTheLook) {
   FaultProxy proxy(server_);
   std::unique_ptr<Producer> late;
   proxy.watch([&](std::string_view bytes) {
-    const bool removes = bytes.find(internal::scripts::purge.source.sha1) != std::string_view::npos;
+    const bool removes = bytes.find(internal::scripts::purge.sha1) != std::string_view::npos;
     if (removes && late == nullptr) late = std::make_unique<Producer>("q", options());
   });
   Admin through_proxy("q", proxy.options());
@@ -235,7 +235,7 @@ TEST_F(Purge, MissesNoProducerThatBeginsMeanwhile) {
   const Producer first("q", options());
   std::unique_ptr<Producer> second;
   proxy.watch([&](std::string_view bytes) {  // between two steps of the purge
-    if (!second && bytes.find(internal::scripts::purge.source.sha1) != std::string_view::npos) {
+    if (!second && bytes.find(internal::scripts::purge.sha1) != std::string_view::npos) {
       second = std::make_unique<Producer>("q", options());
     }
   });
@@ -261,7 +261,7 @@ TEST_F(Purge, CountsWhatItRemovesAsItRemovesIt) {
   FaultProxy proxy(server_);
   bool once = false;
   proxy.watch([&](std::string_view bytes) {
-    const bool removes = bytes.find(internal::scripts::purge.source.sha1) != std::string_view::npos;
+    const bool removes = bytes.find(internal::scripts::purge.sha1) != std::string_view::npos;
     if (removes && !std::exchange(once, true)) push({"b", "c"});
   });
   EXPECT_EQ(Admin("q", proxy.options()).purge().counts.ready, 3U);

@@ -197,7 +197,7 @@ TEST_F(Verify, ARepairThatIsBrokenOffAtAnyOfItsChangesLosesNothing) {
     std::stop_source stop;
     FaultProxy proxy(server_);
     proxy.watch([&](std::string_view bytes) {
-      if (bytes.find(change->source.sha1) == std::string_view::npos) return;
+      if (bytes.find(change->sha1) == std::string_view::npos) return;
       stop.request_stop();
       redis_.call({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
     });

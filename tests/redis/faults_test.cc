@@ -26,7 +26,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-std::string sha_of(const internal::Script& script) { return std::string(script.source.sha1); }
+std::string sha_of(const internal::Script& script) { return std::string(script.sha1); }
 
 class Faults : public QueueTest {
  protected:

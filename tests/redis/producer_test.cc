@@ -23,7 +23,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::string sha_of(const internal::Script& script) { return std::string(script.source.sha1); }
+std::string sha_of(const internal::Script& script) { return std::string(script.sha1); }
 
 class Producing : public QueueTest {
  protected:

@@ -1,119 +1,215 @@
-// What the head of each script says against what the code gives it.
+// protocol.json against the scripts as they are built and as Redis carries them out.
 #include <algorithm>
-#include <sstream>
+#include <fstream>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <wq/failure_kind.h>
+#include <wq/lease.h>
 
 #include "script/script.h"
+#include "support/paths.h"
 #include "support/queue_test.h"
 
 namespace wq::test {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::ElementsAreArray;
+using Json = nlohmann::json;
+
+const Json& protocol() {
+  static const Json json = Json::parse(std::ifstream(kProtocol));
+  return json;
+}
 
 std::string name_of(Key key) {
-  const std::string_view suffix = internal::kKeyKinds.at(static_cast<std::size_t>(key)).suffix;
-  return suffix.empty() ? "ready" : std::string(suffix.substr(1));
+  return protocol().at("keys").at(static_cast<std::size_t>(key)).at("name");
 }
 
-// What the head says behind "-- WHAT: ", lines that continue it included.
-std::string head_line(std::string_view script, std::string_view what) {
-  std::istringstream lines{std::string(script)};
-  std::string found;
-  std::string line;
-  const std::string start = "-- " + std::string(what) + ": ";
-  while (std::getline(lines, line) && line.starts_with("--")) {
-    if (line.starts_with(start)) {
-      found = line.substr(start.size());
-    } else if (!found.empty() && line.starts_with("--   ")) {
-      found += " " + line.substr(line.find_first_not_of(' ', 2));
-    } else if (!found.empty()) {
-      break;
+TEST(Protocol, NamesEveryKeyThatExistsOnce) {
+  const Json& keys = protocol().at("keys");
+  ASSERT_EQ(keys.size(), internal::kKeyCount);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ(keys[i].at("suffix"), internal::kKeyKinds.at(i).suffix);
+    EXPECT_EQ(keys[i].at("type"), internal::kKeyKinds.at(i).type);
+  }
+}
+
+TEST(Protocol, NamesEveryKindOfFailure) {
+  std::size_t i = 0;
+  for (const Json& kind : protocol().at("failure_kinds")) {
+    const std::string name = kind.at("name");
+    EXPECT_EQ(text(static_cast<FailureKind>(i)), name);
+    EXPECT_EQ(failure_kind(name), static_cast<FailureKind>(i));
+    ++i;
+  }
+  EXPECT_EQ(i, static_cast<std::size_t>(FailureKind::other) + 1);
+}
+
+TEST(Protocol, NamesEveryScriptWithItsText) {
+  const auto scripts = internal::all_scripts();
+  const Json& declared = protocol().at("scripts");
+  ASSERT_EQ(declared.size(), scripts.size());
+  for (std::size_t i = 0; i < scripts.size(); ++i) {
+    EXPECT_EQ(declared[i].at("name"), scripts[i]->name);
+    EXPECT_EQ(declared[i].at("sha1"), scripts[i]->sha1);
+    EXPECT_EQ(declared[i].at("text"), scripts[i]->text);
+  }
+}
+
+TEST(Protocol, LetsAttachLookAtEveryKeyThatExistsOnceAndAtTheFenceFirst) {
+  std::vector<Key> expected = {Key::fence};
+  for (std::size_t i = 0; i < internal::kKeyCount; ++i) {
+    if (static_cast<Key>(i) != Key::fence) expected.push_back(static_cast<Key>(i));
+  }
+  EXPECT_THAT(internal::scripts::attach.keys, ElementsAreArray(expected));
+}
+
+// A call of a script by its declaration alone, with so many of what may be many.
+class DeclaredCall {
+ public:
+  DeclaredCall(const Json& script, const internal::Keys& keys, std::size_t many, bool optional)
+      : keys_(keys), many_(many), optional_(optional) {
+    for (const Json& key : script.at("keys")) add_key(key.get<std::string>());
+    if (!script.at("rest").is_null()) {
+      counts_[script.at("rest")] = many;
+      for (std::size_t i = 0; i < many; ++i) add_key(script.at("rest").get<std::string>());
+    }
+    counts_["key"] = all_keys.size();
+    add(script.at("arguments"));
+  }
+
+  std::vector<std::string> all_keys;
+  std::vector<std::string> arguments;
+
+ private:
+  void add_key(const std::string& name) {
+    const std::string number = std::to_string(all_keys.size());
+    if (name == "lease") {
+      all_keys.push_back(keys_.lease(hash_item(number)));
+    } else if (name == "replay" || name == "pushing") {
+      all_keys.push_back(name == "replay" ? keys_.replay(number) : keys_.pushing(number));
+    } else if (name == "any") {
+      all_keys.push_back(keys_.queue() + ":any");
+    } else {
+      std::size_t at = 0;
+      while (name_of(static_cast<Key>(at)) != name) ++at;
+      all_keys.push_back(keys_[static_cast<Key>(at)]);
     }
   }
-  return found;
-}
 
-struct KeysLine {
-  std::vector<std::string> names;  // of keys that exist once
-  std::string rest;                // what other keys there are
+  void add(const Json& declared) {
+    for (const Json& each : declared) {
+      if (each.contains("arguments")) {
+        if (each.contains("optional") && !optional_) continue;
+        std::size_t times = each.contains("repeated") ? many_ : 1;
+        if (each.contains("each")) times = counts_.at(each.at("each"));
+        for (std::size_t i = 0; i < times; ++i) add(each.at("arguments"));
+        if (!each.contains("repeated")) continue;
+        for (const Json& inner : each.at("arguments")) {
+          if (inner.contains("name")) counts_[inner.at("name")] = times;
+        }
+      } else {
+        arguments.push_back(word(each));
+      }
+    }
+  }
+
+  std::string word(const Json& argument) {
+    const std::string type = argument.at("type");
+    if (argument.contains("choices")) return argument.at("choices").at(0);
+    if (argument.at("name") == "command") return "RPUSH";
+    if (type == "sha224") return std::string(28, 'h');
+    if (type == "json") return "{}";
+    if (type == "flag") return optional_ ? "1" : "0";
+    if (type != "integer") return "1";  // some of these are numbers, depending on the others
+    const auto least = std::max(argument.value("min", std::int64_t{1}), std::int64_t{1});
+    counts_[argument.at("name")] = static_cast<std::size_t>(least);
+    return std::to_string(least);
+  }
+
+  const internal::Keys& keys_;
+  std::size_t many_;
+  bool optional_;
+  std::map<std::string, std::size_t> counts_;
 };
 
-KeysLine keys_line(const internal::Script& script) {
-  std::vector<std::string> known;
-  for (std::size_t i = 0; i < internal::kKeyCount; ++i) {
-    known.push_back(name_of(static_cast<Key>(i)));
+// How many elements a declared answer such as "{a, {b, c...}}" has; nothing if any number.
+std::optional<std::size_t> elements_of(std::string_view declared) {
+  std::size_t commas = 0;
+  int depth = 0;
+  for (std::size_t i = 0; i < declared.size(); ++i) {
+    if (declared[i] == '{') ++depth;
+    if (declared[i] == '}') --depth;
+    if (depth == 1 && declared[i] == ',') ++commas;
+    if (depth == 1 && declared.substr(i, 3) == "...") return std::nullopt;
   }
-  std::istringstream words{head_line(script.source.text, "KEYS")};
-  KeysLine line;
-  std::string word;
-  while (words >> word) {
-    std::string name = word;
-    if (name.ends_with(',')) name.pop_back();
-    if (!line.rest.empty() || std::find(known.begin(), known.end(), name) == known.end()) {
-      line.rest += (line.rest.empty() ? "" : " ") + word;
-    } else {
-      line.names.push_back(name);
+  return declared == "{}" ? 0 : commas + 1;
+}
+
+bool looks_like(internal::Value answer, std::string_view declared) {
+  if (declared == "any") return true;
+  if (answer.is_nil()) return declared == "nil";
+  if (answer.is_array()) {
+    return declared.starts_with('{') &&
+           elements_of(declared).value_or(answer.size()) == answer.size();
+  }
+  if (declared.starts_with('\'')) {
+    return answer.is_text() && declared == "'" + std::string(answer.text()) + "'";
+  }
+  if (declared.starts_with('{') || declared == "nil") return false;
+  const bool is_number = declared.find_first_not_of("-0123456789") == std::string_view::npos;
+  return !is_number || (!answer.is_text() && std::to_string(answer.integer()) == declared);
+}
+
+class Scripts : public QueueTest {
+ protected:
+  Reply call(const Json& script, const DeclaredCall& call) {
+    internal::CommandBuffer eval;
+    eval.begin(3 + call.all_keys.size() + call.arguments.size());
+    eval.arg("EVAL");
+    eval.arg(script.at("text").get_ref<const std::string&>());
+    eval.arg(call.all_keys.size());
+    for (const std::string& key : call.all_keys) eval.arg(key);
+    for (const std::string& argument : call.arguments) eval.arg(argument);
+    redis_.connection().send(eval);
+    return redis_.connection().receive();
+  }
+};
+
+// Redis answers with an error where a script needs a key or an argument that its call does not
+// have.
+TEST_F(Scripts, RunWithWhatTheyDeclareAndAnswerWhatTheyDeclare) {
+  conserves_ = false;
+  for (const Json& script : protocol().at("scripts")) {
+    for (const bool optional : {false, true}) {
+      redis_.call({"FLUSHALL"});
+      const DeclaredCall declared(script, keys_, 2, optional);
+      if (optional) push({"a", "b", "c"});
+      for (const std::string& key : declared.all_keys) {
+        const bool is_replay = key.find(":replay:") != std::string::npos && !key.ends_with("ing");
+        if (optional && is_replay) redis_.call({"HSET", key, "floor", "0"});
+      }
+      const Reply reply = call(script, declared);
+      ASSERT_FALSE(reply.value().is_error()) << script.at("name") << ": " << reply.value().text();
+      const Json& answers = script.at("answers");
+      EXPECT_TRUE(std::any_of(answers.begin(), answers.end(), [&](const Json& each) {
+        return looks_like(reply.value(), each.at("answer").get<std::string>());
+      })) << script.at("name");
     }
   }
-  return line;
 }
-
-std::vector<std::string> names_given(const internal::Script& script) {
-  std::vector<std::string> names;
-  for (const Key key : script.keys) names.push_back(name_of(key));
-  return names;
-}
-
-TEST(ScriptHeads, NameTheKeysThatTheCodeGivesInTheSameOrder) {
-  for (const internal::Script* script : internal::all_scripts()) {
-    if (script->source.name == "attach") continue;
-    EXPECT_THAT(keys_line(*script).names, ElementsAreArray(names_given(*script)))
-        << script->source.name;
-  }
-}
-
-TEST(ScriptHeads, AttachGetsEveryKeyThatExistsOnceAndTheFenceFirst) {
-  std::vector<std::string> expected = {"fence"};
-  for (std::size_t i = 0; i < internal::kKeyCount; ++i) {
-    const Key key = static_cast<Key>(i);
-    if (key != Key::fence) expected.push_back(name_of(key));
-  }
-  EXPECT_THAT(names_given(internal::scripts::attach), ElementsAreArray(expected));
-}
-
-TEST(ScriptHeads, NameTheOtherKeysInOneOfFewWays) {
-  for (const internal::Script* script : internal::all_scripts()) {
-    EXPECT_THAT(
-        keys_line(*script).rest,
-        AnyOf("", "lease", "lease...", "replay", "replay, pushing", "replay...",
-              "the key of the command", "then every other key of the queue that exists once"))
-        << script->source.name;
-  }
-}
-
-TEST(ScriptHeads, SayWhatIsPassedAndWhatIsAnswered) {
-  for (const internal::Script* script : internal::all_scripts()) {
-    const std::string name(script->source.name);
-    EXPECT_TRUE(script->source.text.starts_with("-- " + name + ": ")) << name;
-    EXPECT_FALSE(head_line(script->source.text, "KEYS").empty()) << name;
-    EXPECT_FALSE(head_line(script->source.text, "ARGV").empty()) << name;
-    EXPECT_FALSE(head_line(script->source.text, "RETURNS").empty()) << name;
-  }
-}
-
-using Scripts = QueueTest;
 
 TEST_F(Scripts, AreKnownToRedisByTheShaThatTheCodeUses) {
   for (const internal::Script* script : internal::all_scripts()) {
-    EXPECT_EQ(redis_.text({"SCRIPT", "LOAD", script->source.text}), script->source.sha1)
-        << script->source.name;
+    EXPECT_EQ(redis_.text({"SCRIPT", "LOAD", script->text}), script->sha1) << script->name;
   }
 }
 

@@ -202,7 +202,7 @@ TEST_F(Settle, ALostCompletionSeesNoKey) {
 
 TEST_F(Settle, AFailureWaitsOutABackoffAndIsRecorded) {
   Failure failure;
-  failure.kind = "exit";
+  failure.kind = FailureKind::exit;
   failure.message = "it said no";
   failure.exit_code = 3;
   failure.max_rss_bytes = 4'096;
@@ -269,7 +269,7 @@ TEST_F(Settle, TheLastAttemptThatFailsIsDead) {
 
 TEST_F(Settle, ACrashIsChargedApartFromFailuresAndWaitsOutABackoff) {
   Failure failure;
-  failure.kind = "signal";
+  failure.kind = FailureKind::signal;
   failure.message = "killed by signal 11";
   RetryPolicy policy;
   policy.max_attempts = 1;

@@ -10,6 +10,7 @@ const char* const kCtlProgram = WQ_TEST_CTL;
 const char* const kCrawlProgram = WQ_TEST_CRAWL;
 const char* const kDescriptions = WQ_TEST_DESCRIPTIONS;
 const char* const kExamples = WQ_TEST_EXAMPLES;
+const char* const kProtocol = WQ_TEST_PROTOCOL;
 const char* const kDashboard = WQ_TEST_DASHBOARD;
 
 }  // namespace wq::test

@@ -12,6 +12,7 @@ extern const char* const kCtlProgram;
 extern const char* const kCrawlProgram;  ///< of the examples
 extern const char* const kDescriptions;  ///< the folder of man pages and completions
 extern const char* const kExamples;      ///< the folder of examples
+extern const char* const kProtocol;      ///< protocol.json
 extern const char* const kDashboard;     ///< Grafana's
 
 }  // namespace wq::test

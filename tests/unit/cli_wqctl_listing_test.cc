@@ -53,7 +53,7 @@ TEST(ItemLine, SaysOnWhatAnItemDiedAndWhereInOneColumn) {
   item.state = ItemState::dead;
   item.crashes = 3;
   item.failure.emplace();
-  item.failure->kind = "oom";
+  item.failure->kind = FailureKind::oom;
   item.failure->message = "killed";
   EXPECT_THAT(item_line(item), EndsWith("0 failures, 3 crashes  oom: killed  a"));
   item.failure->host = "node3";
@@ -69,7 +69,7 @@ TEST(ItemDetails, TellEverythingOfTheLastFailure) {
   item.item = "a";
   item.state = ItemState::dead;
   Failure& failure = item.failure.emplace();
-  failure.kind = "signal";
+  failure.kind = FailureKind::signal;
   failure.message = "killed by signal 11 (SIGSEGV)";
   failure.signal = 11;
   failure.worker = "pod-7";

@@ -114,7 +114,7 @@ TEST_F(ExecHandlerTest, GivesUpAnItemWhoseResultIsTooLong) {
   const Outcome outcome = run(options);
   ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(outcome.kind, Kind::fatal);
-  EXPECT_EQ(outcome.failure.kind, "result");
+  EXPECT_EQ(outcome.failure.kind, FailureKind::result);
   EXPECT_EQ(outcome.failure.message,
             "wrote more than the 8 bytes to stdout that a result may have (--results-max-bytes)");
   EXPECT_EQ(outcome.failure.stderr_tail, "note\n");
@@ -133,7 +133,7 @@ TEST_F(ExecHandlerTest, FailsOnAnotherExitCode) {
   const Outcome outcome = run(shell("echo partial; echo why >&2; exit 3"));
   ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(outcome.kind, Kind::fail);
-  EXPECT_EQ(outcome.failure.kind, "exit");
+  EXPECT_EQ(outcome.failure.kind, FailureKind::exit);
   EXPECT_THAT(outcome.failure.message, StartsWith("exited with code 3"));
   EXPECT_EQ(outcome.failure.exit_code, 3);
   EXPECT_FALSE(outcome.failure.signal.has_value());
@@ -198,7 +198,7 @@ TEST_F(ExecHandlerTest, IsFatalOnTheGivenExitCodes) {
   options.fatal_exit_codes = {64, 65};
   const Outcome outcome = run(options);
   EXPECT_EQ(outcome.kind, Kind::fatal);
-  EXPECT_EQ(outcome.failure.kind, "exit");
+  EXPECT_EQ(outcome.failure.kind, FailureKind::exit);
   EXPECT_EQ(outcome.failure.exit_code, 65);
   options.fatal_exit_codes = {64};
   EXPECT_EQ(run(options).kind, Kind::fail);
@@ -207,7 +207,7 @@ TEST_F(ExecHandlerTest, IsFatalOnTheGivenExitCodes) {
 TEST_F(ExecHandlerTest, TakesASignalForACrashAndNamesIt) {
   const Outcome outcome = run(shell("kill -KILL $$"));
   EXPECT_EQ(outcome.kind, Kind::crash);
-  EXPECT_EQ(outcome.failure.kind, "signal");
+  EXPECT_EQ(outcome.failure.kind, FailureKind::signal);
   EXPECT_EQ(outcome.failure.message, "killed by signal 9 (SIGKILL)");
   EXPECT_EQ(outcome.failure.signal, SIGKILL);
   EXPECT_FALSE(outcome.failure.exit_code.has_value());
@@ -286,19 +286,20 @@ TEST_F(ExecHandlerTest, PassesTheLongestArgumentThereIs) {
 TEST_F(ExecHandlerTest, CallsALongerItemUnpassable) {
   const Outcome outcome = run(command({"true", "{}"}), std::string(longest_argument() + 1, 'x'));
   EXPECT_EQ(outcome.kind, Kind::fatal);
-  EXPECT_EQ(outcome.failure.kind, "unpassable");
+  EXPECT_EQ(outcome.failure.kind, FailureKind::unpassable);
   EXPECT_EQ(outcome.failure.message,
             "the item is too long for an argument; without {} in the command it comes on stdin");
   // One byte too long only together with what stands around it.
   EXPECT_EQ(run(command({"true", "<{}"}), std::string(longest_argument(), 'x')).failure.kind,
-            "unpassable");
-  EXPECT_EQ(run(command({"true", "{}"}), std::string(10'000'000, 'x')).failure.kind, "unpassable");
+            FailureKind::unpassable);
+  EXPECT_EQ(run(command({"true", "{}"}), std::string(10'000'000, 'x')).failure.kind,
+            FailureKind::unpassable);
 }
 
 TEST_F(ExecHandlerTest, CallsAnItemWithAZeroByteUnpassable) {
   const Outcome outcome = run(command({"true", "{}"}), std::string("a\0b", 3));
   EXPECT_EQ(outcome.kind, Kind::fatal);
-  EXPECT_EQ(outcome.failure.kind, "unpassable");
+  EXPECT_EQ(outcome.failure.kind, FailureKind::unpassable);
   EXPECT_EQ(outcome.failure.message,
             "the item holds a zero byte, which no argument can; without {} in the command it comes "
             "on stdin");
@@ -333,7 +334,7 @@ class LongCommands : public ExecHandlerTest {
 TEST_F(LongCommands, AreUnpassableIfAllArgumentsTogetherAreTooLong) {
   const Outcome outcome = run(with_copies(30), item_);
   EXPECT_EQ(outcome.kind, Kind::fatal);
-  EXPECT_EQ(outcome.failure.kind, "unpassable");
+  EXPECT_EQ(outcome.failure.kind, FailureKind::unpassable);
 }
 
 TEST_F(LongCommands, DoWithoutWqItemIfTheyFitOnlyThen) {
@@ -470,7 +471,7 @@ TEST_F(ExecHandlerTest, EndsTheWorkerIfTheProgramCannotBeExecuted) {
 TEST_F(ExecHandlerTest, BlamesTheItemIfTheItemNamesTheProgram) {
   const Outcome outcome = run(command({"{}"}), "wq-no-such\nprogram");
   EXPECT_EQ(outcome.kind, Kind::fail);
-  EXPECT_EQ(outcome.failure.kind, "error");
+  EXPECT_EQ(outcome.failure.kind, FailureKind::error);
   EXPECT_EQ(outcome.failure.message,
             "cannot run the program that the item names: No such file or directory");
   EXPECT_EQ(run(command({"{}"}), "").kind, Kind::fail);

@@ -44,7 +44,7 @@ TEST(JobLine, TellsHowATryEnded) {
   Failure killed;
   killed.signal = 9;
   EXPECT_EQ(end(killed), "0\t9\tc\n");
-  EXPECT_EQ(end(Failure{.kind = "timeout"}), "-1\t0\tc\n");
+  EXPECT_EQ(end(Failure{.kind = FailureKind::timeout}), "-1\t0\tc\n");
 }
 
 TEST(JobLine, IsNoneForATryThatWasGivenBack) {

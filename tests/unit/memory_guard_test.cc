@@ -159,7 +159,7 @@ class MemoryGuardInACgroup : public ::testing::Test {
 
 TEST_F(MemoryGuardInACgroup, TellsThatTheKernelKilledForWantOfMemory) {
   const Failure failure = failure_of_shell("echo 'oom 1\noom_kill 2' >$1; kill -9 $$");
-  EXPECT_EQ(failure.kind, "oom");
+  EXPECT_EQ(failure.kind, FailureKind::oom);
   EXPECT_THAT(failure.signal, Optional(SIGKILL));
   EXPECT_EQ(failure.message, "killed by the kernel: no memory was left");
   EXPECT_TRUE(is_crash(failure));
@@ -178,17 +178,19 @@ TEST_F(MemoryGuardInACgroup, TellsOneChildOnlyOfEachKill) {
 TEST_F(MemoryGuardInACgroup, TellsThatTheKernelKilledWhatAShellHadStarted) {
   const Failure failure =
       failure_of_shell("sh -c 'echo \"oom 1\noom_kill 2\" >$0; kill -9 $$' $1; exit $?");
-  EXPECT_EQ(failure.kind, "oom");
+  EXPECT_EQ(failure.kind, FailureKind::oom);
   EXPECT_THAT(failure.exit_code, Optional(137));
   EXPECT_TRUE(is_crash(failure));
 }
 
 TEST_F(MemoryGuardInACgroup, BlamesTheKernelForNothingElse) {
-  EXPECT_EQ(failure_of_shell("kill -9 $$").kind, "signal");  // the one kill was before its time
-  EXPECT_EQ(failure_of_shell("exit 137").kind, "exit");
+  EXPECT_EQ(failure_of_shell("kill -9 $$").kind,
+            FailureKind::signal);  // the one kill was before its time
+  EXPECT_EQ(failure_of_shell("exit 137").kind, FailureKind::exit);
   EXPECT_FALSE(is_crash(failure_of_shell("exit 137")));
-  EXPECT_EQ(failure_of_shell("echo 'oom 1\noom_kill 2' >$1; exit 1").kind, "exit");
-  EXPECT_EQ(failure_of_shell("echo 'oom 1\noom_kill 3' >$1; kill -11 $$").kind, "signal");
+  EXPECT_EQ(failure_of_shell("echo 'oom 1\noom_kill 2' >$1; exit 1").kind, FailureKind::exit);
+  EXPECT_EQ(failure_of_shell("echo 'oom 1\noom_kill 3' >$1; kill -11 $$").kind,
+            FailureKind::signal);
 }
 
 }  // namespace

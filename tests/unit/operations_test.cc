@@ -113,7 +113,7 @@ TEST(Operations, APopNamesItsKeysInTheOrderOfTheScript) {
   append_pop(out, keys(), 7, "id");
   EXPECT_THAT(
       commands_of(out),
-      ElementsAre(Words{"EVALSHA", std::string(scripts::pop.source.sha1), "7", "q", "q:processing",
+      ElementsAre(Words{"EVALSHA", std::string(scripts::pop.sha1), "7", "q", "q:processing",
                         "q:fence", "q:stats", "q:paused", "q:attempts", "q:crashes", "7", "id"}));
 }
 
@@ -127,10 +127,10 @@ TEST(Operations, ALeaseIsSetForItsTimeAndAnHour) {
 TEST(Operations, ALeaseOnAFullRedisIsSetThroughAScript) {
   CommandBuffer out;
   append_lease(out, keys(), "s", lease("apple", 9), 60s, true);
-  EXPECT_THAT(commands_of(out),
-              ElementsAre(Words{"EVALSHA", std::string(scripts::write_at_maxmemory.source.sha1),
-                                "2", "q:fence", keys().lease(hash_item("apple")), "SET", "s#9",
-                                "NX", "PX", "3660000"}));
+  EXPECT_THAT(
+      commands_of(out),
+      ElementsAre(Words{"EVALSHA", std::string(scripts::write_at_maxmemory.sha1), "2", "q:fence",
+                        keys().lease(hash_item("apple")), "SET", "s#9", "NX", "PX", "3660000"}));
 }
 
 TEST(Operations, ARenewalNamesEachLeaseAndItsHolder) {
@@ -263,7 +263,7 @@ TEST(Operations, AReleaseTakesTheDelayOfThePolicyOrItsOwn) {
 
 TEST(Operations, AFailureIsJsonWithoutItsFirstBrace) {
   Failure failure;
-  failure.kind = "signal";
+  failure.kind = FailureKind::signal;
   failure.message = "two\nlines \"quoted\" \xff";
   failure.signal = 9;
   const auto json = nlohmann::json::parse("{" + verb_of(Outcome::fail(failure)).at(2));

@@ -298,11 +298,11 @@ TEST_F(SlotsWithTimeout, TellAHandlerThatTakesTooLongAndFailItsItems) {
   slots_.lose(std::vector<std::uint64_t>{1});  // the first reason counts
   for (const Settlement& each : finished(slots_, 2)) {
     EXPECT_EQ(each.outcome.kind, Kind::fail);
-    EXPECT_EQ(each.outcome.failure.kind, "timeout");
+    EXPECT_EQ(each.outcome.failure.kind, FailureKind::timeout);
     EXPECT_THAT(each.outcome.failure.message, HasSubstr("longer than"));
   }
   gate_.open();
-  EXPECT_EQ(finished(slots_, 1).at(0).outcome.failure.kind, "error");
+  EXPECT_EQ(finished(slots_, 1).at(0).outcome.failure.kind, FailureKind::error);
 }
 
 TEST(Slots, KnowHowLongAnItemTakesAndHowLargeItIs) {

@@ -40,7 +40,7 @@ std::vector<std::string> items_of(const std::vector<Try>& tries) {
 
 TEST(Tries, AreReadAsTheyWereRecorded) {
   Failure failure;
-  failure.kind = "exit";
+  failure.kind = FailureKind::exit;
   failure.exit_code = 3;
   failure.signal = 9;
   Settlement settlement = begun("shard \"1\"\n", Outcome::fail(failure));
@@ -56,7 +56,7 @@ TEST(Tries, AreReadAsTheyWereRecorded) {
   EXPECT_TRUE(read.whole);
   EXPECT_EQ(read.sha224, text(settlement.lease.hash));
   EXPECT_EQ(read.outcome, Outcome::Kind::fail);
-  EXPECT_EQ(read.kind, "exit");
+  EXPECT_EQ(read.kind, FailureKind::exit);
   EXPECT_EQ(read.exit_code, 3);
   EXPECT_EQ(read.signal, 9);
   EXPECT_EQ(read.usage.begun, settlement.outcome.usage.begun);
@@ -106,7 +106,7 @@ TEST(Tries, KeepTheLastWholeLinesOfStderr) {
 
 TEST(Tries, OfAFullBatchOfTheWorstItemsAreLessThanAMebibyte) {
   Failure failure;
-  failure.kind = std::string(100, '\1');
+  failure.kind = FailureKind::unpassable;
   failure.exit_code = 255;
   failure.signal = 64;
   Settlement worst = begun(std::string(100'000, '\1'), Outcome::fail(failure));
@@ -121,6 +121,14 @@ TEST(Tries, OfAFullBatchOfTheWorstItemsAreLessThanAMebibyte) {
   EXPECT_THAT(read_recorded(text, ""), SizeIs(Queue::kMaxBatch));
 }
 
+TEST(Tries, OfANewerVersionMayHaveAKindThatIsNotKnown) {
+  const std::vector<Try> tries =
+      read_recorded(R"({"tries":[{"fence":1,"outcome":"failed","kind":"overheated"}]})", "");
+  ASSERT_THAT(tries, SizeIs(1));
+  EXPECT_EQ(tries[0].kind, FailureKind::other);
+  EXPECT_EQ(text(FailureKind::other), "other");
+}
+
 TEST(Tries, OfEntriesThatMakeNoSenseAreNone) {
   for (const char* text :
        {"", "1", "[]", "{}", R"({"tries":1})", R"({"tries":[1,null,{}]})",
@@ -133,6 +141,7 @@ TEST(Tries, OfEntriesThatMakeNoSenseAreNone) {
   ASSERT_THAT(odd, SizeIs(1));
   EXPECT_EQ(odd[0].item, "");
   EXPECT_EQ(odd[0].attempt, 1U);
+  EXPECT_EQ(odd[0].kind, std::nullopt);
   EXPECT_EQ(odd[0].usage.wall_time, 0ms);
 }
 

@@ -164,7 +164,7 @@ TEST_F(ThreadFaults, InTheThreadOfAProducerAreToldByTheNextCall) {
     throw 42;  // no std::exception, and nothing to be caught as one
   };
   Producer producer("q", redis, {.hold = 1s});
-  proxy.lose_request(internal::scripts::touch.source.sha1);
+  proxy.lose_request(internal::scripts::touch.sha1);
   EXPECT_TRUE(eventually([&] { return thrown.load(); }));
   const auto push = [&] {
     for (int i = 0; i < 100'000; ++i) producer.push("x");

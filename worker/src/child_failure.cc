@@ -123,18 +123,18 @@ Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes) {
   failure.exit_code = result.exit_code;
   failure.signal = result.signal;
   if (result.signal == SIGKILL && result.killed_at_bytes) {
-    failure.kind = "oom";
+    failure.kind = FailureKind::oom;
     failure.message = "killed: it used " + mebibytes(*result.killed_at_bytes) +
                       ", most of what all commands of this worker may use together (" +
                       mebibytes(memory_limit_bytes) + ", --memory-limit)";
   } else if (result.oom_killed) {
-    failure.kind = "oom";
+    failure.kind = FailureKind::oom;
     failure.message = "killed by the kernel: no memory was left";
   } else if (result.exit_code) {
-    failure.kind = "exit";
+    failure.kind = FailureKind::exit;
     failure.message = "exited with code " + std::to_string(*result.exit_code);
   } else {
-    failure.kind = "signal";
+    failure.kind = FailureKind::signal;
     failure.message = describe_signal(*result.signal);
   }
   failure.max_rss_bytes = known_rss(result.used.max_rss_bytes);
@@ -147,6 +147,6 @@ Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes) {
   return failure;
 }
 
-bool is_crash(const Failure& failure) { return failure.signal || failure.kind == "oom"; }
+bool is_crash(const Failure& failure) { return failure.signal || failure.kind == FailureKind::oom; }
 
 }  // namespace wq::internal

@@ -29,11 +29,11 @@ constexpr std::size_t kQueuesShown = 5;
 std::string kinds_of_dead(const std::string& queue, RedisOptions redis) {
   redis.patience = kLookAtDead;
   redis.log = no_log;
-  std::map<std::string, std::size_t> kinds;
+  std::map<std::string_view, std::size_t> kinds;
   try {
     for (const ItemInfo& each :
          Admin(queue, redis).list(ItemState::dead, "", Admin::kMaxItems).items) {
-      ++kinds[each.failure ? each.failure->kind : "unknown"];
+      ++kinds[each.failure ? wq::text(each.failure->kind) : "unknown"];
     }
   } catch (const Error&) {  // Redis has gone, or this user may not look: what is known was said
     return "";

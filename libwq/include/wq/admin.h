@@ -55,7 +55,7 @@ struct ItemInfo {
   ItemState state = ItemState::ready;
   std::uint32_t failures = 0;  ///< tries that a handler reported as failed
   std::uint32_t crashes = 0;   ///< tries that ended with a crash, or a lease that ran out
-  /// The last failure, with the time it was recorded; `kind` is "crash" where a lease ran out.
+  /// The last failure, with the time it was recorded; its kind is `crash` where a lease ran out.
   std::optional<Failure> failure{};
   std::optional<ServerTime> failed_at{};
 

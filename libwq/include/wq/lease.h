@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <wq/export.h>
+#include <wq/failure_kind.h>
 
 namespace wq {
 
@@ -45,9 +46,7 @@ struct Lease {
 
 /// What is kept about a try that did not succeed.
 struct Failure {
-  /// One word: `error`, `exit`, `signal`, `oom`, `timeout`, `unpassable`, `result` (too long).
-  /// (`crash` is written by the reclaimer.)
-  std::string kind = "error";
+  FailureKind kind = FailureKind::error;
   /// One line for people.
   std::string message{};
   std::optional<int> exit_code{};

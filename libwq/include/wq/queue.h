@@ -85,7 +85,7 @@ struct Try {
   bool whole = true;     ///< false: it is longer, or no UTF-8
   std::string sha224{};  ///< of all of it, hexadecimal
   Outcome::Kind outcome = Outcome::Kind::complete;
-  std::string kind{};  ///< of the failure, if it was one; as the next two see `Failure`
+  std::optional<FailureKind> kind{};  ///< of the failure, if it was one; as the next two: `Failure`
   std::optional<int> exit_code{};
   std::optional<int> signal{};
   Usage usage{};  ///< the time by the clock of the worker's machine

@@ -50,7 +50,7 @@ struct Batch {
 /// Called from `concurrency` threads of the worker's at once. An exception derived from
 /// `std::exception` is a failure with `what()` as its message (for a batch: of each of its items),
 /// except `CannotRun` and `CannotGoOn`. What Redis would not take (see `Queue::settle`) makes its
-/// item a dead letter, of the kind `result`, and no other.
+/// item a dead letter, of the kind `FailureKind::result`, and no other.
 using Handler = std::function<Outcome(const Job&)>;
 using BatchHandler = std::function<std::vector<Outcome>(const Batch&)>;
 

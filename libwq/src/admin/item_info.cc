@@ -42,7 +42,9 @@ void read_failure(std::string_view text, ItemInfo& item) {
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return;
   Failure& failure = item.failure.emplace();
-  read(json, "kind", failure.kind);
+  std::string kind;
+  read(json, "kind", kind);
+  if (!kind.empty()) failure.kind = failure_kind(kind);
   read(json, "message", failure.message);
   read(json, "exit_code", failure.exit_code);
   read(json, "signal", failure.signal);

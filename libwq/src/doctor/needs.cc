@@ -80,30 +80,26 @@ constexpr std::array kSamples = {
     Sample{"ZSCORE", "KEY v"},
 };
 
+// What a role sends without a script.
 struct RoleNeeds {
-  std::vector<const Script*> scripts;
-  std::vector<std::string_view> commands;  // sent without a script
-  std::vector<Key> keys;                   // of these commands
+  std::string_view name;  // as the heads of the scripts have it
+  std::vector<std::string_view> commands;
+  std::vector<Key> keys;  // of these commands
 };
 
 const RoleNeeds& needs_of(Role role) {
-  using namespace scripts;
   static const RoleNeeds worker{
-      {&attach, &claim, &close, &counts, &isolate, &write_at_maxmemory, &pop, &promote, &reclaim,
-       &renew, &requeue, &settle, &sweep},
+      "worker",
       {"BRPOPLPUSH", "DEL", "EVALSHA", "HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET",
        "LRANGE", "PERSIST", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME"},
       {}};
-  static const RoleNeeds producer{
-      {&open, &push, &touch, &close}, {"EVALSHA", "LPUSHX", "RENAMENX", "SCRIPT"}, {}};
-  static const RoleNeeds viewer{{&counts, &find, &last_due, &page},
+  static const RoleNeeds producer{"producer", {"EVALSHA", "LPUSHX", "RENAMENX", "SCRIPT"}, {}};
+  static const RoleNeeds viewer{"viewer",
                                 {"EVALSHA", "GET", "HGETALL", "HMGET", "LRANGE", "MGET", "PTTL",
                                  "SCRIPT", "TIME", "XRANGE", "ZRANGE"},
                                 {Key::fence, Key::results, Key::workers}};
-  // Repair hands items back as a reclaimer does.
   static const RoleNeeds admin{
-      {&close, &counts, &drop, &drop_ready, &end_strays, &find, &forget, &write_at_maxmemory,
-       &promote, &purge, &purge_leases, &reclaim, &requeue, &retry, &sweep},
+      "admin",
       {"DEL",    "EVALSHA", "EXISTS", "GET",    "HDEL",  "HGET",    "HGETALL",       "HINCRBY",
        "HMGET",  "HSCAN",   "LLEN",   "LRANGE", "MGET",  "PEXPIRE", "PTTL",          "SCAN",
        "SCRIPT", "SET",     "TIME",   "XLEN",   "XTRIM", "ZRANGE",  "ZRANGEBYSCORE", "ZSCAN"},
@@ -121,13 +117,21 @@ const RoleNeeds& needs_of(Role role) {
   throw std::invalid_argument("no such role");
 }
 
-// What a script calls: the NAME of each call('NAME', ...).
-void collect_calls(std::string_view script, std::set<std::string_view>& commands) {
-  constexpr std::string_view kCall = "call('";
-  for (std::size_t at = script.find(kCall); at != std::string_view::npos;
-       at = script.find(kCall, at)) {
-    at += kCall.size();
-    commands.insert(script.substr(at, script.find('\'', at) - at));
+std::vector<const Script*> scripts_of(const RoleNeeds& role) {
+  std::vector<const Script*> scripts;
+  for (const Script* script : all_scripts()) {
+    if (std::ranges::find(script->roles, role.name) != script->roles.end()) {
+      scripts.push_back(script);
+    }
+  }
+  return scripts;
+}
+
+// What a role sends, and what its scripts call.
+void collect_commands(const RoleNeeds& role, std::set<std::string_view>& commands) {
+  commands.insert(role.commands.begin(), role.commands.end());
+  for (const Script* script : scripts_of(role)) {
+    commands.insert(script->commands.begin(), script->commands.end());
   }
 }
 
@@ -147,9 +151,8 @@ Command sample_of(std::string_view command, const std::string& key) {
 }  // namespace
 
 std::vector<Command> commands_needed(Role role, const Keys& keys) {
-  const RoleNeeds& needs = needs_of(role);
-  std::set<std::string_view> names(needs.commands.begin(), needs.commands.end());
-  for (const Script* script : needs.scripts) collect_calls(script->source.text, names);
+  std::set<std::string_view> names;
+  collect_commands(needs_of(role), names);
   std::vector<Command> commands;
   for (const std::string_view name : names) commands.push_back(sample_of(name, keys.queue()));
   return commands;
@@ -163,7 +166,9 @@ std::vector<Command> commands_wanted(Role role) {
 std::vector<std::string> keys_needed(Role role, const Keys& keys) {
   const RoleNeeds& needs = needs_of(role);
   std::set<Key> which(needs.keys.begin(), needs.keys.end());
-  for (const Script* script : needs.scripts) which.insert(script->keys.begin(), script->keys.end());
+  for (const Script* script : scripts_of(needs)) {
+    which.insert(script->keys.begin(), script->keys.end());
+  }
   std::vector<std::string> names;
   for (const Key key : which) names.push_back(keys[key]);
   if (role != Role::producer) names.push_back(keys.lease_prefix() + "doctor");
@@ -174,9 +179,7 @@ std::vector<std::string> keys_needed(Role role, const Keys& keys) {
 std::vector<Command> commands_replayed(const Keys& keys) {
   std::set<std::string_view> names;
   for (const Role role : {Role::worker, Role::producer, Role::admin}) {
-    const RoleNeeds& needs = needs_of(role);
-    names.insert(needs.commands.begin(), needs.commands.end());
-    for (const Script* script : needs.scripts) collect_calls(script->source.text, names);
+    collect_commands(needs_of(role), names);
   }
   std::vector<Command> commands;
   for (const Sample& sample : kSamples) {

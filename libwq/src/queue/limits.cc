@@ -102,7 +102,7 @@ void refuse_too_large(Outcome& outcome, std::size_t longest) {
   auto why = too_large(outcome, longest);
   if (!why) return;
   Failure failure;
-  failure.kind = "result";
+  failure.kind = FailureKind::result;
   failure.message = std::move(*why);
   const Usage usage = outcome.usage;
   outcome = Outcome::fatal(std::move(failure));
@@ -111,7 +111,7 @@ void refuse_too_large(Outcome& outcome, std::size_t longest) {
 
 Failure shortened(Failure failure) {
   keep_beginning(failure.message, kLongestFailureText);
-  for (std::string* word : {&failure.kind, &failure.worker, &failure.host}) {
+  for (std::string* word : {&failure.worker, &failure.host}) {
     keep_beginning(*word, kLongestFailureWord);
   }
   for (std::string* said : {&failure.stdout_tail, &failure.stderr_tail}) {

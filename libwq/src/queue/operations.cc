@@ -20,7 +20,7 @@ namespace {
 
 std::string failure_json(const Failure& whole) {
   const Failure failure = shortened(whole);
-  nlohmann::json json = {{"kind", failure.kind}, {"message", failure.message}};
+  nlohmann::json json = {{"kind", text(failure.kind)}, {"message", failure.message}};
   if (failure.exit_code) json["exit_code"] = *failure.exit_code;
   if (failure.signal) json["signal"] = *failure.signal;
   if (failure.max_rss_bytes) json["max_rss_bytes"] = *failure.max_rss_bytes;

@@ -26,7 +26,6 @@ constexpr std::size_t kStderrBytes = 25'000;
 constexpr std::size_t kMostOfStderr = 4'096;
 constexpr std::size_t kMostOfItem = 1'000;
 constexpr std::size_t kMostOfWorker = 1'000;
-constexpr std::size_t kMostOfKind = 20;
 
 constexpr std::array<std::pair<Outcome::Kind, std::string_view>, 5> kOutcomes{{
     {Outcome::Kind::complete, "done"},
@@ -105,7 +104,7 @@ void append_try(std::string& text, const Settlement& settlement, std::size_t n) 
   if (!done) add("outcome", fmt::format(R"("{}")", name_of(outcome.kind)));
   if (!done && outcome.kind != Outcome::Kind::release) {
     const Failure& failure = outcome.failure;
-    add("kind", json_string(std::string_view(failure.kind).substr(0, kMostOfKind)));
+    add("kind", fmt::format(R"("{}")", wq::text(failure.kind)));
     if (failure.exit_code) add("exit_code", *failure.exit_code);
     if (failure.signal) add("signal", *failure.signal);
   }
@@ -132,9 +131,11 @@ void read_integer(const Json& json, const char* name, std::optional<Number>& val
   value = number;
 }
 
-void read_string(const Json& json, const char* name, std::string& value) {
+bool read_string(const Json& json, const char* name, std::string& value) {
   const auto member = json.find(name);
-  if (member != json.end() && member->is_string()) value = member->get<std::string>();
+  if (member == json.end() || !member->is_string()) return false;
+  value = member->get<std::string>();
+  return true;
 }
 
 // So far from any time that nobody can add up two of them to more than there is.
@@ -168,7 +169,7 @@ std::optional<Try> read_try(const Json& json) {
   read.usage.wall_time = read_ms(json, "wall_ms");
   if (json.contains("cpu_ms")) read.usage.cpu_time = read_ms(json, "cpu_ms");
   read_integer(json, "max_rss_bytes", read.usage.max_rss_bytes);
-  read_string(json, "kind", read.kind);
+  if (std::string kind; read_string(json, "kind", kind)) read.kind = failure_kind(kind);
   read_integer(json, "exit_code", read.exit_code);
   read_integer(json, "signal", read.signal);
   read_string(json, "stderr_tail", read.usage.stderr_tail);

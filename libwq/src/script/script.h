@@ -3,29 +3,28 @@
 #include <cstddef>
 #include <initializer_list>
 #include <span>
-#include <vector>
+#include <string_view>
 
 #include "base/keys.h"
 #include "redis/command_buffer.h"
 #include "redis/connection.h"
-#include "script/embedded.h"
+#include "script/scripts.h"
 
 namespace wq::internal {
 
-/// A script and the keys of the queue that it gets first in KEYS, in this order; what else it gets
-/// stands at its head. A test holds this against the heads of the scripts.
+/// A script as its head in libwq/scripts declares it: see cmake/WqProtocol.cmake.
 struct Script {
-  const EmbeddedScript& source;
-  std::vector<Key> keys;
+  std::string_view name;
+  std::string_view sha1;  ///< by which Redis knows it
+  /// The keys of the queue that the script gets first in KEYS, in this order. Keys of which a queue
+  /// has many follow them.
+  std::span<const Key> keys;
+  std::span<const std::string_view> roles;     ///< who calls it: the names of `Role`
+  std::span<const std::string_view> commands;  ///< which it calls
+  std::string_view text;
 };
 
-namespace scripts {
-extern const Script attach, claim, close, counts, drop, drop_ready, end_strays, find, forget,
-    isolate, last_due, open, page, write_at_maxmemory, pop, promote, purge, purge_leases, push,
-    reclaim, renew, requeue, retry, settle, sweep, touch;
-}  // namespace scripts
-
-/// All of them, in the order above.
+/// All of them, by name.
 [[nodiscard]] std::span<const Script* const> all_scripts();
 
 /// Writes the head of a call of `script`: its own keys. The caller adds `more_keys` keys and then

@@ -539,7 +539,7 @@ Outcome Slots::judged(Outcome outcome, Reason reason) const {
   if (reason == Reason::none || outcome.kind == Outcome::Kind::complete) return outcome;
   if (reason != Reason::timeout) return Outcome::release(milliseconds::zero());
   outcome.kind = Outcome::Kind::fail;
-  outcome.failure.kind = "timeout";
+  outcome.failure.kind = FailureKind::timeout;
   outcome.failure.message = fmt::format("took longer than {}", timeout_);
   return outcome;
 }

@@ -194,8 +194,9 @@ void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
     // Who stops us may have stopped what did the work too, as a service manager does that signals
     // all processes; and what was too slow may have been slow since the machine goes down. Nobody
     // can tell, so nobody is charged.
-    if (stopping_ && (outcome.kind == Outcome::Kind::crash ||
-                      (outcome.kind == Outcome::Kind::fail && outcome.failure.kind == "timeout"))) {
+    if (stopping_ &&
+        (outcome.kind == Outcome::Kind::crash ||
+         (outcome.kind == Outcome::Kind::fail && outcome.failure.kind == FailureKind::timeout))) {
       const Usage usage = outcome.usage;
       outcome = Outcome::release(milliseconds::zero());
       outcome.usage = usage;
@@ -302,7 +303,8 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
       ++failures_in_a_row_;
       log(LogLevel::warning,
           fmt::format("item {} failed, attempt {}: {}: {}", printable(settlement.lease.item),
-                      settlement.lease.attempt(), outcome.failure.kind, outcome.failure.message));
+                      settlement.lease.attempt(), text(outcome.failure.kind),
+                      outcome.failure.message));
       return;
   }
 }

@@ -122,8 +122,8 @@ FrozenRedis::FrozenRedis() {
 
 void FrozenRedis::change(const ScriptChange& change) {
   for (const internal::Script* script : internal::all_scripts()) {
-    if (script->source.name != change.script) continue;
-    std::string text(script->source.text);
+    if (script->name != change.script) continue;
+    std::string text(script->text);
     const std::size_t at = text.find(change.from);
     if (at == std::string::npos || text.find(change.from, at + 1) != std::string::npos) {
       throw std::invalid_argument(
@@ -131,7 +131,7 @@ void FrozenRedis::change(const ScriptChange& change) {
     }
     text.replace(at, change.from.size(), change.to);
     const Reply sha1 = command({"SCRIPT", "LOAD", text});
-    changed_.emplace(script->source.sha1, sha1.value().text());
+    changed_.emplace(script->sha1, sha1.value().text());
     return;
   }
   throw std::invalid_argument(fmt::format("there is no script {}", change.script));

@@ -16,7 +16,7 @@ namespace {
 
 // Of a failure, as it stands in Redis behind the time.
 std::string json_of(const Failure& failure) {
-  nlohmann::json json = {{"kind", failure.kind}, {"message", failure.message}};
+  nlohmann::json json = {{"kind", text(failure.kind)}, {"message", failure.message}};
   if (failure.exit_code) json["exit_code"] = *failure.exit_code;
   if (failure.signal) json["signal"] = *failure.signal;
   if (failure.max_rss_bytes) json["max_rss_bytes"] = *failure.max_rss_bytes;

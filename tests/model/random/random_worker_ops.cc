@@ -136,7 +136,7 @@ std::vector<bool> RandomRun::ask_for_leases(const Worker& worker, std::span<cons
                                             milliseconds ttl) {
   const bool write_at_maxmemory = one_in(5);
   if (write_at_maxmemory)
-    redis_.command({"SCRIPT", "LOAD", internal::scripts::write_at_maxmemory.source.text});
+    redis_.command({"SCRIPT", "LOAD", internal::scripts::write_at_maxmemory.text});
   CommandBuffer call;
   for (const Lease& each : leases) {
     internal::append_lease(call, keys_, worker.session, each, ttl, write_at_maxmemory);

@@ -38,7 +38,8 @@ const wq::DoctorOptions kDoctor{.roles = {wq::Role::worker}};
 
 // What a handler or a test makes.
 wq::Outcome outcome_of(const wq::Job& job) {
-  if (job.item == "broken") return {.kind = wq::Outcome::Kind::fatal, .failure = {.kind = "exit"}};
+  if (job.item == "broken")
+    return {.kind = wq::Outcome::Kind::fatal, .failure = {.kind = wq::FailureKind::exit}};
   if (job.item == "no program") throw wq::CannotRun("no such program");
   return {.result = "done"};
 }

@@ -44,8 +44,9 @@ std::string short_try(const Failure& failure) {
 
 std::string short_failure(const ItemInfo& item) {
   if (!item.failure) return "";
-  const std::string why =
-      cli::fit(cli::one_line(item.failure->kind + ": " + item.failure->message), kMessageColumns);
+  const std::string why = cli::fit(
+      cli::one_line(fmt::format("{}: {}", text(item.failure->kind), item.failure->message)),
+      kMessageColumns);
   const std::string of_try = short_try(*item.failure);
   return of_try.empty() ? why : fmt::format("{}  ({})", why, of_try);
 }
@@ -63,7 +64,7 @@ std::string said_text(const char* where, std::string_view lines) {
 
 std::string failure_details(const ItemInfo& item) {
   const Failure& failure = *item.failure;
-  std::string text = fmt::format("  last failure: {}: {}\n", cli::one_line(failure.kind),
+  std::string text = fmt::format("  last failure: {}: {}\n", wq::text(failure.kind),
                                  cli::one_line(failure.message));
   if (item.failed_at) text += fmt::format("    at:         {}\n", time_text(*item.failed_at));
   if (!failure.worker.empty())
@@ -81,7 +82,7 @@ std::string failure_details(const ItemInfo& item) {
 
 Json failure_json(const ItemInfo& item) {
   const Failure& failure = *item.failure;
-  Json json = {{"kind", failure.kind}, {"message", failure.message}};
+  Json json = {{"kind", text(failure.kind)}, {"message", failure.message}};
   if (item.failed_at) json["at"] = time_text(*item.failed_at);
   if (failure.exit_code) json["exit_code"] = *failure.exit_code;
   if (failure.signal) json["signal"] = *failure.signal;

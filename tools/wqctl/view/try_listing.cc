@@ -45,7 +45,7 @@ std::string end_text(const Try& each) {
   std::string text(outcome_name(each.outcome));
   if (each.exit_code) return text += fmt::format(", exit {}", *each.exit_code);
   if (each.signal) return text += fmt::format(", signal {}", *each.signal);
-  return each.kind.empty() ? text : text += ", " + cli::one_line(each.kind);
+  return each.kind ? text.append(", ").append(wq::text(*each.kind)) : text;
 }
 
 ServerTime begun_at(const Try& each) {
@@ -74,7 +74,7 @@ std::string try_json(const Try& each) {
   if (!each.whole) json["whole"] = false;
   json["sha224"] = each.sha224;
   json["outcome"] = outcome_name(each.outcome);
-  if (!each.kind.empty()) json["kind"] = each.kind;
+  if (each.kind) json["kind"] = text(*each.kind);
   if (each.exit_code) json["exit_code"] = *each.exit_code;
   if (each.signal) json["signal"] = *each.signal;
   json["begun"] = time_text(begun_at(each));

@@ -50,7 +50,7 @@ void CoprocessSlot::on_answer(CoprocessAnswer answer) {
   if (outcome.result && outcome.result->size() > config_.results_max_bytes) {
     // The work was done, and would be as long again.
     Failure failure;
-    failure.kind = "result";
+    failure.kind = FailureKind::result;
     failure.message =
         fmt::format("its result has more than the {} bytes that one may have (--results-max-bytes)",
                     config_.results_max_bytes);

@@ -86,20 +86,22 @@ Failure CoprocessSlot::failure() {
   const bool closed = process_->closed_its_side();
   ChildResult result = process_->end();
   Failure failure = failure_of(result, config_.memory_limit_bytes);
-  const auto ended_by_us = [&failure](const char* kind, std::string message) {
+  const auto ended_by_us = [&failure](FailureKind kind, std::string message) {
     failure.kind = kind;
     failure.message = std::move(message);
     failure.exit_code.reset();
     failure.signal.reset();
   };
   if (ending_why_ == Ending::bad_line) {
-    ended_by_us("protocol", bad_line_);
+    ended_by_us(FailureKind::protocol, bad_line_);
   } else if (ending_why_ == Ending::hung) {
-    ended_by_us("timeout", fmt::format("no answer and no progress for {}", config_.timeout));
+    ended_by_us(FailureKind::timeout,
+                fmt::format("no answer and no progress for {}", config_.timeout));
   } else if (ending_why_ == Ending::not_ready) {
-    ended_by_us("timeout", fmt::format("it was not ready within {}", config_.start_timeout));
+    ended_by_us(FailureKind::timeout,
+                fmt::format("it was not ready within {}", config_.start_timeout));
   } else if (closed) {
-    ended_by_us("protocol", "it closed its stdin or stdout and went on");
+    ended_by_us(FailureKind::protocol, "it closed its stdin or stdout and went on");
   }
   return failure;
 }
@@ -116,10 +118,11 @@ void CoprocessSlot::charge(std::vector<Item*> suspects, const Failure& failure) 
     return;
   }
   Item& item = *suspects.front();
-  if (failure.kind == "protocol" && !record_.useful) {
+  if (failure.kind == FailureKind::protocol && !record_.useful) {
     blame_the_program(item, failure);
   } else {
-    settle(item, failure.kind == "timeout" ? Outcome::fail(failure) : Outcome::crash(failure));
+    settle(item,
+           failure.kind == FailureKind::timeout ? Outcome::fail(failure) : Outcome::crash(failure));
   }
 }
 

@@ -33,7 +33,7 @@ bool has_zero_byte(std::string_view item) { return item.find('\0') != std::strin
 
 Outcome unpassable(std::string message) {
   Failure failure;
-  failure.kind = "unpassable";
+  failure.kind = FailureKind::unpassable;
   failure.message = std::move(message);
   return Outcome::fatal(std::move(failure));
 }
@@ -139,7 +139,7 @@ Outcome ExecHandler::outcome(ChildResult result) const {
   }
   Failure failure = failure_of(result, options_.memory_limit_bytes);
   if (result.exit_code == 0) {
-    failure.kind = "result";
+    failure.kind = FailureKind::result;
     failure.exit_code.reset();
     failure.message = "wrote more than the " + std::to_string(options_.results_max_bytes) +
                       " bytes to stdout that a result may have (--results-max-bytes)";
@@ -147,7 +147,7 @@ Outcome ExecHandler::outcome(ChildResult result) const {
 
   // The work was done, and would be as long again.
   const auto& fatal = options_.fatal_exit_codes;
-  const bool is_fatal = failure.kind == "result" ||
+  const bool is_fatal = failure.kind == FailureKind::result ||
                         (failure.exit_code &&
                          std::find(fatal.begin(), fatal.end(), *failure.exit_code) != fatal.end());
   if (is_fatal) return Outcome::fatal(std::move(failure));
@@ -159,7 +159,8 @@ Outcome ExecHandler::outcome(ChildResult result) const {
 // log: what is kept of a failure is the command's own.
 void ExecHandler::hint_at_stdin(const Outcome& outcome) const {
   if (outcome.kind == Outcome::Kind::complete) hint_is_due_ = false;
-  if (outcome.failure.kind != "exit" || !hint_is_due_.exchange(false) || !options_.log) return;
+  if (outcome.failure.kind != FailureKind::exit || !hint_is_due_.exchange(false) || !options_.log)
+    return;
   options_.log(LogLevel::warning, "the command has no " + command_.marker() +
                                       ": it gets the item itself on stdin, and has failed at once");
 }
