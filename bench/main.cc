@@ -76,23 +76,26 @@ cli::ProgramText text() {
       "twice.\n"
       "Figures mean something on a machine that does nothing else.\n\n";
   for (const Group& group : kGroups) summary += fmt::format("  {}  {}\n", group.letter, group.what);
-  return {
-      "wq-bench", "WQ_BENCH_", "wq-bench [OPTIONS]", summary,
-      "Exit codes: 0 measured, whatever the figures are; 1 a measurement went wrong; 2 usage.\n"};
+  return {.name = "wq-bench",
+          .env_prefix = "WQ_BENCH_",
+          .summary = std::move(summary),
+          .ending =
+              "Exit codes: 0 measured, whatever the figures are; 1 a measurement went wrong; 2 "
+              "usage.\n"};
 }
 
 /// False if help was asked for.
 bool read(int argc, const char* const* argv, BenchOptions& bench) {
   cli::Options options{text()};
   options.add(
-      "only", "LIST", "the groups to measure, such as a,b",
+      "only", cli::Value::text("LIST"), "the groups to measure, such as a,b",
       [&](const std::string& list) { bench.only = letters(list); }, bench.only);
   options.add_number("rounds", bench.rounds, "how often everything is measured, in turns", 1,
                      1'000);
   options.add(
-      "scale", "X", "the part of the full amount of work to do, for a quick look",
+      "scale", cli::Value::text("X"), "the part of the full amount of work to do, for a quick look",
       [&](const std::string& number) { bench.scale = scale_of(number); }, "1");
-  options.add_text("json", "FILE", bench.json, "write everything there as well");
+  options.add_text("json", cli::Value::file(), bench.json, "write everything there as well");
   if (!options.parse(argc, argv)) return false;
   if (!options.arguments().empty()) {
     throw cli::UsageError(fmt::format("unexpected argument '{}'", options.arguments().front()));
@@ -127,5 +130,6 @@ cli::ExitCode run(int argc, const char* const* argv) {
 }  // namespace wq::bench
 
 int main(int argc, char** argv) {
-  return wq::cli::run_main("wq-bench", [&] { return wq::bench::run(argc, argv); });
+  return wq::cli::run_main("wq-bench",
+                           [&](wq::cli::Process&) { return wq::bench::run(argc, argv); });
 }

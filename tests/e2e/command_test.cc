@@ -426,7 +426,7 @@ TEST_F(Command, StderrIsPassedOnByteForByteIfAsked) {
   EXPECT_THAT(worker.err(), HasSubstr("\n10 %\r20 %2")) << "the next event stands right behind it";
   Process refused = this->worker({"--stderr", "word"}, {"true"});
   EXPECT_EQ(refused.wait(), 2);
-  EXPECT_THAT(refused.err(), HasSubstr("--stderr: 'word' is neither lines nor raw"));
+  EXPECT_THAT(refused.err(), HasSubstr("--stderr: 'word' is none of lines|raw"));
 }
 
 // Where Redis is, and who may log in there

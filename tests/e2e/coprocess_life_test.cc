@@ -88,7 +88,7 @@ TEST_F(CoprocessLife, EndsAfterAsManyItemsAsAsked) {
 TEST_F(CoprocessLife, HasALimitOfItemsOnlyAsACoprocess) {
   Process refused = worker({"--max-items-per-process", "3"}, {"true"});
   EXPECT_EQ(refused.wait(), 2);
-  EXPECT_THAT(refused.err(), HasSubstr("--max-items-per-process: "));
+  EXPECT_THAT(refused.err(), HasSubstr("--max-items-per-process: only with --coprocess"));
 }
 
 // ---- a process that is not ready ----

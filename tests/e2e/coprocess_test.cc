@@ -221,11 +221,12 @@ TEST_F(CoprocessAnswers, AreNotMixedWithOptionsThatMakeNoSense) {
     EXPECT_EQ(refused.wait(), 2);
     return refused.err();
   };
-  EXPECT_THAT(refusal({"--coprocess", "--results"}, {"cat"}), HasSubstr("--results: "));
+  EXPECT_THAT(refusal({"--coprocess", "--results"}, {"cat"}),
+              HasSubstr("--results: not with --coprocess"));
   EXPECT_THAT(refusal({"--coprocess", "--fatal-exit-codes", "3"}, {"cat"}),
-              HasSubstr("--fatal-exit-codes: "));
+              HasSubstr("--fatal-exit-codes: not with --coprocess"));
   EXPECT_THAT(refusal({"--coprocess"}, {"cat", "{}"}), HasSubstr("tells items on stdin"));
-  EXPECT_THAT(refusal({"--batch", "2"}, {"cat"}), HasSubstr("--batch: a process for each item"));
+  EXPECT_THAT(refusal({"--batch", "2"}, {"cat"}), HasSubstr("--batch: only with --coprocess"));
 }
 
 // Waits for the line of the next item before it answers, so it hangs unless that comes.
@@ -266,7 +267,7 @@ TEST_F(CoprocessAnswers, ComeOneByOneWithOneInFlight) {
 TEST_F(CoprocessAnswers, AloneHaveANumberInFlight) {
   Process refused = worker({"--in-flight", "2"}, {"true"});
   EXPECT_EQ(refused.wait(), 2);
-  EXPECT_THAT(refused.err(), HasSubstr("--in-flight: without --coprocess"));
+  EXPECT_THAT(refused.err(), HasSubstr("--in-flight: only with --coprocess"));
 }
 
 TEST_F(CoprocessAnswers, StopAtSigtermAfterTheGrace) {

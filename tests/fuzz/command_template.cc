@@ -1,6 +1,6 @@
 // Commands with a marker: filled in as a plain replacement would, and never run as a script.
 
-#include "exec/command_template.h"
+#include "command/command_template.h"
 
 #include <algorithm>
 #include <array>

@@ -25,10 +25,10 @@ using Words = std::vector<std::string>;
 /// A program with an option of every kind.
 class Program {
  public:
-  Program() : options_({"fuzz", "WQ_FUZZ_", "fuzz [OPTIONS]", "", ""}) {
+  Program() : options_({.name = "fuzz", .env_prefix = "WQ_FUZZ_"}) {
     options_.add_switch("switch,s", on, "");
-    options_.add_text("text,t", "TEXT", text, "");
-    options_.add_list("list", "TEXT", list, "");
+    options_.add_text("text,t", cli::Value::text("TEXT"), text, "");
+    options_.add_list("list", cli::Value::text("TEXT"), list, "");
     options_.add_duration("duration", duration, "");
     options_.add_size("size", size, "", 1'000'000);
     options_.add_number("number,n", number, "", 2, 99);

@@ -23,8 +23,8 @@ TEST(Base64, IsReadBack) {
 }
 
 TEST(Base64, WithAnythingElseInItIsRefused) {
-  for (const char* text :
-       {"Zg", "Zg=", "Zg===", "=", "Z===", "Zh==", "Zg==\n", "Zm9v YmFy", "Zm-_"}) {
+  for (const char* text : {"Zg", "Zg=", "Zg===", "=", "Z===", "Zh==", "Zg==\n", " Zg==", "Zm9v\n",
+                           "Zm9v YmFy", "Zm-_", "Zg==Zg==", "====", "Zm9v====", "Z===Zg=="}) {
     EXPECT_EQ(from_base64(text), std::nullopt) << text;
   }
 }

@@ -27,8 +27,8 @@ class OptionsTest : public testing::Test {
     options_.add_number("concurrency", concurrency_, "how many", 1);
     options_.add_size("max-bytes", max_bytes_, "how large", 1024);
     options_.add_switch("once", once_, "only once");
-    options_.add_text("marker,I", "STR", marker_, "what is replaced");
-    options_.add_list("file", "FILE", files_, "what is read");
+    options_.add_text("marker,I", Value::text("STR"), marker_, "what is replaced");
+    options_.add_list("file", Value::file(), files_, "what is read");
     options_.add_choice<int>("colour", colour_, {{"red", 1}, {"blue", 2}}, "which");
   }
 
@@ -53,7 +53,8 @@ class OptionsTest : public testing::Test {
   std::string marker_ = "{}";
   std::vector<std::string> files_;
   int colour_ = 1;
-  Options options_{{"test", "WQ_TEST_", "test [OPTIONS]", "Tests.\n", "The end.\n"}};
+  Options options_{
+      {.name = "test", .env_prefix = "WQ_TEST_", .summary = "Tests.\n", .ending = "The end.\n"}};
   test::Environment environment_;
 };
 
@@ -207,7 +208,7 @@ TEST(OptionsOnTheCommandLine, AreNotReadFromTheEnvironmentButTheUserIsTold) {
   test::Environment environment;
   environment.set("WQ_TEST_BOLD", "1");
   bool bold = false;
-  Options options{{"test", "WQ_TEST_", "test", "", ""}};
+  Options options{{.name = "test", .env_prefix = "WQ_TEST_"}};
   options.add_switch("bold", bold, "dare it");
   options.only_on_command_line();
   const char* const words[] = {"test"};
@@ -216,6 +217,56 @@ TEST(OptionsOnTheCommandLine, AreNotReadFromTheEnvironmentButTheUserIsTold) {
   EXPECT_FALSE(options.given("bold"));
   EXPECT_THAT(options.warnings(), ElementsAre(HasSubstr("$WQ_TEST_BOLD is not read")));
   EXPECT_THAT(options.help(), HasSubstr("only on the command"));
+}
+
+/// `--all` and `--one`, which counts only with it, and `--other`, which excludes it.
+std::string refusal_of(std::vector<const char*> words) {
+  bool all = false;
+  std::string one;
+  bool other = false;
+  Options options{{.name = "test", .env_prefix = "WQ_TEST_"}};
+  options.add_switch("all", all, "all of it");
+  options.add_text("one", Value::text("TEXT"), one, "a part");
+  options.only_with("all");
+  options.add_switch("other", other, "another way");
+  options.not_with("all");
+  EXPECT_THAT(options.help(), HasSubstr("a part [only with --all]"));
+  EXPECT_THAT(options.help(), HasSubstr("another way [not with --all]"));
+  words.insert(words.begin(), "test");
+  try {
+    static_cast<void>(options.parse(static_cast<int>(words.size()), words.data()));
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(OptionsThatBelongToAnother, AreRefusedWithoutItOrWithIt) {
+  EXPECT_EQ(refusal_of({"--one", "x"}), "--one: only with --all");
+  EXPECT_EQ(refusal_of({"--one", "x", "--all"}), "accepted");
+  EXPECT_EQ(refusal_of({"--other"}), "accepted");
+  EXPECT_EQ(refusal_of({"--all", "--other"}), "--other: not with --all");
+}
+
+TEST(OptionsThatBelongToAnother, AreHeldToWhatTheEnvironmentSays) {
+  test::Environment environment;
+  environment.set("WQ_TEST_ALL", "0");
+  EXPECT_EQ(refusal_of({"--one", "x"}), "--one: only with --all");
+  EXPECT_EQ(refusal_of({"--other"}), "accepted");
+  environment.set("WQ_TEST_ALL", "1");
+  EXPECT_EQ(refusal_of({"--one", "x"}), "accepted");
+  EXPECT_EQ(refusal_of({"--other"}), "--other: not with --all");
+}
+
+TEST(Usage, IsMadeOfWhatIsDeclared) {
+  const ProgramText text{.name = "prog",
+                         .command = "go",
+                         .needed_options = "--queue QUEUE",
+                         .arguments = {{Value::choice({"red", "blue"})},
+                                       {.value = Value::file(), .optional = true, .many = true}},
+                         .behind_dashes = "COMMAND"};
+  EXPECT_EQ(text.form(), "prog go --queue QUEUE red|blue [FILE...] -- COMMAND");
+  EXPECT_EQ(text.usage(), "prog go --queue QUEUE red|blue [FILE...] [OPTIONS] -- COMMAND");
 }
 
 TEST(Nearest, FindsMissingAddedChangedAndSwappedLetters) {

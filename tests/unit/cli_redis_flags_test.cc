@@ -26,7 +26,7 @@ class RedisFlags : public testing::Test {
   static RedisOptions read(std::vector<const char*> words) {
     words.insert(words.begin(), "test");
     RedisOptions redis;
-    Options options{{"test", "WQ_TEST_", "test", "", ""}};
+    Options options{{.name = "test", .env_prefix = "WQ_TEST_"}};
     add_redis_options(options, redis);
     EXPECT_TRUE(options.parse(static_cast<int>(words.size()), words.data()));
     check_redis_options(redis);

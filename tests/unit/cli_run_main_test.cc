@@ -28,13 +28,13 @@ using testing::HasSubstr;
 template <typename Exception>
 std::pair<int, std::string> outcome_of(const Exception& error) {
   testing::internal::CaptureStderr();
-  const int code = run_main("prog", [&]() -> ExitCode { throw error; });
+  const int code = run_main("prog", [&](Process&) -> ExitCode { throw error; });
   return {code, testing::internal::GetCapturedStderr()};
 }
 
 TEST(RunMain, ReturnsTheCodeOfTheBody) {
-  EXPECT_EQ(run_main("prog", [] { return ExitCode::done; }), 0);
-  EXPECT_EQ(run_main("prog", [] { return ExitCode::never_opened; }), 6);
+  EXPECT_EQ(run_main("prog", [](Process&) { return ExitCode::done; }), 0);
+  EXPECT_EQ(run_main("prog", [](Process&) { return ExitCode::never_opened; }), 6);
 }
 
 TEST(RunMain, EndsWithTwoForWhatTryingAgainDoesNotHelp) {
@@ -64,7 +64,7 @@ TEST(RunMainDeath, EndsWithOneWhenStandardOutputIsFull) {
   EXPECT_EXIT(
       {
         if (std::freopen("/dev/full", "w", stdout) == nullptr) std::exit(9);
-        _exit(run_main("prog", [] {
+        _exit(run_main("prog", [](Process&) {
           write_out("a result\n");
           return ExitCode::done;
         }));
@@ -79,7 +79,7 @@ TEST(RunMainDeath, EndsWithoutAWordBySigpipeWhenTheReaderOfStandardOutputIsGone)
         if (pipe(ends) != 0 || close(ends[0]) != 0 || dup2(ends[1], STDOUT_FILENO) < 0) {
           std::exit(9);
         }
-        _exit(run_main("prog", [] {
+        _exit(run_main("prog", [](Process&) {
           write_out("a result\n");
           return ExitCode::done;
         }));
@@ -91,7 +91,7 @@ TEST(RunMainDeath, EndsWithOneWhenStandardOutputWasClosedFromTheStart) {
   EXPECT_EXIT(
       {
         close(STDOUT_FILENO);
-        _exit(run_main("prog", [] {
+        _exit(run_main("prog", [](Process&) {
           // Would take the number of standard output if it were free.
           if (open("/dev/null", O_WRONLY) == STDOUT_FILENO) return ExitCode::done;
           write_out("a result\n");
@@ -146,7 +146,7 @@ TEST(LogDeath, WritesTheLastErrorAsJsonToo) {
   EXPECT_EXIT(
       {
         start_log("prog", {LogFormat::json, LogLevel::info}, LogStyle::service);
-        _exit(run_main("prog", []() -> ExitCode { throw ConnectionError("gone"); }));
+        _exit(run_main("prog", [](Process&) -> ExitCode { throw ConnectionError("gone"); }));
       },
       testing::ExitedWithCode(4), "\"level\":\"error\",\"program\":\"prog\",\"message\":\"gone\"");
 }

@@ -8,9 +8,9 @@
 
 #include <wq/worker_main.h>
 
-#include "exec_command_line.h"
 #include "unit/cli_environment.h"
 #include "worker_options.h"
+#include "wq_worker_options.h"
 
 namespace wq::internal {
 namespace {
@@ -29,9 +29,10 @@ WorkerProgram plain_program() {
 WorkerCommandLine read(std::vector<const char*> words,
                        const WorkerProgram& program = plain_program()) {
   words.insert(words.begin(), "/usr/bin/test-worker");
+  cli::Process process("test-worker");
   WorkerCommandLine line;
-  EXPECT_TRUE(
-      read_worker_command_line(static_cast<int>(words.size()), words.data(), program, line));
+  EXPECT_TRUE(read_worker_command_line(process, static_cast<int>(words.size()), words.data(),
+                                       program, line));
   return line;
 }
 
@@ -47,7 +48,7 @@ std::string refusal(std::vector<const char*> words, const WorkerProgram& program
 TEST(WorkerCommandLine, HasTheDefaultsOfTheLibrary) {
   const WorkerCommandLine line = read({"--queue", "q"});
   const WorkerOptions defaults;
-  EXPECT_EQ(line.program, "test-worker");
+  EXPECT_EQ(line.redis.client_name, "test-worker");
   EXPECT_EQ(line.queue, "q");
   EXPECT_EQ(line.worker.concurrency, defaults.concurrency);
   EXPECT_EQ(line.worker.lease, defaults.lease);
@@ -144,68 +145,92 @@ TEST(WorkerCommandLine, AddsTheNameToWhatAnOptionOfAProgramRefuses) {
   EXPECT_EQ(refusal({"--queue=q", "--model", "x"}, program), "--model: no model");
 }
 
-class WqWorkerCommandLine : public testing::Test {
- protected:
-  WqWorkerCommandLine() : program_(exec_program(command_)) {
-    program_.make_batch = [](const WorkerContext&) -> BatchHandler { return nullptr; };
-  }
-
-  CommandOptions command_;
-  ExecOptions& exec_ = command_.exec;
-  WorkerProgram program_;
-};
-
-TEST_F(WqWorkerCommandLine, TakesTheCommandBehindTheDashesAsItIs) {
-  const WorkerCommandLine line =
-      read({"--queue=q", "--", "sh", "-c", "x", "--lease", "--"}, program_);
-  EXPECT_THAT(line.arguments, ElementsAre("sh", "-c", "x", "--lease", "--"));
+WqWorkerCommandLine read_wq_worker(std::vector<const char*> words) {
+  words.insert(words.begin(), "wq-worker");
+  cli::Process process("wq-worker");
+  WqWorkerCommandLine line;
+  EXPECT_TRUE(
+      read_wq_worker_command_line(process, static_cast<int>(words.size()), words.data(), line));
+  return line;
 }
 
-TEST_F(WqWorkerCommandLine, SaysTheRightFormWhenTheDashesOrTheCommandAreMissing) {
-  EXPECT_EQ(refusal({"--queue=q", "gzip"}, program_),
-            "unexpected argument 'gzip'; the form is: test-worker --queue QUEUE -- COMMAND "
+std::string refusal_of_wq_worker(std::vector<const char*> words) {
+  try {
+    (void)read_wq_worker(std::move(words));
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(WqWorkerOptions, TakesTheCommandBehindTheDashesAsItIs) {
+  const WqWorkerCommandLine line =
+      read_wq_worker({"--queue=q", "--", "sh", "-c", "x", "--lease", "--"});
+  EXPECT_THAT(line.command.command, ElementsAre("sh", "-c", "x", "--lease", "--"));
+}
+
+TEST(WqWorkerOptions, SaysTheRightFormWhenTheDashesOrTheCommandAreMissing) {
+  EXPECT_EQ(refusal_of_wq_worker({"--queue=q", "gzip"}),
+            "unexpected argument 'gzip'; the form is: wq-worker --queue QUEUE -- COMMAND "
             "[ARGS...]");
   for (const std::vector<const char*>& words :
        {std::vector<const char*>{"--queue=q"}, std::vector<const char*>{"--queue=q", "--"}}) {
-    EXPECT_EQ(refusal(words, program_),
-              "-- and what follows it are missing; the form is: test-worker --queue QUEUE -- "
+    EXPECT_EQ(refusal_of_wq_worker(words),
+              "-- and what follows it are missing; the form is: wq-worker --queue QUEUE -- "
               "COMMAND [ARGS...]");
   }
 }
 
-TEST_F(WqWorkerCommandLine, SetsItsOwnOptions) {
-  (void)read({"--queue=q", "-I", "", "--fatal-exit-codes", "2,64", "--results",
-              "--results-max-bytes", "2M", "--memory-limit", "1G", "--", "true"},
-             program_);
-  EXPECT_EQ(exec_.marker, "");
-  EXPECT_EQ(exec_.memory_limit_bytes, std::uint64_t{1} << 30U);
-  EXPECT_THAT(exec_.fatal_exit_codes, ElementsAre(2, 64));
-  EXPECT_TRUE(exec_.results);
-  EXPECT_EQ(exec_.results_max_bytes, std::size_t{2} << 20U);
+TEST(WqWorkerOptions, SetsItsOwnOptions) {
+  const CommandOptions command =
+      read_wq_worker({"--queue=q", "-I", "", "--fatal-exit-codes", "2,64", "--results",
+                      "--results-max-bytes", "2M", "--memory-limit", "1G", "--stderr", "raw",
+                      "--pass-redis", "--redis", "redis://h", "--", "true"})
+          .command;
+  EXPECT_EQ(command.marker, "");
+  EXPECT_EQ(command.memory_limit_bytes, std::uint64_t{1} << 30U);
+  EXPECT_THAT(command.fatal_exit_codes, ElementsAre(2, 64));
+  EXPECT_TRUE(command.results);
+  EXPECT_EQ(command.results_max_bytes, std::size_t{2} << 20U);
+  EXPECT_EQ(command.stderr_mode, StderrMode::raw);
+  EXPECT_EQ(command.pass_redis.value().url, "redis://h");
 }
 
-TEST_F(WqWorkerCommandLine, LetsACoprocessWatchItsTimeoutsItself) {
-  WorkerCommandLine line =
-      read({"--queue=q", "--coprocess", "--timeout", "9s", "--start-timeout", "1h", "--", "x"},
-           program_);
-  program_.adjust(line.worker);
-  EXPECT_TRUE(command_.is_coprocess);
-  EXPECT_EQ(line.worker.timeout, seconds{0});
-  EXPECT_EQ(line.worker.calls_per_slot, 2U);
-  EXPECT_EQ(command_.coprocess.timeout, seconds{9});
-  EXPECT_EQ(command_.coprocess.start_timeout, minutes{60});
+TEST(WqWorkerOptions, SetsThoseOfACoprocess) {
+  const WqWorkerCommandLine line =
+      read_wq_worker({"--queue=q", "--coprocess", "--start-timeout", "1h", "--batch=64",
+                      "--max-items-per-process=8", "--in-flight=3", "--", "x"});
+  EXPECT_TRUE(line.is_coprocess);
+  EXPECT_EQ(line.command.start_timeout, minutes{60});
+  EXPECT_EQ(line.worker.worker.batch, 64U);
+  EXPECT_EQ(line.command.max_items_per_process, 8U);
+  EXPECT_EQ(line.in_flight, 3U);
 }
 
-TEST_F(WqWorkerCommandLine, TakesResultsFromTheEnvironment) {
+TEST(WqWorkerOptions, OffersBatchesOnlyWithACoprocess) {
+  for (const char* option : {"--batch=2", "--max-delay=1s", "--max-batch-bytes=1M",
+                             "--start-timeout=1m", "--max-items-per-process=9", "--in-flight=1"}) {
+    EXPECT_THAT(refusal_of_wq_worker({"--queue=q", option, "--", "true"}),
+                testing::EndsWith(": only with --coprocess"));
+  }
+}
+
+TEST(WqWorkerOptions, OffersWhatIsSaidOfAProcessForEachItemOnlyWithoutACoprocess) {
+  for (const char* option : {"--results", "--fatal-exit-codes=2", "--history-stderr"}) {
+    EXPECT_THAT(refusal_of_wq_worker({"--queue=q", "--coprocess", option, "--", "true"}),
+                testing::EndsWith(": not with --coprocess"));
+  }
+}
+
+TEST(WqWorkerOptions, TakesResultsFromTheEnvironment) {
   test::Environment environment;
   environment.set("WQ_WORKER_RESULTS", "yes");
-  (void)read({"--queue=q", "--", "true"}, program_);
-  EXPECT_TRUE(exec_.results);
+  EXPECT_TRUE(read_wq_worker({"--queue=q", "--", "true"}).command.results);
 }
 
-TEST_F(WqWorkerCommandLine, RefusesExitCodesThatAreNone) {
+TEST(WqWorkerOptions, RefusesExitCodesThatAreNone) {
   for (const char* codes : {"0", "256", "", "1,", ",1", "1,x"}) {
-    EXPECT_THAT(refusal({"--queue=q", "--fatal-exit-codes", codes, "--", "true"}, program_),
+    EXPECT_THAT(refusal_of_wq_worker({"--queue=q", "--fatal-exit-codes", codes, "--", "true"}),
                 HasSubstr("--fatal-exit-codes: '"))
         << codes;
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "wqctl/view/listing.h"
+#include "wqctl/view/queue_listing.h"
 
 namespace wq::ctl {
 namespace {
@@ -102,6 +103,21 @@ TEST(WorkersTable, MarksWhoIsOverdue) {
   EXPECT_THAT(workers_table({{worker}}), HasSubstr("\npod\\n7"));
   worker.silent = 11s;
   EXPECT_THAT(workers_table({{worker}}), HasSubstr("\n!  pod\\n7"));
+}
+
+TEST(QueuesTable, AlignsWhatStandsBehindNamesOfAnyScript) {
+  QueueList list;
+  for (const char* name : {"shards", "画像", "e\u0301te"}) {
+    ListedQueue queue;
+    queue.name = name;
+    queue.counts.emplace().ready = 7;
+    list.queues.push_back(queue);
+  }
+  const std::string table = queues_table(list);
+  EXPECT_THAT(table, HasSubstr("QUEUE   READY  "));
+  EXPECT_THAT(table, HasSubstr("\nshards  7      "));
+  EXPECT_THAT(table, HasSubstr("\n画像    7      ")) << "two columns for each";
+  EXPECT_THAT(table, HasSubstr("\ne\u0301te     7      ")) << "the accent takes none";
 }
 
 TEST(State, IsCalledByItsName) {

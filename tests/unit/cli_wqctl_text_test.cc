@@ -68,7 +68,8 @@ TEST(ResultJson, HasNoControlCharacterInIt) {
 std::string refusal(std::vector<const char*> words) {
   words.insert(words.begin(), "wqctl");
   try {
-    (void)run_command(static_cast<int>(words.size()), words.data());
+    cli::Process process("wqctl");
+    (void)run_command(process, static_cast<int>(words.size()), words.data());
   } catch (const cli::UsageError& error) {
     return error.what();
   }

@@ -1,4 +1,4 @@
-#include "exec/command_check.h"
+#include "command/command_check.h"
 
 #include <filesystem>
 #include <stdexcept>
@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "shell_words.h"
+#include "command/shell_words.h"
 #include "support/temporary_folder.h"
 
 namespace wq::internal {

@@ -1,4 +1,4 @@
-#include "exec/command_template.h"
+#include "command/command_template.h"
 
 #include <stdexcept>
 #include <string>

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 TEST(CoprocessSlot, RefusesItsItemsUnchargedWhenItsThreadFails) {
   OrphanReaper reaper;
-  CoprocessOptions options;
+  CommandOptions options;
   options.command = {"sh", "-c", "read hello"};  // and ends before it is ready, which is logged
   options.log = [](LogLevel, std::string_view) { throw std::bad_alloc(); };
   const CoprocessHandler handler(options, reaper);

@@ -1,5 +1,3 @@
-#include "exec/exec_handler.h"
-
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -18,6 +16,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "exec/handler.h"
 #include "unit/child_testing.h"
 #include "unit/cli_environment.h"
 #include "unit/our_stdout.h"
@@ -39,30 +38,32 @@ std::size_t longest_argument() {
 
 class ExecHandlerTest : public ::testing::Test {
  protected:
-  Outcome run(const ExecOptions& options, std::string item = "item") {
+  Outcome run(const CommandOptions& options, std::string item = "item") {
     Lease lease;
     lease.hash = hash_item(item);
     lease.item = std::move(item);
     lease.fence = 77;
     lease.failures = 2;
-    ExecHandler handler(options, reaper_);
-    handler.set_session("5e551011");
+    const ExecHandler handler(options, reaper_);
     return handler(Job{lease, lease.item, 3, {}});
   }
 
   /// With results on.
-  static ExecOptions command(std::vector<std::string> words) {
-    ExecOptions options;
+  static CommandOptions command(std::vector<std::string> words) {
+    CommandOptions options;
     options.command = std::move(words);
     options.results = true;
     options.queue = "jobs";
+    options.session = "5e551011";
     return options;
   }
 
-  static ExecOptions shell(std::string script) { return command({"sh", "-c", std::move(script)}); }
+  static CommandOptions shell(std::string script) {
+    return command({"sh", "-c", std::move(script)});
+  }
 
   /// What the user is told if the options are refused.
-  std::string refusal(const ExecOptions& options) {
+  std::string refusal(const CommandOptions& options) {
     try {
       const ExecHandler handler(options, reaper_);
       return "";
@@ -72,7 +73,7 @@ class ExecHandlerTest : public ::testing::Test {
   }
 
   /// What the worker ends with.
-  std::string cannot_run(const ExecOptions& options) {
+  std::string cannot_run(const CommandOptions& options) {
     try {
       run(options);
       return "";
@@ -98,7 +99,7 @@ TEST_F(ExecHandlerTest, CompletesWithAnEmptyResult) {
 }
 
 TEST_F(ExecHandlerTest, PassesOnStdoutWithResultsOff) {
-  ExecOptions options = command({"echo", "hello"});
+  CommandOptions options = command({"echo", "hello"});
   options.results = false;
   ::testing::internal::CaptureStdout();
   const Outcome outcome = run(options);
@@ -108,7 +109,7 @@ TEST_F(ExecHandlerTest, PassesOnStdoutWithResultsOff) {
 }
 
 TEST_F(ExecHandlerTest, GivesUpAnItemWhoseResultIsTooLong) {
-  ExecOptions options = shell("echo 12345678; echo note >&2");
+  CommandOptions options = shell("echo 12345678; echo note >&2");
   options.results_max_bytes = 8;
   ::testing::internal::CaptureStderr();
   const Outcome outcome = run(options);
@@ -143,7 +144,7 @@ TEST_F(ExecHandlerTest, FailsOnAnotherExitCode) {
 }
 
 TEST_F(ExecHandlerTest, KeepsTheEndOfStdoutOfAFailureThatWasPassedOnToo) {
-  ExecOptions options = shell("printf partial; exit 3");
+  CommandOptions options = shell("printf partial; exit 3");
   options.results = false;
   ::testing::internal::CaptureStdout();
   const Outcome outcome = run(options);
@@ -152,7 +153,7 @@ TEST_F(ExecHandlerTest, KeepsTheEndOfStdoutOfAFailureThatWasPassedOnToo) {
 }
 
 TEST_F(ExecHandlerTest, TagsWhatIsPassedOnAndNotWhatIsKept) {
-  ExecOptions options = shell("echo partial; echo why >&2; exit 3");
+  CommandOptions options = shell("echo partial; echo why >&2; exit 3");
   options.results = false;
   options.tag = true;
   ::testing::internal::CaptureStdout();
@@ -167,7 +168,7 @@ TEST_F(ExecHandlerTest, TagsWhatIsPassedOnAndNotWhatIsKept) {
 TEST_F(ExecHandlerTest, CannotGoOnWhenNobodyReadsOurStdout) {
   const test::OurStdout out;
   out.close_reader();
-  ExecOptions options = shell("echo hello");
+  CommandOptions options = shell("echo hello");
   options.results = false;
   try {
     run(options);
@@ -179,7 +180,7 @@ TEST_F(ExecHandlerTest, CannotGoOnWhenNobodyReadsOurStdout) {
 
 TEST_F(ExecHandlerTest, ReleasesAnItemWhoseOutputWasNotTaken) {
   const test::OurStdout out;
-  ExecOptions options = shell("head -c 100000 /dev/zero");
+  CommandOptions options = shell("head -c 100000 /dev/zero");
   options.results = false;
   std::stop_source stop;
   Lease lease;
@@ -194,7 +195,7 @@ TEST_F(ExecHandlerTest, ReleasesAnItemWhoseOutputWasNotTaken) {
 }
 
 TEST_F(ExecHandlerTest, IsFatalOnTheGivenExitCodes) {
-  ExecOptions options = shell("exit 65");
+  CommandOptions options = shell("exit 65");
   options.fatal_exit_codes = {64, 65};
   const Outcome outcome = run(options);
   EXPECT_EQ(outcome.kind, Kind::fatal);
@@ -262,7 +263,7 @@ TEST_F(ExecHandlerTest, GivesTenMegabytesOnStdinIntact) {
 }
 
 TEST_F(ExecHandlerTest, GivesTheItemAsAnArgumentWithAMarkerAndNothingOnStdin) {
-  const ExecOptions options =
+  const CommandOptions options =
       command({"sh", "-c", "printf '%s|' \"$@\"; wc -c", "_", "{}", "<{}>"});
   for (const std::string item :
        {"plain", "", "two\nlines\n", "\xff\xfe", "$(id) '\"*", "-n", "{}"}) {
@@ -272,7 +273,7 @@ TEST_F(ExecHandlerTest, GivesTheItemAsAnArgumentWithAMarkerAndNothingOnStdin) {
 }
 
 TEST_F(ExecHandlerTest, GivesTheItemOnStdinIfTheMarkerIsTurnedOff) {
-  ExecOptions options = command({"sh", "-c", "cat; echo \"$1\"", "_", "{}"});
+  CommandOptions options = command({"sh", "-c", "cat; echo \"$1\"", "_", "{}"});
   options.marker = "";
   EXPECT_EQ(run(options, "item").result, "item{}\n");
 }
@@ -319,7 +320,7 @@ class LongCommands : public ExecHandlerTest {
   LongCommands& operator=(const LongCommands&) = delete;
 
  protected:
-  static ExecOptions with_copies(std::size_t copies) {
+  static CommandOptions with_copies(std::size_t copies) {
     std::vector<std::string> words{"sh", "-c", "echo ${WQ_ITEM-none} $#", "_"};
     words.insert(words.end(), copies, "{}");
     return command(std::move(words));
@@ -343,14 +344,14 @@ TEST_F(LongCommands, DoWithoutWqItemIfTheyFitOnlyThen) {
 }
 
 TEST_F(LongCommands, EndTheWorkerIfTheItemHasNoPartInIt) {
-  ExecOptions options = command({"true"});
+  CommandOptions options = command({"true"});
   options.command.insert(options.command.end(), 30, item_);
   EXPECT_EQ(cannot_run(options),
             "cannot run 'true': the command and the environment are too long for the system");
 }
 
 TEST_F(ExecHandlerTest, SaysOnceThatACommandWithoutAMarkerGetsTheItemOnStdinIfItFailsAtOnce) {
-  const auto said_by = [this](ExecOptions options, const std::vector<std::string>& items) {
+  const auto said_by = [this](CommandOptions options, const std::vector<std::string>& items) {
     std::vector<std::string> said;
     options.log = [&said](LogLevel /*level*/, std::string_view text) { said.emplace_back(text); };
     const ExecHandler handler(options, reaper_);
@@ -371,7 +372,7 @@ TEST_F(ExecHandlerTest, SaysOnceThatACommandWithoutAMarkerGetsTheItemOnStdinIfIt
   EXPECT_THAT(said_by(command({"grep", "good"}), {"bad", "good"}), ElementsAre(hint));
   EXPECT_THAT(said_by(command({"grep", "good"}), {"good", "bad"}), IsEmpty())
       << "it knows how to take items";
-  ExecOptions options = command({"grep", "good"});
+  CommandOptions options = command({"grep", "good"});
   options.marker = "";
   EXPECT_THAT(said_by(options, {"bad"}), IsEmpty()) << "as it was asked to";
 }
@@ -385,7 +386,7 @@ TEST_F(ExecHandlerTest, FillsInPartsOfTheItemTheFenceAndTheSlot) {
 
 TEST_F(ExecHandlerTest, TellsTheChildWhatItWorksOn) {
   environment_.unset("WQ_JOBS");  // of the script that runs the tests
-  ExecOptions options = shell("env | grep ^WQ_ | LC_ALL=C sort");
+  CommandOptions options = shell("env | grep ^WQ_ | LC_ALL=C sort");
   options.lease = 90s;
   const std::string hash(text(hash_item("an item")));
   EXPECT_EQ(run(options, "an item").result,
@@ -394,7 +395,7 @@ TEST_F(ExecHandlerTest, TellsTheChildWhatItWorksOn) {
 }
 
 TEST_F(ExecHandlerTest, WritesAFractionOfASecondWithoutUselessZeros) {
-  ExecOptions options = shell("printf %s \"$WQ_LEASE_SECONDS\"");
+  CommandOptions options = shell("printf %s \"$WQ_LEASE_SECONDS\"");
   for (const auto& [lease, expected] :
        {std::pair{100ms, "0.1"}, {1'050ms, "1.05"}, {2'005ms, "2.005"}, {3'000ms, "3"}}) {
     options.lease = lease;
@@ -404,7 +405,7 @@ TEST_F(ExecHandlerTest, WritesAFractionOfASecondWithoutUselessZeros) {
 
 TEST_F(ExecHandlerTest, LeavesWqItemOutIfItDoesNotFit) {
   environment_.set("WQ_ITEM", "of another worker");
-  const ExecOptions options = shell("echo ${WQ_ITEM-none} | wc -c");
+  const CommandOptions options = shell("echo ${WQ_ITEM-none} | wc -c");
   const std::size_t longest = longest_argument() - std::string("WQ_ITEM=").size();
   EXPECT_EQ(run(options, std::string(longest, 'x')).result, std::to_string(longest + 1) + "\n");
   EXPECT_EQ(run(options, std::string(longest + 1, 'x')).result, "5\n");
@@ -439,7 +440,7 @@ TEST_F(ExecHandlerTest, HandsDownWhatACommandNeedsToPushIfAsked) {
   environment_.set("REDISCLI_AUTH", "another secret");
   environment_.set("REDIS_URL", "redis://:its-own@example/1");
   environment_.set("WQ_REDIS", "redis://old");
-  ExecOptions options = shell("env | grep REDIS | LC_ALL=C sort");
+  CommandOptions options = shell("env | grep REDIS | LC_ALL=C sort");
   RedisOptions redis;
   redis.url = "redis://user:secret@example/2";
   redis.password = "in use";
@@ -481,7 +482,7 @@ TEST_F(ExecHandlerTest, BlamesTheItemIfTheItemNamesTheProgram) {
 }
 
 TEST_F(ExecHandlerTest, ReleasesTheItemAndSaysSoWhenTheSystemHasNoRoom) {
-  ExecOptions options = command({"true"});
+  CommandOptions options = command({"true"});
   std::vector<std::string> logged;
   options.log = [&](LogLevel level, std::string_view line) {
     EXPECT_EQ(level, LogLevel::warning);
@@ -509,7 +510,7 @@ TEST_F(ExecHandlerTest, ReleasesTheItemWhileTheProgramIsBeingWritten) {
 }
 
 TEST_F(ExecHandlerTest, RefusesExitCodesThatCannotBeFatal) {
-  ExecOptions options = command({"true"});
+  CommandOptions options = command({"true"});
   for (const int code : {0, 99, 256, -1}) {
     options.fatal_exit_codes = {1, code};
     EXPECT_EQ(refusal(options), "fatal exit code " + std::to_string(code) +
@@ -533,7 +534,8 @@ TEST_F(ExecHandlerTest, StartsNothingIfStopIsRequestedAlready) {
 
 TEST_F(ExecHandlerTest, EndsTheChildWhenStopIsRequested) {
   const Channel ready;
-  ExecOptions options = command({"sh", "-c", "trap '' TERM; echo > \"$1\"; exec sleep 1000", "_"});
+  CommandOptions options =
+      command({"sh", "-c", "trap '' TERM; echo > \"$1\"; exec sleep 1000", "_"});
   options.command.push_back(ready.path());
   options.kill_delay = 10ms;
   const ExecHandler handler(options, reaper_);

@@ -10,7 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "child_failure.h"
+#include "command/child_failure.h"
 #include "process/child_process.h"
 #include "process/spawn.h"
 #include "support/eventually.h"

@@ -12,9 +12,9 @@
 
 #include "metrics/families.h"
 #include "metrics/metrics_server.h"
+#include "metrics/queue_collector.h"
 #include "support/paths.h"
 #include "worker_collector.h"
-#include "wqctl/commands/queue_collector.h"
 
 namespace wq {
 namespace {
@@ -27,7 +27,7 @@ std::string text_of(const std::vector<prometheus::MetricFamily>& families) {
   return prometheus::TextSerializer{}.Serialize(families);
 }
 
-ctl::QueueReading a_reading() {
+metrics::QueueReading a_reading() {
   QueueMetrics metrics;
   metrics.counts.id = "abc";
   metrics.counts.ready = 7;
@@ -42,7 +42,7 @@ ctl::QueueReading a_reading() {
 }
 
 TEST(QueueFamilies, HoldWhatWasRead) {
-  const std::string text = text_of(ctl::queue_families(std::vector{a_reading()}));
+  const std::string text = text_of(metrics::queue_families(std::vector{a_reading()}));
   for (const char* line :
        {"wq_up{queue=\"q\"} 1\n", "wq_items{queue=\"q\",state=\"ready\"} 7\n",
         "wq_items{queue=\"q\",state=\"dead\"} 2\n", "wq_items_completed_total{queue=\"q\"} 12\n",
@@ -54,19 +54,20 @@ TEST(QueueFamilies, HoldWhatWasRead) {
 }
 
 TEST(QueueFamilies, OfAQueueThatCannotBeReadAreThatItIsDown) {
-  const std::vector<ctl::QueueReading> readings{{"a", std::nullopt}, a_reading()};
-  const std::string text = text_of(ctl::queue_families(readings));
+  const std::vector<metrics::QueueReading> readings{{"a", std::nullopt}, a_reading()};
+  const std::string text = text_of(metrics::queue_families(readings));
   EXPECT_THAT(text, HasSubstr("wq_up{queue=\"a\"} 0\nwq_up{queue=\"q\"} 1\n"));
   EXPECT_THAT(text, Not(HasSubstr("wq_items{queue=\"a\"")));
-  EXPECT_EQ(ctl::queue_families(std::vector<ctl::QueueReading>{{"a", std::nullopt}}).size(), 1U);
+  EXPECT_EQ(metrics::queue_families(std::vector<metrics::QueueReading>{{"a", std::nullopt}}).size(),
+            1U);
 }
 
 TEST(QueueFamilies, MakeAnyNameALabel) {
   EXPECT_EQ(metrics::label_text("plain \"x\"\n"), "plain \"x\"\n");
   EXPECT_EQ(metrics::label_text("\xff"), "\xef\xbf\xbd");
-  ctl::QueueReading reading = a_reading();
+  metrics::QueueReading reading = a_reading();
   reading.queue = "a\"b\nc";
-  EXPECT_THAT(text_of(ctl::queue_families(std::vector{reading})),
+  EXPECT_THAT(text_of(metrics::queue_families(std::vector{reading})),
               HasSubstr("wq_up{queue=\"a\\\"b\\nc\"} 1\n"));
 }
 
@@ -99,7 +100,7 @@ std::set<std::string> exported() {
       for (const char* part : {"_bucket", "_sum", "_count"}) names.insert(family.name + part);
     }
   };
-  take(ctl::queue_families(std::vector{a_reading()}));
+  take(metrics::queue_families(std::vector{a_reading()}));
   take(internal::worker_families("q", {}));
   return names;
 }

@@ -1,4 +1,4 @@
-#include "exec/placeholder.h"
+#include "command/placeholder.h"
 
 #include <string>
 #include <vector>
@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "exec/command_template.h"
+#include "command/command_template.h"
 
 namespace wq::internal {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "cli/options.h"
 #include "support/temporary_folder.h"
-#include "wqctl/commands/results_folder.h"
+#include "wqctl/results_folder.h"
 
 namespace wq::ctl {
 namespace {

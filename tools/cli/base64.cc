@@ -1,46 +1,44 @@
 #include "cli/base64.h"
 
-#include <cstdint>
+#include <algorithm>
+#include <limits>
+
+#include <openssl/evp.h>
 
 namespace wq::cli {
 namespace {
 
-constexpr std::string_view kDigits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+// OpenSSL counts in int. A multiple of 3 needs no padding.
+constexpr std::size_t kMostAtOnce = std::size_t{3} << 28U;
+
+// NOLINTBEGIN(cppcoreguidelines-pro-type-reinterpret-cast): OpenSSL's bytes are unsigned
+unsigned char* to_openssl(char* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
+const unsigned char* to_openssl(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
+// NOLINTEND(cppcoreguidelines-pro-type-reinterpret-cast)
 
 }  // namespace
 
 std::string base64(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::string_view three = bytes.substr(i, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      bits = bits << 8U | (k < three.size() ? static_cast<unsigned char>(three[k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      text += k <= three.size() ? kDigits[bits >> (18 - 6 * k) & 63U] : '=';
-    }
+  std::string text((bytes.size() + 2) / 3 * 4, '\0');
+  for (char* end = text.data(); !bytes.empty();) {
+    const std::string_view some = bytes.substr(0, kMostAtOnce);
+    end += EVP_EncodeBlock(to_openssl(end), to_openssl(some), static_cast<int>(some.size()));
+    bytes.remove_prefix(some.size());
   }
   return text;
 }
 
 std::optional<std::string> from_base64(std::string_view text) {
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  std::uint32_t bits = 0;
-  std::size_t have = 0;
-  for (const char digit : text.substr(0, text.find_last_not_of('=') + 1)) {
-    const std::size_t value = kDigits.find(digit);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = bits << 6U | static_cast<std::uint32_t>(value);
-    have += 6;
-    if (have < 8) continue;
-    have -= 8;
-    bytes += static_cast<char>(bits >> have & 0xffU);
-  }
-  // One text for each value: the padding, and the bits of the last digit that are not used.
+  if (text.size() > std::numeric_limits<int>::max()) return std::nullopt;
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int length =
+      EVP_DecodeBlock(to_openssl(bytes.data()), to_openssl(text), static_cast<int>(text.size()));
+  const auto padding = static_cast<std::size_t>(std::count(text.begin(), text.end(), '='));
+  if (length < 0 || padding > bytes.size()) return std::nullopt;
+  bytes.resize(bytes.size() - padding);
+  // OpenSSL passes over white space, padding in excess and bits of the last digit that are unused.
   if (base64(bytes) != text) return std::nullopt;
   return bytes;
 }

@@ -1,8 +1,8 @@
 // Completions for bash, which need no package besides bash itself, and for zsh.
-#include <algorithm>
 #include <cctype>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "cli/describe.h"
 
@@ -19,35 +19,23 @@ std::string function_name(const std::string& name) {
   return out;
 }
 
-bool is_choice(const std::string& argument) { return argument.find('|') != std::string::npos; }
-
-bool is_file(const std::string& argument) {
-  return argument == "FILE" || argument.find("ITEMS") != std::string::npos;
-}
-
-bool is_queue(const std::string& argument) { return argument == "QUEUE" || argument == "[QUEUE]"; }
-
-/// The words of "a|b", "[a|b]".
-std::string choices(std::string argument) {
-  std::erase_if(argument, [](char c) { return c == '[' || c == ']' || c == '.'; });
-  std::replace(argument.begin(), argument.end(), '|', ' ');
-  return argument;
-}
-
-bool runs_a_command(const ProgramText& text) {
-  return text.usage.find("-- COMMAND") != std::string::npos;
-}
-
 std::string names(const OptionText& option, std::string_view between) {
   const std::string name = "--" + option.name;
   return option.letter == 0 ? name : fmt::format("-{}{}{}", option.letter, between, name);
 }
 
-/// A bash statement that offers what an argument may be.
-std::string bash_offer(const std::string& argument, const std::string& env_prefix) {
-  if (is_queue(argument)) return "_wq_queues " + env_prefix;
-  if (is_choice(argument)) return fmt::format("_wq_words '{}'", choices(argument));
-  return is_file(argument) ? "_wq_files" : ":";
+/// A bash statement that offers what a value may be.
+std::string bash_offer(const Value& value, const std::string& env_prefix) {
+  switch (value.kind) {
+    case Value::Kind::queue:
+      return "_wq_queues " + env_prefix;
+    case Value::Kind::choice:
+      return fmt::format("_wq_words '{}'", fmt::join(value.words, " "));
+    case Value::Kind::file:
+      return "_wq_files";
+    default:
+      return ":";
+  }
 }
 
 // The parts of words that bash cuts at "=" are put together again; what was typed is in `words`.
@@ -123,20 +111,19 @@ std::string bash_function(const ProgramText& text, std::span<const OptionText> o
   std::string cases;
   for (const OptionText& option : options) {
     all += (all.empty() ? "" : " ") + names(option, " ");
-    if (option.argument.empty()) continue;
+    if (option.value.kind == Value::Kind::none) continue;
     valued += names(option, " ") + " ";
     cases += fmt::format("    {}) {} ;;\n", names(option, " | "),
-                         bash_offer(option.argument, text.env_prefix));
+                         bash_offer(option.value, text.env_prefix));
   }
   std::string places;
-  const auto arguments = positionals(text);
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const bool many = arguments[i].find("...") != std::string::npos;
-    places += fmt::format("    {}) {} ;;\n", many ? "*" : std::to_string(i + 1),
-                          bash_offer(arguments[i], text.env_prefix));
+  int place = 0;
+  for (const Argument& argument : text.arguments) {
+    places += fmt::format("    {}) {} ;;\n", argument.many ? "*" : std::to_string(++place),
+                          bash_offer(argument.value, text.env_prefix));
   }
   const char* behind =
-      runs_a_command(text) ? "if ((place == 1)); then _wq_commands; else _wq_files; fi" : ":";
+      text.runs_command ? "if ((place == 1)); then _wq_commands; else _wq_files; fi" : ":";
   return fmt::format(R"sh(
 {}() {{
   local cur prev place dashes
@@ -159,7 +146,7 @@ std::string bash_function(const ProgramText& text, std::span<const OptionText> o
   esac
 }}
 )sh",
-                     function_name(text.name), valued, first, cases, behind, all, places);
+                     function_name(text.full_name()), valued, first, cases, behind, all, places);
 }
 
 /// For zsh: what stands within '...' and [...] or behind a colon.
@@ -200,22 +187,28 @@ _wq_queues() {
 }
 )sh";
 
-std::string zsh_offer(const std::string& argument, const std::string& env_prefix) {
-  if (is_queue(argument)) return fmt::format(":queue: _wq_queues {}", env_prefix);
-  const std::string what = zsh_text(argument);
-  if (is_choice(argument)) return fmt::format(":value:({})", choices(argument));
-  return fmt::format(":{}:{}", what, is_file(argument) ? "_files" : " ");
+std::string zsh_offer(const Value& value, const std::string& env_prefix) {
+  switch (value.kind) {
+    case Value::Kind::none:
+      return "";
+    case Value::Kind::queue:
+      return fmt::format(":queue: _wq_queues {}", env_prefix);
+    case Value::Kind::choice:
+      return fmt::format(":value:({})", fmt::join(value.words, " "));
+    case Value::Kind::file:
+      return fmt::format(":{}:_files", zsh_text(value.name));
+    default:
+      return fmt::format(":{}: ", zsh_text(value.name));
+  }
 }
 
 std::string zsh_arguments(const ProgramText& text, std::span<const OptionText> options) {
   std::string out = "  _arguments -S \\\n";
   for (const OptionText& option : options) {
     const std::string rest =
-        fmt::format("[{}]{}'", zsh_text(option.help),
-                    option.argument.empty() ? "" : zsh_offer(option.argument, text.env_prefix));
-    const char* value = option.argument.empty() ? "" : "=";
-    // Files are lists; giving anything else again is of no use.
-    const char* again = option.argument == "FILE" ? "*" : "";
+        fmt::format("[{}]{}'", zsh_text(option.help), zsh_offer(option.value, text.env_prefix));
+    const char* value = option.value.kind == Value::Kind::none ? "" : "=";
+    const char* again = option.repeats ? "*" : "";
     if (option.letter == 0) {
       out += fmt::format("    '{}--{}{}{} \\\n", again, option.name, value, rest);
     } else {
@@ -223,22 +216,19 @@ std::string zsh_arguments(const ProgramText& text, std::span<const OptionText> o
                          value, rest);
     }
   }
-  int place = 1;
-  for (const std::string& argument : positionals(text)) {
-    const bool many = argument.find("...") != std::string::npos;
-    out += fmt::format("    '{}{}' \\\n", many ? "*" : std::to_string(place),
-                       zsh_offer(argument, text.env_prefix));
-    ++place;
+  int place = 0;
+  for (const Argument& argument : text.arguments) {
+    out += fmt::format("    '{}{}' \\\n", argument.many ? "*" : std::to_string(++place),
+                       zsh_offer(argument.value, text.env_prefix));
   }
-  if (runs_a_command(text)) out += "    '*:: :_normal' \\\n";
+  if (text.runs_command) out += "    '*:: :_normal' \\\n";
   return out.substr(0, out.size() - 3) + "\n";
 }
 
 }  // namespace
 
 std::string bash_completion(const ProgramText& text, std::span<const OptionText> options) {
-  const bool command = text.name.find(' ') != std::string::npos;
-  if (command) return bash_function(text, options, 2);
+  if (!text.command.empty()) return bash_function(text, options, 2);
   return fmt::format("# Completion of {} for bash; made from its --help.\n", text.name) +
          kBashHelpers + bash_function(text, options, 1) +
          fmt::format("\ncomplete -F {} {}\n", function_name(text.name), text.name);
@@ -270,10 +260,9 @@ std::string end_bash(const ProgramText& text) {
 }
 
 std::string zsh_completion(const ProgramText& text, std::span<const OptionText> options) {
-  const std::string name = function_name(text.name);
-  const bool command = text.name.find(' ') != std::string::npos;
+  const std::string name = function_name(text.full_name());
   const std::string body = fmt::format("{}() {{\n{}}}\n", name, zsh_arguments(text, options));
-  if (command) return "\n" + body;
+  if (!text.command.empty()) return "\n" + body;
   return fmt::format("#compdef {0}\n# Made from {0} --help.\n{1}\n{2}\n{3} \"$@\"\n", text.name,
                      kZshHelpers, body, name);
 }

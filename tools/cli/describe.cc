@@ -1,7 +1,5 @@
 #include "cli/describe.h"
 
-#include <sstream>
-
 #include <fmt/format.h>
 
 namespace wq::cli {
@@ -12,16 +10,14 @@ namespace {
   throw UsageError(fmt::format("--describe: '{}' is none of man|bash|zsh", what));
 }
 
-bool is_command(const ProgramText& text) { return text.name.find(' ') != std::string::npos; }
-
 }  // namespace
 
 std::string describe(std::string_view what, const ProgramText& text, const std::string& variable,
                      std::span<const OptionText> options) {
   if (what == "man") {
-    return is_command(text) ? man_of_command(text, options) : man_page(text, variable, options);
+    return text.command.empty() ? man_page(text, variable, options) : man_of_command(text, options);
   }
-  if (what == "man-common" && is_command(text)) return man_of_common(options);
+  if (what == "man-common" && !text.command.empty()) return man_of_common(options);
   if (what == "bash") return bash_completion(text, options);
   if (what == "zsh") return zsh_completion(text, options);
   refuse(what);
@@ -39,22 +35,6 @@ std::string end_description(std::string_view what, const ProgramText& text) {
   if (what == "bash") return end_bash(text);
   if (what == "zsh") return end_zsh(text);
   return "";
-}
-
-std::vector<std::string> positionals(const ProgramText& text) {
-  std::istringstream words(text.usage.substr(0, text.usage.find('\n')));
-  std::vector<std::string> found;
-  std::string word;
-  // The name itself, of one word or two.
-  std::istringstream name(text.name);
-  for (std::string part; name >> part;) words >> word;
-  bool is_value = false;  // of the option before it
-  while (words >> word && word != "--") {
-    if (word == "[OPTIONS]") continue;
-    if (!is_value && !word.starts_with('-') && !word.starts_with("[-")) found.push_back(word);
-    is_value = word.starts_with("--");
-  }
-  return found;
 }
 
 }  // namespace wq::cli

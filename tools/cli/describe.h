@@ -12,10 +12,10 @@ namespace wq::cli {
 // Manual pages and completions from the same texts as `--help`. The build asks each program for
 // them (`--describe`) and installs what it says. Pure.
 
-/// `what` is man, bash or zsh. A program's own text is whole; that of a command ("wqctl status",
-/// with a space) is the part that `begin_description` and `end_description` go around. For a
-/// command there is also man-common: the options that all commands have. Throws `UsageError` for
-/// any other `what`. `variable` is the environment variable of an option named "option".
+/// `what` is man, bash or zsh. A program's own text is whole; that of a command of one is the part
+/// that `begin_description` and `end_description` go around. For a command there is also
+/// man-common: the options that all commands have. Throws `UsageError` for any other `what`.
+/// `variable` is the environment variable of an option named "option".
 [[nodiscard]] std::string describe(std::string_view what, const ProgramText& text,
                                    const std::string& variable,
                                    std::span<const OptionText> options);
@@ -46,9 +46,5 @@ struct CommandText {
                                          std::span<const OptionText> options);
 [[nodiscard]] std::string begin_zsh(const ProgramText& text, std::span<const CommandText> commands);
 [[nodiscard]] std::string end_zsh(const ProgramText& text);
-
-/// What may stand on a command line besides options, as the usage says: "QUEUE", "[ITEMS...]",
-/// "ready|dead". What stands behind "--" is not among them.
-[[nodiscard]] std::vector<std::string> positionals(const ProgramText& text);
 
 }  // namespace wq::cli

@@ -118,7 +118,7 @@ std::string pattern(LogFormat format, LogStyle style) {
 }  // namespace
 
 void add_log_options(Options& options, LogOptions& log) {
-  options.group("Log");
+  options.group("Log", true);
   options.add_choice<LogFormat>("log-format", log.format,
                                 {{"text", LogFormat::text}, {"json", LogFormat::json}},
                                 "how an event is written to standard error, one line each");

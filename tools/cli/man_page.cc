@@ -133,19 +133,15 @@ std::string sections(const std::string& ending, std::string_view request) {
 std::string option_text(const OptionText& option) {
   std::string head = option.letter == 0 ? "" : fmt::format(R"(\fB\-{}\fR, )", option.letter);
   head += "\\fB" + escaped("--" + option.name) + "\\fR";
-  if (!option.argument.empty()) head += " \\fI" + escaped(option.argument) + "\\fR";
+  if (!option.value.name.empty()) head += " \\fI" + escaped(option.value.name) + "\\fR";
   return fmt::format(".TP\n{}\n{}\n", head, escaped(option.help));
-}
-
-bool is_common(const OptionText& option) {
-  return option.group == "Redis" || option.group == "Log" || option.group == "About";
 }
 
 std::string options_text(std::span<const OptionText> options, bool own, bool common) {
   std::string out;
   std::string group;
   for (const OptionText& option : options) {
-    if (is_common(option) ? !common : !own) continue;
+    if (option.is_common ? !common : !own) continue;
     if (option.group != group) out += fmt::format(".SS {}\n", escaped(option.group));
     group = option.group;
     out += option_text(option);
@@ -165,16 +161,8 @@ std::string in_short(const std::string& summary) {
 }
 
 std::string usage_text(const ProgramText& text) {
-  std::string out;
-  std::istringstream lines(text.usage);
-  for (std::string line; std::getline(lines, line);) {
-    line.erase(0, line.find_first_not_of(' '));
-    const bool named = line.starts_with(text.name);
-    if (named) line.erase(0, text.name.size());
-    out += fmt::format("{}{}{}\n", out.empty() ? "" : ".br\n",
-                       named ? "\\fB" + escaped(text.name) + "\\fR" : "", escaped(line));
-  }
-  return out;
+  return fmt::format("\\fB{}\\fR{}\n", escaped(text.full_name()),
+                     escaped(text.usage().substr(text.full_name().size())));
 }
 
 std::string head(const ProgramText& text) {
@@ -215,7 +203,7 @@ std::string begin_man(const ProgramText& text, std::span<const CommandText> comm
 }
 
 std::string man_of_command(const ProgramText& text, std::span<const OptionText> options) {
-  return fmt::format(".SH {}\n{}.PP\n", upper(escaped(text.name)), usage_text(text)) +
+  return fmt::format(".SH {}\n{}.PP\n", upper(escaped(text.full_name())), usage_text(text)) +
          paragraphs(text.summary) + options_text(options, true, false) +
          sections(text.ending, ".SS");
 }

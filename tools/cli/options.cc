@@ -8,6 +8,7 @@
 #include <boost/make_shared.hpp>
 #include <boost/program_options.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <wq/version.h>
@@ -43,11 +44,18 @@ class Words : public po::value_semantic {
   std::string argument_;
 };
 
-void add_to(po::options_description& group, const std::string& name, char letter,
-            const std::string& argument, const std::string& help) {
-  const std::string names = letter == 0 ? name : name + "," + letter;
-  group.add(
-      boost::make_shared<po::option_description>(names.c_str(), new Words(argument), help.c_str()));
+void add_to(po::options_description& group, const OptionText& option, const std::string& help) {
+  const std::string names = option.letter == 0 ? option.name : option.name + "," + option.letter;
+  group.add(boost::make_shared<po::option_description>(names.c_str(), new Words(option.value.name),
+                                                       help.c_str()));
+}
+
+/// The options that every program has and no variable sets.
+const std::vector<OptionText>& about() {
+  static const std::vector<OptionText> options{
+      {.group = "About", .is_common = true, .name = "help", .letter = 'h', .help = "this text"},
+      {.group = "About", .is_common = true, .name = "version", .help = "the version"}};
+  return options;
 }
 
 void set(const Setter& setter, const std::string& text, const std::string& origin) {
@@ -60,19 +68,50 @@ void set(const Setter& setter, const std::string& text, const std::string& origi
 
 }  // namespace
 
+Value Value::choice(std::vector<std::string> words) {
+  return {Kind::choice, fmt::format("{}", fmt::join(words, "|")), std::move(words)};
+}
+
+std::string Argument::text() const {
+  const std::string shown = value.name + (many ? "..." : "");
+  return optional ? "[" + shown + "]" : shown;
+}
+
+std::string ProgramText::full_name() const { return command.empty() ? name : name + " " + command; }
+
+std::string ProgramText::form() const {
+  std::string form = full_name();
+  if (!needed_options.empty()) form += " " + needed_options;
+  for (const Argument& argument : arguments) form += " " + argument.text();
+  return behind_dashes.empty() ? form : form + " -- " + behind_dashes;
+}
+
+std::string ProgramText::usage() const {
+  std::string usage = form();
+  return usage.insert(usage.find(" -- ") == std::string::npos ? usage.size() : usage.find(" -- "),
+                      " [OPTIONS]");
+}
+
 Options::Options(ProgramText text) : text_(std::move(text)) {}
 
-void Options::group(std::string title) { group_ = std::move(title); }
+void Options::group(std::string title, bool is_common) {
+  group_ = std::move(title);
+  is_common_ = is_common;
+}
 
-void Options::add(std::string name, std::string argument, std::string help, Setter setter,
+void Options::add(std::string name, Value kind, std::string help, Setter setter,
                   const std::string& default_text) {
-  Option option{{group_, std::move(name), 0, std::move(argument), std::move(help)},
+  Option option{{.group = group_,
+                 .is_common = is_common_,
+                 .name = std::move(name),
+                 .value = std::move(kind),
+                 .help = std::move(help)},
                 std::move(setter)};
   if (const auto comma = option.name.find(','); comma != std::string::npos) {
     option.letter = option.name.at(comma + 1);
     option.name.resize(comma);
   }
-  if (option.argument.empty()) {
+  if (option.value.kind == Value::Kind::none) {
     option.set = [set = std::move(option.set)](const std::string& text) {
       set(parse_switch(text) ? "true" : "false");
     };
@@ -82,33 +121,33 @@ void Options::add(std::string name, std::string argument, std::string help, Sett
 }
 
 void Options::add_switch(std::string name, bool& value, std::string help) {
-  add(std::move(name), "", std::move(help),
+  add(std::move(name), {}, std::move(help),
       [&value](const std::string& text) { value = text == "true"; });
 }
 
-void Options::add_text(std::string name, std::string argument, std::string& value,
-                       std::string help) {
+void Options::add_text(std::string name, Value kind, std::string& value, std::string help) {
   add(
-      std::move(name), std::move(argument), std::move(help),
+      std::move(name), std::move(kind), std::move(help),
       [&value](const std::string& text) { value = text; }, value);
 }
 
-void Options::add_list(std::string name, std::string argument, std::vector<std::string>& values,
+void Options::add_list(std::string name, Value kind, std::vector<std::string>& values,
                        std::string help) {
-  add(std::move(name), std::move(argument), std::move(help),
+  add(std::move(name), std::move(kind), std::move(help),
       [&values](const std::string& text) { values.push_back(text); });
+  options_.back().repeats = true;
 }
 
 void Options::add_duration(std::string name, std::chrono::milliseconds& value, std::string help) {
   add(
-      std::move(name), "TIME", std::move(help),
+      std::move(name), Value::time(), std::move(help),
       [&value](const std::string& text) { value = parse_duration(text); }, duration_text(value));
 }
 
 void Options::add_size(std::string name, std::uint64_t& value, std::string help,
                        std::uint64_t max) {
   add(
-      std::move(name), "SIZE", std::move(help),
+      std::move(name), Value::size(), std::move(help),
       [&value, max](const std::string& text) {
         const std::uint64_t size = parse_size(text);
         if (size > max) {
@@ -124,12 +163,19 @@ void Options::only_on_command_line() {
   options_.back().help += " [only on the command line]";
 }
 
+void Options::only_with(const std::string& other) {
+  options_.back().only_with = other;
+  options_.back().help += " [only with --" + other + "]";
+}
+
+void Options::not_with(const std::string& other) {
+  options_.back().not_with = other;
+  options_.back().help += " [not with --" + other + "]";
+}
+
 bool Options::parse(int argc, const char* const* argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--describe") {
-    std::vector<OptionText> all(options_.begin(), options_.end());
-    all.push_back({"About", "help", 'h', "", "this text"});
-    all.push_back({"About", "version", 0, "", "the version"});
-    write_out(describe(argv[2], text_, variable("option"), all));
+    write_out(describe(argv[2], text_, variable("option"), texts()));
     return false;
   }
   read_command_line(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
@@ -138,10 +184,11 @@ bool Options::parse(int argc, const char* const* argv) {
     return false;
   }
   if (given_.contains("version")) {
-    write_out(fmt::format("{} {}\n", text_.name, kVersion));
+    write_out(fmt::format("{} {}\n", text_.full_name(), kVersion));
     return false;
   }
   read_environment();
+  refuse_combinations();
   warn_of_slips();
   return true;
 }
@@ -150,11 +197,8 @@ void Options::read_command_line(const std::vector<std::string>& words) {
   // Cut at the `--` by ourselves, since a caller wants to know which arguments came after it.
   const auto dashes = std::find(words.begin(), words.end(), "--");
   po::options_description known;
-  for (const Option& option : options_) {
-    add_to(known, option.name, option.letter, option.argument, "");
-  }
-  add_to(known, "help", 'h', "", "");
-  add_to(known, "version", 0, "", "");
+  for (const Option& option : options_) add_to(known, option, "");
+  for (const OptionText& option : about()) add_to(known, option, "");
 
   po::parsed_options parsed{&known};
   try {
@@ -203,8 +247,20 @@ void Options::read_environment() {
                           " counts on the command line only");
       continue;
     }
-    given_[option.name] = true;
     set(option.set, text, "$" + name);
+    given_[option.name] = option.value.kind != Value::Kind::none || parse_switch(text);
+  }
+}
+
+void Options::refuse_combinations() const {
+  for (const Option& option : options_) {
+    if (!given(option.name)) continue;
+    if (!option.only_with.empty() && !given(option.only_with)) {
+      throw UsageError(fmt::format("--{}: only with --{}", option.name, option.only_with));
+    }
+    if (!option.not_with.empty() && given(option.not_with)) {
+      throw UsageError(fmt::format("--{}: not with --{}", option.name, option.not_with));
+    }
   }
 }
 
@@ -233,30 +289,32 @@ std::string Options::variable(std::string_view option) const {
   return name;
 }
 
+std::vector<OptionText> Options::texts() const {
+  std::vector<OptionText> all(options_.begin(), options_.end());
+  all.insert(all.end(), about().begin(), about().end());
+  // A group that was left and gone on with is one group.
+  for (auto each = all.begin(); each != all.end();) {
+    each = std::stable_partition(each, all.end(), [title = each->group](const auto& option) {
+      return option.group == title;
+    });
+  }
+  return all;
+}
+
 std::string Options::help() const {
   std::ostringstream out;
-  out << "Usage: " << text_.usage << "\n\n" << text_.summary;
-  std::vector<std::string> titles;
-  for (const Option& option : options_) {
-    if (std::find(titles.begin(), titles.end(), option.group) == titles.end()) {
-      titles.push_back(option.group);
-    }
-  }
+  out << "Usage: " << text_.usage() << "\n\n" << text_.summary;
+  const std::vector<OptionText> options = texts();
   // One description around all groups, so that they share one column.
   po::options_description all{kHelpWidth, kDescriptionWidth};
-  for (const std::string& title : titles) {
-    po::options_description group{title, kHelpWidth, kDescriptionWidth};
-    for (const Option& option : options_) {
-      if (option.group == title) {
-        add_to(group, option.name, option.letter, option.argument, option.help);
-      }
+  for (auto each = options.begin(); each != options.end();) {
+    po::options_description group{each->group, kHelpWidth, kDescriptionWidth};
+    for (const std::string& title = each->group; each != options.end() && each->group == title;
+         ++each) {
+      add_to(group, *each, each->help);
     }
     all.add(group);
   }
-  po::options_description about{"About", kHelpWidth, kDescriptionWidth};
-  add_to(about, "help", 'h', "", "this text");
-  add_to(about, "version", 0, "", "the version");
-  all.add(about);
   out << all;
   if (!options_.empty()) {
     out << fmt::format(
@@ -279,8 +337,8 @@ const Options::Option* Options::find(std::string_view name) const {
 }
 
 std::vector<std::string> Options::names() const {
-  std::vector<std::string> all{"help", "version"};
-  for (const Option& option : options_) all.push_back(option.name);
+  std::vector<std::string> all;
+  for (const OptionText& option : texts()) all.push_back(option.name);
   return all;
 }
 

@@ -16,22 +16,60 @@
 
 namespace wq::cli {
 
-/// What a program says of itself.
-struct ProgramText {
-  std::string name;        ///< "wq-push"
-  std::string env_prefix;  ///< "WQ_PUSH_": `--max-items` is then `$WQ_PUSH_MAX_ITEMS`
-  std::string usage;       ///< "wq-push [OPTIONS] QUEUE [ITEMS...]"; may have several lines
-  std::string summary;     ///< what the program does; shown below the usage
-  std::string ending;      ///< shown below the options: examples, exit codes
+/// The kind of a value on the command line: completions offer values of it.
+struct Value {
+  enum class Kind { none, text, file, queue, time, size, number, choice };
+
+  Kind kind = Kind::none;            ///< none: a switch, which takes no value
+  std::string name{};                ///< what `--help` calls it
+  std::vector<std::string> words{};  ///< of a choice
+
+  [[nodiscard]] static Value text(std::string name) { return {Kind::text, std::move(name), {}}; }
+  [[nodiscard]] static Value file(std::string name = "FILE") {
+    return {Kind::file, std::move(name), {}};
+  }
+  [[nodiscard]] static Value queue() { return {Kind::queue, "QUEUE", {}}; }
+  [[nodiscard]] static Value time() { return {Kind::time, "TIME", {}}; }
+  [[nodiscard]] static Value size() { return {Kind::size, "SIZE", {}}; }
+  [[nodiscard]] static Value number() { return {Kind::number, "N", {}}; }
+  [[nodiscard]] static Value choice(std::vector<std::string> words);  ///< called "a|b"
 };
 
-/// What `--help` says of one option.
+/// An argument on the command line that is no option.
+struct Argument {
+  Value value{};
+  bool optional = false;
+  bool many = false;  ///< the last one may be given several times
+
+  [[nodiscard]] std::string text() const;  ///< "QUEUE", "[ITEM...]"
+};
+
+/// The texts of a program, or of a command of one.
+struct ProgramText {
+  std::string name{};            ///< "wqctl"
+  std::string command{};         ///< "status"; empty: the program has no commands
+  std::string env_prefix{};      ///< "WQCTL_": `--log-level` is then `$WQCTL_LOG_LEVEL`
+  std::string needed_options{};  ///< "--queue QUEUE"
+  std::vector<Argument> arguments{};
+  std::string behind_dashes{};  ///< "COMMAND [ARGS...]": must follow a `--`
+  bool runs_command = false;    ///< it is a command line
+  std::string summary{};        ///< what it does; shown below the usage
+  std::string ending{};         ///< shown below the options: examples, exit codes
+
+  [[nodiscard]] std::string full_name() const;
+  [[nodiscard]] std::string form() const;   ///< "wqctl status [QUEUE]"
+  [[nodiscard]] std::string usage() const;  ///< the same with "[OPTIONS]" in it
+};
+
+/// The texts of one option.
 struct OptionText {
-  std::string group;
-  std::string name;      ///< without the dashes
-  char letter = 0;       ///< of the short form; 0: there is none
-  std::string argument;  ///< what its value is called; empty: it takes none
-  std::string help;
+  std::string group{};
+  bool is_common = false;  ///< every program has it
+  std::string name{};      ///< without the dashes
+  char letter = 0;         ///< of the short form; 0: there is none
+  Value value{};
+  bool repeats = false;  ///< each one counts, not only the last
+  std::string help{};
 };
 
 /// Takes the text of a value and keeps what it means. Throws `std::invalid_argument` whose message
@@ -53,18 +91,16 @@ class Options {
  public:
   explicit Options(ProgramText text);
 
-  /// Options declared from here on stand under this heading.
-  void group(std::string title);
+  /// Options declared from here on stand under this heading. `is_common`: every program has them.
+  void group(std::string title, bool is_common = false);
 
-  // `name` is "lease", or "marker,I" for one that has a short form as well; `argument` is what
-  // --help calls the value.
+  // `name` is "lease", or "marker,I" for one that has a short form as well.
 
   /// Set by its presence, or by a variable that says 1.
   void add_switch(std::string name, bool& value, std::string help);
-  void add_text(std::string name, std::string argument, std::string& value, std::string help);
+  void add_text(std::string name, Value kind, std::string& value, std::string help);
   /// May be given several times.
-  void add_list(std::string name, std::string argument, std::vector<std::string>& values,
-                std::string help);
+  void add_list(std::string name, Value kind, std::vector<std::string>& values, std::string help);
   void add_duration(std::string name, std::chrono::milliseconds& value, std::string help);
   void add_size(std::string name, std::uint64_t& value, std::string help,
                 std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
@@ -72,16 +108,26 @@ class Options {
   void add_number(std::string name, T& value, std::string help, std::uint64_t min = 0,
                   std::uint64_t max = std::numeric_limits<T>::max());
   template <typename T>
-  void add_choice(std::string name, T& value, const std::vector<std::pair<std::string, T>>& choices,
-                  std::string help);
-  /// Anything else. An empty `argument` makes a switch: `set` is called with
-  /// "true", or with "false" for a variable that says 0.
-  void add(std::string name, std::string argument, std::string help, Setter set,
+  using Choices = std::vector<std::pair<std::string, T>>;
+  template <typename T>
+  void add_choice(std::string name, T& value, const Choices<T>& choices, std::string help);
+  /// May be given several times.
+  template <typename T>
+  void add_choices(std::string name, std::vector<T>& values, const Choices<T>& choices,
+                   std::string help);
+  /// Anything else. For a switch `set` is called with "true", or with "false" for a variable that
+  /// says 0.
+  void add(std::string name, Value kind, std::string help, Setter set,
            const std::string& default_text = "");
 
-  /// The option that was declared last is never read from the environment: what is dangerous must
-  /// be seen where the program is started.
+  // Of the option that was declared last; `--help` says it too.
+
+  /// It is never read from the environment: a dangerous option must be seen where the program is
+  /// started.
   void only_on_command_line();
+  /// It is refused without the switch `other`, or with it.
+  void only_with(const std::string& other);
+  void not_with(const std::string& other);
 
   /// Reads the command line, then the environment for what was not given there. Returns false if
   /// `--help`, `--version` or `--describe` was asked for, which was then printed. Throws
@@ -97,28 +143,37 @@ class Options {
   /// Lines for the log: variables with our prefix that are no option but look like a slip.
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
-  /// True if the command line or the environment has set this option.
-  [[nodiscard]] bool given(const std::string& option) const { return given_.contains(option); }
+  /// True if the command line or the environment has set this option, a switch to on.
+  [[nodiscard]] bool given(const std::string& option) const {
+    const auto found = given_.find(option);
+    return found != given_.end() && found->second;
+  }
 
   /// The environment variable of an option: "lease" is `WQ_WORKER_LEASE`.
   [[nodiscard]] std::string variable(std::string_view option) const;
 
+  [[nodiscard]] const ProgramText& text() const noexcept { return text_; }
   [[nodiscard]] std::string help() const;
 
  private:
   struct Option : OptionText {
     Setter set;
     bool command_line_only = false;
+    std::string only_with{};
+    std::string not_with{};
   };
 
   void read_command_line(const std::vector<std::string>& words);
   void read_environment();
+  void refuse_combinations() const;
   void warn_of_slips();
   [[nodiscard]] const Option* find(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> names() const;
+  [[nodiscard]] std::vector<OptionText> texts() const;
 
   ProgramText text_;
   std::string group_ = "Options";
+  bool is_common_ = false;
   std::vector<Option> options_;
   std::map<std::string, bool> given_;
   std::vector<std::string> arguments_;
@@ -135,33 +190,52 @@ template <std::unsigned_integral T>
 void Options::add_number(std::string name, T& value, std::string help, std::uint64_t min,
                          std::uint64_t max) {
   add(
-      std::move(name), "N", std::move(help),
+      std::move(name), Value::number(), std::move(help),
       [&value, min, max](const std::string& text) {
         value = static_cast<T>(parse_number(text, min, max));
       },
       std::to_string(value));
 }
 
+/// Calls `found` with what a word means.
 template <typename T>
-void Options::add_choice(std::string name, T& value,
-                         const std::vector<std::pair<std::string, T>>& choices, std::string help) {
-  std::string all;
+[[nodiscard]] Setter choice_setter(const std::vector<std::pair<std::string, T>>& choices,
+                                   const std::string& all, std::function<void(const T&)> found) {
+  return [choices, all, found](const std::string& text) {
+    for (const auto& [word, meaning] : choices) {
+      if (word == text) return found(meaning);
+    }
+    throw std::invalid_argument("'" + text + "' is none of " + all);
+  };
+}
+
+template <typename T>
+[[nodiscard]] Value choice_of(const std::vector<std::pair<std::string, T>>& choices) {
+  std::vector<std::string> words;
+  for (const auto& [word, meaning] : choices) words.push_back(word);
+  return Value::choice(std::move(words));
+}
+
+template <typename T>
+void Options::add_choice(std::string name, T& value, const Choices<T>& choices, std::string help) {
   std::string now;
   for (const auto& [word, meaning] : choices) {
-    all += (all.empty() ? "" : "|") + word;
     if (meaning == value) now = word;
   }
-  add(
-      std::move(name), all, std::move(help),
-      [&value, choices, all](const std::string& text) {
-        for (const auto& [word, meaning] : choices) {
-          if (word != text) continue;
-          value = meaning;
-          return;
-        }
-        throw std::invalid_argument("'" + text + "' is none of " + all);
-      },
-      now);
+  Value kind = choice_of(choices);
+  Setter set =
+      choice_setter<T>(choices, kind.name, [&value](const T& meaning) { value = meaning; });
+  add(std::move(name), std::move(kind), std::move(help), std::move(set), now);
+}
+
+template <typename T>
+void Options::add_choices(std::string name, std::vector<T>& values, const Choices<T>& choices,
+                          std::string help) {
+  Value kind = choice_of(choices);
+  Setter set = choice_setter<T>(choices, kind.name,
+                                [&values](const T& meaning) { values.push_back(meaning); });
+  add(std::move(name), std::move(kind), std::move(help), std::move(set));
+  options_.back().repeats = true;
 }
 
 }  // namespace wq::cli

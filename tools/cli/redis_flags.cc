@@ -25,24 +25,24 @@ void add_redis_options(Options& options, RedisOptions& redis, const std::string&
   redis.password = internal::redis_password_from_environment();
   redis.url.clear();
   const RedisOptions defaults;
-  options.group("Redis");
+  options.group("Redis", true);
   options.add_text(
-      "redis", "URL", redis.url,
+      "redis", Value::text("URL"), redis.url,
       "redis://[USER[:PASSWORD]@]HOST[:PORT][/DB], rediss:// with the same for TLS, or "
       "unix://PATH[?db=N], with user and password percent-encoded [default: $WQ_REDIS, else "
       "$REDIS_URL, else the "
       "Kubernetes Service named redis, else " +
           defaults.url + "]");
-  options.add_text("password-file", "FILE", redis.password_file,
+  options.add_text("password-file", Value::file(), redis.password_file,
                    "read the password from here whenever a connection is made; without it "
                    "$REDISCLI_AUTH is the password, if the URL has none");
-  options.add_text("tls-ca", "FILE", redis.tls.ca_file,
+  options.add_text("tls-ca", Value::file(), redis.tls.ca_file,
                    "with rediss://: the CA that signed the server's certificate [default: those "
                    "that the system trusts]");
-  options.add_text("tls-cert", "FILE", redis.tls.cert_file,
+  options.add_text("tls-cert", Value::file(), redis.tls.cert_file,
                    "our own certificate, for a server that asks for one; with --tls-key");
-  options.add_text("tls-key", "FILE", redis.tls.key_file, "its key, without a passphrase");
-  options.add_text("tls-server-name", "NAME", redis.tls.server_name,
+  options.add_text("tls-key", Value::file(), redis.tls.key_file, "its key, without a passphrase");
+  options.add_text("tls-server-name", Value::text("NAME"), redis.tls.server_name,
                    "the name that the server's certificate must have [default: the URL's host]");
   options.add_switch(
       "tls-insecure", redis.tls.insecure,
@@ -50,7 +50,7 @@ void add_redis_options(Options& options, RedisOptions& redis, const std::string&
       "everything; for a self-signed one without its CA at hand");
   options.only_on_command_line();
   options.add(
-      "redis-patience", "TIME", "how long to wait for a Redis that is away before giving up",
+      "redis-patience", Value::time(), "how long to wait for a Redis that is away before giving up",
       [&redis](const std::string& text) { redis.patience = parse_duration(text); },
       patience_text.empty() ? duration_text(redis.patience) : patience_text);
 }

@@ -44,11 +44,12 @@ ExitCode report_failure(const std::string& program, const std::exception& error)
   return code_of(error);
 }
 
-int run_main(const std::string& program, const std::function<ExitCode()>& body) {
+int run_main(const std::string& program, const std::function<ExitCode(Process&)>& body) {
   occupy_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);
+  Process process(program);
   try {
-    const ExitCode code = body();
+    const ExitCode code = body(process);
     flush_out();
     return static_cast<int>(code);
   } catch (const OutputClosed&) {

@@ -5,15 +5,17 @@
 #include <string>
 
 #include "cli/exit_code.h"
+#include "cli/process.h"
 
 namespace wq::cli {
 
-/// Runs the body of a program and returns what `main` should return. Before: SIGPIPE is ignored
-/// and closed standard streams are filled. After: standard output is flushed. Whatever the body
-/// throws becomes one line on standard error and an exit code, see `report_failure`; so does
-/// output that could not be written. If only its reader has gone the program ends without a word by
-/// SIGPIPE, as other tools do: with 141 for a shell.
-[[nodiscard]] int run_main(const std::string& program, const std::function<ExitCode()>& body);
+/// Runs the body of a program and returns what `main` should return. Before: SIGPIPE is ignored,
+/// closed standard streams are filled, and the `Process` is made. After: standard
+/// output is flushed. Whatever the body throws becomes one line on standard error and an exit code,
+/// see `report_failure`; so does output that could not be written. If only its reader has gone the
+/// program ends without a word by SIGPIPE, as other tools do: with 141 for a shell.
+[[nodiscard]] int run_main(const std::string& program,
+                           const std::function<ExitCode(Process&)>& body);
 
 /// Writes the error's one line to standard error (as JSON where the log is JSON) and returns the
 /// exit code for it: `usage` for `std::invalid_argument`, `RefusedError` and `CannotRun`,

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
+#include <utility>
 
 #include <poll.h>
 #include <pthread.h>
@@ -18,13 +19,13 @@ namespace wq::cli {
 
 namespace {
 
-sigset_t stop_signals() {
+const sigset_t kStopSignals = [] {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   return signals;
-}
+}();
 
 // One request to stop may come as two signals: timeout(1), and a terminal whose foreground program
 // passes signals on, send them to a process and to its group. What comes so soon is the same one.
@@ -43,28 +44,25 @@ void drop_signals(int signal_fd) {
 
 }  // namespace
 
-SignalWatcher::SignalWatcher(Callback callback) {
-  const sigset_t signals = stop_signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+void StopSignals::start() {
+  signal_fd_ = signalfd(-1, &kStopSignals, SFD_CLOEXEC | SFD_NONBLOCK);
   stop_fd_ = eventfd(0, EFD_CLOEXEC);
-  if (signal_fd_ < 0 || stop_fd_ < 0) {
-    const int error = errno;
-    if (signal_fd_ >= 0) close(signal_fd_);
-    throw internal::no_room("cannot wait for signals", {error, std::generic_category()});
-  }
+  const int error = errno;
   try {
-    thread_ = internal::start_thread<std::thread>(
-        "the thread that waits for signals",
-        [this, call = std::move(callback)] { watch(signal_fd_, stop_fd_, call); });
+    if (signal_fd_ < 0 || stop_fd_ < 0) {
+      throw internal::no_room("cannot wait for signals", {error, std::generic_category()});
+    }
+    thread_ = internal::start_thread<std::thread>("the thread that waits for signals",
+                                                  [this] { watch(); });
   } catch (...) {
-    close(signal_fd_);
-    close(stop_fd_);
+    for (const int fd : {signal_fd_, stop_fd_}) {
+      if (fd >= 0) close(fd);
+    }
     throw;
   }
 }
 
-SignalWatcher::~SignalWatcher() {
+void StopSignals::stop() {
   const std::uint64_t one = 1;
   // Cannot fail: the counter is nowhere near its end.
   [[maybe_unused]] const ssize_t written = write(stop_fd_, &one, sizeof one);
@@ -72,26 +70,59 @@ SignalWatcher::~SignalWatcher() {
   drop_signals(signal_fd_);
   close(signal_fd_);
   close(stop_fd_);
-  const sigset_t signals = stop_signals();
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  pthread_sigmask(SIG_UNBLOCK, &kStopSignals, nullptr);
 }
 
-void SignalWatcher::watch(int signal_fd, int stop_fd, const Callback& callback) {
-  std::array<pollfd, 2> wanted{{{signal_fd, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
-  for (int count = 1;;) {
+void StopSignals::add(SignalWatcher& watcher) {
+  pthread_sigmask(SIG_BLOCK, &kStopSignals, nullptr);
+  const std::lock_guard alive(life_);
+  if (!thread_.joinable()) start();
+  const std::lock_guard lock(calling_);
+  watchers_.push_back(&watcher);
+}
+
+void StopSignals::remove(SignalWatcher& watcher) {
+  const std::lock_guard alive(life_);
+  bool last = false;
+  {
+    const std::lock_guard lock(calling_);
+    std::erase(watchers_, &watcher);
+    last = watchers_.empty();
+  }
+  if (last) stop();
+}
+
+void StopSignals::watch() {
+  std::array<pollfd, 2> wanted{{{signal_fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}}};
+  for (;;) {
     if (poll(wanted.data(), wanted.size(), -1) < 0) continue;  // EINTR
     if (wanted[1].revents != 0) return;
-    const int signal = take_signal(signal_fd);
+    const int signal = take_signal(signal_fd_);
     if (signal == 0) continue;
-    int none = 0;
-    first_.compare_exchange_strong(none, signal);
+    const auto for_each = [this](const auto& call) {
+      const std::lock_guard lock(calling_);
+      for (SignalWatcher* watcher : watchers_) call(*watcher);
+    };
+    for_each([signal](SignalWatcher& watcher) {
+      int none = 0;
+      watcher.first_.compare_exchange_strong(none, signal);
+    });
     poll(&wanted[1], 1, kSameRequestMs);
-    drop_signals(signal_fd);
-    try {
-      callback(signal, count++);
-    } catch (...) {  // out of memory, or of threads: the process is to live on for all that
-    }
+    drop_signals(signal_fd_);
+    for_each([signal](SignalWatcher& watcher) {
+      try {
+        watcher.callback_(signal, ++watcher.count_);
+      } catch (...) {  // out of memory, or of threads: the process is to live on for all that
+      }
+    });
   }
 }
+
+SignalWatcher::SignalWatcher(StopSignals& signals, Callback callback)
+    : signals_(signals), callback_(std::move(callback)) {
+  signals_.add(*this);
+}
+
+SignalWatcher::~SignalWatcher() { signals_.remove(*this); }
 
 }  // namespace wq::cli

@@ -2,31 +2,61 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 namespace wq::cli {
 
-/// Takes the place of handlers for SIGINT and SIGTERM: both are blocked in every thread, and one
-/// thread of its own waits for them and calls back, from where anything may be done that an
-/// ordinary thread may do. Works for process 1 of a container as well. A signal that was ignored
-/// when the program started (`nohup`, `&` in a script) stays ignored.
+class SignalWatcher;
+
+/// Takes the place of handlers for SIGINT and SIGTERM while there is a `SignalWatcher`: both are
+/// blocked, and one thread waits for them and calls every watcher, from where anything may be done
+/// that an ordinary thread may do. Works for process 1 of a container as well. A signal that was
+/// ignored when the program started (`nohup`, `&` in a script) stays ignored.
 ///
-/// Create it before there is any other thread: threads inherit the block. A child process inherits
-/// it too and must lift it before it executes a program.
+/// One in a process, see `Process`. Thread-safe.
+class StopSignals {
+ public:
+  StopSignals() = default;
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+ private:
+  friend class SignalWatcher;
+
+  void add(SignalWatcher& watcher);
+  void remove(SignalWatcher& watcher);
+  void start();
+  void stop();
+  void watch();
+
+  std::mutex life_;     // held while the thread is started or stopped
+  std::mutex calling_;  // held while watchers are called; guards what follows
+  std::vector<SignalWatcher*> watchers_;
+  int signal_fd_ = -1;
+  int stop_fd_ = -1;
+  std::thread thread_;
+};
+
+/// Calls back for SIGINT and SIGTERM.
+///
+/// Create the first one of a process before there is any other thread: threads inherit the block. A
+/// child process inherits it too and must lift it before it executes a program.
 class SignalWatcher {
  public:
   /// `count` is 1 for the first signal, 2 for the second, whichever of the two they are. Calls do
   /// not overlap; a signal that comes during a call waits for its end. Signals a few milliseconds
   /// apart count as one, since one Ctrl-C or one `timeout` may send several; the call comes after
   /// that time, so whoever has seen its effect may send the next signal at once. What it throws is
-  /// dropped, and the next signal calls again.
+  /// dropped, and the next signal calls again. It must not end a watcher.
   using Callback = std::function<void(int signal, int count)>;
 
-  /// Throws `std::system_error` if the system is out of what it takes.
-  explicit SignalWatcher(Callback callback);
+  /// `signals` must outlive it. Throws `std::system_error` if the system is out of what it takes.
+  SignalWatcher(StopSignals& signals, Callback callback);
 
-  /// Waits for a call that is under way. Signals that came unseen are dropped; the block is lifted
-  /// from the calling thread.
+  /// Waits for a call that is under way. With the last watcher, signals that came unseen are
+  /// dropped, and the block is lifted from the calling thread.
   ~SignalWatcher();
   SignalWatcher(const SignalWatcher&) = delete;
   SignalWatcher& operator=(const SignalWatcher&) = delete;
@@ -35,12 +65,12 @@ class SignalWatcher {
   [[nodiscard]] int first() const noexcept { return first_.load(); }
 
  private:
-  void watch(int signal_fd, int stop_fd, const Callback& callback);
+  friend class StopSignals;
 
+  StopSignals& signals_;
+  const Callback callback_;
+  int count_ = 0;
   std::atomic<int> first_{0};
-  int signal_fd_ = -1;
-  int stop_fd_ = -1;
-  std::thread thread_;
 };
 
 }  // namespace wq::cli

@@ -6,10 +6,10 @@
 #include "wq-push/push_options.h"
 
 int main(int argc, char** argv) {
-  return wq::cli::run_main("wq-push", [&] {
+  return wq::cli::run_main("wq-push", [&](wq::cli::Process& process) {
     const wq::cli::CommandLine line(argc, argv);
-    const auto options = wq::push::read_push_options(line.size(), line.words());
+    const auto options = wq::push::read_push_options(process, line.size(), line.words());
     if (!options) return wq::cli::ExitCode::done;
-    return options->dry_run ? wq::push::dry_run(*options) : wq::push::push(*options);
+    return options->dry_run ? wq::push::dry_run(*options) : wq::push::push(process, *options);
   });
 }

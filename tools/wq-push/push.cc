@@ -36,9 +36,10 @@ using cli::ExitCode;
 /// One push, from the first item to what is said at the end.
 class Push {
  public:
-  explicit Push(const PushOptions& options)
-      : options_(options),
-        signals_([this](int signal, int count) { on_signal(signal, count); }),
+  Push(cli::Process& process, const PushOptions& options)
+      : process_(process),
+        options_(options),
+        signals_(process.signals(), [this](int signal, int count) { on_signal(signal, count); }),
         wait_(stop_.get_token(), [this] { on_idle(); }),
         source_(make_source(options.source, wait_)),
         reader_(options_, *source_) {}
@@ -149,11 +150,11 @@ class Push {
     try {
       report = producer_->finish();
     } catch (const Error& redis_error) {
-      if (error != nullptr) (void)cli::report_failure("wq-push", *error);
+      if (error != nullptr) (void)cli::report_failure(process_.name(), *error);
       return failed(redis_error);
     }
     if (error != nullptr) {
-      const ExitCode code = cli::report_failure("wq-push", *error);
+      const ExitCode code = cli::report_failure(process_.name(), *error);
       cli::log(LogLevel::error, how_to_go_on(options_, report, given()));
       return code;
     }
@@ -195,7 +196,7 @@ class Push {
       cli::log(LogLevel::warning, "interrupted: " + advice);
       return cli::exit_code_for_signal(signals_.first());
     }
-    const ExitCode code = cli::report_failure("wq-push", error);
+    const ExitCode code = cli::report_failure(process_.name(), error);
     cli::log(LogLevel::error, advice);
     return code;
   }
@@ -209,10 +210,11 @@ class Push {
     stop_.request_stop();
     if (count == 1) return;
     cli::leave_live_text();
-    cli::print_error("wq-push", "interrupted again: items on their way may be in or not");
+    cli::print_error(process_.name(), "interrupted again: items on their way may be in or not");
     _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
   }
 
+  const cli::Process& process_;
   const PushOptions& options_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   std::stop_source stop_;
@@ -232,7 +234,9 @@ class Push {
 
 }  // namespace
 
-ExitCode push(const PushOptions& options) { return Push(options).run(); }
+ExitCode push(cli::Process& process, const PushOptions& options) {
+  return Push(process, options).run();
+}
 
 ExitCode dry_run(const PushOptions& options) {
   InputWait wait({}, [] { cli::flush_out(); });

@@ -43,15 +43,20 @@ Examples:
 
 cli::ProgramText text() {
   using cli::ExitCode;
-  return {"wq-push", "WQ_PUSH_", "wq-push [OPTIONS] QUEUE [ITEMS...]", kSummary,
-          cli::exit_code_help({ExitCode::done, ExitCode::failure, ExitCode::usage,
-                               ExitCode::no_redis, ExitCode::interrupted, ExitCode::terminated}) +
-              kExamples};
+  return {.name = "wq-push",
+          .env_prefix = "WQ_PUSH_",
+          .arguments = {{cli::Value::queue()},
+                        {.value = cli::Value::file("ITEMS"), .optional = true, .many = true}},
+          .summary = kSummary,
+          .ending = cli::exit_code_help({ExitCode::done, ExitCode::failure, ExitCode::usage,
+                                         ExitCode::no_redis, ExitCode::interrupted,
+                                         ExitCode::terminated}) +
+                    kExamples};
 }
 
 void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
   options.group("Items");
-  options.add_list("file", "FILE", push.source.files,
+  options.add_list("file", cli::Value::file(), push.source.files,
                    "read items from this file; - is standard input; may be given several times");
   options.add_switch("null,0", null_ended,
                      "items in files and on standard input end with NUL, not with the line; an "
@@ -86,14 +91,15 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
 
 }  // namespace
 
-std::optional<PushOptions> read_push_options(int argc, const char* const* argv) {
+std::optional<PushOptions> read_push_options(cli::Process& process, int argc,
+                                             const char* const* argv) {
   PushOptions push;
   bool null_ended = false;
   push.redis.client_name = "wq-push";
   cli::Options options{text()};
   declare(options, push, null_ended);
   if (!options.parse(argc, argv)) return std::nullopt;
-  cli::start_log("wq-push", push.log, cli::LogStyle::tool);
+  process.begin_log(push.log, cli::LogStyle::tool);
   for (const std::string& warning : options.warnings()) cli::log(LogLevel::warning, warning);
 
   if (options.arguments().empty()) {

@@ -8,6 +8,7 @@
 #include <wq/redis_options.h>
 
 #include "cli/log.h"
+#include "cli/process.h"
 #include "wq-push/sources.h"
 
 namespace wq::push {
@@ -25,6 +26,7 @@ struct PushOptions {
 
 /// None if `--help` or `--version` was asked for and answered. Starts the log. Throws
 /// `std::invalid_argument` for what is wrong, the queue's name and the URL included.
-[[nodiscard]] std::optional<PushOptions> read_push_options(int argc, const char* const* argv);
+[[nodiscard]] std::optional<PushOptions> read_push_options(cli::Process& process, int argc,
+                                                           const char* const* argv);
 
 }  // namespace wq::push

@@ -1,5 +1,6 @@
 #include "wqctl/command.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <string_view>
@@ -16,7 +17,6 @@
 #include "cli/output.h"
 #include "cli/redis_flags.h"
 #include "cli/units.h"
-#include "wqctl/commands.h"
 
 namespace wq::ctl {
 
@@ -34,36 +34,34 @@ std::string list_of_commands() {
   return text + "\nwqctl COMMAND --help says more about one of them.\n";
 }
 
-std::string form(const std::string& name, const MoreArguments& more) {
-  return fmt::format("wqctl {} {}{}{}", name, more.first, *more.names == 0 ? "" : " ", more.names);
-}
-
 /// As `cli::Options` does it for a program without commands: each command adds its own part.
-void describe(std::string_view what) {
-  const cli::ProgramText text{"wqctl", "WQCTL_", "wqctl COMMAND QUEUE [OPTIONS]",
-                              "Shows and tends a queue.\n", ""};
+void describe(cli::Process& process, std::string_view what) {
+  const cli::ProgramText text{.name = "wqctl",
+                              .env_prefix = "WQCTL_",
+                              .arguments = {{cli::Value::text("COMMAND")}, {cli::Value::queue()}},
+                              .summary = "Shows and tends a queue.\n"};
   std::vector<cli::CommandText> list;
   for (const Command& command : commands()) list.push_back({command.name, command.summary});
   cli::write_out(cli::begin_description(what, text, list));
   const std::string kind{what};
   for (const Command& command : commands()) {
     const std::array words{command.name, "--describe", kind.c_str()};
-    static_cast<void>(command.run(3, words.data()));
+    static_cast<void>(command.run(process, 3, words.data()));
   }
   if (what == "man") {
     const std::array words{commands().front().name, "--describe", "man-common"};
-    static_cast<void>(commands().front().run(3, words.data()));
+    static_cast<void>(commands().front().run(process, 3, words.data()));
   }
   cli::write_out(cli::end_description(what, text));
 }
 
 /// `wqctl` and `wqctl --redis URL`. What the options are wrong for may have been meant for a
 /// command.
-cli::ExitCode list_queues_with(int argc, const char* const* argv) {
+cli::ExitCode list_queues_with(cli::Process& process, int argc, const char* const* argv) {
   std::vector<const char*> words{"queues"};
   for (int i = 1; i < argc; ++i) words.push_back(argv[i]);
   try {
-    return run_queues(static_cast<int>(words.size()), words.data());
+    return commands().front().run(process, static_cast<int>(words.size()), words.data());
   } catch (const cli::UsageError& error) {
     throw cli::UsageError(
         fmt::format("{}; without a command wqctl lists the queues: wqctl COMMAND QUEUE, --help "
@@ -74,7 +72,7 @@ cli::ExitCode list_queues_with(int argc, const char* const* argv) {
 
 }  // namespace
 
-cli::ExitCode run_command(int argc, const char* const* argv) {
+cli::ExitCode run_command(cli::Process& process, int argc, const char* const* argv) {
   const std::string_view word = argc > 1 ? argv[1] : "";
   if (word == "--help" || word == "-h") {
     cli::write_out(list_of_commands());
@@ -85,13 +83,13 @@ cli::ExitCode run_command(int argc, const char* const* argv) {
     return cli::ExitCode::done;
   }
   if (word == "--describe" && argc == 3) {
-    describe(argv[2]);
+    describe(process, argv[2]);
     return cli::ExitCode::done;
   }
-  if (word.empty() || word.starts_with('-')) return list_queues_with(argc, argv);
+  if (word.empty() || word.starts_with('-')) return list_queues_with(process, argc, argv);
   std::vector<std::string> names;
   for (const Command& command : commands()) {
-    if (word == command.name) return command.run(argc - 1, argv + 1);
+    if (word == command.name) return command.run(process, argc - 1, argv + 1);
     names.emplace_back(command.name);
   }
   const std::string hint = cli::did_you_mean(word, names);
@@ -105,8 +103,19 @@ void only_look(Target& target) {
   target.waiting->watch(target.redis);
 }
 
-bool read_target(cli::Options& options, int argc, const char* const* argv, Target& target,
-                 const MoreArguments& more) {
+std::vector<std::string> queues_of(const Target& target) {
+  std::vector<std::string> queues{target.queue};
+  for (const std::string& queue : target.more) {
+    if (std::find(queues.begin(), queues.end(), queue) != queues.end()) {
+      throw cli::UsageError(fmt::format("queue '{}' is named twice", cli::one_line(queue)));
+    }
+    queues.push_back(queue);
+  }
+  return queues;
+}
+
+bool read_target(cli::Process& process, cli::Options& options, int argc, const char* const* argv,
+                 Target& target) {
   cli::LogOptions log;
   target.redis.client_name = "wqctl";
   cli::add_redis_options(
@@ -115,42 +124,47 @@ bool read_target(cli::Options& options, int argc, const char* const* argv, Targe
                   cli::duration_text(target.redis.patience), cli::duration_text(kPatienceOfLooks)));
   cli::add_log_options(options, log);
   if (!options.parse(argc, argv)) return false;
-  cli::start_log("wqctl", log, cli::LogStyle::tool);
+  process.begin_log(log, cli::LogStyle::tool);
   for (const std::string& warning : options.warnings()) cli::log(LogLevel::warning, warning);
 
-  const auto& arguments = options.arguments();
-  const bool optional = more.first[0] == '[';
-  if (arguments.empty() && !optional) {
-    throw cli::UsageError(fmt::format("which queue? {}; --help says more", form(argv[0], more)));
+  const auto& given = options.arguments();
+  const auto& declared = options.text().arguments;
+  const std::string form = options.text().form();
+  if (given.empty() && !declared.front().optional) {
+    throw cli::UsageError(fmt::format("which queue? {}; --help says more", form));
   }
-  if (!arguments.empty()) {
-    target.queue = arguments.front();
-    target.more.assign(arguments.begin() + 1, arguments.end());
-  }
-  if (target.more.size() > more.most) {
+  if (!declared.back().many && given.size() > declared.size()) {
     throw cli::UsageError(fmt::format("unexpected argument '{}'; the form is: {}",
-                                      cli::one_line(target.more[more.most]), form(argv[0], more)));
+                                      cli::one_line(given[declared.size()]), form));
   }
-  if (target.more.size() < more.least) {
+  if (given.size() < declared.size() && !declared[given.size()].optional) {
     throw cli::UsageError(fmt::format("something is missing behind '{}'; the form is: {}",
-                                      cli::one_line(arguments.back()), form(argv[0], more)));
+                                      cli::one_line(given.back()), form));
+  }
+  if (!given.empty()) {
+    target.queue = given.front();
+    target.more.assign(given.begin() + 1, given.end());
   }
   cli::check_redis_options(target.redis);
   target.redis.log = cli::log;
   target.patience_given = options.given("redis-patience");
   target.waiting->watch(target.redis);
   // Looks at the name and the URL and does not connect.
-  const bool is_name = !more.first_is_pattern && !(optional && arguments.empty());
+  const bool is_name = declared.front().value.kind == cli::Value::Kind::queue && !given.empty();
   (void)Queue{is_name ? target.queue : "any", target.redis};
   return true;
 }
 
 cli::ProgramText command_text(const std::string& name, const std::string& summary,
-                              const std::string& examples, const MoreArguments& more) {
-  return {"wqctl " + name, "WQCTL_", form(name, more) + " [OPTIONS]", summary,
-          cli::exit_code_help({cli::ExitCode::done, cli::ExitCode::failure, cli::ExitCode::usage,
-                               cli::ExitCode::no_redis}) +
-              "\n" + examples};
+                              const std::string& examples, std::vector<cli::Argument> arguments) {
+  return {.name = "wqctl",
+          .command = name,
+          .env_prefix = "WQCTL_",
+          .arguments = std::move(arguments),
+          .summary = summary,
+          .ending = cli::exit_code_help({cli::ExitCode::done, cli::ExitCode::failure,
+                                         cli::ExitCode::usage, cli::ExitCode::no_redis}) +
+                    "\n" + examples};
 }
 
 void add_json_switch(cli::Options& options, bool& json, const std::string& instead) {

@@ -1,36 +1,42 @@
-#include "wqctl/commands.h"
-
 #include <array>
 
 #include "wqctl/command.h"
 
+// The first one runs where no command is named. `run_command` finds a command here; nothing else
+// has to know of it.
+#define WQCTL_COMMANDS(row)                                                                       \
+  row("queues", run_queues, "which queues there are, with what is in them")                       \
+      row("status", run_status, "how many items are where, in one line or as JSON") row(          \
+          "workers", run_workers, "who works on the queue, and what each holds")                  \
+          row("ls", run_ls, "the items that are ready, leased, delayed or dead") row(             \
+              "inspect", run_inspect, "where an item is and what is known of it")                 \
+              row("history", run_history, "the last tries of all items, or of one") row(          \
+                  "retry", run_retry, "put dead letters back, or make delayed items due")         \
+                  row("drop", run_drop, "remove items for good") row(                             \
+                      "pause", run_pause, "lease nothing from now on") row("resume", run_resume,  \
+                                                                           "end a pause")         \
+                      row("purge", run_purge, "remove everything of a queue") row(                \
+                          "verify", run_verify,                                                   \
+                          "is every item accounted for, and nothing there that should not be")    \
+                          row("results", run_results, "the results kept so far, as JSON lines")   \
+                              row("gc", run_gc, "hand back what dead workers and producers left") \
+                                  row("doctor", run_doctor,                                       \
+                                      "what about the server would hurt the queue")               \
+                                      row("metrics", run_metrics,                                 \
+                                          "what Prometheus reads of the queue, printed once")     \
+                                          row("serve-metrics", run_serve_metrics,                 \
+                                              "the same, for Prometheus to come and read")
+
 namespace wq::ctl {
 
-namespace {
+#define WQCTL_DECLARE(name, run, summary) \
+  cli::ExitCode run(cli::Process& process, int argc, const char* const* argv);
+WQCTL_COMMANDS(WQCTL_DECLARE)
 
-constexpr std::array kCommands{
-    Command{"queues", "which queues there are, with what is in them", run_queues},
-    Command{"status", "how many items are where, in one line or as JSON", run_status},
-    Command{"workers", "who works on the queue, and what each holds", run_workers},
-    Command{"ls", "the items that are ready, leased, delayed or dead", run_ls},
-    Command{"inspect", "where an item is and what is known of it", run_inspect},
-    Command{"history", "the last tries of all items, or of one", run_history},
-    Command{"retry", "put dead letters back, or make delayed items due", run_retry},
-    Command{"drop", "remove items for good", run_drop},
-    Command{"pause", "lease nothing from now on", run_pause},
-    Command{"resume", "end a pause", run_resume},
-    Command{"purge", "remove everything of a queue", run_purge},
-    Command{"verify", "is every item accounted for, and nothing there that should not be",
-            run_verify},
-    Command{"results", "the results kept so far, as JSON lines", run_results},
-    Command{"gc", "hand back what dead workers and producers left", run_gc},
-    Command{"doctor", "what about the server would hurt the queue", run_doctor},
-    Command{"metrics", "what Prometheus reads of the queue, printed once", run_metrics},
-    Command{"serve-metrics", "the same, for Prometheus to come and read", run_serve_metrics},
-};
-
-}  // namespace
-
-std::span<const Command> commands() { return kCommands; }
+std::span<const Command> commands() {
+#define WQCTL_ROW(name, run, summary) Command{name, summary, run},
+  static constexpr std::array kCommands{WQCTL_COMMANDS(WQCTL_ROW)};
+  return kCommands;
+}
 
 }  // namespace wq::ctl

@@ -5,8 +5,8 @@
 #include "wqctl/command.h"
 
 int main(int argc, char** argv) {
-  return wq::cli::run_main("wqctl", [&] {
+  return wq::cli::run_main("wqctl", [&](wq::cli::Process& process) {
     const wq::cli::CommandLine line(argc, argv);
-    return wq::ctl::run_command(line.size(), line.words());
+    return wq::ctl::run_command(process, line.size(), line.words());
   });
 }

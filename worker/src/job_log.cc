@@ -14,7 +14,7 @@
 
 #include "base/printable.h"
 #include "cli/output.h"
-#include "shell_words.h"
+#include "command/shell_words.h"
 
 namespace wq::internal {
 namespace {

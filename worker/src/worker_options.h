@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,14 +9,14 @@
 #include <wq/worker.h>
 #include <wq/worker_main.h>
 
-#include "cli/log.h"
+#include "cli/options.h"
+#include "cli/process.h"
 #include "metrics/metrics_server.h"
 
 namespace wq::internal {
 
-/// What the command line of a worker says.
+/// The command line of a worker.
 struct WorkerCommandLine {
-  std::string program;  ///< the name of the file that runs
   std::string queue;
   RedisOptions redis;
   WorkerOptions worker;
@@ -25,14 +24,44 @@ struct WorkerCommandLine {
   std::string joblog;                     ///< a file; empty: none
   std::chrono::milliseconds progress{0};  ///< between two lines of it; zero: none
   std::optional<metrics::ListenAddress> metrics_listen;
-  cli::LogOptions log;
   std::vector<std::string> arguments;
 };
 
-/// Reads the command line and the environment and starts the log. Returns false if `--help` or
-/// `--version` was asked for and answered. Throws `std::invalid_argument` for what is wrong.
-[[nodiscard]] bool read_worker_command_line(int argc, const char* const* argv,
-                                            const WorkerProgram& program,
-                                            WorkerCommandLine& command_line);
+/// The options that all workers have, in the steps in which a program declares its own between
+/// them. `line` must outlive it.
+class WorkerCommandLineReader {
+ public:
+  /// `text`: the name, the arguments, and what only this program says of itself in its summary and
+  /// its ending. Declares `--queue`, in the group "Work".
+  WorkerCommandLineReader(cli::ProgramText text, WorkerCommandLine& line);
+
+  [[nodiscard]] cli::Options& options() noexcept { return options_; }
+
+  /// Declares how many items a call of the handler gets, each of them `only_with` a switch if one
+  /// is named.
+  void declare_batches(const std::string& only_with = "");
+
+  /// Declares all others, reads the command line and the environment, and begins the log. Returns
+  /// false if `--help` or `--version` was asked for and answered. Throws `std::invalid_argument`
+  /// for what is wrong.
+  [[nodiscard]] bool read(cli::Process& process, int argc, const char* const* argv);
+
+ private:
+  void declare_work();
+  void declare_retries();
+  void declare_end();
+  void declare_watching();
+  void check_arguments() const;
+
+  WorkerCommandLine& line_;
+  cli::LogOptions log_;
+  bool ignore_dead_ = false;
+  cli::Options options_;
+};
+
+/// The command line of a program of a user.
+[[nodiscard]] bool read_worker_command_line(cli::Process& process, int argc,
+                                            const char* const* argv, const WorkerProgram& program,
+                                            WorkerCommandLine& line);
 
 }  // namespace wq::internal

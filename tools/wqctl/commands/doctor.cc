@@ -7,7 +7,6 @@
 
 #include "cli/output.h"
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
 #include "wqctl/view/findings_text.h"
 
 namespace wq::ctl {
@@ -41,16 +40,17 @@ constexpr const char* kEnding =
     "  wqctl doctor shards --workers 500 --strict\n"
     "  wqctl doctor shards --role worker --json | jq '.findings[] | select(.level != \"ok\")'\n";
 
-Role parse_role(const std::string& word) {
+cli::Options::Choices<Role> roles_by_name() {
+  cli::Options::Choices<Role> choices;
   for (const Role role : {Role::worker, Role::producer, Role::viewer, Role::admin}) {
-    if (word == name_of(role)) return role;
+    choices.emplace_back(name_of(role), role);
   }
-  throw std::invalid_argument(fmt::format("'{}' is none of worker|producer|viewer|admin", word));
+  return choices;
 }
 
 }  // namespace
 
-cli::ExitCode run_doctor(int argc, const char* const* argv) {
+cli::ExitCode run_doctor(cli::Process& process, int argc, const char* const* argv) {
   cli::ProgramText text = command_text("doctor", kDoctorSummary, "");
   text.ending = kEnding;
   cli::Options options{std::move(text)};
@@ -61,14 +61,14 @@ cli::ExitCode run_doctor(int argc, const char* const* argv) {
   options.group("Doctor");
   options.add_number("workers", doctor.workers,
                      "how many more workers are planned: is there room for their connections?");
-  options.add(
-      "role", "worker|producer|viewer|admin",
-      "whose rights the user must have; may be given several times [default: one of them at least]",
-      [&roles](const std::string& word) { roles.push_back(parse_role(word)); });
+  options.add_choices(
+      "role", roles, roles_by_name(),
+      "whose rights the user must have; may be given several times [default: one of them at "
+      "least]");
   options.add_switch("strict", strict, "leave with 1 if there are warnings");
   options.add_switch("json", json, "one JSON object instead of lines for people");
   Target target;
-  if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
   doctor.roles = roles;
   doctor.wait_for_writes = target.patience_given;

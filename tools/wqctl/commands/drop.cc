@@ -5,13 +5,12 @@
 
 #include <wq/admin.h>
 
-#include "wqctl/commands.h"
-#include "wqctl/commands/changes.h"
+#include "wqctl/changes.h"
 #include "wqctl/view/listing.h"
 
 namespace wq::ctl {
 
-cli::ExitCode run_drop(int argc, const char* const* argv) {
+cli::ExitCode run_drop(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "drop",
       "Removes items for good, and what is recorded about them; the queue counts them as dropped.\n"
@@ -22,7 +21,7 @@ cli::ExitCode run_drop(int argc, const char* const* argv) {
       "  wqctl drop shards shard-000017.tar\n"
       "  wqctl drop shards --match '*.tmp' --from ready\n"
       "  wqctl drop shards --all\n",
-      kItems)};
+      item_arguments())};
   Selection selection;
   ItemState from = ItemState::dead;
   bool json = false;
@@ -34,7 +33,7 @@ cli::ExitCode run_drop(int argc, const char* const* argv) {
       "where they are removed");
   add_json_switch(options, json, "a line for people");
   Target target;
-  if (!read_target(options, argc, argv, target, kItems)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   selection.check(target);
 
   Admin admin{target.queue, target.redis};

@@ -14,7 +14,6 @@
 #include "cli/signals.h"
 #include "cli/units.h"
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
 #include "wqctl/view/json.h"
 
 namespace wq::ctl {
@@ -41,7 +40,7 @@ std::string report_json(const std::string& queue, const ReclaimReport& report) {
 
 }  // namespace
 
-cli::ExitCode run_gc(int argc, const char* const* argv) {
+cli::ExitCode run_gc(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "gc",
       "Hands back what dead workers left and ends the holds of dead producers, until nothing is\n"
@@ -53,11 +52,12 @@ cli::ExitCode run_gc(int argc, const char* const* argv) {
   ReclaimerOptions reclaimer;
   options.group("Reclaiming");
   options.add(
-      "lease", "TIME", "the --lease of the workers; a third of it is left to them to be heard of",
+      "lease", cli::Value::time(),
+      "the --lease of the workers; a third of it is left to them to be heard of",
       [&](const std::string& text) { reclaimer.lease = cli::parse_duration(text); },
       "as the workers have said");
   options.add(
-      "max-crashes", "N", "crashes that make an item a dead letter",
+      "max-crashes", cli::Value::number(), "crashes that make an item a dead letter",
       [&](const std::string& text) {
         reclaimer.max_crashes = static_cast<std::uint32_t>(
             cli::parse_number(text, 1, std::numeric_limits<std::uint32_t>::max()));
@@ -66,13 +66,14 @@ cli::ExitCode run_gc(int argc, const char* const* argv) {
   bool json = false;
   add_json_switch(options, json, "a line for people");
   Target target;
-  if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
 
   std::stop_source stop;
-  const cli::SignalWatcher signals{[&stop](int signal, int count) {
-    stop.request_stop();
-    if (count > 1) _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
-  }};
+  const cli::SignalWatcher signals{process.signals(), [&stop](int signal, int count) {
+                                     stop.request_stop();
+                                     if (count > 1)
+                                       _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
+                                   }};
   try {
     const ReclaimReport report =
         Reclaimer{target.queue, target.redis, reclaimer, stop.get_token()}.run();

@@ -7,18 +7,11 @@
 
 #include "cli/output.h"
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
 #include "wqctl/view/listing.h"
 
 namespace wq::ctl {
 
-namespace {
-
-constexpr MoreArguments kItem{.names = "[ITEM]", .least = 0, .most = 1};
-
-}  // namespace
-
-cli::ExitCode run_history(int argc, const char* const* argv) {
+cli::ExitCode run_history(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "history",
       "The last tries at the items of a queue, done ones too, in the order in which they were\n"
@@ -31,12 +24,12 @@ cli::ExitCode run_history(int argc, const char* const* argv) {
       "  wqctl history shards | tail\n"
       "  wqctl history shards shard-000017.tar\n"
       "  wqctl history shards --json | jq 'select(.wall_ms > 60000) | .item'\n",
-      kItem)};
+      {{cli::Value::queue()}, {.value = cli::Value::text("ITEM"), .optional = true}})};
   bool json = false;
   options.group("History");
   add_json_switch(options, json, "lines for people");
   Target target;
-  if (!read_target(options, argc, argv, target, kItem)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
 
   const std::string wanted =

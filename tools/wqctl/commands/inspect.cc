@@ -7,8 +7,7 @@
 
 #include "cli/output.h"
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
-#include "wqctl/commands/items.h"
+#include "wqctl/item_arguments.h"
 #include "wqctl/view/json.h"
 #include "wqctl/view/listing.h"
 
@@ -36,7 +35,7 @@ std::string text_of(const std::string& item, const Inspection& inspection, bool 
 
 }  // namespace
 
-cli::ExitCode run_inspect(int argc, const char* const* argv) {
+cli::ExitCode run_inspect(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "inspect",
       "Where an item is and what is known of it: who holds it and for how long yet, when it is "
@@ -47,7 +46,7 @@ cli::ExitCode run_inspect(int argc, const char* const* argv) {
       "Examples:\n"
       "  wqctl inspect shards shard-000017.tar\n"
       "  wqctl ls shards dead -0 | wqctl inspect shards -0 --json\n",
-      kItems)};
+      item_arguments())};
   ItemArguments arguments;
   std::uint64_t max_scan = 1'000'000;
   bool json = false;
@@ -57,7 +56,7 @@ cli::ExitCode run_inspect(int argc, const char* const* argv) {
                      "how many of the ready and of the leased items to look through; 0: all");
   add_json_switch(options, json, "lines for people");
   Target target;
-  if (!read_target(options, argc, argv, target, kItems)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
   if (!arguments.given(target)) {
     throw cli::UsageError("which item? wqctl inspect QUEUE ITEM; --help says more");

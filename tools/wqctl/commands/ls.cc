@@ -9,7 +9,6 @@
 #include "cli/log.h"
 #include "cli/output.h"
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
 #include "wqctl/view/listing.h"
 
 namespace wq::ctl {
@@ -19,7 +18,6 @@ namespace {
 // Items may be megabytes each: few at a time, so that a page stays small in that case too.
 constexpr std::size_t kFirstListPage = 8;
 constexpr std::size_t kListPageBytes = 4 * 1024 * 1024;
-constexpr MoreArguments kState{.names = "ready|leased|delayed|dead", .least = 1, .most = 1};
 
 std::string line_of(const ItemInfo& item, bool json, bool null_ended) {
   if (json) return item_json(item) + "\n";
@@ -36,7 +34,7 @@ ItemState read_state(const Target& target, const std::string& word) {
 
 }  // namespace
 
-cli::ExitCode run_ls(int argc, const char* const* argv) {
+cli::ExitCode run_ls(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "ls",
       "Lists the items in one state, without reading more of the queue than it shows. Ready: what\n"
@@ -49,18 +47,19 @@ cli::ExitCode run_ls(int argc, const char* const* argv) {
       "  wqctl ls shards dead\n"
       "  wqctl ls shards leased --json | jq 'select(.left_ms < 5000)'\n"
       "  wqctl ls shards dead --limit 0 -0 > dead-items\n",
-      kState)};
+      {{cli::Value::queue()}, {cli::Value::choice({"ready", "leased", "delayed", "dead"})}})};
   std::uint64_t limit = 50;
   std::string after;
   bool json = false;
   bool null_ended = false;
   options.group("List");
   options.add_number("limit", limit, "how many to show; 0: all");
-  options.add_text("after", "PLACE", after, "go on where another list ended, as it said");
+  options.add_text("after", cli::Value::text("PLACE"), after,
+                   "go on where another list ended, as it said");
   add_json_switch(options, json, "a line for people");
   options.add_switch("null,0", null_ended, "the bare items, each followed by a NUL byte");
   Target target;
-  if (!read_target(options, argc, argv, target, kState)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
   const ItemState state = read_state(target, target.more.front());
   if (json && null_ended) throw cli::UsageError("--json and -0 exclude each other");

@@ -10,7 +10,6 @@
 #include "cli/output.h"
 #include "cli/units.h"
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
 #include "wqctl/view/json.h"
 #include "wqctl/view/snapshot.h"
 
@@ -52,7 +51,7 @@ std::string report_line(const std::string& queue, const PurgeReport& report) {
 
 }  // namespace
 
-cli::ExitCode run_purge(int argc, const char* const* argv) {
+cli::ExitCode run_purge(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "purge",
       "Removes everything of a queue, its results and what it knows of --once included, without\n"
@@ -69,7 +68,7 @@ cli::ExitCode run_purge(int argc, const char* const* argv) {
   options.add_switch("yes", yes, "do not ask");
   add_json_switch(options, json, "a line for people");
   Target target;
-  if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (!yes && !confirmed(target)) {
     throw cli::UsageError("that was not the queue's name; nothing was removed");
   }

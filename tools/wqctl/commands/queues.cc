@@ -1,17 +1,10 @@
 #include "cli/options.h"
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
-#include "wqctl/commands/queue_list.h"
+#include "wqctl/queue_list.h"
 
 namespace wq::ctl {
 
-namespace {
-
-constexpr MoreArguments kPattern{.first = "[PATTERN]", .first_is_pattern = true};
-
-}  // namespace
-
-cli::ExitCode run_queues(int argc, const char* const* argv) {
+cli::ExitCode run_queues(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "queues",
       "Lists the queues that have begun in the database of the URL, drained ones too until they\n"
@@ -24,14 +17,14 @@ cli::ExitCode run_queues(int argc, const char* const* argv) {
       "Examples:\n"
       "  wqctl queues\n"
       "  wqctl queues 'shards-*' --json | jq 'select(.dead > 0) | .queue'\n",
-      kPattern)};
+      {{.value = cli::Value::text("PATTERN"), .optional = true}})};
   ShowQueues how;
   options.group("Queues");
   add_json_switch(options, how.json, "a table");
   options.add_switch("names", how.names, "the names alone, one a line");
   options.add_duration("within", how.longest, "stop looking after this time; 0: never");
   Target target;
-  if (!read_target(options, argc, argv, target, kPattern)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (how.json && how.names) throw cli::UsageError("--json and --names exclude each other");
   only_look(target);
   how.pattern = target.queue;

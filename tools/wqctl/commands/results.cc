@@ -2,8 +2,7 @@
 #include <string>
 
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
-#include "wqctl/commands/results_reader.h"
+#include "wqctl/results_reader.h"
 
 namespace wq::ctl {
 
@@ -47,7 +46,7 @@ cli::ProgramText results_text() {
 
 }  // namespace
 
-cli::ExitCode run_results(int argc, const char* const* argv) {
+cli::ExitCode run_results(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{results_text()};
   ResultsOptions reading;
   std::string folder;
@@ -55,10 +54,11 @@ cli::ExitCode run_results(int argc, const char* const* argv) {
   options.add_switch("follow,f", reading.follow, "go on until the queue is drained");
   options.add_duration("wait-open", reading.wait_open,
                        "with --follow: how long to wait for the queue to begin");
-  options.add_text("to", "DIR", folder, "to files in this folder, which is made if need be");
+  options.add_text("to", cli::Value::text("DIR"), folder,
+                   "to files in this folder, which is made if need be");
   options.add_switch("trim", reading.trim, "remove from Redis what was written");
   Target target;
-  if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (!reading.follow && !reading.trim) only_look(target);
 
   std::unique_ptr<ResultsOutput> output;
@@ -67,7 +67,7 @@ cli::ExitCode run_results(int argc, const char* const* argv) {
   } else {
     output = std::make_unique<ResultsFolder>(folder);
   }
-  return read_results(target, reading, *output);
+  return read_results(process, target, reading, *output);
 }
 
 }  // namespace wq::ctl

@@ -6,8 +6,7 @@
 #include <wq/admin.h>
 
 #include "cli/log.h"
-#include "wqctl/commands.h"
-#include "wqctl/commands/changes.h"
+#include "wqctl/changes.h"
 
 namespace wq::ctl {
 
@@ -21,7 +20,7 @@ void warn_if_nobody_works(Admin& admin, std::uint64_t changed) {
 
 }  // namespace
 
-cli::ExitCode run_retry(int argc, const char* const* argv) {
+cli::ExitCode run_retry(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "retry",
       "Puts dead letters back to ready, where they come next, with all their attempts before "
@@ -33,7 +32,7 @@ cli::ExitCode run_retry(int argc, const char* const* argv) {
       "  wqctl retry shards shard-000017.tar\n"
       "  wqctl retry shards --match 'shard-0001*'\n"
       "  wqctl retry shards --all --delayed\n",
-      kItems)};
+      item_arguments())};
   Selection selection;
   bool delayed = false;
   bool json = false;
@@ -42,7 +41,7 @@ cli::ExitCode run_retry(int argc, const char* const* argv) {
   options.add_switch("delayed", delayed, "of --all and --match: the delayed items instead");
   add_json_switch(options, json, "a line for people");
   Target target;
-  if (!read_target(options, argc, argv, target, kItems)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   selection.check(target);
 
   Admin admin{target.queue, target.redis};

@@ -8,19 +8,16 @@
 #include "cli/output.h"
 #include "cli/units.h"
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
-#include "wqctl/commands/queue_list.h"
-#include "wqctl/commands/watch.h"
+#include "wqctl/queue_list.h"
 #include "wqctl/view/json.h"
 #include "wqctl/view/snapshot.h"
+#include "wqctl/watch.h"
 
 namespace wq::ctl {
 
 namespace {
 
 constexpr std::chrono::milliseconds kFastest{100};
-
-constexpr MoreArguments kMaybeQueue{.first = "[QUEUE]"};
 
 constexpr const char* kStatusSummary =
     R"(How many items are where, read in one atomic step, and who works on them. With --watch it is
@@ -41,7 +38,8 @@ constexpr const char* kStatusExamples =
 
 cli::ProgramText status_text() {
   using cli::ExitCode;
-  cli::ProgramText text = command_text("status", kStatusSummary, "", kMaybeQueue);
+  cli::ProgramText text = command_text("status", kStatusSummary, "",
+                                       {{.value = cli::Value::queue(), .optional = true}});
   text.ending =
       cli::exit_code_help({ExitCode::done, ExitCode::failure, ExitCode::usage,
                            ExitCode::dead_or_halted, ExitCode::no_redis, ExitCode::never_opened,
@@ -63,7 +61,7 @@ Snapshot snapshot(const Target& target) {
 
 }  // namespace
 
-cli::ExitCode run_status(int argc, const char* const* argv) {
+cli::ExitCode run_status(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{status_text()};
   WatchOptions watching;
   bool watches = false;
@@ -78,7 +76,7 @@ cli::ExitCode run_status(int argc, const char* const* argv) {
   options.add_duration("wait-open", watching.wait_open,
                        "with --watch: how long to wait for the queue to begin");
   Target target;
-  if (!read_target(options, argc, argv, target, kMaybeQueue)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (watching.interval != std::chrono::milliseconds::zero() && watching.interval < kFastest) {
     throw cli::UsageError(fmt::format("--interval: {} is too often: at least {}",
                                       cli::duration_text(watching.interval),
@@ -87,7 +85,7 @@ cli::ExitCode run_status(int argc, const char* const* argv) {
   if (target.queue.empty() && watches) {
     throw cli::UsageError("which queue? --watch is for one: wqctl status QUEUE --watch");
   }
-  if (watches) return watch(target, watching);
+  if (watches) return watch(process, target, watching);
 
   only_look(target);
   if (target.queue.empty()) return show_queues(target, {.json = watching.json});

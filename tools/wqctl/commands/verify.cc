@@ -6,7 +6,6 @@
 
 #include "cli/output.h"
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
 #include "wqctl/view/json.h"
 #include "wqctl/view/listing.h"
 
@@ -114,7 +113,7 @@ std::string json_of(const std::string& queue, const VerifyReport& report) {
 
 }  // namespace
 
-cli::ExitCode run_verify(int argc, const char* const* argv) {
+cli::ExitCode run_verify(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "verify",
       "Holds what was pushed against what is there, in one atomic read, and looks for what should\n"
@@ -136,7 +135,7 @@ cli::ExitCode run_verify(int argc, const char* const* argv) {
                      "mend what can be mended without losing an item; safe at any time");
   add_json_switch(options, json, "lines for people");
   Target target;
-  if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (!repair) only_look(target);
 
   Admin admin{target.queue, target.redis};

@@ -6,12 +6,11 @@
 
 #include "cli/output.h"
 #include "wqctl/command.h"
-#include "wqctl/commands.h"
 #include "wqctl/view/listing.h"
 
 namespace wq::ctl {
 
-cli::ExitCode run_workers(int argc, const char* const* argv) {
+cli::ExitCode run_workers(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "workers",
       "Who works on the queue: where, since when, how many items it holds and for how\n"
@@ -24,7 +23,7 @@ cli::ExitCode run_workers(int argc, const char* const* argv) {
   options.group("Workers");
   add_json_switch(options, json, "a table");
   Target target;
-  if (!read_target(options, argc, argv, target)) return cli::ExitCode::done;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
 
   const std::vector<WorkerInfo> workers = Admin{target.queue, target.redis}.workers();

@@ -13,4 +13,9 @@ namespace wq::ctl {
 /// as it is, on one line.
 [[nodiscard]] std::string result_json(const Result& result);
 
+/// The answer of `wqctl pause` and `wqctl resume`, a line with its end. `changed`: it was not so
+/// before.
+[[nodiscard]] std::string pause_text(const std::string& queue, bool json, bool paused,
+                                     bool changed);
+
 }  // namespace wq::ctl

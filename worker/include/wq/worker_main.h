@@ -46,8 +46,9 @@ WQ_API int worker_main(int argc, char** argv, BatchHandler handler);
 
 /// An option that only one program has.
 struct WorkerOption {
-  std::string name{};      ///< "model", or "model,m" for one that is also `-m`
-  std::string argument{};  ///< what `--help` calls its value; empty: a switch
+  std::string name{};  ///< "model", or "model,m" for one that is also `-m`
+  /// The name of its value in `--help`; empty: a switch. Completions offer files for "FILE".
+  std::string argument{};
   std::string help{};
   /// Called with the value (a switch: "true" or "false") if the option, or its variable, was
   /// given. `std::invalid_argument` makes it a usage error, to which the option's name is added.
@@ -75,10 +76,6 @@ struct WorkerProgram {
   /// Called before the worker is made, with what its options say; may change them, and set
   /// `WorkerOptions::prepare` to load a model for each slot. Throws as `make`.
   std::function<void(WorkerOptions&)> adjust{};
-
-  /// The command line that a try was, for `--joblog`; called after `make` or `make_batch`. Empty:
-  /// the program's name. Where the item is no part of it, it stands behind as a comment.
-  std::function<std::string(const Settlement&)> command_line{};
 
   // One of the two is set. It is called once, after all options were read and before Redis is
   // contacted, with SIGINT and SIGTERM blocked already, so it may start threads. A signal that

@@ -47,13 +47,13 @@ void CoprocessSlot::on_answer(CoprocessAnswer answer) {
     if (!sent_.empty()) sent_.front().heard_at = Clock::now();
   }
   Outcome& outcome = *answer.outcome;
-  if (outcome.result && outcome.result->size() > config_.results_max_bytes) {
+  if (outcome.result && outcome.result->size() > config_.options.results_max_bytes) {
     // The work was done, and would be as long again.
     Failure failure;
     failure.kind = FailureKind::result;
     failure.message =
         fmt::format("its result has more than the {} bytes that one may have (--results-max-bytes)",
-                    config_.results_max_bytes);
+                    config_.options.results_max_bytes);
     outcome = Outcome::fatal(std::move(failure));
   }
   settle(*item, std::move(outcome));

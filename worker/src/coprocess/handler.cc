@@ -1,14 +1,14 @@
 #include "coprocess/handler.h"
 
-#include "child_failure.h"
+#include "command/child_environment.h"
 #include "process/spawn.h"
 
 namespace wq::internal {
 
-CoprocessHandler::CoprocessHandler(const CoprocessOptions& options, OrphanReaper& reaper)
+CoprocessHandler::CoprocessHandler(const CommandOptions& options, OrphanReaper& reaper)
     : memory_guard_(options.memory_limit_bytes),
-      environment_(child_environment(options.hello.queue, options.lease, options.pass_redis)) {
-  environment_.push_back("WQ_SESSION=" + options.hello.session);
+      environment_(child_environment(options)),
+      config_{.options = options} {
   config_.command.paths = executable_paths(options.command.front());
   config_.command.arguments = options.command;
   config_.command.shared_environment = environment_;
@@ -16,14 +16,7 @@ CoprocessHandler::CoprocessHandler(const CoprocessOptions& options, OrphanReaper
   config_.command.origin.stderr_mode = options.stderr_mode;
   config_.command.origin.tag = options.tag;
   config_.command.memory_guard = &memory_guard_;
-  config_.hello = options.hello;
-  config_.timeout = options.timeout;
-  config_.start_timeout = options.start_timeout;
-  config_.restart_delay = options.restart_delay;
-  config_.results_max_bytes = options.results_max_bytes;
   config_.max_line_bytes += 2 * options.results_max_bytes;
-  config_.memory_limit_bytes = options.memory_limit_bytes;
-  config_.log = options.log;
   memory_guard_.start();
   for (unsigned number = 0; number < options.slots; ++number) {
     slots_.push_back(std::make_unique<CoprocessSlot>(config_, number, reaper, record_));

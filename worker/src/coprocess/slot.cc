@@ -1,3 +1,4 @@
+// The process of a slot: when it is started, how long it may take, and what its end means.
 #include "coprocess/slot.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@
 #include <sys/eventfd.h>
 
 #include "base/start_thread.h"
-#include "child_failure.h"
+#include "command/child_failure.h"
 #include "process/throw_errno.h"
 
 namespace wq::internal {
@@ -23,6 +24,10 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kReadyWarning{5'000};
+constexpr milliseconds kLongestRestartDelay{30'000};
+// Ends in a row for which no item can be blamed; a process that is not ready in time takes longest.
+constexpr unsigned kMostUselessEnds = 5;
+constexpr unsigned kMostStartTimeouts = 2;
 
 std::string text_of(const std::exception_ptr& error) {
   try {
@@ -46,10 +51,13 @@ CoprocessSlot::CoprocessSlot(const CoprocessConfig& config, unsigned number, Orp
       reaper_(reaper),
       record_(record),
       command_(config.command),
-      hello_(config.hello),
+      hello_{.queue = config.options.queue,
+             .session = config.options.session,
+             .slot = number,
+             .batch = config.options.batch,
+             .max_items = config.options.max_items_per_process},
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_) throw_errno("cannot make an event");
-  hello_.slot = number;
   command_.origin.slot = number;
   command_.environment.push_back("WQ_SLOT=" + std::to_string(number));
   thread_ =
@@ -88,20 +96,6 @@ void CoprocessSlot::prepare(const std::stop_token& stop) {
   prepared_.wait(lock, stop, [this] { return accepts_items_ || error_; });
   --wanted_by_;
   if (error_) std::rethrow_exception(error_);
-}
-
-void CoprocessSlot::work(const Batch& batch) {
-  Call call{.batch = batch, .items = {}, .open = batch.leases.size(), .error = {}, .changed = {}};
-  for (std::size_t i = 0; i < batch.leases.size(); ++i) call.items.push_back({&call, i});
-  {
-    const std::lock_guard lock(mutex_);
-    new_calls_.push_back(&call);
-  }
-  Wake{wake_}();
-  const std::stop_callback on_stop(batch.stop, Wake{wake_});
-  std::unique_lock lock(mutex_);
-  call.changed.wait(lock, [&call] { return call.done; });
-  if (call.error) std::rethrow_exception(call.error);
 }
 
 // ---- the thread ----
@@ -171,52 +165,6 @@ void CoprocessSlot::run() {
   static_cast<void>(process_->end());
 }
 
-// False when it is over.
-bool CoprocessSlot::take_calls() {
-  eventfd_t ignored = 0;
-  static_cast<void>(::eventfd_read(wake_.get(), &ignored));
-  const std::lock_guard lock(mutex_);
-  for (Call* call : new_calls_) {
-    calls_.push_back(call);
-    Piece piece;
-    piece.give_back_at = Clock::now() + kLongestWait;
-    for (Item& item : call->items) {
-      piece.items.push_back(&item);
-      // What has crashed before is not to take others with it.
-      piece.alone = piece.alone || call->batch.leases[item.index].crashes > 0;
-    }
-    todo_.push_back(std::move(piece));
-  }
-  new_calls_.clear();
-  stopping_ = stop_.stop_requested();
-  is_wanted_ = wanted_by_ > 0 && !error_ && !stopping_;
-  return !ending_ || !calls_.empty();
-}
-
-// What was sent cannot be had back, so the process must end before these items are anybody's.
-void CoprocessSlot::give_up_stopped() {
-  const auto stopped = [](const Item* item) {
-    return item != nullptr && item->call->batch.stop.stop_requested();
-  };
-  if (std::none_of(calls_.begin(), calls_.end(),
-                   [](const Call* call) { return call->batch.stop.stop_requested(); })) {
-    return;
-  }
-  std::vector<Item*> given_up;
-  for (Piece& piece : todo_) {
-    std::copy_if(piece.items.begin(), piece.items.end(), std::back_inserter(given_up), stopped);
-    std::erase_if(piece.items, stopped);
-  }
-  std::erase_if(todo_, [](const Piece& piece) { return piece.items.empty(); });
-  for (Item* item : given_up) settle(*item, Outcome::release());
-  const bool was_sent = std::any_of(sent_.begin(), sent_.end(), [&](const Piece& piece) {
-    return std::any_of(piece.items.begin(), piece.items.end(), stopped);
-  });
-  if (!was_sent || process_->asked_to_end()) return;
-  ending_why_ = Ending::stopped;
-  process_->ask_to_end();
-}
-
 // The worker begins nothing more: what was not begun goes back.
 void CoprocessSlot::end_if_stopping() {
   release_todo();
@@ -235,20 +183,6 @@ void CoprocessSlot::end_if_stopping() {
   }
   ending_why_ = Ending::stopped;
   process_->ask_to_end();
-}
-
-// Somebody else may be ready for these.
-void CoprocessSlot::give_back_late() {
-  if (accepts()) return;
-  const auto now = Clock::now();
-  std::vector<Item*> late;
-  for (Piece& piece : todo_) {
-    if (piece.give_back_at > now) continue;
-    late.insert(late.end(), piece.items.begin(), piece.items.end());
-    piece.items.clear();
-  }
-  std::erase_if(todo_, [](const Piece& piece) { return piece.items.empty(); });
-  for (Item* item : late) settle(*item, Outcome::release(milliseconds::zero()));
 }
 
 void CoprocessSlot::start_if_due() {
@@ -291,37 +225,6 @@ void CoprocessSlot::start() {
   process_->send(hello_line(hello_));
 }
 
-void CoprocessSlot::send_pieces() {
-  while (accepts() && !todo_.empty()) {
-    if (!sent_.empty() && (todo_.front().alone || sent_.front().alone)) return;
-    const std::uint64_t given = next_id_ - 1;
-    send_front(hello_.max_items == 0 ? Queue::kMaxBatch : hello_.max_items - given);
-    retiring_ = hello_.max_items > 0 && next_id_ > hello_.max_items;
-    if (retiring_) process_->send_no_more();
-  }
-}
-
-// Up to `most` items; the others stay in front.
-void CoprocessSlot::send_front(std::size_t most) {
-  Piece& front = todo_.front();
-  const auto end =
-      front.items.begin() + static_cast<std::ptrdiff_t>(std::min(most, front.items.size()));
-  Piece& piece = sent_.emplace_back();
-  piece.items.assign(front.items.begin(), end);
-  piece.alone = front.alone;
-  front.items.erase(front.items.begin(), end);
-  if (front.items.empty()) todo_.pop_front();
-  piece.first_id = next_id_;
-  piece.open = piece.items.size();
-  piece.heard_at = Clock::now();
-  next_id_ += piece.open;
-  std::vector<const Lease*> leases;
-  leases.reserve(piece.open);
-  for (const Item* item : piece.items) leases.push_back(&item->call->batch.leases[item->index]);
-  given_ = true;
-  process_->send(batch_line(piece.first_id, leases));
-}
-
 // It has done what it was given, and should leave.
 void CoprocessSlot::retire_if_due() {
   if (retiring_ && sent_.empty()) process_->close_stdin();
@@ -351,11 +254,11 @@ Coprocess::Clock::time_point CoprocessSlot::process_deadline() const {
   constexpr auto kNever = Clock::time_point::max();
   if (!process_ || process_->asked_to_end()) return kNever;
   if (!ready_) {
-    const auto ready_by = started_at_ + config_.start_timeout;
+    const auto ready_by = started_at_ + config_.options.start_timeout;
     return warned_ ? ready_by : std::min(ready_by, started_at_ + kReadyWarning);
   }
-  if (sent_.empty() || config_.timeout == milliseconds::zero()) return kNever;
-  return sent_.front().heard_at + config_.timeout;
+  if (sent_.empty() || config_.options.timeout == milliseconds::zero()) return kNever;
+  return sent_.front().heard_at + config_.options.timeout;
 }
 
 void CoprocessSlot::enforce_deadlines() {
@@ -365,7 +268,7 @@ void CoprocessSlot::enforce_deadlines() {
     ending_why_ = Ending::hung;
     hung_id_ = sent_.front().first_id;
     process_->ask_to_end();
-  } else if (now >= started_at_ + config_.start_timeout) {
+  } else if (now >= started_at_ + config_.options.start_timeout) {
     ending_why_ = Ending::not_ready;
     process_->ask_to_end();
   } else {
@@ -377,8 +280,92 @@ void CoprocessSlot::enforce_deadlines() {
   }
 }
 
+void CoprocessSlot::on_end() {
+  const Failure why = failure();
+  process_.reset();
+  tell_if_it_accepts();  // before a call returns, since the next one looks
+  const bool left = ending_why_ == Ending::by_itself && why.exit_code == 0;
+  std::deque<Piece> sent = std::exchange(sent_, {});
+  std::vector<Item*> suspects;
+  // Backwards, since each is put in front of what waits.
+  for (; !sent.empty(); sent.pop_back()) {
+    const Piece& piece = sent.back();
+    const bool suspected = !left && !stopping_ && ending_why_ != Ending::stopped &&
+                           (ending_why_ != Ending::hung || piece.first_id == hung_id_);
+    const std::vector<Item*> open = open_items(piece);
+    if (suspected) {
+      suspects.insert(suspects.begin(), open.begin(), open.end());
+    } else {
+      put_back(open, piece.alone, Suspected::no);
+    }
+  }
+  if (stopping_ && ending_why_ == Ending::by_itself && !todo_.empty()) {
+    log("its items are released: the coprocess " + why.message);
+  }
+  if (stopping_ || ending_why_ == Ending::stopped) return;
+  restart_later(suspects.size() > 1, left);
+  if (!suspects.empty()) {
+    charge(std::move(suspects), why);
+  } else if (!answered_) {
+    on_useless_end(why);
+  } else if (!left && !retiring_) {
+    log(fmt::format("the coprocess ended with nothing to do: {}", why.message));
+  }
+}
+
+void CoprocessSlot::restart_later(bool halved, bool left) {
+  start_at_ = Clock::now();
+  if (answered_ && left) return;  // it wants to be replaced
+  if (!answered_ && !halved) ++ends_unanswered_;
+  const unsigned doublings = std::min(ends_unanswered_, 16U);
+  start_at_ += halved ? config_.options.restart_delay
+                      : std::min(config_.options.restart_delay * (1U << doublings) / 2,
+                                 kLongestRestartDelay);
+}
+
+// No item can be why: it was given none, or left without a word.
+void CoprocessSlot::on_useless_end(const Failure& why) {
+  const char* when = given_ ? "without an answer" : "before it was given anything";
+  std::string text =
+      fmt::format("the coprocess ended {}: {}", ready_ ? when : "before it was ready", why.message);
+  const bool hopeless = ending_why_ == Ending::bad_line && !(ready_ && record_.useful);
+  const unsigned most = ending_why_ == Ending::not_ready ? kMostStartTimeouts : kMostUselessEnds;
+  if (!hopeless && ++useless_ends_ < most) {
+    log(text + "; it is started again");
+    return;
+  }
+  if (!hopeless) text += fmt::format("; {} times in a row", useless_ends_);
+  fail_calls(record_.useful ? std::make_exception_ptr(CannotGoOn(text))
+                            : std::make_exception_ptr(CannotRun(text)));
+}
+
+Failure CoprocessSlot::failure() {
+  const bool closed = process_->closed_its_side();
+  ChildResult result = process_->end();
+  Failure failure = failure_of(result, config_.options.memory_limit_bytes);
+  const auto ended_by_us = [&failure](FailureKind kind, std::string message) {
+    failure.kind = kind;
+    failure.message = std::move(message);
+    failure.exit_code.reset();
+    failure.signal.reset();
+  };
+  if (ending_why_ == Ending::bad_line) {
+    ended_by_us(FailureKind::protocol, bad_line_);
+  } else if (ending_why_ == Ending::hung) {
+    ended_by_us(FailureKind::timeout,
+                fmt::format("no answer and no progress for {}", config_.options.timeout));
+  } else if (ending_why_ == Ending::not_ready) {
+    ended_by_us(FailureKind::timeout,
+                fmt::format("it was not ready within {}", config_.options.start_timeout));
+  } else if (closed) {
+    ended_by_us(FailureKind::protocol, "it closed its stdin or stdout and went on");
+  }
+  return failure;
+}
+
 void CoprocessSlot::log(std::string_view text) const {
-  if (config_.log) config_.log(LogLevel::warning, fmt::format("slot {}: {}", hello_.slot, text));
+  if (config_.options.log)
+    config_.options.log(LogLevel::warning, fmt::format("slot {}: {}", hello_.slot, text));
 }
 
 }  // namespace wq::internal

@@ -18,6 +18,7 @@
 
 #include <wq/worker.h>
 
+#include "command/command_options.h"
 #include "coprocess/coprocess.h"
 #include "coprocess/wire.h"
 #include "process/child_process.h"
@@ -26,18 +27,11 @@
 
 namespace wq::internal {
 
-/// What every slot's coprocess has in common.
+/// The configuration that the coprocesses of all slots share.
 struct CoprocessConfig {
-  ChildSpec command;     ///< what is executed; a slot adds its number to the environment
-  CoprocessHello hello;  ///< without the slot
-  std::chrono::milliseconds timeout{0};  ///< without an answer or progress; zero: for ever
-  std::chrono::milliseconds start_timeout{std::chrono::minutes{10}};  ///< until it is ready
-  /// Before it is started again; doubled each time that it did not answer anything.
-  std::chrono::milliseconds restart_delay{100};
-  std::size_t results_max_bytes = std::size_t{1} << 20;
-  std::size_t max_line_bytes = std::size_t{64} << 20;
-  std::uint64_t memory_limit_bytes = 0;  ///< for messages
-  Log log;                               ///< may be empty
+  CommandOptions options;
+  ChildSpec command{};  ///< what is executed; a slot adds its number to the environment
+  std::size_t max_line_bytes = std::size_t{64} << 20U;
 };
 
 /// What the slots of a worker know together.
@@ -116,41 +110,44 @@ class CoprocessSlot {
     bool begun = false;            // something was heard of it
   };
 
-  // The thread.
+  // The thread, and its process; see slot.cc.
   void run();
   void refuse_all();
-  bool take_calls();
-  void give_up_stopped();
   void end_if_stopping();
-  void give_back_late();
   void start_if_due();
   void start();
-  void send_pieces();
-  void send_front(std::size_t most);
+  void start_later(std::string_view why);
   void retire_if_due();
   [[nodiscard]] bool accepts() const;
   void tell_if_it_accepts();
-  void start_later(std::string_view why);
   [[nodiscard]] Clock::time_point next_deadline() const;
   [[nodiscard]] Clock::time_point process_deadline() const;
   void enforce_deadlines();
-
-  void on_line(std::string_view line);
-  void on_answer(CoprocessAnswer answer);
   void on_end();
   void on_useless_end(const Failure& why);
   void restart_later(bool halved, bool left);
   [[nodiscard]] Failure failure();
-  void charge(std::vector<Item*> suspects, const Failure& failure);
-  void blame_the_program(Item& item, const Failure& failure);
+  void log(std::string_view text) const;
+
+  // The lines of the process; see answers.cc.
+  void on_line(std::string_view line);
+  void on_answer(CoprocessAnswer answer);
+  void bad_line(std::string_view line, std::string_view why);
+
+  // Its items; see items.cc.
+  bool take_calls();
+  void give_up_stopped();
+  void give_back_late();
+  void send_pieces();
+  void send_front(std::size_t most);
   void put_back(std::vector<Item*> items, bool alone, Suspected suspected);
   [[nodiscard]] static std::vector<Item*> open_items(const Piece& piece);
+  void charge(std::vector<Item*> suspects, const Failure& failure);
+  void blame_the_program(Item& item, const Failure& failure);
   void settle(Item& item, Outcome outcome);
   void finish(Call& call, std::exception_ptr error);
   void fail_calls(const std::exception_ptr& error);
   void release_todo();
-  void bad_line(std::string_view line, std::string_view why);
-  void log(std::string_view text) const;
 
   const CoprocessConfig& config_;
   OrphanReaper& reaper_;

@@ -45,6 +45,8 @@ OrphanReaper::OrphanReaper() {
 OrphanReaper::~OrphanReaper() { stop(); }
 
 void OrphanReaper::start() {
+  const std::lock_guard lock(mutex_);
+  if (thread_.joinable()) return;
   thread_ = start_thread<std::jthread>("the thread that reaps processes",
                                        [this](const std::stop_token& stop) { run(stop); });
 }

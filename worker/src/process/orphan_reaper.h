@@ -30,7 +30,7 @@ struct Used {
 /// is never collected here: its exit status belongs to the thread that started it.
 ///
 /// Only one in a process, and nothing else in the process may start children and wait for them
-/// without a `DirectChild`. Thread-safe, except for `start` and `stop`.
+/// without a `DirectChild`. Thread-safe, except for `stop`.
 class OrphanReaper {
  public:
   /// Becomes the subreaper. Has SIGCHLD handled in the default way if it was ignored, as some
@@ -43,6 +43,7 @@ class OrphanReaper {
   OrphanReaper& operator=(const OrphanReaper&) = delete;
 
   /// Starts a thread that sweeps once a second: a single system call while there is nothing to do.
+  /// Does nothing when there is one.
   void start();
   /// Ends it. Does nothing when there is none.
   void stop();

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include <wq/queue_metrics.h>
+
+namespace wq::metrics {
+
+/// A queue and what was read of it; nothing if it could not be read.
+struct QueueReading {
+  std::string queue;
+  std::optional<QueueMetrics> metrics;
+};
+
+/// The metrics of queues as Prometheus has them, in a fixed order. Pure. A family without a value
+/// is left out.
+[[nodiscard]] std::vector<prometheus::MetricFamily> queue_families(
+    std::span<const QueueReading> readings);
+
+/// Reads queues anew whenever somebody wants to know. Thread-safe.
+class QueueCollector : public prometheus::Collectable {
+ public:
+  /// Throws `std::invalid_argument` for a bad name or URL. A requested `stop` ends the waiting.
+  QueueCollector(std::vector<std::string> queues, const RedisOptions& redis,
+                 std::stop_token stop = {});
+
+  /// Throws when a queue cannot be read, as `MetricsReader` does.
+  [[nodiscard]] std::vector<prometheus::MetricFamily> read() const;
+
+  /// Never throws: a queue that cannot be read has `wq_up` 0 and nothing else. Says in the log when
+  /// that changes.
+  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  void note(const std::string& trouble) const;
+
+  const std::vector<std::string> queues_;
+  mutable std::mutex mutex_;
+  mutable MetricsReader reader_;
+  mutable std::string trouble_;  // what was last said to be wrong; empty: nothing
+};
+
+}  // namespace wq::metrics

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include <wq/queues.h>
+
+namespace wq::ctl {
+
+// How a list of queues is shown. Pure, for tests.
+
+/// A table with a heading.
+[[nodiscard]] std::string queues_table(const QueueList& list);
+
+/// One object, in one line: as that of `wqctl status --json` without what is not counted, or
+/// "refused" with what Redis said.
+[[nodiscard]] std::string queue_json(const ListedQueue& queue);
+
+}  // namespace wq::ctl

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <wq/lease.h>
+#include <wq/worker.h>
+
+#include "command/command_options.h"
+#include "command/command_template.h"
+#include "process/child_process.h"
+#include "process/memory_guard.h"
+#include "process/orphan_reaper.h"
+
+namespace wq::internal {
+
+/// Runs one process for each item, as `run_child` describes.
+///
+/// The child's environment is ours as it was when the handler was made, and WQ_ITEM (left out when
+/// the item holds a zero byte or is too long), WQ_ITEM_SHA224, WQ_QUEUE, WQ_ATTEMPT, WQ_FENCE,
+/// WQ_SESSION, WQ_SLOT, WQ_LEASE_SECONDS. It is not given the options of this program in
+/// WQ_WORKER_*, nor any of the former names from a worker that started us, nor a password of Redis;
+/// see `child_environment`.
+///
+/// Thread-safe.
+class ExecHandler {
+ public:
+  /// `reaper` must outlive the handler. Throws `std::invalid_argument` for a bad option, with one
+  /// line for the user.
+  ExecHandler(CommandOptions options, OrphanReaper& reaper);
+
+  [[nodiscard]] const CommandTemplate& command() const noexcept { return command_; }
+
+  /// What the process did:
+  /// - exit code 0: complete, with its stdout as the result if results are on; if that is too
+  ///   long, fatal, of the kind `result`;
+  /// - 99: release;
+  /// - another exit code: a failure of the kind `exit`, fatal if it is one of those;
+  /// - a signal: a crash of the kind `signal` (also one of ours, after `job.stop` was requested;
+  ///   then the worker puts what the reason calls for in its place);
+  /// - killed for its memory, by the memory guard or by the kernel, itself or the command of a
+  /// shell
+  ///   that then ends with 137: a crash of the kind `oom`, or fatal if 137 is one of those;
+  /// - an item that cannot be an argument: fatal, of the kind `unpassable`;
+  /// - a program whose name comes from the item and that cannot be executed: a failure of the kind
+  ///   `error`;
+  /// - the system has no room for a process, or the program is being written: release, logged;
+  /// - `job.stop` was requested before the start, or when our stdout did not take what a process
+  ///   that ended with 0 had written: release.
+  ///
+  /// Throws `CannotRun` if the program cannot be executed at all, `CannotGoOn` if what it wrote
+  /// cannot be written to our stdout.
+  [[nodiscard]] Outcome operator()(const Job& job) const;
+
+ private:
+  [[nodiscard]] std::vector<std::string> environment(const Job& job) const;
+  [[nodiscard]] Outcome outcome(ChildResult result) const;
+  void hint_at_stdin(const Outcome& outcome) const;
+  [[nodiscard]] Outcome not_executed(const ChildSpec& spec, int error) const;
+  [[nodiscard]] Outcome release_for(std::string_view reason) const;
+
+  CommandOptions options_;
+  CommandTemplate command_;
+  OrphanReaper& reaper_;
+  mutable MemoryGuard memory_guard_;
+  mutable std::atomic<bool> hint_is_due_{false};
+  std::vector<std::string> paths_;  // of the program, if it is the same for every item
+  std::vector<std::string> shared_environment_;
+};
+
+}  // namespace wq::internal

@@ -1,0 +1,272 @@
+#include "worker_run.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <wq/error.h>
+#include <wq/version.h>
+
+#include "base/host_name.h"
+#include "cli/exit_code.h"
+#include "cli/log.h"
+#include "cli/redis_flags.h"
+#include "cli/signals.h"
+#include "cli/units.h"
+#include "command/shell_words.h"
+#include "crash_report.h"
+#include "job_log.h"
+#include "metrics/metrics_server.h"
+#include "queue_hints.h"
+#include "worker_collector.h"
+#include "worker_progress.h"
+
+namespace wq::internal {
+
+namespace {
+
+using cli::ExitCode;
+
+// Longer than a handler's child is given between SIGTERM and SIGKILL.
+constexpr std::chrono::seconds kStuckAfter{10};
+constexpr const char* kStuck =
+    "a handler did not return within 10 s; leaving without it: its item comes back when the lease "
+    "ends";
+
+std::string_view name_of(WorkerEnd end) {
+  switch (end) {
+    case WorkerEnd::drained:
+      return "drained";
+    case WorkerEnd::stopped:
+      return "stopped";
+    case WorkerEnd::halted:
+      return "halted";
+    case WorkerEnd::max_items:
+      return "max-items";
+    case WorkerEnd::max_idle:
+      return "max-idle";
+    case WorkerEnd::never_opened:
+      return "never-opened";
+  }
+  return "";
+}
+
+ExitCode code_for(const WorkerReport& report, bool fail_on_dead, int signal) {
+  switch (report.end) {
+    case WorkerEnd::drained:
+      return fail_on_dead && report.counts.dead > 0 ? ExitCode::dead_or_halted : ExitCode::done;
+    case WorkerEnd::stopped:
+      return signal == 0 ? ExitCode::failure : cli::exit_code_for_signal(signal);
+    case WorkerEnd::halted:
+      return ExitCode::dead_or_halted;
+    case WorkerEnd::max_items:
+    case WorkerEnd::max_idle:
+      return ExitCode::left_early;
+    case WorkerEnd::never_opened:
+      return ExitCode::never_opened;
+  }
+  return ExitCode::failure;
+}
+
+void log_start(const WorkerCommandLine& line, const Worker& worker) {
+  cli::log(
+      LogLevel::info,
+      fmt::format("start: version={} session={} queue={} redis={} concurrency={} lease={}",
+                  kVersion, worker.session(), line.queue, cli::without_password(line.redis.url),
+                  line.worker.concurrency, cli::duration_text(line.worker.lease)));
+}
+
+void log_end(const WorkerReport& report) {
+  cli::log(LogLevel::info,
+           fmt::format("end: {} completed={} failed={} released={} lost={} unknown={}; the queue: "
+                       "ready={} processing={} delayed={} dead={}",
+                       name_of(report.end), report.completed, report.failed, report.released,
+                       report.lost, report.unknown, report.counts.ready, report.counts.processing,
+                       report.counts.delayed, report.counts.dead));
+}
+
+/// The items of one call of a handler.
+std::span<const Lease> items_of(const Batch& batch) { return batch.leases; }
+std::span<const Lease> items_of(const Job& job) { return {&job.lease, 1}; }
+
+/// Names the items of a call to whoever reports a crash in it.
+template <typename Argument, typename AnyHandler>
+AnyHandler in_crash_context(AnyHandler handler) {
+  return [handler = std::move(handler)](const Argument& argument) {
+    const CrashContext context(items_of(argument));
+    return handler(argument);
+  };
+}
+
+}  // namespace
+
+/// Brings SIGINT and SIGTERM to the worker, and ends the process when that does not help.
+class Interruption {
+ public:
+  Interruption(cli::StopSignals& signals, std::chrono::milliseconds grace)
+      : grace_(grace),
+        signals_(signals, [this](int signal, int count) { on_signal(signal, count); }) {}
+
+  /// From here on signals go to this worker, which must outlive this object; until then they end
+  /// the process.
+  void tell(Worker& worker) { worker_ = &worker; }
+
+  [[nodiscard]] int first() const noexcept { return signals_.first(); }
+
+ private:
+  void on_signal(int signal, int count) {
+    const std::string_view name = signal == SIGINT ? "SIGINT" : "SIGTERM";
+    Worker* worker = worker_.load();
+    if (worker == nullptr || count > 2) {
+      leave(fmt::format("{}: leaving at once", name));
+    } else if (count == 1) {
+      worker->request_stop();
+      cli::log(LogLevel::info, finishing_text(name, worker->figures().running));
+    } else {
+      worker->request_stop_now();
+      cli::log(LogLevel::info, fmt::format("{} again: stopping what is in work", name));
+      watchdog_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+    }
+  }
+
+  [[nodiscard]] std::string finishing_text(std::string_view name, std::uint64_t running) const {
+    if (running == 0) return fmt::format("{}: nothing is in work", name);
+    return fmt::format(
+        "{}: finishing what is in work, {}, for {} at most (--grace); a second one stops it at "
+        "once",
+        name, cli::plural(running, "item"), cli::duration_text(grace_));
+  }
+
+  void watch(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stop, kStuckAfter, [] { return false; });
+    if (stop.stop_requested()) return;
+    leave(kStuck);
+  }
+
+  [[noreturn]] void leave(std::string_view why) noexcept {
+    cli::log(LogLevel::warning, why);
+    _exit(static_cast<int>(cli::exit_code_for_signal(signals_.first())));
+  }
+
+  const std::chrono::milliseconds grace_;
+  std::atomic<Worker*> worker_{nullptr};
+  std::jthread watchdog_;
+  cli::SignalWatcher signals_;
+};
+
+/// Writes the file of `--joblog`. `worker` may be made later.
+class JobLogging {
+ public:
+  JobLogging(const std::string& program, const WorkerCommandLine& line, TryText try_text,
+             const std::unique_ptr<Worker>& worker)
+      : log_(line.joblog, line.worker.label.empty() ? host_name() : line.worker.label),
+        try_text_(std::move(try_text)),
+        name_(shell_word(program)),
+        worker_(worker) {}
+
+  void add(const Settlement& settlement) {
+    if (failed_) return;
+    try {
+      log_.add(settlement,
+               try_text_ ? try_text_(settlement) : with_item(name_, settlement.lease.item));
+    } catch (const std::system_error& error) {
+      failed_ = true;
+      cli::log(LogLevel::error, fmt::format("--joblog: cannot write: {}; the worker leaves",
+                                            error.code().message()));
+      worker_->request_stop();
+    }
+  }
+
+ private:
+  JobLog log_;
+  const TryText try_text_;
+  const std::string name_;
+  const std::unique_ptr<Worker>& worker_;
+  bool failed_ = false;
+};
+
+class WorkerRun::Parts {
+ public:
+  template <typename AnyHandler>
+  Parts(cli::Process& process, const WorkerCommandLine& line, AnyHandler handler, TryText try_text)
+      : line_(line), interruption_(process.signals(), line.worker.grace) {
+    report_crashes(process.name(), cli::log_is_json());
+    WorkerOptions options = line.worker;
+    options.other_queues = [&line] { return other_queues(line.queue, line.redis); };
+    if (!line.joblog.empty()) {
+      joblog_.emplace(process.name(), line, std::move(try_text), worker_);
+      options.settled = [this](const Settlement& settlement) { joblog_->add(settlement); };
+    }
+    worker_ = std::make_unique<Worker>(line.queue, line.redis, options, std::move(handler));
+    if (!line.metrics_listen) return;
+    // Before a model is loaded, so that a port that is taken is known at once.
+    server_ = std::make_unique<metrics::MetricsServer>(
+        *line.metrics_listen, std::make_shared<WorkerCollector>(*worker_, line.queue));
+    cli::log(LogLevel::info, fmt::format("serving {}", server_->url()));
+  }
+
+  [[nodiscard]] const std::string& session() const { return worker_->session(); }
+
+  ExitCode run() {
+    log_start(line_, *worker_);
+    interruption_.tell(*worker_);
+    try {
+      const WorkerReport report = work();
+      log_end(report);
+      if (report.end == WorkerEnd::drained) log_dead(line_.queue, line_.redis, report.counts);
+      return code_for(report, line_.fail_on_dead, interruption_.first());
+    } catch (const ConnectionError& error) {
+      // Told to leave while Redis was away: there was nobody to give the items back to.
+      if (interruption_.first() == 0) throw;
+      cli::log(LogLevel::warning, error.what());
+      return cli::exit_code_for_signal(interruption_.first());
+    }
+  }
+
+ private:
+  WorkerReport work() {
+    const WorkerProgress progress(*worker_, line_.progress);
+    return worker_->run();
+  }
+
+  const WorkerCommandLine& line_;
+  // Outlives the interruption that speaks to it, but is made after it: with signals blocked.
+  std::unique_ptr<Worker> worker_;
+  Interruption interruption_;
+  std::optional<JobLogging> joblog_;
+  std::unique_ptr<metrics::MetricsServer> server_;
+};
+
+WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Handler handler,
+                     TryText try_text)
+    : parts_(std::make_unique<Parts>(process, line, in_crash_context<Job>(std::move(handler)),
+                                     std::move(try_text))) {}
+
+WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, BatchHandler handler,
+                     TryText try_text)
+    : parts_(std::make_unique<Parts>(process, line, in_crash_context<Batch>(std::move(handler)),
+                                     std::move(try_text))) {}
+
+WorkerRun::~WorkerRun() = default;
+
+const std::string& WorkerRun::session() const { return parts_->session(); }
+
+ExitCode WorkerRun::run() { return parts_->run(); }
+
+}  // namespace wq::internal

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <wq/worker.h>
+
+#include "cli/exit_code.h"
+#include "cli/process.h"
+#include "worker_options.h"
+
+namespace wq::internal {
+
+/// The command line that a try was, for `--joblog`; empty: the program's name and the item.
+using TryText = std::function<std::string(const Settlement&)>;
+
+/// One run of a worker as its command line says it, with all that is around the work: signals, the
+/// log, metrics, `--joblog`, progress, and the exit code.
+class WorkerRun {
+ public:
+  /// Makes the worker, listens for Prometheus, and has SIGINT and SIGTERM blocked from here on:
+  /// what the handler starts belongs behind this. Until `run` a signal ends the process at once.
+  /// `process` and `line` must outlive it. Throws as `Worker` and `metrics::MetricsServer` do.
+  WorkerRun(cli::Process& process, const WorkerCommandLine& line, Handler handler,
+            TryText try_text = {});
+  WorkerRun(cli::Process& process, const WorkerCommandLine& line, BatchHandler handler,
+            TryText try_text = {});
+  ~WorkerRun();
+  WorkerRun(const WorkerRun&) = delete;
+  WorkerRun& operator=(const WorkerRun&) = delete;
+
+  /// Of the worker, see `Worker::session`.
+  [[nodiscard]] const std::string& session() const;
+
+  /// Returns when the worker has left. Throws as `Worker::run`.
+  [[nodiscard]] cli::ExitCode run();
+
+ private:
+  class Parts;
+  const std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace wq::internal
