@@ -60,6 +60,11 @@ class ReconnectingConnection {
   [[nodiscard]] bool connected() const noexcept { return connection_.has_value(); }
   /// Grows with every new connection, for what must be said once on each. Any thread.
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
+  /// How many connections took the place of one that was lost. Any thread.
+  [[nodiscard]] std::uint64_t reconnects() const noexcept {
+    const std::uint64_t made = generation_;
+    return made > 0 ? made - 1 : 0;
+  }
   /// Throws the connection away; harmless if there is none.
   void drop() noexcept { connection_.reset(); }
 
