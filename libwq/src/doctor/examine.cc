@@ -101,8 +101,8 @@ void measure(Connection& redis, unsigned pings, ServerFacts& facts) {
   const auto reply = ask(redis, {"TIME"}, "TIME", facts);
   if (!reply) return;
   const auto middle = before + (std::chrono::system_clock::now() - before) / 2;
-  const microseconds server{reply->value()[0].integer() * 1'000'000 + reply->value()[1].integer()};
-  facts.clock_ahead = duration_cast<microseconds>(middle.time_since_epoch()) - server;
+  facts.clock_ahead =
+      duration_cast<microseconds>(middle.time_since_epoch()) - reply->value().time();
 }
 
 bool passes(const std::string& refusal) {

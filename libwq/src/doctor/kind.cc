@@ -1,43 +1,24 @@
-#include <charconv>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include <fmt/format.h>
 
 #include "base/keys.h"
+#include "base/version_number.h"
 #include "doctor/findings.h"
 #include "queue/server_check.h"
 
 namespace wq::internal {
-namespace {
-
-struct Version {
-  int major = 0;
-  int minor = 0;
-};
-
-std::optional<Version> parse_version(std::string_view text) {
-  Version version;
-  const char* const end = text.data() + text.size();
-  const auto [dot, error] = std::from_chars(text.data(), end, version.major);
-  if (error != std::errc{}) return std::nullopt;
-  if (dot != end) std::from_chars(dot + 1, end, version.minor);
-  return version;
-}
-
-}  // namespace
 
 void check_version(Diagnosis& look) {
   const std::string text = look.info("redis_version");
   if (text.empty()) return look.blind("version", "info");
-  const auto version = parse_version(text);
+  const auto version = version_number(text);
   if (!version) {
     return look.warn("version", fmt::format("the server calls itself '{}'", text),
                      "wq needs what Redis 6.2 can do and cannot tell whether this server does.",
                      "Try it on a queue that does not matter.");
   }
-  if (version->major < 6 || (version->major == 6 && version->minor < 2)) {
+  if (is_too_old(*version)) {
     return look.fail("version", fmt::format("Redis {}", text),
                      "wq uses commands that came with Redis 6.2; its programs refuse this server.",
                      "Upgrade to Redis 6.2 or later, or to Valkey.");
