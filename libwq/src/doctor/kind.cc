@@ -1,13 +1,65 @@
+#include <algorithm>
+#include <array>
+#include <map>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "base/keys.h"
 #include "base/version_number.h"
-#include "doctor/findings.h"
+#include "doctor/checks.h"
 #include "queue/server_check.h"
+#include "redis/endpoint.h"
 
 namespace wq::internal {
+namespace {
+
+constexpr std::array<std::string_view, 8> kSections = {
+    "server", "clients", "memory", "persistence", "stats", "replication", "cluster", "sentinel"};
+constexpr std::array<std::string_view, 5> kSettings = {
+    "aof-load-truncated", "appendfsync", "maxclients", "save", "stop-writes-on-bgsave-error"};
+
+void read_fields(std::string_view text, std::map<std::string, std::string>& fields) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const std::size_t colon = line.find(':');
+    if (line.starts_with('#') || colon == std::string_view::npos) continue;
+    fields[std::string(line.substr(0, colon))] = line.substr(colon + 1);
+  }
+}
+
+bool is_this_machine(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+}  // namespace
+
+void read_server(Examination& look) {
+  Connection& redis = look.redis;
+  ServerFacts& facts = look.facts;
+  const Endpoint endpoint = resolve_endpoint(look.login);
+  facts.over_network = !endpoint.host.empty() && !is_this_machine(endpoint.host);
+  facts.encrypted = endpoint.tls;
+  facts.logs_in = !endpoint.password.empty();
+  facts.user = endpoint.user.empty() ? "default" : endpoint.user;
+  for (const std::string_view section : kSections) {
+    const auto reply = ask(redis, {"INFO", std::string(section)}, "INFO", facts);
+    if (!reply) break;
+    read_fields(reply->value().text(), facts.info);
+  }
+  for (const std::string_view name : kSettings) {
+    const auto reply = ask(redis, {"CONFIG", "GET", std::string(name)}, "CONFIG GET", facts);
+    if (!reply) break;
+    if (reply->value().size() == 2) facts.config[std::string(name)] = reply->value()[1].text();
+  }
+  if (const auto reply = ask(redis, {"ACL", "WHOAMI"}, "ACL WHOAMI", facts)) {
+    facts.user = reply->value().text();
+  }
+}
 
 void check_version(Diagnosis& look) {
   const std::string text = look.info("redis_version");
