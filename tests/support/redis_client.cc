@@ -36,9 +36,6 @@ std::vector<std::string> RedisClient::list(Words words) {
 
 bool RedisClient::exists(std::string_view key) { return integer({"EXISTS", key}) == 1; }
 
-std::int64_t RedisClient::time_ms() {
-  const internal::Reply time = call({"TIME"});
-  return time.value()[0].integer() * 1'000 + time.value()[1].integer() / 1'000;
-}
+std::int64_t RedisClient::time_ms() { return call({"TIME"}).value().time_ms(); }
 
 }  // namespace wq::test

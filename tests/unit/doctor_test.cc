@@ -193,6 +193,7 @@ TEST(Doctor, RefusesAServerThatRefusesWritesInItsOwnWords) {
   facts.write_refused = "QUOTA this tenant writes no more today";
   EXPECT_EQ(found(facts, "writes").level, FindingLevel::error);
   EXPECT_THAT(found(facts, "writes").what, HasSubstr("QUOTA this tenant writes no more today"));
+  EXPECT_EQ(found(facts, "writes").advice, "Look at its log and its settings.");
   facts.write_tried = false;
   EXPECT_THAT(found(facts, "writes").what, HasSubstr("no finding"));
 }

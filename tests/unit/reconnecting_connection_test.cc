@@ -109,15 +109,19 @@ TEST(LinkWithoutServer, CountsThePatienceFromTheFirstFailureInARow) {
   RedisOptions options = nowhere(1h);
   options.log = [&lines](LogLevel, std::string_view line) { lines.emplace_back(line); };
   ReconnectingConnection link(options, {});
-  link.failed(ConnectionError("away"));
-  link.failed(ConnectionError("still away"));
+  const auto fails = [&link](const char* why) {
+    const auto nothing = [] {};
+    EXPECT_FALSE(link.run_step([why] { throw ConnectionError(why); }, nothing, nothing));
+  };
+  fails("away");
+  fails("still away");
   EXPECT_THAT(lines, ElementsAre(HasSubstr("away; trying again")));
   link.recovered();
   EXPECT_THAT(lines, SizeIs(2));
   EXPECT_THAT(lines.back(), HasSubstr("Redis is back after"));
   link.recovered();
   EXPECT_THAT(lines, SizeIs(2));
-  link.failed(ConnectionError("away again"));
+  fails("away again");
   EXPECT_THAT(lines, SizeIs(3));
 }
 

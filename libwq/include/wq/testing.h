@@ -20,6 +20,7 @@ namespace wq::testing {
 class WQ_API FakeBatch {
  public:
   /// A lease for each item, in their order: of a first try, with the fences 1, 2, 3 and so on.
+  /// `Batch::queue` is empty.
   explicit FakeBatch(std::vector<std::string> items, unsigned slot = 0);
   ~FakeBatch();
   FakeBatch(FakeBatch&&) noexcept;

@@ -33,9 +33,10 @@ struct Job {
   /// Requested when the lease was lost, the timeout passed, or the worker must leave. Return soon
   /// then: what is returned other than `complete` is replaced by what the reason calls for.
   std::stop_token stop{};
+  std::string_view queue{};  ///< its name
 };
 
-/// Several items at once; one outcome for each, in their order.
+/// Several items of one queue at once; one outcome for each, in their order.
 struct Batch {
   std::span<const Lease> leases{};
   unsigned slot = 0;       ///< as in `Job`, but shared by `WorkerOptions::calls_per_slot` calls
@@ -45,6 +46,7 @@ struct Batch {
   /// handler returns for it is ignored (all of it may be left out if every item was settled).
   /// Any thread, until the handler returns. Throws `std::invalid_argument` if it was settled.
   std::function<void(std::size_t, Outcome)> settle{};
+  std::string_view queue{};  ///< as in `Job`
 };
 
 /// Called from `concurrency` threads of the worker's at once. An exception derived from

@@ -3,17 +3,17 @@
 
 #include <wq/queue.h>
 
-#include "doctor/findings.h"
-#include "doctor/reading.h"
+#include "doctor/checks.h"
 
 namespace wq::internal {
 
-void read_arrival(Connection& redis, const Keys& keys, ServerFacts& facts) {
+void read_arrival(Examination& look) {
+  ServerFacts& facts = look.facts;
   if (!facts.moved_to.empty() || !facts.keys_refused.empty() || !facts.in_the_way.empty()) return;
   CommandBuffer read;
-  read.command({"HMGET", keys[Key::stats], "leased", "returned"});
-  redis.send(read);
-  const Reply reply = redis.receive();
+  read.command({"HMGET", look.keys[Key::stats], "leased", "returned"});
+  look.redis.send(read);
+  const Reply reply = look.redis.receive();
   if (reply.has_error("NOPERM")) return;  // the rights tell of it
   const Value counters = reply.checked().value();
   if (!counters[0].is_nil()) facts.leased = counters[0].count();

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "doctor/findings.h"
+#include "doctor/checks.h"
 
 namespace wq::internal {
 namespace {
@@ -12,7 +12,8 @@ constexpr std::uint64_t kConnectionsOfAWorker = 2;
 
 }  // namespace
 
-void check_clients(Diagnosis& look, std::uint64_t workers) {
+void check_clients(Diagnosis& look) {
+  const std::uint64_t workers = look.options.workers;
   const auto now = look.number("connected_clients");
   auto most = look.number("maxclients");
   if (!now || !most) return look.blind("clients", "info");

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "doctor/findings.h"
+#include <wq/clock.h>
+
+#include "doctor/checks.h"
 
 namespace wq::internal {
 namespace {
@@ -24,6 +26,24 @@ std::string text(microseconds time) {
 }
 
 }  // namespace
+
+void read_connection(Examination& look) {
+  CommandBuffer ping;
+  ping.command({"PING"});
+  for (unsigned i = 0; i < look.options.pings; ++i) {
+    const TimePoint sent_at = BootClock::now();
+    look.redis.send(ping);
+    static_cast<void>(look.redis.receive());
+    look.facts.round_trips.push_back(
+        std::chrono::duration_cast<microseconds>(BootClock::now() - sent_at));
+  }
+  const auto before = std::chrono::system_clock::now();
+  const auto reply = ask(look.redis, {"TIME"}, "TIME", look.facts);
+  if (!reply) return;
+  const auto middle = before + (std::chrono::system_clock::now() - before) / 2;
+  look.facts.clock_ahead =
+      std::chrono::duration_cast<microseconds>(middle.time_since_epoch()) - reply->value().time();
+}
 
 void check_latency(Diagnosis& look) {
   std::vector<microseconds> times = look.facts.round_trips;

@@ -1,8 +1,38 @@
+#include "base/keys.h"
+
+#include <string>
+#include <string_view>
+
 #include <fmt/format.h>
 
-#include "doctor/findings.h"
+#include "doctor/checks.h"
 
 namespace wq::internal {
+
+void read_keys(Examination& look) {
+  for (std::size_t i = 0; i < kKeyCount; ++i) {
+    const std::string& key = look.keys[static_cast<Key>(i)];
+    const std::string_view needed = kKeyKinds[i].type;
+    CommandBuffer out;
+    out.command({"TYPE", key});
+    look.redis.send(out);
+    const Reply reply = look.redis.receive();
+    if (reply.has_error("NOPERM")) continue;  // the rights tell of it
+    if (reply.has_error("CLUSTERDOWN")) {
+      look.facts.keys_refused = reply.value().text();
+      return;
+    }
+    if (reply.has_error("MOVED")) {
+      const std::string_view where = reply.value().text();
+      look.facts.moved_to = where.substr(where.rfind(' ') + 1);
+      return;
+    }
+    const std::string type(reply.checked().value().text());
+    if (type != "none" && type != needed) {
+      look.facts.in_the_way.push_back({key, type, std::string(needed)});
+    }
+  }
+}
 
 void check_keys(Diagnosis& look) {
   for (const KeyInTheWay& each : look.facts.in_the_way) {

@@ -1,43 +1,76 @@
-#include <charconv>
-#include <optional>
+#include <algorithm>
+#include <array>
+#include <map>
 #include <string>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "base/keys.h"
-#include "doctor/findings.h"
+#include "base/version_number.h"
+#include "doctor/checks.h"
 #include "queue/server_check.h"
+#include "redis/endpoint.h"
 
 namespace wq::internal {
 namespace {
 
-struct Version {
-  int major = 0;
-  int minor = 0;
-};
+constexpr std::array<std::string_view, 8> kSections = {
+    "server", "clients", "memory", "persistence", "stats", "replication", "cluster", "sentinel"};
+constexpr std::array<std::string_view, 5> kSettings = {
+    "aof-load-truncated", "appendfsync", "maxclients", "save", "stop-writes-on-bgsave-error"};
 
-std::optional<Version> parse_version(std::string_view text) {
-  Version version;
-  const char* const end = text.data() + text.size();
-  const auto [dot, error] = std::from_chars(text.data(), end, version.major);
-  if (error != std::errc{}) return std::nullopt;
-  if (dot != end) std::from_chars(dot + 1, end, version.minor);
-  return version;
+void read_fields(std::string_view text, std::map<std::string, std::string>& fields) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const std::size_t colon = line.find(':');
+    if (line.starts_with('#') || colon == std::string_view::npos) continue;
+    fields[std::string(line.substr(0, colon))] = line.substr(colon + 1);
+  }
+}
+
+bool is_this_machine(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
 }  // namespace
 
+void read_server(Examination& look) {
+  Connection& redis = look.redis;
+  ServerFacts& facts = look.facts;
+  const Endpoint endpoint = resolve_endpoint(look.login);
+  facts.over_network = !endpoint.host.empty() && !is_this_machine(endpoint.host);
+  facts.encrypted = endpoint.tls;
+  facts.logs_in = !endpoint.password.empty();
+  facts.user = endpoint.user.empty() ? "default" : endpoint.user;
+  for (const std::string_view section : kSections) {
+    const auto reply = ask(redis, {"INFO", std::string(section)}, "INFO", facts);
+    if (!reply) break;
+    read_fields(reply->value().text(), facts.info);
+  }
+  for (const std::string_view name : kSettings) {
+    const auto reply = ask(redis, {"CONFIG", "GET", std::string(name)}, "CONFIG GET", facts);
+    if (!reply) break;
+    if (reply->value().size() == 2) facts.config[std::string(name)] = reply->value()[1].text();
+  }
+  if (const auto reply = ask(redis, {"ACL", "WHOAMI"}, "ACL WHOAMI", facts)) {
+    facts.user = reply->value().text();
+  }
+}
+
 void check_version(Diagnosis& look) {
   const std::string text = look.info("redis_version");
   if (text.empty()) return look.blind("version", "info");
-  const auto version = parse_version(text);
+  const auto version = version_number(text);
   if (!version) {
     return look.warn("version", fmt::format("the server calls itself '{}'", text),
                      "wq needs what Redis 6.2 can do and cannot tell whether this server does.",
                      "Try it on a queue that does not matter.");
   }
-  if (version->major < 6 || (version->major == 6 && version->minor < 2)) {
+  if (is_too_old(*version)) {
     return look.fail("version", fmt::format("Redis {}", text),
                      "wq uses commands that came with Redis 6.2; its programs refuse this server.",
                      "Upgrade to Redis 6.2 or later, or to Valkey.");

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "doctor/findings.h"
+#include "doctor/checks.h"
 
 namespace wq::internal {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "doctor/findings.h"
+#include "doctor/checks.h"
 
 namespace wq::internal {
 namespace {
@@ -51,7 +51,7 @@ void check_aof(Diagnosis& look) {
   if (look.info("aof_last_write_status") == "err") {
     return look.fail("persistence", "the last write to the append-only file failed",
                      "Redis takes no writes until it can keep them.",
-                     "Diagnosis at its log and its disk, which may be full.");
+                     "Look at its log and its disk, which may be full.");
   }
   if (fsync == "no") {
     return look.warn("persistence",
@@ -86,7 +86,7 @@ void check_persistence(Diagnosis& look) {
       look.setting("stop-writes-on-bgsave-error") == "yes") {
     look.fail("persistence", "the last save failed",
               "Redis takes no writes until one succeeds (stop-writes-on-bgsave-error).",
-              "Diagnosis at its log, its disk and its memory.");
+              "Look at its log, its disk and its memory.");
   }
   if (aof == "1") {
     check_aof(look);

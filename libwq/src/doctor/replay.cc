@@ -11,8 +11,7 @@
 
 #include <wq/error.h>
 
-#include "doctor/findings.h"
-#include "doctor/reading.h"
+#include "doctor/checks.h"
 #include "redis/endpoint.h"
 
 namespace wq::internal {
@@ -72,16 +71,16 @@ std::optional<std::vector<std::string>> without_login(RedisOptions options,
 
 }  // namespace
 
-void read_replay(Connection& redis, const RedisOptions& options, const Keys& keys,
-                 ServerFacts& facts) {
+void read_replay(Examination& look) {
+  ServerFacts& facts = look.facts;
   if (!info_says(facts, "aof_enabled", "1")) return;
-  const std::vector<Command> commands = commands_replayed(keys);
+  const std::vector<Command> commands = commands_replayed(look.keys);
   if (facts.user == "default") {
-    facts.replay_refused = as_user(options, commands, facts);
+    facts.replay_refused = as_user(look.login, commands, facts);
     return;
   }
-  facts.replay_refused = dry_run(redis, commands, facts);
-  if (!facts.replay_refused) facts.replay_refused = without_login(options, commands, keys);
+  facts.replay_refused = dry_run(look.redis, commands, facts);
+  if (!facts.replay_refused) facts.replay_refused = without_login(look.login, commands, look.keys);
 }
 
 void check_replay(Diagnosis& look) {

@@ -1,5 +1,7 @@
 // What the user may do that logs in.
 #include <algorithm>
+#include <array>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -7,11 +9,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "doctor/findings.h"
-#include "doctor/reading.h"
+#include "doctor/checks.h"
 
 namespace wq::internal {
 namespace {
+
+constexpr std::array kAllRoles = {Role::worker, Role::producer, Role::viewer, Role::admin};
 
 // The line of ACL SETUSER that gives what is missing.
 std::string grant(const Diagnosis& look, const MissingRights& missing) {
@@ -76,18 +79,16 @@ void tell_unknown(Diagnosis& look, const std::string& who, Role role) {
             fmt::format("ACL SETUSER {} +multi, while doctor looks.", look.facts.user));
 }
 
-}  // namespace
-
-void read_rights(const RedisOptions& redis, Role role, const Keys& keys, ServerFacts& facts) {
-  std::vector<Command> commands = commands_needed(role, keys);
+void read_role(Examination& look, Role role) {
+  std::vector<Command> commands = commands_needed(role, look.keys);
   const std::size_t of_needed = commands.size();
   const std::vector<Command> wanted = commands_wanted(role);
   commands.insert(commands.end(), wanted.begin(), wanted.end());
   const std::size_t of_commands = commands.size();
-  const std::vector<std::string> names = keys_needed(role, keys);
+  const std::vector<std::string> names = keys_needed(role, look.keys);
   for (const std::string& key : names) commands.push_back(touching(key));
-  MissingRights& missing = facts.rights[role];
-  const auto said = refusals(Connection(redis), commands, facts);
+  MissingRights& missing = look.facts.rights[role];
+  const auto said = refusals(Connection(look.login), commands, look.facts);
   if (!said) {
     missing.unknown = true;
     return;
@@ -108,11 +109,20 @@ void read_rights(const RedisOptions& redis, Role role, const Keys& keys, ServerF
   }
 }
 
-void check_rights(Diagnosis& look, const DoctorOptions& options) {
+}  // namespace
+
+void read_rights(Examination& look) {
+  const std::span<const Role> asked{look.options.roles};
+  for (const Role role : asked.empty() ? std::span<const Role>{kAllRoles} : asked) {
+    read_role(look, role);
+  }
+}
+
+void check_rights(Diagnosis& look) {
   const auto& rights = look.facts.rights;
   const bool has_one = std::any_of(rights.begin(), rights.end(),
                                    [](const auto& each) { return each.second.none(); });
-  const bool all_wanted = !options.roles.empty() || !has_one;
+  const bool all_wanted = !look.options.roles.empty() || !has_one;
   const std::string who = "'" + look.facts.user + "'";
   for (const auto& [role, missing] : rights) {
     if (missing.unknown) tell_unknown(look, who, role);

@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "doctor/findings.h"
+#include "doctor/checks.h"
 
 namespace wq::internal {
 namespace {

@@ -9,8 +9,7 @@
 
 #include <wq/error.h>
 
-#include "doctor/findings.h"
-#include "doctor/reading.h"
+#include "doctor/checks.h"
 #include "queue/server_check.h"
 #include "queue/torn_aof.h"
 
@@ -51,7 +50,7 @@ struct Refusal {
 
 constexpr std::array kRefusals = {
     Refusal{"MISCONF", "Redis could not save, and takes no writes until a save succeeds.",
-            "Diagnosis at its log and at its disk, which may be full or read-only; BGSAVE tries "
+            "Look at its log and at its disk, which may be full or read-only; BGSAVE tries "
             "again."},
     Refusal{"NOREPLICAS",
             "It is to have more replicas than are there in time (min-replicas-to-write).",
@@ -65,8 +64,7 @@ constexpr Refusal kFull{"OOM",
                         "At maxmemory nothing can be pushed until memory is free; workers can "
                         "drain what is there.",
                         "Raise maxmemory, or drain queues."};
-constexpr Refusal kOther{"", "The words are the server's.",
-                         "Diagnosis at its log and its settings."};
+constexpr Refusal kOther{"", "The words are the server's.", "Look at its log and its settings."};
 
 void tell_refusal(Diagnosis& look, const std::string& said) {
   const std::string code = ReplyError(said).code();
@@ -91,7 +89,9 @@ void tell_refusal(Diagnosis& look, const std::string& said) {
 
 }  // namespace
 
-void try_write(Connection& redis, const Keys& keys, ServerFacts& facts) {
+void read_writes(Examination& look) {
+  Connection& redis = look.redis;
+  ServerFacts& facts = look.facts;
   if (!may_write(facts) || !facts.moved_to.empty()) return;
   CommandBuffer load;
   load.command({"SCRIPT", "LOAD", may_append(facts) ? kWriteAndTakeBack : kWriteNothing});
@@ -100,7 +100,7 @@ void try_write(Connection& redis, const Keys& keys, ServerFacts& facts) {
   if (!answer.value().is_error()) {
     CommandBuffer call;
     // A key of the kind that each of them may use; no session has such a name.
-    call.command({"EVALSHA", answer.value().text(), "1", keys.replay("doctor")});
+    call.command({"EVALSHA", answer.value().text(), "1", look.keys.replay("doctor")});
     redis.send(call);
     answer = redis.receive();
   }

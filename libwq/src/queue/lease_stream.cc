@@ -101,14 +101,8 @@ void LeaseStream::post(std::vector<Settlement> settlements, std::size_t want) {
 }
 
 LeaseStream::Answer LeaseStream::take() {
-  // Recovery sends what is not answered again, so reading starts over with the same request.
-  bool answered = false;
-  while (!answered) {
-    attempt([&] {
-      read(requests_.front());
-      answered = true;
-    });
-  }
+  // What is not answered was sent again then, so reading starts over with the same request.
+  while (!attempt([this] { read(requests_.front()); })) continue;
   Answer answer = std::move(requests_.front().answer);
   requests_.pop_front();
   link_.recovered();
@@ -121,7 +115,8 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
   CommandBuffer wait;
   wait.command({"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
                 fmt::format("{:.3f}", static_cast<double>(wait_ms) / 1'000.0)});
-  try {
+  bool came = false;
+  const auto step = [&] {
     Connection& redis = connection();
     const TimePoint sent_at = now_();
     redis.send(wait);
@@ -130,24 +125,20 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
     redis.set_timeout(answer + std::chrono::milliseconds{wait_ms});
     const Reply reply = redis.receive();
     redis.set_timeout(answer);
-    if (reply.has_error("OOM")) return false;
+    if (reply.has_error("OOM")) return;
     reply.checked();
     link_.recovered();
-    if (reply.value().is_nil()) return false;
+    if (reply.value().is_nil()) return;
     CommandBuffer claim;
     append_claim(claim, keys_, queue_id_);
     const Reply claimed = run_script(redis, scripts::claim, claim);
     // The item may have come at any time since; the wait is shorter than half the grace period.
     pops_.push_back({.popped = read_claim(claimed.value(), std::string(reply.value().text())),
                      .sent_at = sent_at});
-    return true;
-  } catch (const ConnectionError& error) {
-    link_.failed(error);
-  } catch (const ReplyError& error) {
-    if (!error.transient()) throw;
-    link_.failed(error);
-  }
-  return false;
+    came = true;
+  };
+  const auto nothing = [] {};
+  return link_.run_step(step, nothing, nothing) && came;
 }
 
 Connection& LeaseStream::connection() {
@@ -314,35 +305,26 @@ void LeaseStream::read_pop(Connection& redis, Request& request) {
   }
 }
 
-// Does one step; when Redis is away or not ready, waits and sends all requests again instead.
-template <typename Attempt>
-void LeaseStream::attempt(Attempt step) {
+template <typename Step>
+bool LeaseStream::attempt(Step step) {
   try {
-    try {
-      step();
-    } catch (const ConnectionError& error) {
-      recover(error);
-    } catch (const ReplyError& error) {
-      if (!error.transient()) throw;
-      recover(error);
-    }
+    return link_.run_step(
+        step, [this] { note_broken(); },
+        [this] {
+          for (Request& request : requests_) write(request);
+        });
   } catch (...) {
     forget();
     throw;
   }
 }
 
-void LeaseStream::recover(const Error& error) {
-  link_.failed(error);
+void LeaseStream::note_broken() {
   for (Request& request : requests_) {
     request.resent = true;
     for (Pop& pop : request.pops) pop.asked = true;
     if (request.want > 0) ask_for_less(request);
   }
-  link_.repeat([this](Connection&) {
-    for (Request& request : requests_) write(request);
-    return true;
-  });
 }
 
 // The connection may have broken under the weight of the answer.

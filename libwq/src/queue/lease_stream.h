@@ -115,9 +115,9 @@ class LeaseStream {
   void read_lease(Connection& redis, Request& request, std::size_t p);
   void note_memory(const Pop& pop, TimePoint asked_at);
   void read_pop(Connection& redis, Request& request);
-  template <typename Attempt>
-  void attempt(Attempt step);
-  void recover(const Error& error);
+  template <typename Step>
+  bool attempt(Step step);
+  void note_broken();
   void ask_for_less(Request& request);
 
   ReconnectingConnection& link_;

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -22,6 +21,7 @@
 #include "base/printable.h"
 #include "base/random.h"
 #include "base/start_thread.h"
+#include "base/wait.h"
 #include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/push_batch.h"
@@ -217,27 +217,16 @@ class PushSession {
     link_.recovered();
   }
 
-  // Does one step; when Redis is away or not ready, waits and sends all batches again instead.
-  template <typename Attempt>
-  void attempt(Attempt step) {
-    try {
-      step();
-    } catch (const ConnectionError& error) {
-      recover(error);
-    } catch (const ReplyError& error) {
-      if (!error.transient()) throw;
-      recover(error);
-    }
+  template <typename Step>
+  void attempt(Step step) {
+    link_.run_step(
+        step, [] {}, [this] { send_again(); });
   }
 
-  void recover(const Error& error) {
-    link_.failed(error);
-    link_.repeat([this](Connection& redis) {
-      // What is refused (for want of memory) is no sign of life, and that may last.
-      if (is_touch_due()) static_cast<void>(touch(redis));
-      for (Batch& batch : batches_) write(batch);
-      return true;
-    });
+  void send_again() {
+    // What is refused (for want of memory) is no sign of life, and that may last.
+    if (is_touch_due()) static_cast<void>(touch(link_.connection()));
+    for (Batch& batch : batches_) write(batch);
   }
 
   void write(Batch& batch) {
@@ -311,9 +300,9 @@ class PushSession {
 
   // The body of the thread that holds the queue open while nothing is pushed.
   void stay_alive(const std::stop_token& token) {
-    std::unique_lock lock(mutex_);
-    while (!token.stop_requested()) {
-      wake_.wait_for(lock, token, options_.hold / 3, [] { return false; });
+    while (true) {
+      wait_for(options_.hold / 3, token);
+      const std::lock_guard lock(mutex_);
       if (token.stop_requested() || finished_ || failure_) return;
       if (!is_touch_due()) continue;
       try {
@@ -376,7 +365,6 @@ class PushSession {
   std::atomic<std::uint64_t> skipped_{0};
   std::atomic<std::uint64_t> unknown_{0};
 
-  std::condition_variable_any wake_;
   std::jthread toucher_;
 };
 

@@ -1,6 +1,5 @@
 #include "queue/server_check.h"
 
-#include <charconv>
 #include <string>
 
 #include <fmt/format.h>
@@ -12,19 +11,6 @@
 
 namespace wq::internal {
 namespace {
-
-constexpr int kOldestMajor = 6;
-constexpr int kOldestMinor = 2;
-
-bool too_old(std::string_view version) {
-  int major = 0;
-  int minor = 0;
-  const char* const end = version.data() + version.size();
-  const auto [dot, error] = std::from_chars(version.data(), end, major);
-  if (error != std::errc{}) return false;  // not a version we can judge
-  if (dot != end) std::from_chars(dot + 1, end, minor);
-  return major < kOldestMajor || (major == kOldestMajor && minor < kOldestMinor);
-}
 
 bool is_unknown(const Reply& reply) {
   return reply.value().is_error() && reply.value().text().starts_with("ERR unknown command");
@@ -85,6 +71,8 @@ std::string whole_info(Connection& redis) {
 
 }  // namespace
 
+bool is_too_old(const VersionNumber& version) { return version < VersionNumber{6, 2, 0}; }
+
 std::string sentinel_master(std::string_view said) {
   const auto value_of = [said](std::string_view name) {
     const std::size_t at = said.find(name);
@@ -120,9 +108,10 @@ ServerReport read_info(std::string_view info, const Keys& keys) {
   report.version = info_field(info, "redis_version");
   report.maxmemory_policy = info_field(info, "maxmemory_policy");
   if (info_field(info, "redis_mode") == "sentinel") refuse_sentinel(info);
-  if (too_old(report.version)) {
-    throw RefusedError(fmt::format("ERR the server is Redis {}; wq needs {}.{} or later",
-                                   report.version, kOldestMajor, kOldestMinor));
+  const auto version = version_number(report.version);  // else it cannot be judged
+  if (version && is_too_old(*version)) {
+    throw RefusedError(
+        fmt::format("ERR the server is Redis {}; wq needs 6.2 or later", report.version));
   }
   if (info_field(info, "cluster_enabled") == "1" && !keys.has_hash_tag()) {
     throw RefusedError(fmt::format(

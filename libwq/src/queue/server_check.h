@@ -6,6 +6,7 @@
 #include <wq/queue.h>
 
 #include "base/keys.h"
+#include "base/version_number.h"
 #include "redis/connection.h"
 
 namespace wq::internal {
@@ -18,6 +19,9 @@ namespace wq::internal {
 
 /// The same for a caller who has no queue: looks at what the server is.
 void check_server(Connection& redis);
+
+/// True if a Redis of this version lacks commands that we need.
+[[nodiscard]] bool is_too_old(const VersionNumber& version);
 
 /// "redis://10.0.0.1:6379 (shop)" of what a Sentinel's INFO says of a master that it watches:
 /// "name=shop,status=ok,address=10.0.0.1:6379,...". Empty if there is no address in it.

@@ -1,7 +1,6 @@
 #include "queue/torn_aof.h"
 
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "base/backoff.h"
 #include "base/random.h"
 #include "base/say.h"
+#include "base/version_number.h"
 #include "base/wait.h"
 #include "queue/server_check.h"
 #include "redis/command_buffer.h"
@@ -34,21 +34,8 @@ constexpr const char* kDanger =
 
 // The first releases of Valkey whose notes name valkey-io/valkey#4342. 9.0 and 9.1 may have it too:
 // a rewrite that was not needed does no harm.
-using Version = std::array<std::uint32_t, 3>;
-constexpr std::array kWholeSince{Version{8, 0, 11}, Version{8, 1, 10}};
-constexpr Version kAlwaysSince{9, 2, 0};
-
-std::optional<Version> parse_version(std::string_view text) {
-  Version version{};
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (std::uint32_t& part : version) {
-    const auto parsed = std::from_chars(at, end, part);
-    if (parsed.ec != std::errc{}) return std::nullopt;
-    at = parsed.ptr == end ? end : parsed.ptr + 1;
-  }
-  return version;
-}
+constexpr std::array kWholeSince{VersionNumber{8, 0, 11}, VersionNumber{8, 1, 10}};
+constexpr VersionNumber kAlwaysSince{9, 2, 0};
 
 // Nothing if the user may not ask.
 std::optional<std::string> ask_persistence(Connection& redis) {
@@ -84,9 +71,9 @@ AofState read_aof(std::string_view info) {
 
 bool cuts_whole_transactions(std::string_view server_name, std::string_view version) {
   if (server_name != "valkey") return false;
-  const auto found = parse_version(version);
+  const auto found = version_number(version);
   if (!found) return false;
-  for (const Version& since : kWholeSince) {
+  for (const VersionNumber& since : kWholeSince) {
     if ((*found)[0] == since[0] && (*found)[1] == since[1]) return *found >= since;
   }
   return *found >= kAlwaysSince;

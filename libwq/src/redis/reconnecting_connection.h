@@ -34,45 +34,61 @@ class ReconnectingConnection {
   /// transient `ReplyError`, so it must be safe to repeat. Past the patience: `ConnectionError`.
   template <typename Attempt>
   auto run(Attempt attempt) {
-    auto result = repeat(std::move(attempt));
+    std::optional<decltype(attempt(connection()))> result;
+    const auto once = [&] { result.emplace(attempt(connection())); };
+    while (!tries(once)) continue;
     recovered();
-    return result;
+    return *std::move(result);
   }
 
-  /// The same for an attempt that only sends: that Redis is back is known when an answer was read,
-  /// so the patience goes on being counted until `recovered` is called.
-  template <typename Attempt>
-  auto repeat(Attempt attempt) {
-    while (true) {
-      try {
-        return attempt(connection());
-      } catch (const ConnectionError& error) {
-        failed(error);
-      } catch (const ReplyError& error) {
-        if (!error.transient()) throw;
-        failed(error);
-      }
-    }
+  /// One step of several requests under way: `step` sends one or reads an answer. If the step fails
+  /// as an attempt of `run` does, `broken` is called once and `send_again` until it succeeds; it
+  /// sends what is not answered. That Redis is back is known when an answer was read, so the
+  /// patience goes on being counted until `recovered` is called. False if the step failed: it was
+  /// not done.
+  template <typename Step, typename Broken, typename SendAgain>
+  bool run_step(Step step, Broken broken, SendAgain send_again) {
+    if (tries(step)) return true;
+    broken();
+    while (!tries(send_again)) continue;
+    return false;
   }
+  void recovered();
 
   /// The connection, made now if there is none: one try, no waiting.
   Connection& connection();
   [[nodiscard]] bool connected() const noexcept { return connection_.has_value(); }
   /// Grows with every new connection, for what must be said once on each. Any thread.
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
+  /// How many connections took the place of one that was lost. Any thread.
+  [[nodiscard]] std::uint64_t reconnects() const noexcept {
+    const std::uint64_t made = generation_;
+    return made > 0 ? made - 1 : 0;
+  }
   /// Throws the connection away; harmless if there is none.
   void drop() noexcept { connection_.reset(); }
-
-  /// What `run` does after a failure and after a success, for callers with a loop of their own.
-  /// `failed` drops the connection and waits; it throws `ConnectionError` past the patience, which
-  /// begins with the call of `connection` that was the first to fail, or once stopped.
-  void failed(const Error& error);
-  void recovered();
 
   [[nodiscard]] const RedisOptions& options() const noexcept { return options_; }
   [[nodiscard]] const std::stop_token& stop() const noexcept { return stop_; }
 
  private:
+  // One try; false if it failed so that another one may succeed, after the wait for it.
+  template <typename Attempt>
+  bool tries(Attempt& attempt) {
+    try {
+      attempt();
+      return true;
+    } catch (const ConnectionError& error) {
+      failed(error);
+    } catch (const ReplyError& error) {
+      if (!error.transient()) throw;
+      failed(error);
+    }
+    return false;
+  }
+  // Drops the connection and waits. Throws `ConnectionError` once stopped, or past the patience,
+  // which begins with the call of `connection` that was the first to fail.
+  void failed(const Error& error);
   /// Of the patience, for one step of an attempt.
   [[nodiscard]] std::chrono::milliseconds left() const;
   void tell_waiting(std::string_view what) const;

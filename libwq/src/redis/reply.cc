@@ -67,8 +67,9 @@ std::uint64_t Value::count() const {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer()));
 }
 
-std::int64_t Value::time_ms() const {
-  return (*this)[0].integer() * 1'000 + (*this)[1].integer() / 1'000;
+std::chrono::microseconds Value::time() const {
+  return std::chrono::seconds{(*this)[0].integer()} +
+         std::chrono::microseconds{(*this)[1].integer()};
 }
 
 std::size_t Value::size() const {

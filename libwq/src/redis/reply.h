@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,8 +27,9 @@ class Value {
   [[nodiscard]] std::int64_t integer() const;
   /// The same, of what is never less than zero; 0 for what is.
   [[nodiscard]] std::uint64_t count() const;
-  /// Of an answer to TIME: milliseconds since the epoch.
-  [[nodiscard]] std::int64_t time_ms() const;
+  /// Of an answer to TIME: since the epoch.
+  [[nodiscard]] std::chrono::microseconds time() const;
+  [[nodiscard]] std::int64_t time_ms() const { return time() / std::chrono::milliseconds{1}; }
   /// Of an array; nil counts as an empty one, as Redis answers a POP with a count on no list.
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] Value operator[](std::size_t i) const;

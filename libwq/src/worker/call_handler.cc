@@ -32,7 +32,7 @@ BatchHandler one_by_one(Handler handler) {
   return [handler = std::move(handler)](const Batch& batch) {
     std::vector<Outcome> outcomes;
     for (const Lease& lease : batch.leases) {
-      outcomes.push_back(handler({lease, lease.item, batch.slot, batch.stop}));
+      outcomes.push_back(handler({lease, lease.item, batch.slot, batch.stop, batch.queue}));
     }
     return outcomes;
   };

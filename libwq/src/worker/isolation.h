@@ -8,26 +8,27 @@
 #include <wq/lease.h>
 #include <wq/queue.h>
 
-#include "maintenance/lease_renewer.h"
-#include "worker/slots.h"
+#include "worker/executor.h"
+#include "worker/queue_lease.h"
 
 namespace wq::internal {
 
-/// Runs items that may kill their worker (`at_risk`) while the worker holds nothing else, one at a
-/// time: an item is buried only for a crash that it had alone, so the lease says that it is.
+/// Runs items that may kill their worker (`at_risk`) while the worker holds nothing else, of any of
+/// its queues, one at a time: an item is buried only for a crash that it had alone, so the lease
+/// says that it is.
 ///
 /// Such an item is kept aside, with its lease renewed, until everything else is settled; nothing
 /// more is leased meanwhile. Then its lease is marked and it runs. Of the worker's main thread.
 class Isolation {
  public:
   /// Marks a lease on Redis; false if it was lost.
-  using Mark = std::function<bool(const Lease&)>;
+  using Mark = std::function<bool(const QueueLease&)>;
 
-  Isolation(Slots& slots, LeaseRenewer& renewer, RetryPolicy policy, Mark mark);
+  Isolation(Executor& executor, RetryPolicy policy, Mark mark);
 
   /// Sets aside the first item of `leased` that is at risk, and takes it out. True if there was
   /// one, or one is kept already: then nothing may be begun beside it, and the rest goes back.
-  bool take_in(std::vector<Lease>& leased);
+  bool take_in(QueueIndex queue, std::vector<Lease>& leased);
 
   /// True from then on until that item is settled or lost. Nothing may be leased.
   [[nodiscard]] bool active() const noexcept { return phase_ != Phase::none; }
@@ -41,21 +42,21 @@ class Isolation {
   void advance(std::uint64_t holding, bool quiet);
 
   /// The item that was kept aside and has not begun, to be released, when the worker leaves.
-  [[nodiscard]] std::optional<Lease> give_up();
+  [[nodiscard]] std::optional<QueueLease> give_up();
 
   /// A lease that was given up while it was marked is settled as what it is to Redis.
-  void correct(Lease& lease) const noexcept;
+  void correct(QueueIndex queue, Lease& lease) const noexcept;
 
  private:
   enum class Phase { none, waiting, running };
 
-  Slots& slots_;
-  LeaseRenewer& renewer_;
+  Executor& executor_;
   const RetryPolicy policy_;
   const Mark mark_;
   Phase phase_ = Phase::none;
   bool expects_another_ = false;
-  std::uint64_t fence_ = 0;  // of the last item that was marked
+  QueueIndex queue_ = 0;     // of the last item that was marked
+  std::uint64_t fence_ = 0;  // likewise; 0: there was none
 };
 
 }  // namespace wq::internal

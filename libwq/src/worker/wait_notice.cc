@@ -1,24 +1,53 @@
 #include "worker/wait_notice.h"
 
+#include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <wq/error.h>
+
+#include "base/printable.h"
+
 namespace wq::internal {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kSilent{2};
 constexpr seconds kAgain{60};
 
+// Redis writes scores as whole numbers here; anybody may write others.
+std::int64_t number(std::string_view text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::string others_text(const Counts& counts) {
+  std::string text = "nothing is ready";
+  if (counts.processing > 0) {
+    text += fmt::format("; {} item{} held by others", counts.processing,
+                        counts.processing == 1 ? " is" : "s are");
+  }
+  if (counts.delayed > 0) {
+    text += fmt::format("; {} wait{} to be tried again", counts.delayed,
+                        counts.delayed == 1 ? "s" : "");
+  }
+  return text;
+}
+
 }  // namespace
 
-WaitNotice::WaitNotice(Log log) : log_(std::move(log)) {}
+WaitNotice::WaitNotice(const Keys& keys, ReconnectingConnection& link, const WorkerOptions& options)
+    : keys_(keys), link_(link), options_(options) {}
 
-void WaitNotice::waits(For what, TimePoint now, const std::function<std::string()>& text) {
-  if (!log_) return;
+void WaitNotice::tell(const Counts& counts, TimePoint now, std::size_t ready_slots) {
+  if (!options_.log) return;
+  const For what = what_is_waited_for(counts, ready_slots);
   if (std::exchange(what_, what) != what) {
     since_ = now;
     next_ = now + kSilent;
@@ -26,8 +55,71 @@ void WaitNotice::waits(For what, TimePoint now, const std::function<std::string(
   if (what == For::nothing || now < next_) return;
   const auto waited = std::chrono::duration_cast<seconds>(now - since_);
   next_ = now + kAgain;
-  log_(LogLevel::info, waited < kAgain ? fmt::format("waiting: {}", text())
-                                       : fmt::format("still waiting, for {}: {}", waited, text()));
+  const std::string why = text(counts);
+  options_.log(LogLevel::info, waited < kAgain
+                                   ? fmt::format("waiting: {}", why)
+                                   : fmt::format("still waiting, for {}: {}", waited, why));
+}
+
+WaitNotice::For WaitNotice::what_is_waited_for(const Counts& counts, std::size_t ready_slots) {
+  if (counts.id.empty()) return For::queue;
+  if (ready_slots == 0) return For::slots;
+  if (counts.paused) return For::resume;
+  if (counts.ready > 0) return For::nothing;
+  if (counts.processing + counts.delayed > 0) return For::others;
+  return counts.producers > 0 ? For::producer : For::nothing;
+}
+
+std::string WaitNotice::text(const Counts& counts) const {
+  switch (what_) {
+    case For::queue:
+      return fmt::format(
+          "the queue {} has not begun: nothing was ever pushed to it{}; the worker leaves {} "
+          "after its start if nothing comes",
+          printable(keys_.queue()), options_.other_queues ? options_.other_queues() : "",
+          std::chrono::duration_cast<seconds>(options_.wait_open));
+    case For::slots:
+      return "no slot is ready yet to begin an item";
+    case For::resume:
+      return "the queue is paused (wqctl resume)";
+    case For::producer:
+      return producer_text(counts.producers);
+    case For::others:
+      return others_text(counts);
+    case For::nothing:
+      break;
+  }
+  return "";
+}
+
+// Of the one whose hold ends first.
+std::string WaitNotice::producer_text(std::uint64_t n) const {
+  std::string text = n == 1 ? "the queue is empty, and a producer holds it open"
+                            : fmt::format("the queue is empty, and {} producers hold it open", n);
+  return text + link_.run([this](Connection& redis) -> std::string {
+    CommandBuffer ask;
+    ask.command({"TIME"});
+    ask.command(
+        {"ZRANGEBYSCORE", keys_[Key::producers], "-inf", "+inf", "WITHSCORES", "LIMIT", "0", "1"});
+    redis.send(ask);
+    const Reply time = redis.receive();
+    const Reply first = redis.receive();
+    if (first.checked().value().size() < 2) return "";
+    CommandBuffer more;
+    more.command({"HMGET", keys_.replay(first.value()[0].text()), "hold_ms", "who"});
+    const Reply session = redis.call(more);
+    if (session.value().size() < 2 || !session.value()[0].is_text()) return "";
+    const milliseconds hold{number(session.value()[0].text())};
+    const milliseconds silent =
+        milliseconds{time.checked().value().time_ms() - number(first.value()[1].text())} + hold;
+    const std::string who = session.value()[1].is_text() ? printable(session.value()[1].text())
+                                                         : std::string(first.value()[0].text());
+    return fmt::format(
+        ": {}, last heard of {} ago; if it died, its hold ends by itself within {} "
+        "of its last sign of life",
+        who, std::chrono::duration_cast<seconds>(std::max(silent, milliseconds{0})),
+        std::chrono::duration_cast<seconds>(2 * hold));
+  });
 }
 
 }  // namespace wq::internal

@@ -1,36 +1,48 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
+#include <cstddef>
 #include <string>
 
 #include <wq/clock.h>
-#include <wq/log.h>
+#include <wq/queue.h>
+#include <wq/worker.h>
+
+#include "base/keys.h"
+#include "redis/reconnecting_connection.h"
 
 namespace wq::internal {
 
-/// Says in the log what a worker waits for: after two seconds, and again each minute with how long
-/// it has waited, so that no wait is silent and a short one says nothing. Not thread-safe.
+/// Says in the log what a worker that holds nothing waits for: after two seconds, and again each
+/// minute with how long it has waited, so that no wait is silent and a short one says nothing. Not
+/// thread-safe.
 class WaitNotice {
  public:
-  enum class For {
-    nothing,
-    queue,     ///< to begin
-    slots,     ///< to be ready
-    resume,    ///< of a queue that is paused
-    producer,  ///< which holds an empty queue open
-    others,    ///< the last items, which others hold or which are not due
-  };
+  /// All of these must outlive it.
+  WaitNotice(const Keys& keys, ReconnectingConnection& link, const WorkerOptions& options);
 
-  explicit WaitNotice(Log log);
-
-  /// What is waited for now. Another one than before begins a new wait. `text` is asked only when
-  /// something is said; what it throws is passed on.
-  void waits(For what, TimePoint now, const std::function<std::string()>& text);
+  /// The counts as they are now. Waiting for another thing than before begins a new wait. Asks
+  /// Redis for the producer before that is said; throws as `ReconnectingConnection::run`.
+  void tell(const Counts& counts, TimePoint now, std::size_t ready_slots);
   void waits_no_more() noexcept { what_ = For::nothing; }
 
  private:
-  const Log log_;
+  enum class For {
+    nothing,
+    queue,     // to begin
+    slots,     // to be ready
+    resume,    // of a queue that is paused
+    producer,  // which holds an empty queue open
+    others,    // the last items, which others hold or which are not due
+  };
+
+  [[nodiscard]] static For what_is_waited_for(const Counts& counts, std::size_t ready_slots);
+  [[nodiscard]] std::string text(const Counts& counts) const;
+  [[nodiscard]] std::string producer_text(std::uint64_t producers) const;
+
+  const Keys& keys_;
+  ReconnectingConnection& link_;
+  const WorkerOptions& options_;
   For what_ = For::nothing;
   TimePoint since_;
   TimePoint next_;

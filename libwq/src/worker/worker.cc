@@ -8,6 +8,9 @@
 namespace wq {
 namespace {
 
+// A worker has one queue so far.
+constexpr internal::QueueIndex kOnly = 0;
+
 WorkerOptions without_batches(WorkerOptions options) {
   options.batch = 1;
   return options;
@@ -20,16 +23,21 @@ Worker::Worker(std::string queue, RedisOptions redis, WorkerOptions options, Han
              internal::one_by_one(std::move(handler))) {}
 
 Worker::Worker(std::string queue, RedisOptions redis, WorkerOptions options, BatchHandler handler)
-    : loop_(std::make_unique<internal::WorkerLoop>(std::move(queue), std::move(redis),
+    : loop_(std::make_unique<internal::WorkerLoop>(std::vector{std::move(queue)}, std::move(redis),
                                                    std::move(options), std::move(handler))) {}
 
 Worker::~Worker() = default;
 
-WorkerReport Worker::run() { return loop_->run(); }
+WorkerReport Worker::run() {
+  WorkerReport report = loop_->run();
+  report.counts = loop_->counts(kOnly);
+  return report;
+}
+
 void Worker::request_stop() noexcept { loop_->request_stop(loop_->grace()); }
 void Worker::request_stop_now() noexcept { loop_->request_stop({}); }
 WorkerFigures Worker::figures() const { return loop_->figures(); }
-Counts Worker::counts() const { return loop_->counts(); }
+Counts Worker::counts() const { return loop_->counts(kOnly); }
 const std::string& Worker::session() const noexcept { return loop_->session(); }
 
 }  // namespace wq

@@ -13,72 +13,51 @@
 #include "base/printable.h"
 #include "base/random.h"
 #include "base/say.h"
-#include "queue/limits.h"
-#include "queue/server_check.h"
-#include "script/script.h"
+#include "base/start_thread.h"
+#include "worker/cannot_go_on.h"
 #include "worker/check_options.h"
 
 namespace wq::internal {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::nanoseconds;
 
-// How much work is taken ahead of the handlers: enough to hide a round trip, little enough that
-// another worker would not have begun it much earlier.
-constexpr milliseconds kAhead{20};
-constexpr std::size_t kMostAhead = 256;
-constexpr std::size_t kMostAheadBytes = std::size_t{16} << 20U;
 // An item that was taken ahead and not begun by then is given back.
 constexpr milliseconds kLongestWait{1'000};
-// How often ready is asked for more while we hold something; doubled while there is nothing.
-constexpr milliseconds kFirstDryWait{50};
-constexpr milliseconds kLongestDryWait{1'000};
+constexpr milliseconds kLongestWaitForItem{1'000};
 constexpr milliseconds kPausedWait{500};
 constexpr std::size_t kInFlight = 2;
+// How long everything may take to be settled after the handlers were told to stop.
+constexpr std::chrono::seconds kSettleTime{10};
 
-RedisOptions with_log(RedisOptions redis, const Log& log) {
-  if (!redis.log) redis.log = log;
-  return redis;
+// Often enough that nothing is late by more than a small part of a lease or timeout.
+milliseconds watch_tick(const WorkerOptions& options) {
+  milliseconds tick = options.lease / 20;
+  if (options.timeout > milliseconds::zero()) tick = std::min(tick, options.timeout / 10);
+  return std::clamp(tick, milliseconds{10}, milliseconds{500});
 }
 
 }  // namespace
 
-WorkerLoop::WorkerLoop(std::string queue, RedisOptions redis, WorkerOptions options,
+WorkerLoop::WorkerLoop(std::vector<std::string> queues, RedisOptions redis, WorkerOptions options,
                        BatchHandler handler)
-    : keys_(std::move(queue)),
-      options_(checked(std::move(options))),
-      redis_(with_log(std::move(redis), options_.log)),
+    : options_(checked(std::move(options))),
       session_(random_id()),
-      link_(redis_, abandon_.get_token(),
-            [this, warned = false](Connection& connection) mutable {
-              const ServerReport server = check_server(connection, keys_);
-              for (const std::size_t sent : longest_sent_) check_still_taken(connection, sent);
-              if (server.evicts() && !std::exchange(warned, true)) {
-                log(LogLevel::warning,
-                    fmt::format("the server's maxmemory-policy is {}: when memory runs short it "
-                                "deletes items; set it to noeviction",
-                                server.maxmemory_policy));
-              }
-            }),
-      stream_(link_, keys_, session_, PopSize::from_one_item()),
-      slots_(options_, std::move(handler)),
-      renewer_link_(for_keeper(redis_, options_.lease), abandon_.get_token(),
-                    [this](Connection& connection) {
-                      // Whichever thread is the first to meet a wrong server says what is wrong.
-                      static_cast<void>(check_server(connection, keys_));
-                      renewer_mender_.ask(connection);
-                    }),
-      renewer_(renewer_link_, keys_, session_, options_.lease,
-               [this](std::span<const std::uint64_t> fences) {
-                 log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
-                 slots_.lose(fences);
-               }),
-      isolation_(slots_, renewer_, options_.retry,
-                 [this](const Lease& lease) { return mark_alone(lease); }),
-      notice_(options_.log),
-      reclaimer_(keys_, redis_, options_.lease, session_, options_.log) {
-  stream_.set_terms(options_.lease, options_.retry);
+      supply_(options_),
+      executor_(options_, queues, std::move(handler)),
+      isolation_(
+          executor_, options_.retry,
+          [this](const QueueLease& held) { return sources_[held.queue]->isolate(held.lease); }),
+      keeper_(redis, options_, abandon_.get_token(), sources_, tally_) {
+  if (!redis.log) redis.log = options_.log;
+  for (QueueIndex queue = 0; queue < queues.size(); ++queue) {
+    sources_.push_back(std::make_unique<QueueSource>(
+        std::move(queues[queue]), redis, options_, session_, abandon_.get_token(), keeper_.link(),
+        [this, queue](std::span<const std::uint64_t> fences) {
+          log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
+          executor_.lose(queue, fences);
+        }));
+  }
 }
 
 WorkerLoop::~WorkerLoop() { stop_threads(); }
@@ -95,20 +74,24 @@ WorkerReport WorkerLoop::run() {
     fail("the worker's main thread");
     give_back();
   }
-  slots_.leave();
-  while (slots_.load().running > 0) {
-    static_cast<void>(slots_.take_finished(Queue::kMaxBatch));
-    slots_.wait(BootClock::now() + kLongestWait);
+  executor_.leave();
+  while (executor_.load().running > 0) {
+    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
+      static_cast<void>(executor_.take_finished(queue, Queue::kMaxBatch));
+    }
+    executor_.wait(BootClock::now() + kLongestWait);
   }
   stop_threads();
-  report_.completed = completed_;
-  report_.failed = failed_;
-  report_.released = released_;
-  report_.lost = lost_;
-  report_.unknown = unknown_;
+  report_.completed = tally_.completed;
+  report_.failed = tally_.failed;
+  report_.released = tally_.released;
+  report_.lost = tally_.lost;
+  report_.unknown = tally_.unknown;
   const std::lock_guard lock(mutex_);
-  if (slots_.cannot_run()) std::rethrow_exception(slots_.cannot_run());
-  if (refused_) std::rethrow_exception(refused_);
+  if (executor_.cannot_run()) std::rethrow_exception(executor_.cannot_run());
+  for (const auto& each : sources_) {
+    if (each->refused()) std::rethrow_exception(each->refused());
+  }
   if (fault_) std::rethrow_exception(fault_);
   try {
     if (error_) std::rethrow_exception(error_);
@@ -128,34 +111,34 @@ void WorkerLoop::request_stop(milliseconds grace) noexcept {
     if (!leave_at_ || at < *leave_at_) leave_at_ = at;
   }
   changed_.notify_all();
-  slots_.begin_nothing_more();
+  executor_.begin_nothing_more();
 }
 
 // ---- the main thread ----
 
 WorkerEnd WorkerLoop::work() {
   started_at_ = idle_since_ = BootClock::now();
-  if (const auto end = look_at_queue()) return *end;
-  slots_.start_preparing();
+  if (const auto end = look_at_queues()) return *end;
+  executor_.start_preparing();
   while (true) {
     if (const auto end = reason_to_end()) return *end;
     advance_isolation();
-    while (stream_.outstanding() < kInFlight && post_if_useful()) continue;
-    if (stream_.outstanding() > 0) {
-      absorb(stream_.take());
-    } else if (const auto end = wait_for_work()) {
-      return *end;
+    release(executor_.take_back(BootClock::now() - kLongestWait,
+                                supply_.next_batches(executor_.load())));
+    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
+      while (sources_[queue]->outstanding() < kInFlight && post_if_useful(queue)) continue;
     }
+    if (absorb_answers()) continue;
+    if (const auto end = wait_for_work()) return *end;
   }
 }
 
 std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (error_) std::rethrow_exception(error_);
-  }
+  rethrow_error();
   if (stopping_) return WorkerEnd::stopped;
-  if (slots_.cannot_run() || slots_.halted() || refused_ || failed_thread_) {
+  const bool refused = std::any_of(sources_.begin(), sources_.end(),
+                                   [](const auto& each) { return each->refused() != nullptr; });
+  if (executor_.cannot_run() || executor_.halted() || refused || failed_thread_) {
     return WorkerEnd::halted;
   }
   // Results that Redis would not take are failures that the slots know nothing of.
@@ -163,34 +146,30 @@ std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
       !(options_.halt_only_at_start && succeeded_)) {
     return WorkerEnd::halted;
   }
-  if (options_.max_items > 0 && leased_ >= options_.max_items) return WorkerEnd::max_items;
+  if (options_.max_items > 0 && leased() >= options_.max_items) return WorkerEnd::max_items;
   return std::nullopt;
 }
 
-bool WorkerLoop::post_if_useful() {
-  std::vector<Settlement> settlements = slots_.take_finished(Queue::kMaxBatch);
-  const auto append = [&settlements](std::vector<Settlement> more) {
-    std::move(more.begin(), more.end(), std::back_inserter(settlements));
-  };
-  append(std::exchange(to_release_, {}));
-  std::vector<Settlement> back =
-      slots_.take_back(BootClock::now() - kLongestWait, next_batches(slots_.load()));
-  leased_ -= back.size();
-  append(std::move(back));
-  const std::size_t want = wanted();
-  if (settlements.empty() && !stream_.has_unasked() && want == 0) return false;
-  post(std::move(settlements), want);
+bool WorkerLoop::post_if_useful(QueueIndex queue) {
+  std::vector<Settlement> settlements = to_settle(queue);
+  const std::size_t want = wanted(*sources_[queue]);
+  if (settlements.empty() && !sources_[queue]->has_unasked() && want == 0) return false;
+  post(queue, std::move(settlements), want);
   return true;
 }
 
-void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
-  std::size_t longest = 0;
+std::vector<Settlement> WorkerLoop::to_settle(QueueIndex queue) {
+  std::vector<Settlement> settlements = executor_.take_finished(queue, Queue::kMaxBatch);
+  std::vector<Settlement> released = sources_[queue]->take_released();
+  std::move(released.begin(), released.end(), std::back_inserter(settlements));
+  return settlements;
+}
+
+void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std::size_t want) {
   for (Settlement& each : settlements) {
     Outcome& outcome = each.outcome;
-    isolation_.correct(each.lease);
-    learn_limit_for(longest_word(each));
-    refuse_too_large(outcome, longest_word_);
-    longest = std::max(longest, longest_word(each));
+    isolation_.correct(queue, each.lease);
+    sources_[queue]->refuse_too_large(each);
     // Who stops us may have stopped what did the work too, as a service manager does that signals
     // all processes; and what was too slow may have been slow since the machine goes down. Nobody
     // can tell, so nobody is charged.
@@ -205,79 +184,65 @@ void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
     if (outcome.failure.worker.empty()) outcome.failure.worker = options_.label;
     if (outcome.failure.host.empty()) outcome.failure.host = host_name();
   }
-  renewer_.remove(settlements);
-  wants_.push_back(want);
-  longest_sent_.push_back(longest);
-  stream_.post(std::move(settlements), want);
+  sources_[queue]->post(std::move(settlements), want);
 }
 
-void WorkerLoop::absorb(LeaseStream::Answer answer) {
-  const TimePoint now = BootClock::now();
-  const std::size_t want = std::exchange(wants_.front(), 0);
-  wants_.pop_front();
-  longest_sent_.pop_front();
+// One of each queue. False if nothing was under way.
+bool WorkerLoop::absorb_answers() {
+  bool any = false;
+  for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
+    if (sources_[queue]->outstanding() == 0) continue;
+    any = true;
+    absorb(queue);
+  }
+  return any;
+}
+
+void WorkerLoop::absorb(QueueIndex queue) {
+  LeaseStream::Answer answer = sources_[queue]->take();
+  holding_ += answer.leased.size();
   holding_ -= answer.settled.size();
   // First, so that nothing that is ours is out of sight if what follows throws.
-  if (!answer.leased.empty()) take_in(std::move(answer.leased), answer.leased_at);
+  if (!answer.leased.empty()) take_in(queue, std::move(answer.leased));
   for (std::size_t i = 0; i < answer.settled.size(); ++i) {
     count(answer.settlements[i], answer.settled[i]);
   }
-  if (!answer.settled.empty()) idle_since_ = now;
-  if (answer.popped) {
-    dry_wait_ = milliseconds::zero();
-    idle_since_ = now;
-    slots_.expect_more(true);
-  } else if (want > 0) {
-    dry_wait_ = std::clamp(2 * dry_wait_, kFirstDryWait, kLongestDryWait);
-    dry_until_ = now + dry_wait_;
-  }
+  if (!answer.settled.empty() || answer.popped) idle_since_ = BootClock::now();
+  if (answer.popped) executor_.expect_more(queue, true);
 }
 
 // An item that has crashed before may take this process with it, and whatever it holds would be
 // charged for that as well. So nothing is held beside such items but what runs, and nothing at all
 // beside one that has no more than one crash left.
-void WorkerLoop::take_in(std::vector<Lease> leased, TimePoint leased_at) {
-  leave_what_is_too_long(leased);
+void WorkerLoop::take_in(QueueIndex queue, std::vector<Lease> leased) {
   const TimePoint now = BootClock::now();
-  leased_ += leased.size();
-  holding_ += leased.size();
-  renewer_.add(leased, leased_at);
-  isolating_ = std::any_of(leased.begin(), leased.end(),
-                           [](const Lease& lease) { return lease.crashes > 0; });
-  const std::size_t released_before = to_release_.size();
-  const bool took_in = !giving_back_ && isolation_.take_in(leased);
+  const bool took_in = !giving_back_ && isolation_.take_in(queue, leased);
   std::size_t room = leased.size();
-  if (isolating_ || took_in) {
-    for (Settlement& each : slots_.take_back(now)) to_release_.push_back(std::move(each));
-    const Slots::Load load = slots_.load();
+  if (sources_[queue]->brought_crashed() || took_in) {
+    release(executor_.take_back(now));
+    const Executor::Load load = executor_.load();
     room = load.ready_slots - std::min(load.running_ready, load.ready_slots);
   }
   if (giving_back_ || took_in) room = 0;
-  while (leased.size() > room) {
-    to_release_.push_back({std::move(leased.back()), Outcome::release(milliseconds::zero())});
-    leased.pop_back();
+  for (; leased.size() > room; leased.pop_back()) {
+    sources_[queue]->release(std::move(leased.back()));
   }
-  leased_ -= to_release_.size() - released_before;
-  slots_.give(std::move(leased), now);
+  executor_.give(queue, std::move(leased), now);
 }
 
-bool WorkerLoop::mark_alone(const Lease& lease) {
-  CommandBuffer call;
-  append_isolate(call, keys_, session_, lease);
-  return link_.run([&call](Connection& redis) {
-    return run_script(redis, scripts::isolate, call).value().integer() == 1;
-  });
+void WorkerLoop::release(std::vector<QueueLease> held) {
+  for (QueueLease& each : held) sources_[each.queue]->release(std::move(each.lease));
 }
 
 void WorkerLoop::advance_isolation() {
-  const bool quiet = stream_.outstanding() == 0 && !stream_.has_unasked() && to_release_.empty();
-  isolation_.advance(holding_, quiet);
+  isolation_.advance(holding_, std::all_of(sources_.begin(), sources_.end(),
+                                           [](const auto& each) { return each->quiet(); }));
 }
 
 void WorkerLoop::count(const Settlement& settlement, Settled settled) {
   const Outcome& outcome = settlement.outcome;
-  if (settled == Settled::unknown) ++unknown_;
-  if (settled == Settled::lost) ++lost_;
+  if (settled == Settled::unknown) ++tally_.unknown;
+  if (settled == Settled::lost) ++tally_.lost;
   if (settled != Settled::accepted) {
     log(LogLevel::warning,
         fmt::format("item {}: {}", printable(settlement.lease.item),
@@ -289,17 +254,17 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
   if (options_.settled) options_.settled(settlement);
   switch (outcome.kind) {
     case Outcome::Kind::complete:
-      ++completed_;
+      ++tally_.completed;
       succeeded_ = true;
       failures_in_a_row_ = 0;
       return;
     case Outcome::Kind::release:
-      ++released_;
+      ++tally_.released;
       return;
     case Outcome::Kind::fail:
     case Outcome::Kind::crash:
     case Outcome::Kind::fatal:
-      ++failed_;
+      ++tally_.failed;
       ++failures_in_a_row_;
       log(LogLevel::warning,
           fmt::format("item {} failed, attempt {}: {}: {}", printable(settlement.lease.item),
@@ -309,162 +274,258 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
   }
 }
 
-std::size_t WorkerLoop::wanted() {
-  if (BootClock::now() < dry_until_ || !to_release_.empty() || isolation_.active()) return 0;
-  const Slots::Load load = slots_.load();
+std::size_t WorkerLoop::wanted(const QueueSource& source) {
+  if (BootClock::now() < source.dry_until() || isolation_.active()) return 0;
+  const Executor::Load load = executor_.load();
   ready_slots_ = load.ready_slots;
-  std::size_t coming = stream_.popped();
-  for (const std::size_t want : wants_) coming += want;
+  std::size_t coming = 0;
+  bool isolating = false;
+  for (const auto& each : sources_) {
+    coming += each->coming();
+    isolating = isolating || each->brought_crashed();
+  }
   const std::size_t have = load.waiting + load.running_ready + coming;
-  const std::size_t slots = load.ready_slots;
-  const std::size_t target =
-      isolating_ ? slots : slots * items_of_batch(load) + std::max(ahead(load), next_batches(load));
+  const std::size_t target = isolating ? load.ready_slots : supply_.target(load);
   std::size_t want = target - std::min(target, have);
   if (options_.max_items > 0) {
-    const std::uint64_t left = options_.max_items - std::min(options_.max_items, leased_ + coming);
+    const std::uint64_t left = options_.max_items - std::min(options_.max_items, leased() + coming);
     want = static_cast<std::size_t>(std::min<std::uint64_t>(want, left));
   }
   want = std::min(want, isolation_.expects_another() ? std::size_t{1} : Queue::kMaxBatch);
-  return stream_.bearable(want);
+  return source.bearable(want);
 }
 
-std::size_t WorkerLoop::ahead(const Slots::Load& load) const {
-  if (!load.per_item) return 0;
-  const nanoseconds per_item = std::max(*load.per_item, nanoseconds{1});
-  const auto by_time = static_cast<std::size_t>(kAhead / per_item) * load.ready_slots;
-  const std::size_t by_memory = kMostAheadBytes / (load.item_bytes + 1);
-  const std::size_t most = std::max(kMostAhead, 2 * options_.concurrency * options_.batch);
-  return std::min({by_time, by_memory, most});
-}
-
-std::size_t WorkerLoop::items_of_batch(const Slots::Load& load) const {
-  if (options_.max_batch_bytes == 0) return options_.batch;
-  return std::clamp(options_.max_batch_bytes / (load.item_bytes + 1), std::size_t{1},
-                    options_.batch);
-}
-
-// What is leased while the slots work, so that none of them waits for Redis between two batches:
-// what the further calls of each slot take, or, where it has one call, the next of several items. A
-// single item is not put behind another one while a slot that could begin it is still being made
-// ready.
-std::size_t WorkerLoop::next_batches(const Slots::Load& load) const {
-  const std::size_t items = load.ready_slots * items_of_batch(load);
-  if (options_.batch > 1) return items * std::max(options_.calls_per_slot - 1, 1U);
-  return load.ready_slots == options_.concurrency ? items * (options_.calls_per_slot - 1) : 0;
+std::uint64_t WorkerLoop::leased() const {
+  std::uint64_t n = 0;
+  for (const auto& each : sources_) n += each->leased();
+  return n;
 }
 
 // Nothing is under way to Redis and nothing is to be said to it.
 std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
   const TimePoint now = BootClock::now();
   if (holding_ > 0) {
-    notice_.waits_no_more();
-    // Is it worth waiting for more items, so that a batch becomes full?
-    if (options_.max_delay > milliseconds::zero() && slots_.load().waiting > 0) {
-      static_cast<void>(look_at_queue());
-      slots_.expect_more(report_.counts.ready > 0 || report_.counts.producers > 0);
-    }
-    slots_.wait(now < dry_until_ ? dry_until_ : now + kLongestWait);
+    wait_for_progress(now);
     return std::nullopt;
   }
-  const std::size_t ready = slots_.load().ready_slots;
+  const std::size_t ready = executor_.load().ready_slots;
   if (ready == 0) idle_since_ = now;  // it is not the queue that we wait for
-  if (const auto end = look_at_queue()) return end;
-  tell_wait(now, ready);
-  dry_until_ = TimePoint{};
+  if (const auto end = look_at_queues()) return end;
+  for (const auto& each : sources_) {
+    each->tell_wait(now, ready);
+    each->ask_at_once();
+  }
   if (ready == 0) {
-    slots_.wait(now + kLongestWait);
-  } else if (std::exchange(ready_slots_, ready) < ready) {
-    return std::nullopt;  // more may be wanted by now
-  } else if (report_.counts.paused) {
-    slots_.wait(now + kPausedWait);
-  } else if (!stream_.wait_for_item(kLongestDryWait)) {
-    if (BootClock::now() - now < kPausedWait) {
-      // It is refused at maxmemory and returns at once: then a pop is tried from time to time.
-      slots_.wait(BootClock::now() + kPausedWait);
-    } else {
-      dry_until_ = BootClock::now() + kFirstDryWait;
-    }
+    executor_.wait(now + kLongestWait);
+  } else if (std::exchange(ready_slots_, ready) >= ready) {  // else more may be wanted by now
+    wait_for_item();
   }
   return std::nullopt;
 }
 
-std::optional<WorkerEnd> WorkerLoop::look_at_queue() {
-  CommandBuffer call;
-  append_counts(call, keys_);
-  report_.counts = link_.run([&call](Connection& redis) {
-    return read_counts(run_script(redis, scripts::counts, call).value());
-  });
-  share(report_.counts);
-  check_id(queue_id_, report_.counts.id, leased_ > 0);
-  if (queue_id_.empty() && !report_.counts.id.empty()) meet_queue(report_.counts.id);
+void WorkerLoop::wait_for_progress(TimePoint now) {
+  for (const auto& each : sources_) each->waits_no_more();
+  // Is it worth waiting for more items, so that a batch becomes full?
+  if (options_.max_delay > milliseconds::zero() && executor_.load().waiting > 0) {
+    static_cast<void>(look_at_queues());
+    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
+      const Counts counts = sources_[queue]->counts();
+      executor_.expect_more(queue, counts.ready > 0 || counts.producers > 0);
+    }
+  }
+  TimePoint until = now + kLongestWait;
+  for (const auto& each : sources_) {
+    if (now < each->dry_until()) until = std::min(until, each->dry_until());
+  }
+  executor_.wait(until);
+}
+
+// Redis waits for one queue at a time: the queues take turns.
+void WorkerLoop::wait_for_item() {
+  std::vector<QueueSource*> open;
+  for (const auto& each : sources_) {
+    if (!each->counts().paused) open.push_back(each.get());
+  }
+  if (open.empty()) {
+    executor_.wait(BootClock::now() + kPausedWait);
+    return;
+  }
+  QueueSource& next = *open[turn_++ % open.size()];
+  if (next.wait_for_item(kLongestWaitForItem / open.size())) return;
+  // It is refused at maxmemory and returns at once: then a pop is tried from time to time.
+  const bool returned_at_once = BootClock::now() >= next.dry_until();
+  if (returned_at_once) executor_.wait(BootClock::now() + kPausedWait);
+}
+
+std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
+  bool drained = true;
+  bool begun = false;
+  for (const auto& each : sources_) {
+    const Counts counts = each->look();
+    drained = drained && counts.drained();
+    begun = begun || !counts.id.empty();
+  }
   const TimePoint now = BootClock::now();
-  if (report_.counts.drained()) return WorkerEnd::drained;
-  if (queue_id_.empty() && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
+  if (drained) return WorkerEnd::drained;
+  if (!begun && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
   if (options_.max_idle > milliseconds::zero() && now - idle_since_ >= options_.max_idle) {
     return WorkerEnd::max_idle;
   }
   return std::nullopt;
 }
 
-// Not before the queue has begun: a worker that only waits for it leaves no key.
-void WorkerLoop::meet_queue(const std::string& id) {
-  {
-    const std::lock_guard lock(mutex_);
-    queue_id_ = id;
-  }
-  CommandBuffer call;
-  append_terms(call, keys_, options_.lease, options_.retry.max_crashes);
-  link_.run(
-      [&call](Connection& redis) { return run_script(redis, scripts::write_at_maxmemory, call); });
-}
-
 // No more leases. What waits goes back, unless we were asked to work on so many items; what runs
 // may finish.
 void WorkerLoop::settle_the_rest() {
-  while (holding_ > 0 || stream_.has_unasked() || stream_.outstanding() > 0) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (error_) std::rethrow_exception(error_);
-    }
-    std::vector<Settlement> settlements = slots_.take_finished(Queue::kMaxBatch);
-    std::vector<Settlement> back = std::exchange(to_release_, {});
-    if (failed_thread_) slots_.leave();
-    giving_back_ =
-        report_.end != WorkerEnd::max_items || stopping_ || slots_.cannot_run() || failed_thread_;
+  const auto is_under_way = [](const auto& each) {
+    return each->has_unasked() || each->outstanding() > 0;
+  };
+  while (holding_ > 0 || std::any_of(sources_.begin(), sources_.end(), is_under_way)) {
+    rethrow_error();
+    if (failed_thread_) executor_.leave();
+    giving_back_ = report_.end != WorkerEnd::max_items || stopping_ || executor_.cannot_run() ||
+                   failed_thread_;
     if (giving_back_) {
-      slots_.begin_nothing_more();
-      for (Settlement& each : slots_.take_back(BootClock::now())) back.push_back(std::move(each));
-      if (auto lease = isolation_.give_up()) {
-        back.push_back({*std::move(lease), Outcome::release(milliseconds::zero())});
+      executor_.begin_nothing_more();
+      release(executor_.take_back(BootClock::now()));
+      if (auto held = isolation_.give_up()) {
+        sources_[held->queue]->release(std::move(held->lease));
       }
     }
     advance_isolation();
-    std::move(back.begin(), back.end(), std::back_inserter(settlements));
-    if (!settlements.empty() || stream_.has_unasked()) {
-      post(std::move(settlements), 0);
-    } else if (stream_.outstanding() == 0) {
-      slots_.wait(BootClock::now() + kLongestWait);
+    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
+      std::vector<Settlement> settlements = to_settle(queue);
+      if (!settlements.empty() || sources_[queue]->has_unasked()) {
+        post(queue, std::move(settlements), 0);
+      }
     }
-    if (stream_.outstanding() > 0) absorb(stream_.take());
+    if (!absorb_answers()) executor_.wait(BootClock::now() + kLongestWait);
   }
-  if (report_.end != WorkerEnd::drained) static_cast<void>(look_at_queue());
+  if (report_.end != WorkerEnd::drained) static_cast<void>(look_at_queues());
 }
 
-// After an exception that came from anywhere in this thread: what was on its way between the slots
-// and Redis is given up, and its leases run out. All else goes back.
+// After an exception that came from anywhere in this thread: what was on its way between the
+// handlers and Redis is given up, and its leases run out. All else goes back.
 void WorkerLoop::give_back() noexcept {
   try {
-    stream_.forget();
-    wants_.clear();
-    longest_sent_.clear();
-    slots_.leave();
-    const Slots::Load load = slots_.load();
-    holding_ = load.running + load.finished + to_release_.size();
+    executor_.leave();
+    const Executor::Load load = executor_.load();
+    holding_ = load.running + load.finished;
+    for (const auto& each : sources_) {
+      each->forget();
+      holding_ += each->released();
+    }
     report_.end = WorkerEnd::halted;
     settle_the_rest();
   } catch (...) {  // then all leases run out; why this worker ends is known
-    to_release_.clear();
   }
+}
+
+// ---- the other threads ----
+
+void WorkerLoop::start_threads() {
+  keeper_thread_ =
+      start("the thread that renews leases", [this](const std::stop_token& stop) { keep(stop); });
+  watch_thread_ = start("the thread that watches timeouts",
+                        [this](const std::stop_token& stop) { watch(stop); });
+  for (const auto& each : sources_) {
+    reclaimer_threads_.push_back(start(
+        "the thread of the reclaimer",
+        [source = each.get()](const std::stop_token& stop) { source->reclaimer().run(stop); }));
+  }
+}
+
+template <typename Body>
+std::jthread WorkerLoop::start(const char* who, Body body) {
+  return start_thread<std::jthread>(who, [this, who, body](const std::stop_token& stop) {
+    try {
+      body(stop);
+    } catch (...) {
+      fail(who);
+    }
+  });
+}
+
+void WorkerLoop::stop_threads() noexcept {
+  const auto end = [this](std::jthread& thread) {
+    thread.request_stop();
+    changed_.notify_all();
+    if (thread.joinable()) thread.join();
+  };
+  for (std::jthread& each : reclaimer_threads_) end(each);
+  end(keeper_thread_);
+  end(watch_thread_);
+}
+
+void WorkerLoop::keep(const std::stop_token& stop) {
+  try {
+    keeper_.run(stop);
+  } catch (const ReplyError&) {
+    give_up(std::current_exception());
+    return;
+  } catch (const ProtocolError&) {
+    give_up(std::current_exception());
+  }
+  keeper_.leave(drained_);
+}
+
+void WorkerLoop::watch(const std::stop_token& stop) {
+  const milliseconds tick = watch_tick(options_);
+  std::unique_lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    const auto leave_at = leave_at_;
+    lock.unlock();
+    const TimePoint now = BootClock::now();
+    executor_.enforce_timeout(now);
+    for (const auto& each : sources_) each->renewer().expire(now);
+    if (leave_at && now >= *leave_at) executor_.leave();
+    if (leave_at && (holding_ == 0 || now >= *leave_at + kSettleTime)) abandon_.request_stop();
+    lock.lock();
+    changed_.wait_for(lock, stop, tick, [&] { return leave_at_ != leave_at; });
+  }
+}
+
+void WorkerLoop::rethrow_error() const {
+  const std::lock_guard lock(mutex_);
+  if (error_) std::rethrow_exception(error_);
+}
+
+void WorkerLoop::give_up(std::exception_ptr error) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::move(error);
+  }
+  executor_.poke();
+}
+
+// Within a catch. Unlike after `give_up`, Redis is there and what is held goes back to it.
+void WorkerLoop::fail(const char* who) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!fault_) fault_ = cannot_go_on(who);
+    leave_at_ = std::min(leave_at_.value_or(TimePoint::max()), BootClock::now());
+  }
+  failed_thread_ = true;
+  changed_.notify_all();
+  executor_.poke();
+}
+
+// ---- what it tells ----
+
+WorkerFigures WorkerLoop::figures() const {
+  WorkerFigures figures = executor_.handler_figures();
+  figures.completed = tally_.completed;
+  figures.failed = tally_.failed;
+  figures.released = tally_.released;
+  figures.lost = tally_.lost;
+  figures.unknown = tally_.unknown;
+  figures.holding = holding_;
+  figures.reconnects = keeper_.reconnects();
+  for (const auto& each : sources_) {
+    figures.renewals += each->renewer().renewals();
+    figures.reconnects += each->reconnects();
+  }
+  return figures;
 }
 
 void WorkerLoop::log(LogLevel level, std::string_view text) const {

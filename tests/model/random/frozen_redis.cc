@@ -113,8 +113,7 @@ FrozenRedis::FrozenRedis() {
   server_ = std::make_unique<RedisServer>(std::vector<std::string>{"stream-node-max-entries 1"});
   connection_ = std::make_unique<internal::Connection>(server_->options());
   const Reply time = command({"TIME"});
-  const std::int64_t now_us = time.value()[0].integer() * 1'000'000 + time.value()[1].integer();
-  if (now_us != kSomeTimeUs) {
+  if (time.value().time().count() != kSomeTimeUs) {
     throw std::runtime_error("redis-server does not see the frozen clock; is " +
                              std::string(WQ_FROZEN_CLOCK_LIBRARY) + " there?");
   }

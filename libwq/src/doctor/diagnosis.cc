@@ -1,14 +1,12 @@
-#include <algorithm>
+#include "doctor/diagnosis.h"
+
 #include <charconv>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "doctor/findings.h"
-
-namespace wq {
-namespace internal {
+namespace wq::internal {
 namespace {
 
 constexpr const char* kUnseen = "What is wrong here would go unnoticed.";
@@ -47,39 +45,4 @@ void Diagnosis::blind(const char* check, const char* right) {
        fmt::format("ACL SETUSER {} +{}, or run doctor as another user.", facts.user, right));
 }
 
-}  // namespace internal
-
-std::vector<Finding> diagnose(const ServerFacts& facts, const DoctorOptions& options) {
-  internal::Diagnosis look{facts, {}};
-  if (internal::check_sentinel(look)) return std::move(look.findings);
-  if (facts.info.empty()) {
-    look.blind("server", "info");
-  } else {
-    internal::check_version(look);
-    internal::check_role(look);
-    internal::check_cluster(look);
-    internal::check_eviction(look);
-    internal::check_memory(look);
-    internal::check_persistence(look);
-    internal::check_replay(look);
-    internal::check_torn_aof(look);
-    internal::check_replication(look);
-    internal::check_clients(look, options.workers);
-  }
-  internal::check_latency(look);
-  internal::check_clock(look);
-  internal::check_connection(look);
-  internal::check_keys(look);
-  internal::check_arrival(look);
-  internal::check_rights(look, options);
-  internal::check_writes(look);
-  return std::move(look.findings);
-}
-
-FindingLevel worst(std::span<const Finding> findings) {
-  FindingLevel level = FindingLevel::ok;
-  for (const Finding& finding : findings) level = std::max(level, finding.level);
-  return level;
-}
-
-}  // namespace wq
+}  // namespace wq::internal

@@ -13,7 +13,14 @@
 
 namespace wq::internal {
 
-// What `examine` reads, each in the file of its subject.
+/// What the questions to a server need, and what was read so far.
+struct Examination {
+  Connection& redis;
+  const RedisOptions& login;  ///< to log in with once more
+  const Keys& keys;
+  const DoctorOptions& options;
+  ServerFacts facts{};
+};
 
 /// One command; nothing if it is refused, with a note in `facts.refusals`. Throws `ReplyError` if
 /// Redis is not ready.
@@ -35,15 +42,5 @@ void append(CommandBuffer& out, const Command& command);
 [[nodiscard]] bool is_unknown(std::string_view said);
 /// Its name as ACL SETUSER takes it.
 [[nodiscard]] std::string command_name(const Command& command);
-
-// arrival.cc
-void read_arrival(Connection& redis, const Keys& keys, ServerFacts& facts);
-// rights.cc
-void read_rights(const RedisOptions& redis, Role role, const Keys& keys, ServerFacts& facts);
-// replay.cc
-void read_replay(Connection& redis, const RedisOptions& options, const Keys& keys,
-                 ServerFacts& facts);
-// writes.cc
-void try_write(Connection& redis, const Keys& keys, ServerFacts& facts);
 
 }  // namespace wq::internal

@@ -13,7 +13,8 @@ namespace wq::internal {
 /// What was read, in a form that is easy to ask, and what was found so far.
 struct Diagnosis {
   const ServerFacts& facts;
-  std::vector<Finding> findings;
+  const DoctorOptions& options;
+  std::vector<Finding> findings{};
 
   /// Empty if it is not known.
   [[nodiscard]] std::string info(const std::string& field) const;
@@ -34,33 +35,5 @@ struct Diagnosis {
   /// The user may not see it.
   void blind(const char* check, const char* right);
 };
-
-// One for each thing that is looked at, in the file of its subject. kind.cc:
-
-/// True, with a finding, if this is a Sentinel: then there is nothing else to look at.
-[[nodiscard]] bool check_sentinel(Diagnosis& look);
-void check_version(Diagnosis& look);
-void check_role(Diagnosis& look);
-void check_cluster(Diagnosis& look);
-
-// memory.cc, persistence.cc, replay.cc, torn_aof.cc, replicas.cc, clients.cc
-void check_eviction(Diagnosis& look);
-void check_memory(Diagnosis& look);
-void check_persistence(Diagnosis& look);
-void check_replay(Diagnosis& look);
-void check_torn_aof(Diagnosis& look);
-void check_replication(Diagnosis& look);
-void check_clients(Diagnosis& look, std::uint64_t workers);
-
-// connection.cc
-void check_latency(Diagnosis& look);
-void check_clock(Diagnosis& look);
-void check_connection(Diagnosis& look);
-
-// keys.cc, arrival.cc, rights.cc, writes.cc
-void check_keys(Diagnosis& look);
-void check_arrival(Diagnosis& look);
-void check_rights(Diagnosis& look, const DoctorOptions& options);
-void check_writes(Diagnosis& look);
 
 }  // namespace wq::internal

@@ -1,4 +1,4 @@
-#include "worker/slots.h"
+#include "worker/executor.h"
 
 #include <algorithm>
 #include <iterator>
@@ -20,22 +20,11 @@ using std::chrono::nanoseconds;
 // It may be huge, and all that a handler begins or ends waits meanwhile.
 constexpr std::size_t kMostOfLongest = 1'000;
 
-// How much the newest measurement counts in a running average.
-constexpr double kWeight = 0.2;
-
-double averaged(std::optional<double> before, double now) {
-  return before ? *before + kWeight * (now - *before) : now;
-}
-
-Settlement released(Lease lease) {
-  return {std::move(lease), Outcome::release(milliseconds::zero())};
-}
-
 }  // namespace
 
 // Handlers that must stop. They are told when this goes, which is after the lock was given up: who
 // is told may call whatever it likes.
-class Slots::PendingStops {
+class Executor::PendingStops {
  public:
   PendingStops() = default;
   ~PendingStops() {
@@ -56,16 +45,18 @@ class Slots::PendingStops {
   std::vector<std::stop_source> sources_;
 };
 
-Slots::Slots(const WorkerOptions& options, BatchHandler handler)
-    : batch_(options.batch),
-      max_delay_(options.max_delay),
-      max_batch_bytes_(options.max_batch_bytes),
+Executor::Executor(const WorkerOptions& options, std::vector<std::string> queues,
+                   BatchHandler handler)
+    : queues_(std::move(queues)),
+      batch_(options.batch),
       calls_per_slot_(options.calls_per_slot),
       timeout_(options.timeout),
       halt_after_(options.halt_after),
       halt_only_at_start_(options.halt_only_at_start),
       handler_(std::move(handler)),
       prepare_(options.prepare),
+      waiting_(options, queues_.size()),
+      finished_(queues_.size()),
       slots_(std::size_t{options.concurrency} * options.calls_per_slot),
       readiness_(options.concurrency,
                  Readiness{.ready = !prepare_, .preparing = false, .was_ready = false}),
@@ -82,57 +73,57 @@ Slots::Slots(const WorkerOptions& options, BatchHandler handler)
   }
 }
 
-Slots::~Slots() { end(); }
+Executor::~Executor() { end(); }
 
-void Slots::end() {
+void Executor::end() {
   leave();
   for (Slot& slot : slots_) {
     if (slot.thread.joinable()) slot.thread.join();
   }
 }
 
-void Slots::start_preparing() {
+void Executor::start_preparing() {
   const std::lock_guard lock(mutex_);
   preparing_started_ = true;
   work_.notify_all();
 }
 
-void Slots::give(std::vector<Lease> leases, TimePoint now) {
+void Executor::give(QueueIndex queue, std::vector<Lease> leases, TimePoint now) {
   const std::lock_guard lock(mutex_);
   for (Lease& lease : leases) {
-    item_bytes_ = averaged(item_bytes_, static_cast<double>(lease.item.size()));
-    waiting_.push_back({std::move(lease), now});
+    estimator_.add_item(lease.item.size());
+    waiting_.give({queue, std::move(lease)}, now);
   }
   wake();
 }
 
-void Slots::set_aside(Lease lease) {
+void Executor::set_aside(QueueLease lease) {
   const std::lock_guard lock(mutex_);
   aside_ = std::move(lease);
 }
 
-std::optional<Lease> Slots::aside() const {
+std::optional<QueueLease> Executor::aside() const {
   const std::lock_guard lock(mutex_);
   return aside_;
 }
 
-std::optional<Lease> Slots::take_aside() {
+std::optional<QueueLease> Executor::take_aside() {
   const std::lock_guard lock(mutex_);
   return std::exchange(aside_, std::nullopt);
 }
 
-void Slots::give_aside(TimePoint now) {
+void Executor::give_aside(TimePoint now) {
   const std::lock_guard lock(mutex_);
   if (!aside_) return;
-  aside_->alone = true;
-  waiting_.push_back({*std::exchange(aside_, std::nullopt), now});
+  aside_->lease.alone = true;
+  waiting_.give(*std::exchange(aside_, std::nullopt), now);
   wake();
 }
 
 // Somebody is to look at what waits: a thread that sleeps and whose turn it is. One thread at a
 // time: each that wakes up and leaves something wakes the next, so that tiny items are done by a
 // few threads that are awake and large ones soon reach all.
-void Slots::wake() {
+void Executor::wake() {
   if (waiting_.empty() || asleep_ == 0 || waking_) return;
   std::size_t least = calls_per_slot_;
   Turn* next = nullptr;
@@ -149,14 +140,14 @@ void Slots::wake() {
   next->changed.notify_one();
 }
 
-void Slots::wake_all() {
+void Executor::wake_all() {
   work_.notify_all();
   for (Turn& turn : turns_) turn.changed.notify_all();
 }
 
 // For work, with the lock given up meanwhile.
-void Slots::sleep(const Slot& slot, std::unique_lock<std::mutex>& lock,
-                  std::optional<nanoseconds> longest) {
+void Executor::sleep(const Slot& slot, std::unique_lock<std::mutex>& lock,
+                     std::optional<nanoseconds> longest) {
   Turn& turn = turns_[slot.number];
   ++asleep_;
   ++turn.asleep;
@@ -170,76 +161,74 @@ void Slots::sleep(const Slot& slot, std::unique_lock<std::mutex>& lock,
   waking_ = false;
 }
 
-// The caller has the lock.
-void Slots::give_up_aside() {
-  if (aside_) finished_.push_back(released(*std::exchange(aside_, std::nullopt)));
+// The caller has the lock, as of all that follows which does not take it.
+void Executor::give_up_waiting(QueueLease held) {
+  finished_[held.queue].push_back({std::move(held.lease), Outcome::release(milliseconds::zero())});
 }
 
-std::vector<Settlement> Slots::take_finished(std::size_t most) {
+void Executor::give_up_aside() {
+  if (aside_) give_up_waiting(*std::exchange(aside_, std::nullopt));
+}
+
+std::size_t Executor::finished() const {
+  std::size_t n = 0;
+  for (const auto& of_queue : finished_) n += of_queue.size();
+  return n;
+}
+
+std::vector<Settlement> Executor::take_finished(QueueIndex queue, std::size_t most) {
   const std::lock_guard lock(mutex_);
-  if (finished_.size() <= most) return std::exchange(finished_, {});
-  const auto end = finished_.begin() + static_cast<std::ptrdiff_t>(most);
-  std::vector<Settlement> taken{std::make_move_iterator(finished_.begin()),
+  std::vector<Settlement>& finished = finished_[queue];
+  if (finished.size() <= most) return std::exchange(finished, {});
+  const auto end = finished.begin() + static_cast<std::ptrdiff_t>(most);
+  std::vector<Settlement> taken{std::make_move_iterator(finished.begin()),
                                 std::make_move_iterator(end)};
-  finished_.erase(finished_.begin(), end);
+  finished.erase(finished.begin(), end);
   return taken;
 }
 
-std::vector<Settlement> Slots::take_back(TimePoint before, std::size_t keep) {
-  std::vector<Settlement> taken;
+std::vector<QueueLease> Executor::take_back(TimePoint before, std::size_t keep) {
   const std::lock_guard lock(mutex_);
-  const auto begin =
-      waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(keep, waiting_.size()));
-  auto end = begin;
-  for (; end != waiting_.end() && end->since <= before; ++end) {
-    taken.push_back(released(std::move(end->lease)));
-  }
-  waiting_.erase(begin, end);
-  return taken;
+  return waiting_.take_back(before, keep);
 }
 
-void Slots::expect_more(bool more) {
+void Executor::expect_more(QueueIndex queue, bool more) {
   const std::lock_guard lock(mutex_);
-  if (std::exchange(more_to_come_, more) && !more) wake();
+  waiting_.expect_more(queue, more);
+  if (!more) wake();
 }
 
-void Slots::wait(TimePoint until) {
+void Executor::wait(TimePoint until) {
   std::unique_lock lock(mutex_);
   // The condition variable knows no boot clock; what it waits too little is waited again.
-  progress_.wait_for(lock, until - BootClock::now(),
-                     [this] { return !finished_.empty() || poked_; });
+  progress_.wait_for(lock, until - BootClock::now(), [this] { return finished() > 0 || poked_; });
   poked_ = false;
 }
 
-void Slots::poke() {
+void Executor::poke() {
   const std::lock_guard lock(mutex_);
   poked_ = true;
   progress_.notify_one();
 }
 
-void Slots::lose(std::span<const std::uint64_t> fences) {
-  const auto is_lost = [fences](const Lease& lease) {
-    return std::find(fences.begin(), fences.end(), lease.fence) != fences.end();
+void Executor::lose(QueueIndex queue, std::span<const std::uint64_t> fences) {
+  const auto is_lost = [&](QueueIndex of, const Lease& lease) {
+    return of == queue && std::find(fences.begin(), fences.end(), lease.fence) != fences.end();
   };
   PendingStops told;
   const std::lock_guard lock(mutex_);
   // It may still be ours, when only our clock says that it ended: then this hands it back.
-  const auto kept = std::stable_partition(
-      waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return !is_lost(each.lease); });
-  for (auto each = kept; each != waiting_.end(); ++each) {
-    finished_.push_back(released(std::move(each->lease)));
-  }
-  waiting_.erase(kept, waiting_.end());
-  if (aside_ && is_lost(*aside_)) give_up_aside();
+  for (QueueLease& each : waiting_.take_lost(queue, fences)) give_up_waiting(std::move(each));
+  if (aside_ && is_lost(aside_->queue, aside_->lease)) give_up_aside();
   for (Slot& slot : slots_) {
     for (std::size_t i = 0; i < slot.leases.size(); ++i) {
-      if (!slot.settled[i] && is_lost(slot.leases[i])) told.add(slot, Reason::lost);
+      if (!slot.settled[i] && is_lost(slot.queue, slot.leases[i])) told.add(slot, Reason::lost);
     }
   }
   progress_.notify_one();
 }
 
-void Slots::enforce_timeout(TimePoint now) {
+void Executor::enforce_timeout(TimePoint now) {
   if (timeout_ == milliseconds::zero()) return;
   PendingStops told;
   const std::lock_guard lock(mutex_);
@@ -248,7 +237,7 @@ void Slots::enforce_timeout(TimePoint now) {
   }
 }
 
-void Slots::begin_nothing_more() {
+void Executor::begin_nothing_more() {
   PendingStops told;
   const std::lock_guard lock(mutex_);
   if (std::exchange(begins_nothing_, true)) return;
@@ -258,12 +247,11 @@ void Slots::begin_nothing_more() {
   progress_.notify_one();
 }
 
-void Slots::leave() {
+void Executor::leave() {
   begin_nothing_more();
   PendingStops told;
   const std::lock_guard lock(mutex_);
-  for (Waiting& each : waiting_) finished_.push_back(released(std::move(each.lease)));
-  waiting_.clear();
+  for (QueueLease& each : waiting_.take_back(TimePoint::max(), 0)) give_up_waiting(std::move(each));
   give_up_aside();
   for (Slot& slot : slots_) {
     if (!slot.leases.empty()) told.add(slot, Reason::leaving);
@@ -271,16 +259,15 @@ void Slots::leave() {
   progress_.notify_one();
 }
 
-Slots::Load Slots::load() const {
+Executor::Load Executor::load() const {
   const std::lock_guard lock(mutex_);
   Load load{.waiting = waiting_.size(),
             .running = running_,
-            .finished = finished_.size(),
-            .per_item = {},
+            .finished = finished(),
+            .per_item = estimator_.per_item(),
+            .item_bytes = estimator_.item_bytes(),
             .ready_slots = readiness_.size(),
             .running_ready = running_};
-  if (per_item_ns_) load.per_item = nanoseconds{static_cast<std::int64_t>(*per_item_ns_)};
-  load.item_bytes = static_cast<std::size_t>(item_bytes_);
   if (!prepare_) return load;
   for (const Readiness& each : readiness_) load.ready_slots -= each.ready ? 0 : 1;
   for (const Slot& slot : slots_)
@@ -289,7 +276,7 @@ Slots::Load Slots::load() const {
   return load;
 }
 
-WorkerFigures Slots::handler_figures() const {
+WorkerFigures Executor::handler_figures() const {
   const std::lock_guard lock(mutex_);
   WorkerFigures figures = figures_;
   const Slot* longest = nullptr;
@@ -307,17 +294,17 @@ WorkerFigures Slots::handler_figures() const {
   return figures;
 }
 
-std::exception_ptr Slots::cannot_run() const {
+std::exception_ptr Executor::cannot_run() const {
   const std::lock_guard lock(mutex_);
   return cannot_run_;
 }
 
-bool Slots::halted() const {
+bool Executor::halted() const {
   const std::lock_guard lock(mutex_);
   return halted_;
 }
 
-void Slots::work(Slot& slot) noexcept {
+void Executor::work(Slot& slot) noexcept {
   try {
     while (take_batch(slot)) finish(slot, run(slot));
   } catch (...) {
@@ -327,7 +314,7 @@ void Slots::work(Slot& slot) noexcept {
 
 // The slot's thread ends here, within a catch. Its items are released, so that they are not charged
 // for what is no fault of theirs.
-void Slots::give_up(Slot& slot) noexcept {
+void Executor::give_up(Slot& slot) noexcept {
   const std::lock_guard lock(mutex_);
   if (!cannot_run_) cannot_run_ = cannot_go_on("a thread that runs the handler");
   try {
@@ -344,7 +331,7 @@ void Slots::give_up(Slot& slot) noexcept {
   progress_.notify_one();
 }
 
-bool Slots::take_batch(Slot& slot) {
+bool Executor::take_batch(Slot& slot) {
   std::unique_lock lock(mutex_);
   prepare(slot.number, lock);
   for (bool waited = false; !over();) {
@@ -352,7 +339,8 @@ bool Slots::take_batch(Slot& slot) {
       wake();
       sleep(slot, lock, std::nullopt);
       waited = true;
-    } else if (const nanoseconds left = time_to_next_batch(); left > nanoseconds::zero()) {
+    } else if (const nanoseconds left = waiting_.due() - BootClock::now();
+               left > nanoseconds::zero()) {
       sleep(slot, lock, left);
       waited = true;
     } else if (std::exchange(waited, false)) {
@@ -362,16 +350,9 @@ bool Slots::take_batch(Slot& slot) {
     }
   }
   if (over()) return false;
-  bool full = false;
-  const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(next_batch(full));
-  const auto size = static_cast<std::size_t>(end - waiting_.begin());
-  slot.settled.assign(size, false);
-  slot.leases.reserve(size);
-  for (auto each = waiting_.begin(); each != end; ++each) {
-    slot.leases.push_back(std::move(each->lease));
-  }
-  waiting_.erase(waiting_.begin(), end);
-  slot.open = size;
+  slot.settled.assign(batch_, false);
+  slot.queue = waiting_.take(slot.leases);
+  slot.open = slot.leases.size();
   running_ += slot.open;
   slot.since = BootClock::now();
   slot.begun = std::chrono::system_clock::now();
@@ -381,10 +362,10 @@ bool Slots::take_batch(Slot& slot) {
   return true;
 }
 
-bool Slots::over() const { return begins_nothing_ || halted_ || cannot_run_; }
+bool Executor::over() const { return begins_nothing_ || halted_ || cannot_run_; }
 
 // Returns when the slot is ready, or when all is over. Gives up the lock meanwhile.
-void Slots::prepare(unsigned number, std::unique_lock<std::mutex>& lock) {
+void Executor::prepare(unsigned number, std::unique_lock<std::mutex>& lock) {
   if (!prepare_) return;
   Readiness& state = readiness_[number];
   const bool is_prepared_now = state.preparing;  // for another call with this number
@@ -412,14 +393,14 @@ void Slots::prepare(unsigned number, std::unique_lock<std::mutex>& lock) {
   wake();
 }
 
-std::size_t Slots::calls_running(std::size_t number) const {
+std::size_t Executor::calls_running(std::size_t number) const {
   const auto begin = slots_.begin() + static_cast<std::ptrdiff_t>(number * calls_per_slot_);
   return static_cast<std::size_t>(std::count_if(
       begin, begin + calls_per_slot_, [](const Slot& each) { return !each.leases.empty(); }));
 }
 
 // No slot that is ready, or is being looked at again, has fewer calls running.
-bool Slots::is_its_turn(const Slot& slot) const {
+bool Executor::is_its_turn(const Slot& slot) const {
   if (calls_per_slot_ == 1) return true;
   const std::size_t ours = calls_running(slot.number);
   for (std::size_t other = 0; ours > 0 && other < readiness_.size(); ++other) {
@@ -428,31 +409,7 @@ bool Slots::is_its_turn(const Slot& slot) const {
   return true;
 }
 
-// How many of those that wait would make one batch. It is full also when the next item is not to
-// be in it: for its size, or because it has crashed before.
-std::size_t Slots::next_batch(bool& full) const {
-  std::size_t size = 0;
-  std::size_t bytes = 0;
-  for (full = false; !full && size < waiting_.size();) {
-    const Lease& next = waiting_[size].lease;
-    const bool alone = next.crashes > 0;
-    bytes += next.item.size();
-    const bool too_large = max_batch_bytes_ > 0 && bytes > max_batch_bytes_;
-    full = alone || too_large;
-    if (full && size > 0) break;
-    full = ++size == batch_ || full;
-  }
-  return size;
-}
-
-nanoseconds Slots::time_to_next_batch() const {
-  bool full = false;
-  static_cast<void>(next_batch(full));
-  if (full || !more_to_come_) return nanoseconds::zero();
-  return waiting_.front().since + max_delay_ - BootClock::now();
-}
-
-std::vector<Outcome> Slots::run(Slot& slot) {
+std::vector<Outcome> Executor::run(Slot& slot) {
   const auto release_all = [&] {
     const std::lock_guard lock(mutex_);
     if (!cannot_run_) cannot_run_ = std::current_exception();
@@ -464,7 +421,8 @@ std::vector<Outcome> Slots::run(Slot& slot) {
                         {slot.leases, slot.number, slot.stop.get_token(),
                          [this, &slot](std::size_t index, Outcome outcome) {
                            settle(slot, index, std::move(outcome));
-                         }},
+                         },
+                         queues_[slot.queue]},
                         slot.open);
   } catch (const CannotRun&) {
     return release_all();
@@ -473,11 +431,10 @@ std::vector<Outcome> Slots::run(Slot& slot) {
   }
 }
 
-void Slots::finish(Slot& slot, std::vector<Outcome> outcomes) {
+void Executor::finish(Slot& slot, std::vector<Outcome> outcomes) {
   const std::lock_guard lock(mutex_);
   const nanoseconds took = BootClock::now() - slot.since;
-  per_item_ns_ = averaged(
-      per_item_ns_, static_cast<double>(took.count()) / static_cast<double>(slot.leases.size()));
+  estimator_.add_call(took, slot.leases.size());
   count(took);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!slot.settled[i]) put_finished(slot, i, std::move(outcomes[i]));
@@ -486,16 +443,16 @@ void Slots::finish(Slot& slot, std::vector<Outcome> outcomes) {
   progress_.notify_one();
 }
 
-void Slots::settle(Slot& slot, std::size_t index, Outcome outcome) {
+void Executor::settle(Slot& slot, std::size_t index, Outcome outcome) {
   const std::lock_guard lock(mutex_);
   if (index >= slot.leases.size() || slot.settled[index]) {
     refuse_to_settle(index, slot.leases.size());
   }
   put_finished(slot, index, std::move(outcome));
-  if (finished_.size() == 1) progress_.notify_one();  // else it was said, and they were not taken
+  if (finished() == 1) progress_.notify_one();  // else it was said, and they were not taken
 }
 
-void Slots::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
+void Executor::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
   Usage usage = std::move(outcome.usage);
   outcome = judged(std::move(outcome), slot.reason);
   count(outcome);
@@ -504,16 +461,17 @@ void Slots::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
   usage.wall_time = std::chrono::duration_cast<milliseconds>(BootClock::now() - slot.since);
   if (outcome.kind != Outcome::Kind::complete) outcome.failure.wall_time = usage.wall_time;
   outcome.usage = std::move(usage);
-  finished_.emplace_back();  // may throw: the lease is still the slot's then
-  finished_.back().lease = std::move(slot.leases[index]);
-  finished_.back().outcome = std::move(outcome);
+  Settlement& settlement =
+      finished_[slot.queue].emplace_back();  // may throw: it is the slot's then
+  settlement.lease = std::move(slot.leases[index]);
+  settlement.outcome = std::move(outcome);
   slot.settled[index] = true;
   --slot.open;
   --running_;
 }
 
 // Here and not where it is settled, which is later: what was begun meanwhile would go on failing.
-void Slots::count(const Outcome& outcome) {
+void Executor::count(const Outcome& outcome) {
   if (outcome.kind == Outcome::Kind::release) return;
   if (outcome.kind == Outcome::Kind::complete) {
     failures_in_a_row_ = 0;
@@ -528,14 +486,14 @@ void Slots::count(const Outcome& outcome) {
 }
 
 // The lock is ours already, so this costs the handlers nothing to speak of.
-void Slots::count(nanoseconds took) {
+void Executor::count(nanoseconds took) {
   constexpr auto& kBounds = WorkerFigures::kHandlerBounds;
   const auto bound = std::lower_bound(kBounds.begin(), kBounds.end(), took);
   ++figures_.handler_calls.at(static_cast<std::size_t>(bound - kBounds.begin()));
   figures_.handler_time += took;
 }
 
-Outcome Slots::judged(Outcome outcome, Reason reason) const {
+Outcome Executor::judged(Outcome outcome, Reason reason) const {
   if (reason == Reason::none || outcome.kind == Outcome::Kind::complete) return outcome;
   if (reason != Reason::timeout) return Outcome::release(milliseconds::zero());
   outcome.kind = Outcome::Kind::fail;

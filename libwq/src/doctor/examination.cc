@@ -1,3 +1,5 @@
+#include "doctor/examination.h"
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -5,8 +7,6 @@
 #include <fmt/format.h>
 
 #include <wq/error.h>
-
-#include "doctor/reading.h"
 
 namespace wq::internal {
 

@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -19,52 +18,57 @@
 #include <wq/lease.h>
 #include <wq/worker.h>
 
+#include "worker/batcher.h"
+#include "worker/load_estimator.h"
+#include "worker/queue_lease.h"
+
 namespace wq::internal {
 
 /// The threads that run the handler, the items that wait for them, and what they made of them.
 /// Thread-safe.
-class Slots {
+class Executor {
  public:
-  Slots(const WorkerOptions& options, BatchHandler handler);
+  /// `queues`: their names; a `QueueIndex` is a place in this list.
+  Executor(const WorkerOptions& options, std::vector<std::string> queues, BatchHandler handler);
   /// Waits for the handlers that run; `leave` should have been called.
-  ~Slots();
-  Slots(const Slots&) = delete;
-  Slots& operator=(const Slots&) = delete;
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
 
   /// Slots are made ready from here on, if `WorkerOptions::prepare` is set; before, they run
   /// nothing.
   void start_preparing();
 
-  /// Items to run, in this order. An item that has crashed before is never run together with
-  /// others in one batch, so that it takes none with it.
-  void give(std::vector<Lease> leases, TimePoint now);
+  /// Items to run, in this order; see `Batcher`.
+  void give(QueueIndex queue, std::vector<Lease> leases, TimePoint now);
 
   /// One item that must wait until nothing else is held. It is lost, and given up when we leave, as
   /// those that wait are; it is not counted as waiting.
-  void set_aside(Lease lease);
+  void set_aside(QueueLease lease);
   /// The item that was set aside, if there still is one.
-  [[nodiscard]] std::optional<Lease> aside() const;
+  [[nodiscard]] std::optional<QueueLease> aside() const;
   /// Takes it out, not to be run.
-  [[nodiscard]] std::optional<Lease> take_aside();
+  [[nodiscard]] std::optional<QueueLease> take_aside();
   /// Lets the item that was set aside run, if there still is one: from now on it is `alone`.
   void give_aside(TimePoint now);
 
-  /// Up to `most` items that are finished, each with what is to be said of it.
-  [[nodiscard]] std::vector<Settlement> take_finished(std::size_t most);
+  /// Up to `most` items of the queue that are finished, each with what is to be said of it.
+  [[nodiscard]] std::vector<Settlement> take_finished(QueueIndex queue, std::size_t most);
 
   /// Items that nobody began to run since `before`, but for the first `keep` that wait; to be
   /// released. Not what was set aside.
-  [[nodiscard]] std::vector<Settlement> take_back(TimePoint before, std::size_t keep = 0);
+  [[nodiscard]] std::vector<QueueLease> take_back(TimePoint before, std::size_t keep = 0);
 
-  /// Whether a batch that is not full may still become so. If not, it is handed out at once.
-  void expect_more(bool more);
+  /// See `Batcher::expect_more`.
+  void expect_more(QueueIndex queue, bool more);
 
   /// Waits until something is finished, `poke` is called, or `until`.
   void wait(TimePoint until);
   void poke();
 
-  /// The leases with these fences are lost: those that wait are given up, handlers are told.
-  void lose(std::span<const std::uint64_t> fences);
+  /// The queue's leases with these fences are lost: those that wait are given up, handlers are
+  /// told.
+  void lose(QueueIndex queue, std::span<const std::uint64_t> fences);
   /// Tells handlers that have been running for too long.
   void enforce_timeout(TimePoint now);
   /// Nothing more is begun: no item, and no preparation of a slot. Those that run are told.
@@ -73,13 +77,13 @@ class Slots {
   void leave();
 
   struct Load {
-    std::size_t waiting = 0;                           ///< items not begun
-    std::size_t running = 0;                           ///< items in handlers
-    std::size_t finished = 0;                          ///< items not taken
-    std::optional<std::chrono::nanoseconds> per_item;  ///< how long one takes, lately
-    std::size_t item_bytes = 0;                        ///< how large one is, lately
-    std::size_t ready_slots = 0;                       ///< that could begin an item at once
-    std::size_t running_ready = 0;                     ///< of those running, in these slots
+    std::size_t waiting = 0;                             ///< items not begun
+    std::size_t running = 0;                             ///< items in handlers
+    std::size_t finished = 0;                            ///< items not taken
+    std::optional<std::chrono::nanoseconds> per_item{};  ///< how long one takes, lately
+    std::size_t item_bytes = 0;                          ///< how large one is, lately
+    std::size_t ready_slots = 0;                         ///< that could begin an item at once
+    std::size_t running_ready = 0;                       ///< of those running, in these slots
   };
   [[nodiscard]] Load load() const;
 
@@ -96,15 +100,12 @@ class Slots {
  private:
   enum class Reason { none, lost, timeout, leaving };
 
-  struct Waiting {
-    Lease lease;
-    TimePoint since;
-  };
   // One call at a time; `calls_per_slot_` of them are a slot to the handler.
   struct Slot {
     unsigned number = 0;
+    QueueIndex queue = 0;       // of the leases
     std::vector<Lease> leases;  // running now; not touched while they do, but by `settle`
-    std::vector<bool> settled;  // of these
+    std::vector<bool> settled;  // of these; longer than they are
     std::size_t open = 0;       // how many are not
     TimePoint since;
     std::chrono::system_clock::time_point begun;  // the same, by the other clock
@@ -129,7 +130,9 @@ class Slots {
   class PendingStops;
 
   void end();
+  void give_up_waiting(QueueLease held);
   void give_up_aside();
+  [[nodiscard]] std::size_t finished() const;
   [[nodiscard]] bool over() const;
   void prepare(unsigned number, std::unique_lock<std::mutex>& lock);
   [[nodiscard]] std::size_t calls_running(std::size_t number) const;
@@ -141,8 +144,6 @@ class Slots {
   void give_up(Slot& slot) noexcept;
   bool take_batch(Slot& slot);
   [[nodiscard]] bool is_its_turn(const Slot& slot) const;
-  [[nodiscard]] std::size_t next_batch(bool& full) const;
-  [[nodiscard]] std::chrono::nanoseconds time_to_next_batch() const;
   std::vector<Outcome> run(Slot& slot);
   void settle(Slot& slot, std::size_t index, Outcome outcome);
   void put_finished(Slot& slot, std::size_t index, Outcome outcome);
@@ -151,9 +152,8 @@ class Slots {
   void count(const Outcome& outcome);
   Outcome judged(Outcome outcome, Reason reason) const;
 
+  const std::vector<std::string> queues_;
   const std::size_t batch_;
-  const std::chrono::milliseconds max_delay_;
-  const std::size_t max_batch_bytes_;
   const unsigned calls_per_slot_;
   const std::chrono::milliseconds timeout_;
   const unsigned halt_after_;
@@ -164,9 +164,10 @@ class Slots {
   mutable std::mutex mutex_;
   std::condition_variable work_;      // preparing may begin, or has ended
   std::condition_variable progress_;  // something is finished, or poked
-  std::deque<Waiting> waiting_;
-  std::optional<Lease> aside_;
-  std::vector<Settlement> finished_;
+  Batcher waiting_;
+  LoadEstimator estimator_;
+  std::optional<QueueLease> aside_;
+  std::vector<std::vector<Settlement>> finished_;  // by queue
   std::vector<Slot> slots_;
   std::vector<Readiness> readiness_;  // by slot number
   std::vector<Turn> turns_;           // by slot number
@@ -175,7 +176,6 @@ class Slots {
   std::size_t running_ = 0;
   std::size_t asleep_ = 0;  // threads that wait for work, of all turns
   bool waking_ = false;     // one of them was woken and has not looked yet
-  bool more_to_come_ = true;
   bool preparing_started_ = false;
   bool begins_nothing_ = false;
   bool poked_ = false;
@@ -183,8 +183,6 @@ class Slots {
   unsigned failures_in_a_row_ = 0;
   bool succeeded_ = false;  // once
   bool halted_ = false;
-  std::optional<double> per_item_ns_;
-  double item_bytes_ = 0;
   WorkerFigures figures_;  // but for the times of the handler, zero
 };
 

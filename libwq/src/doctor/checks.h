@@ -1,0 +1,62 @@
+#pragma once
+
+#include "doctor/diagnosis.h"
+#include "doctor/examination.h"
+
+namespace wq::internal {
+
+// What the doctor looks at, each in the file of its subject: `read_x` asks the server, and
+// `check_x` judges what was read, without a server. What has no `read_x` goes by INFO and the
+// settings, which `read_server` reads.
+
+// kind.cc
+void read_server(Examination& look);
+/// True, with a finding, if this is a Sentinel: then there is nothing else to look at.
+[[nodiscard]] bool check_sentinel(Diagnosis& look);
+void check_version(Diagnosis& look);
+void check_role(Diagnosis& look);
+void check_cluster(Diagnosis& look);
+
+// memory.cc
+void check_eviction(Diagnosis& look);
+void check_memory(Diagnosis& look);
+
+// persistence.cc
+void check_persistence(Diagnosis& look);
+
+// replay.cc
+void read_replay(Examination& look);
+void check_replay(Diagnosis& look);
+
+// torn_aof.cc
+void check_torn_aof(Diagnosis& look);
+
+// replicas.cc
+void check_replication(Diagnosis& look);
+
+// clients.cc
+void check_clients(Diagnosis& look);
+
+// connection.cc
+void read_connection(Examination& look);
+void check_latency(Diagnosis& look);
+void check_clock(Diagnosis& look);
+void check_connection(Diagnosis& look);
+
+// keys.cc
+void read_keys(Examination& look);
+void check_keys(Diagnosis& look);
+
+// arrival.cc
+void read_arrival(Examination& look);
+void check_arrival(Diagnosis& look);
+
+// rights.cc
+void read_rights(Examination& look);
+void check_rights(Diagnosis& look);
+
+// writes.cc
+void read_writes(Examination& look);
+void check_writes(Diagnosis& look);
+
+}  // namespace wq::internal

@@ -1,0 +1,79 @@
+#include "maintenance/sweep_producers.h"
+
+#include <algorithm>
+
+#include "queue/operations.h"
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kDefaultHold{30'000};
+constexpr milliseconds kSilentSession = std::chrono::hours{24};
+
+milliseconds length_of_hold(const Pass& pass, const std::string& session) {
+  CommandBuffer ask;
+  ask.command({"HGET", pass.keys.replay(session), "hold_ms"});
+  const Reply length = pass.redis.call(ask);
+  return length.value().is_nil() ? kDefaultHold : milliseconds{length.value().integer()};
+}
+
+}  // namespace
+
+void SweepProducers::reconnected() {
+  holds_.clear();
+  to_drop_.clear();
+}
+
+bool SweepProducers::pending() const noexcept {
+  return std::any_of(holds_.begin(), holds_.end(),
+                     [](const auto& each) { return each.second.expired; });
+}
+
+void SweepProducers::run(Pass& pass) {
+  CommandBuffer call;
+  begin_call(call, scripts::sweep, pass.keys, 0, 2 + to_drop_.size());
+  call.arg(kLongestHold.count());
+  call.arg(kSilentSession.count());
+  for (const std::string& word : to_drop_) call.arg(word);
+  to_drop_.clear();
+  const Reply reply = run_script(pass.redis, scripts::sweep, call);
+  pass.report.holds += reply.value()[1].count();
+  pass.server_ms = reply.value()[0].integer();
+  const Value silent = reply.value()[3];
+  for (auto& [session, hold] : holds_) hold.still_there = false;
+  watch_holds(pass, reply.value()[2], true);
+  watch_holds(pass, reply.value()[4], false);
+  std::erase_if(holds_, [](const auto& each) { return !each.second.still_there; });
+  for (std::size_t i = 0; i < silent.size(); ++i) {
+    CommandBuffer close;
+    begin_call(close, scripts::close, pass.keys, 1, 2);
+    close.arg(pass.keys.replay(silent[i].text()));
+    close.arg(silent[i].text());
+    close.arg(pass.server_ms - kSilentSession.count());
+    run_script(pass.redis, scripts::close, close);
+  }
+}
+
+// A hold that has expired counts until no sign of life of its producer was seen for the whole
+// length of it: Redis may have been away for longer than that, and its producer with it.
+void SweepProducers::watch_holds(const Pass& pass, const Value& holds, bool expired) {
+  for (std::size_t i = 0; i + 1 < holds.size(); i += 2) {
+    const std::string session(holds[i].text());
+    const std::string expiry(holds[i + 1].text());
+    Hold& hold = holds_[session];
+    if (hold.expiry != expiry) hold = {.expiry = expiry, .last_sign = pass.now};
+    hold.still_there = true;
+    hold.expired = expired;
+    if (!expired) continue;
+    if (!hold.length) hold.length = length_of_hold(pass, session);
+    if (pass.now - hold.last_sign >= *hold.length) {
+      to_drop_.push_back(session);
+      to_drop_.push_back(expiry);
+    }
+  }
+}
+
+}  // namespace wq::internal

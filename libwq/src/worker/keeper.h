@@ -1,0 +1,59 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include <wq/worker.h>
+
+#include "queue/torn_aof.h"
+#include "redis/reconnecting_connection.h"
+#include "worker/queue_source.h"
+
+namespace wq::internal {
+
+/// What became of the items of a worker.
+struct Tally {
+  std::atomic<std::uint64_t> completed{0};
+  std::atomic<std::uint64_t> failed{0};
+  std::atomic<std::uint64_t> released{0};
+  std::atomic<std::uint64_t> lost{0};
+  std::atomic<std::uint64_t> unknown{0};
+};
+
+/// Renews the leases of a worker and gives its signs of life, over a connection for nothing else.
+/// Of the keeper's thread, but for `reconnects`.
+class Keeper {
+ public:
+  using Sources = std::vector<std::unique_ptr<QueueSource>>;
+
+  /// `sources` are made later than this, with `link`, and must not change while it runs.
+  Keeper(const RedisOptions& redis, const WorkerOptions& options, const std::stop_token& abandon,
+         const Sources& sources, const Tally& tally);
+
+  [[nodiscard]] ReconnectingConnection& link() noexcept { return link_; }
+  [[nodiscard]] std::uint64_t reconnects() const noexcept { return link_.reconnects(); }
+
+  /// Keeps everything until `stop`, also while Redis is away. Throws `ReplyError` if Redis refuses,
+  /// `ProtocolError` if a queue is not the one it was.
+  void run(const std::stop_token& stop);
+
+  /// Removes the signs of life, see `Heartbeat::leave`.
+  void leave(bool drained);
+
+ private:
+  void keep(TimePoint now);
+
+  const WorkerOptions& options_;
+  const Sources& sources_;
+  const Tally& tally_;
+  AofMender mender_;
+  ReconnectingConnection link_;
+  TimePoint next_beat_{};
+  TimePoint next_counts_{};
+};
+
+}  // namespace wq::internal

@@ -1,0 +1,240 @@
+#include "worker/queue_source.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <wq/error.h>
+
+#include "base/host_name.h"
+#include "base/printable.h"
+#include "base/say.h"
+#include "queue/operations.h"
+#include "queue/server_check.h"
+#include "script/script.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How often ready is asked for more while we hold something; doubled while there is nothing.
+constexpr milliseconds kFirstDryWait{50};
+constexpr milliseconds kLongestDryWait{1'000};
+
+}  // namespace
+
+QueueSource::QueueSource(std::string queue, const RedisOptions& redis, const WorkerOptions& options,
+                         const std::string& session, const std::stop_token& abandon,
+                         ReconnectingConnection& keeper_link, LeaseRenewer::OnLost on_lost)
+    : keys_(std::move(queue)),
+      options_(options),
+      session_(session),
+      link_(redis, abandon, [this](Connection& connection) { check(connection); }),
+      stream_(link_, keys_, session_, PopSize::from_one_item()),
+      notice_(keys_, link_, options_),
+      keeper_link_(keeper_link),
+      renewer_(keeper_link, keys_, session_, options_.lease, std::move(on_lost)),
+      heartbeat_(keeper_link, keys_, session_),
+      reclaimer_(keys_, redis, options_.lease, session_, options_.log) {
+  stream_.set_terms(options_.lease, options_.retry);
+}
+
+void QueueSource::check(Connection& connection) {
+  const ServerReport server = check_server(connection, keys_);
+  for (const std::size_t sent : longest_sent_) check_still_taken(connection, sent);
+  if (server.evicts() && !std::exchange(warned_, true)) {
+    say(options_.log, LogLevel::warning,
+        fmt::format("the server's maxmemory-policy is {}: when memory runs short it deletes items; "
+                    "set it to noeviction",
+                    server.maxmemory_policy));
+  }
+}
+
+// ---- requests ----
+
+void QueueSource::post(std::vector<Settlement> settlements, std::size_t want) {
+  std::size_t longest = 0;
+  for (const Settlement& each : settlements) longest = std::max(longest, longest_word(each));
+  renewer_.remove(settlements);
+  wants_.push_back(want);
+  longest_sent_.push_back(longest);
+  stream_.post(std::move(settlements), want);
+}
+
+LeaseStream::Answer QueueSource::take() {
+  LeaseStream::Answer answer = stream_.take();
+  const std::size_t want = wants_.front();
+  wants_.pop_front();
+  longest_sent_.pop_front();
+  if (!answer.leased.empty()) {
+    leave_what_is_too_long(answer.leased);
+    leased_ += answer.leased.size();
+    renewer_.add(answer.leased, answer.leased_at);
+    brought_crashed_ = std::any_of(answer.leased.begin(), answer.leased.end(),
+                                   [](const Lease& lease) { return lease.crashes > 0; });
+  }
+  if (answer.popped) {
+    dry_wait_ = milliseconds::zero();
+  } else if (want > 0) {
+    dry_wait_ = std::clamp(2 * dry_wait_, kFirstDryWait, kLongestDryWait);
+    dry_until_ = BootClock::now() + dry_wait_;
+  }
+  return answer;
+}
+
+bool QueueSource::quiet() const noexcept {
+  return outstanding() == 0 && !has_unasked() && to_release_.empty();
+}
+
+std::size_t QueueSource::coming() const noexcept {
+  return std::accumulate(wants_.begin(), wants_.end(), stream_.popped());
+}
+
+std::size_t QueueSource::bearable(std::size_t want) const noexcept {
+  return stream_.bearable(want);
+}
+
+bool QueueSource::wait_for_item(milliseconds longest) {
+  const TimePoint begin = BootClock::now();
+  if (stream_.wait_for_item(longest)) return true;
+  const TimePoint now = BootClock::now();
+  if (now - begin >= longest / 2) dry_until_ = now + kFirstDryWait;
+  return false;
+}
+
+void QueueSource::forget() noexcept {
+  stream_.forget();
+  wants_.clear();
+  longest_sent_.clear();
+}
+
+void QueueSource::release(Lease lease) {
+  to_release_.push_back({std::move(lease), Outcome::release(milliseconds::zero())});
+  --leased_;
+}
+
+std::vector<Settlement> QueueSource::take_released() { return std::exchange(to_release_, {}); }
+
+bool QueueSource::isolate(const Lease& lease) {
+  return renewer_.isolate(lease.fence, [&] {
+    CommandBuffer call;
+    append_isolate(call, keys_, session_, lease);
+    return link_.run([&call](Connection& redis) {
+      return run_script(redis, scripts::isolate, call).value().integer() == 1;
+    });
+  });
+}
+
+// ---- what is too large for this Redis ----
+
+void QueueSource::refuse_too_large(Settlement& settlement) {
+  internal::refuse_too_large(settlement.outcome, longest_word_for(longest_word(settlement)));
+}
+
+// The limit is asked for when it begins to matter, on a connection for the question alone: answers
+// are under way on ours.
+std::size_t QueueSource::longest_word_for(std::size_t bytes) {
+  if (bytes > kAlwaysTaken && limit_of_ != link_.generation()) {
+    limit_of_ = link_.generation();
+    longest_word_ =
+        ReconnectingConnection(link_.options(), link_.stop()).run(&ask_for_longest_word);
+  }
+  return longest_word_;
+}
+
+void QueueSource::leave_what_is_too_long(std::vector<Lease>& leased) {
+  std::erase_if(leased, [this](const Lease& lease) {
+    const std::size_t bytes = lease.item.size();
+    const auto why = too_long(bytes, longest_word_for(bytes));
+    if (!why) return false;
+    refused_ = std::make_exception_ptr(RefusedError(
+        fmt::format("ERR the item {}, which was pushed when Redis took longer ones, {}; raise that",
+                    printable(lease.item), *why)));
+    return true;
+  });
+}
+
+// ---- the queue ----
+
+Counts QueueSource::look() {
+  CommandBuffer call;
+  append_counts(call, keys_);
+  const Counts counts = link_.run([&call](Connection& redis) {
+    return read_counts(run_script(redis, scripts::counts, call).value());
+  });
+  {
+    const std::lock_guard lock(mutex_);
+    counts_ = counts;
+    ++looks_;
+  }
+  check_id(queue_id_, counts.id, leased_ > 0);
+  if (queue_id_.empty() && !counts.id.empty()) meet_queue(counts.id);
+  return counts;
+}
+
+Counts QueueSource::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+void QueueSource::tell_wait(TimePoint now, std::size_t ready_slots) {
+  notice_.tell(counts(), now, ready_slots);
+}
+
+// `known` and `leased` are of a time before `found` was read.
+void QueueSource::check_id(const std::string& known, const std::string& found, bool leased) const {
+  const bool same = known.empty() ? !found.empty() || !leased : found == known;
+  if (same) return;
+  throw ProtocolError(fmt::format(
+      "queue '{}' is not the one this worker began with: Redis lost its data, or it was purged",
+      keys_.queue()));
+}
+
+// Not before the queue has begun: a worker that only waits for it leaves no key.
+void QueueSource::meet_queue(const std::string& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    queue_id_ = id;
+  }
+  CommandBuffer call;
+  append_terms(call, keys_, options_.lease, options_.retry.max_crashes);
+  link_.run(
+      [&call](Connection& redis) { return run_script(redis, scripts::write_at_maxmemory, call); });
+}
+
+// ---- the keeper's thread ----
+
+// The main thread looks at the queue only while it holds nothing; this is for the rest of the time.
+void QueueSource::beat(std::uint64_t completed, std::uint64_t failed) {
+  std::string known;
+  {
+    const std::lock_guard lock(mutex_);
+    known = queue_id_;
+  }
+  const WorkerStatus before{options_.label,  host_name(),
+                            getpid(),        options_.concurrency,
+                            renewer_.size(), renewer_.oldest(BootClock::now()),
+                            completed,       failed};
+  if (heartbeat_.beat(before)) reclaimer_.elect();
+  check_id(known, heartbeat_.queue_id(), before.holding > 0);
+}
+
+void QueueSource::read_counts_again() {
+  CommandBuffer call;
+  append_counts(call, keys_);
+  std::uint64_t looks = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    looks = looks_;
+  }
+  const Counts counts =
+      read_counts(run_script(keeper_link_.connection(), scripts::counts, call).value());
+  const std::lock_guard lock(mutex_);
+  if (looks == looks_) counts_ = counts;  // else these may be older
+}
+
+}  // namespace wq::internal

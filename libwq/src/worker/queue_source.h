@@ -1,0 +1,149 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <wq/clock.h>
+#include <wq/queue.h>
+#include <wq/worker.h>
+
+#include "base/keys.h"
+#include "maintenance/elected_reclaimer.h"
+#include "maintenance/heartbeat.h"
+#include "maintenance/lease_renewer.h"
+#include "queue/lease_stream.h"
+#include "queue/limits.h"
+#include "redis/reconnecting_connection.h"
+#include "worker/wait_notice.h"
+
+namespace wq::internal {
+
+/// One queue of a worker, with all that the worker has of it: a connection to lease and settle, the
+/// leases that it holds and their renewer, what goes back, the counts that were read last, the sign
+/// of life, and the reclaimer that the worker may be elected to be. Which queue is asked when, and
+/// for how much, is not decided here.
+///
+/// Of the worker's main thread, but for what says otherwise.
+class QueueSource {
+ public:
+  /// A requested `abandon` ends every wait for Redis. `keeper_link` is the connection of the thread
+  /// that keeps the leases; it and `options` must outlive this.
+  QueueSource(std::string queue, const RedisOptions& redis, const WorkerOptions& options,
+              const std::string& session, const std::stop_token& abandon,
+              ReconnectingConnection& keeper_link, LeaseRenewer::OnLost on_lost);
+
+  /// Any thread.
+  [[nodiscard]] const Keys& keys() const noexcept { return keys_; }
+
+  // ---- requests; all of this throws as `LeaseStream` does ----
+
+  /// Makes a failure of what is too large for this Redis.
+  void refuse_too_large(Settlement& settlement);
+  /// See `LeaseStream::post`.
+  void post(std::vector<Settlement> settlements, std::size_t want);
+  /// See `LeaseStream::take`. The leases are kept from here on.
+  LeaseStream::Answer take();
+  [[nodiscard]] std::size_t outstanding() const noexcept { return stream_.outstanding(); }
+  /// True if there are items whose leases the next request asks for.
+  [[nodiscard]] bool has_unasked() const noexcept { return stream_.has_unasked(); }
+  /// Nothing is on its way from or to Redis.
+  [[nodiscard]] bool quiet() const noexcept;
+  /// Items that were asked for and are not leased yet.
+  [[nodiscard]] std::size_t coming() const noexcept;
+  /// See `LeaseStream::bearable`.
+  [[nodiscard]] std::size_t bearable(std::size_t want) const noexcept;
+  /// When it may be asked again after it was found empty.
+  [[nodiscard]] TimePoint dry_until() const noexcept { return dry_until_; }
+  void ask_at_once() noexcept { dry_until_ = TimePoint{}; }
+  /// See `LeaseStream::wait_for_item`. After a whole wait in vain it is not asked at once.
+  bool wait_for_item(std::chrono::milliseconds longest);
+  /// Forgets what is under way, after an exception.
+  void forget() noexcept;
+
+  /// Items leased, but for those that went back.
+  [[nodiscard]] std::uint64_t leased() const noexcept { return leased_; }
+  /// Some of the items last leased have crashed before.
+  [[nodiscard]] bool brought_crashed() const noexcept { return brought_crashed_; }
+  /// An item that this Redis takes no longer: whatever is done to it, the server would close the
+  /// connection. Null: there was none.
+  [[nodiscard]] std::exception_ptr refused() const noexcept { return refused_; }
+
+  /// Gives an item back with the next request, unrun.
+  void release(Lease lease);
+  /// What is to be given back.
+  [[nodiscard]] std::vector<Settlement> take_released();
+  [[nodiscard]] std::size_t released() const noexcept { return to_release_.size(); }
+
+  /// Marks a lease as alone, see `LeaseRenewer::isolate`. Only while it is quiet.
+  bool isolate(const Lease& lease);
+
+  // ---- the queue ----
+
+  /// Reads the counts. Throws `ProtocolError` if the queue is not the one it was.
+  Counts look();
+  /// As they were read last, by whichever thread. Any thread.
+  [[nodiscard]] Counts counts() const;
+  /// Says what is waited for, see `WaitNotice`. After `look`.
+  void tell_wait(TimePoint now, std::size_t ready_slots);
+  void waits_no_more() noexcept { notice_.waits_no_more(); }
+
+  // ---- the keeper's thread; one try each ----
+
+  /// The sign of life, and the bid to be the reclaimer. Throws as `look`.
+  void beat(std::uint64_t completed, std::uint64_t failed);
+  void read_counts_again();
+  /// See `Heartbeat::leave`.
+  void leave(bool drained) { heartbeat_.leave(drained); }
+
+  // ---- what is thread-safe by itself ----
+
+  [[nodiscard]] LeaseRenewer& renewer() noexcept { return renewer_; }
+  [[nodiscard]] const LeaseRenewer& renewer() const noexcept { return renewer_; }
+  [[nodiscard]] ElectedReclaimer& reclaimer() noexcept { return reclaimer_; }
+  [[nodiscard]] std::uint64_t reconnects() const noexcept { return link_.reconnects(); }
+
+ private:
+  void check(Connection& connection);
+  std::size_t longest_word_for(std::size_t bytes);
+  void leave_what_is_too_long(std::vector<Lease>& leased);
+  void check_id(const std::string& known, const std::string& found, bool leased) const;
+  void meet_queue(const std::string& id);
+
+  const Keys keys_;
+  const WorkerOptions& options_;
+  const std::string session_;
+
+  ReconnectingConnection link_;
+  LeaseStream stream_;
+  bool warned_ = false;                      // of a server that evicts
+  std::deque<std::size_t> wants_;            // of the requests that are not answered
+  std::deque<std::size_t> longest_sent_;     // likewise, in bytes
+  std::size_t longest_word_ = kLongestWord;  // that Redis takes
+  std::uint64_t limit_of_ = 0;               // the generation of the link when that was asked
+  std::exception_ptr refused_;
+  std::vector<Settlement> to_release_;
+  std::uint64_t leased_ = 0;
+  bool brought_crashed_ = false;
+  TimePoint dry_until_;  // nothing was ready: no use in asking before
+  std::chrono::milliseconds dry_wait_{0};
+  WaitNotice notice_;
+
+  ReconnectingConnection& keeper_link_;
+  LeaseRenewer renewer_;
+  Heartbeat heartbeat_;
+  ElectedReclaimer reclaimer_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::string queue_id_;      // written by the main thread
+  Counts counts_;
+  std::uint64_t looks_ = 0;  // of the main thread
+};
+
+}  // namespace wq::internal
