@@ -22,7 +22,8 @@ constexpr std::size_t kHead = 3;
 
 Failure any_failure(Bytes& bytes) {
   Failure failure;
-  failure.kind = bytes.word();
+  constexpr auto kKinds = static_cast<std::size_t>(FailureKind::other) + 1;
+  failure.kind = static_cast<FailureKind>(bytes.word().size() % kKinds);
   failure.message = bytes.word();
   failure.stderr_tail = bytes.word();
   const std::uint8_t known = bytes.byte();

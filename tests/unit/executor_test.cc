@@ -29,7 +29,7 @@ using ::testing::SizeIs;
 
 using Kind = Outcome::Kind;
 
-Lease lease(std::string item, std::uint64_t fence = 0, std::uint32_t crashes = 0) {
+Lease new_lease(std::string item, std::uint64_t fence = 0, std::uint32_t crashes = 0) {
   Lease lease;
   lease.item = std::move(item);
   lease.fence = fence;
@@ -92,7 +92,7 @@ TEST(Executor, RunWhatTheyAreGivenInOrder) {
   Executor executor(options(1, 1, 0ms), {"q"}, [](const Batch& batch) {
     return all(batch, Outcome::complete("done " + batch.leases[0].item));
   });
-  executor.give(0, {lease("a"), lease("b")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
   const auto settled = finished(executor, 2);
   ASSERT_THAT(settled, SizeIs(2));
   EXPECT_EQ(settled[0].lease.item, "a");
@@ -112,7 +112,8 @@ TEST(Executor, RunAsManyAtATimeAsThereAre) {
     gate.pass(batch.stop);
     return all(batch, Outcome::complete());
   });
-  executor.give(0, {lease("a"), lease("b"), lease("c"), lease("d")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b"), new_lease("c"), new_lease("d")},
+                BootClock::now());
   gate.wait_for_handlers(3);
   const Executor::Load load = executor.load();
   EXPECT_EQ(load.running, 3U);
@@ -130,9 +131,10 @@ TEST(Executor, GiveABatchUpToItsSize) {
     if (batch.leases[0].item == "first") gate.pass(batch.stop);
     return all(batch, Outcome::complete());
   });
-  executor.give(0, {lease("first")}, BootClock::now());
+  executor.give(0, {new_lease("first")}, BootClock::now());
   gate.wait_for_handlers(1);
-  executor.give(0, {lease("a"), lease("b"), lease("c"), lease("d")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b"), new_lease("c"), new_lease("d")},
+                BootClock::now());
   gate.open();
   EXPECT_THAT(finished(executor, 5), SizeIs(5));
   EXPECT_THAT(sizes, ElementsAre(1, 3, 1));
@@ -142,7 +144,7 @@ TEST(Executor, TakeAnExceptionForAFailureOfTheWholeBatch) {
   Executor executor(options(1, 2, 0ms), {"q"}, [](const Batch&) -> std::vector<Outcome> {
     throw std::runtime_error("what it said");
   });
-  executor.give(0, {lease("a"), lease("b")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
   for (const Settlement& each : finished(executor, 2)) {
     EXPECT_EQ(each.outcome.kind, Kind::fail);
     EXPECT_EQ(each.outcome.failure.message, "what it said");
@@ -152,14 +154,14 @@ TEST(Executor, TakeAnExceptionForAFailureOfTheWholeBatch) {
 TEST(Executor, TakeAnythingElseThatIsThrownForAFailure) {
   Executor executor(options(1, 1, 0ms), {"q"},
                     [](const Batch&) -> std::vector<Outcome> { throw 42; });
-  executor.give(0, {lease("a")}, BootClock::now());
+  executor.give(0, {new_lease("a")}, BootClock::now());
   EXPECT_EQ(finished(executor, 1).at(0).outcome.kind, Kind::fail);
 }
 
 TEST(Executor, TakeAWrongNumberOfOutcomesForAFailure) {
   Executor executor(options(1, 2, 0ms), {"q"},
                     [](const Batch&) { return std::vector<Outcome>(5); });
-  executor.give(0, {lease("a"), lease("b")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
   const auto settled = finished(executor, 2);
   EXPECT_EQ(settled.at(0).outcome.kind, Kind::fail);
   EXPECT_THAT(settled.at(0).outcome.failure.message, HasSubstr("5 outcomes"));
@@ -170,7 +172,7 @@ TEST(Executor, ReleaseTheItemsOfAHandlerThatCannotRunAndKeepItsWords) {
     throw CannotRun("no such program");
   });
   EXPECT_FALSE(executor.cannot_run());
-  executor.give(0, {lease("a")}, BootClock::now());
+  executor.give(0, {new_lease("a")}, BootClock::now());
   const auto settled = finished(executor, 1);
   EXPECT_EQ(settled.at(0).outcome.kind, Kind::release);
   EXPECT_EQ(settled.at(0).outcome.release_delay, 0ms);
@@ -185,9 +187,9 @@ class BusyExecutor : public ::testing::Test {
           if (gate_.pass(batch.stop)) return all(batch, Outcome::fail("as it happens"));
           return all(batch, when_told_);
         }) {
-    executor_.give(0, {lease("a", 1), lease("b", 2)}, given_at_);
+    executor_.give(0, {new_lease("a", 1), new_lease("b", 2)}, given_at_);
     gate_.wait_for_handlers(1);
-    executor_.give(0, {lease("c", 3)}, given_at_);
+    executor_.give(0, {new_lease("c", 3)}, given_at_);
   }
 
   static std::map<std::string, Kind> kinds(const std::vector<Settlement>& settled) {
@@ -242,7 +244,7 @@ TEST_F(BusyExecutor, LeaveTellsTheHandlersAndReleasesWhatWaits) {
   EXPECT_THAT(kinds(finished(executor_, 3)),
               ElementsAre(std::pair("a", Kind::release), std::pair("b", Kind::release),
                           std::pair("c", Kind::release)));
-  executor_.give(0, {lease("d", 4)}, given_at_);
+  executor_.give(0, {new_lease("d", 4)}, given_at_);
   EXPECT_THAT(executor_.take_back(given_at_), SizeIs(1));
 }
 
@@ -282,18 +284,18 @@ TEST_F(ExecutorWithTimeout, TellAHandlerThatTakesTooLongAndFailItsItems) {
   executor_.lose(0, std::vector<std::uint64_t>{1});  // the first reason counts
   for (const Settlement& each : finished(executor_, 2)) {
     EXPECT_EQ(each.outcome.kind, Kind::fail);
-    EXPECT_EQ(each.outcome.failure.kind, "timeout");
+    EXPECT_EQ(each.outcome.failure.kind, FailureKind::timeout);
     EXPECT_THAT(each.outcome.failure.message, HasSubstr("longer than"));
   }
   gate_.open();
-  EXPECT_EQ(finished(executor_, 1).at(0).outcome.failure.kind, "error");
+  EXPECT_EQ(finished(executor_, 1).at(0).outcome.failure.kind, FailureKind::error);
 }
 
 TEST(Executor, KnowHowLongAnItemTakesAndHowLargeItIs) {
   Executor executor(options(1, 1, 0ms), {"q"},
                     [](const Batch& batch) { return all(batch, Outcome::complete()); });
   EXPECT_FALSE(executor.load().per_item.has_value());
-  executor.give(0, {lease(std::string(1'000, 'x'))}, BootClock::now());
+  executor.give(0, {new_lease(std::string(1'000, 'x'))}, BootClock::now());
   static_cast<void>(finished(executor, 1));
   EXPECT_TRUE(executor.load().per_item.has_value());
   EXPECT_GT(executor.load().item_bytes, 0U);
@@ -309,7 +311,7 @@ TEST(Executor, BeginAllThatIsGivenAtOnceThoughFewAreWokenAtATime) {
     return all(batch, Outcome::complete());
   });
   std::vector<Lease> leases;
-  for (int i = 0; i < kSlots; ++i) leases.push_back(lease(std::to_string(i)));
+  for (int i = 0; i < kSlots; ++i) leases.push_back(new_lease(std::to_string(i)));
   executor.give(0, std::move(leases), BootClock::now());
   gate.wait_for_handlers(kSlots);
   gate.open();
@@ -325,7 +327,7 @@ TEST(Executor, SettleAnItemBeforeTheRestOfItsBatch) {
     gate.pass(batch.stop);
     return all(batch, Outcome::fail("late"));
   });
-  executor.give(0, {lease("a"), lease("b"), lease("c")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b"), new_lease("c")}, BootClock::now());
   const auto early = finished(executor, 1);
   EXPECT_EQ(early.at(0).lease.item, "b");
   EXPECT_EQ(early.at(0).outcome.result, "early");
@@ -343,7 +345,7 @@ TEST(Executor, NeedNoOutcomesOfABatchThatIsSettled) {
     for (std::size_t i = 0; i < batch.leases.size(); ++i) batch.settle(i, Outcome::complete());
     return std::vector<Outcome>();
   });
-  executor.give(0, {lease("a"), lease("b")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
   for (const Settlement& each : finished(executor, 2)) EXPECT_EQ(each.outcome.kind, Kind::complete);
 }
 
@@ -353,7 +355,7 @@ TEST(Executor, DoNotTellAHandlerOfALostLeaseThatItHasSettled) {
     batch.settle(0, Outcome::complete());
     return all(batch, gate.pass(batch.stop) ? Outcome::complete() : Outcome::fail("told"));
   });
-  executor.give(0, {lease("a", 1), lease("b", 2)}, BootClock::now());
+  executor.give(0, {new_lease("a", 1), new_lease("b", 2)}, BootClock::now());
   gate.wait_for_handlers(1);
   executor.lose(0, std::vector<std::uint64_t>{1});
   gate.open();
@@ -375,11 +377,11 @@ TEST(AnExecutorOfTwoQueues, NeverMixesThemInABatch) {
     if (batch.leases[0].item == "first") gate.pass(batch.stop);
     return all(batch, Outcome::complete());
   });
-  executor.give(0, {lease("first", 1)}, BootClock::now());
+  executor.give(0, {new_lease("first", 1)}, BootClock::now());
   gate.wait_for_handlers(1);
-  executor.give(1, {lease("a", 1)}, BootClock::now());
-  executor.give(0, {lease("b", 2), lease("c", 3)}, BootClock::now());
-  executor.give(1, {lease("d", 2)}, BootClock::now());
+  executor.give(1, {new_lease("a", 1)}, BootClock::now());
+  executor.give(0, {new_lease("b", 2), new_lease("c", 3)}, BootClock::now());
+  executor.give(1, {new_lease("d", 2)}, BootClock::now());
   gate.open();
   EXPECT_TRUE(eventually([&] { return executor.load().finished == 5; }));
   EXPECT_THAT(batches, ElementsAre(std::pair("one", std::vector<std::string>{"first"}),
@@ -394,11 +396,11 @@ TEST(AnExecutorOfTwoQueues, LosesALeaseOfOneAndNotItsEqualOfTheOther) {
   Executor executor(options(2, 1, 0ms), {"one", "two"}, [&](const Batch& batch) {
     return all(batch, gate.pass(batch.stop) ? Outcome::complete() : Outcome::fail("told"));
   });
-  executor.give(0, {lease("runs", 1)}, BootClock::now());
-  executor.give(1, {lease("runs too", 1)}, BootClock::now());
+  executor.give(0, {new_lease("runs", 1)}, BootClock::now());
+  executor.give(1, {new_lease("runs too", 1)}, BootClock::now());
   gate.wait_for_handlers(2);
-  executor.give(0, {lease("waits", 2)}, BootClock::now());
-  executor.give(1, {lease("waits too", 2)}, BootClock::now());
+  executor.give(0, {new_lease("waits", 2)}, BootClock::now());
+  executor.give(1, {new_lease("waits too", 2)}, BootClock::now());
   executor.lose(1, std::vector<std::uint64_t>{2});
   const auto waited = executor.take_finished(1, 10);
   ASSERT_THAT(waited, SizeIs(1));
@@ -418,7 +420,7 @@ TEST(AnExecutorOfTwoQueues, LosesALeaseOfOneAndNotItsEqualOfTheOther) {
 TEST(AnExecutorOfTwoQueues, KeepsWhatWasSetAsideOfOneWhenItsEqualOfTheOtherIsLost) {
   Executor executor(options(1, 1, 0ms), {"one", "two"},
                     [](const Batch& batch) { return all(batch, Outcome::complete()); });
-  executor.set_aside({1, lease("alone", 7)});
+  executor.set_aside({1, new_lease("alone", 7)});
   executor.lose(0, std::vector<std::uint64_t>{7});
   ASSERT_TRUE(executor.aside());
   executor.lose(1, std::vector<std::uint64_t>{7});
@@ -457,9 +459,9 @@ class ExecutorThatGathers : public ::testing::Test {
 
 TEST_F(ExecutorThatGathers, HandOutABatchWhenItIsFull) {
   Executor executor(patient(3, 24h), {"q"}, handler());
-  executor.give(0, {lease("a"), lease("b")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
   EXPECT_EQ(executor.load().waiting, 2U);
-  executor.give(0, {lease("c"), lease("d")}, BootClock::now());
+  executor.give(0, {new_lease("c"), new_lease("d")}, BootClock::now());
   EXPECT_THAT(finished(executor, 3), SizeIs(3));
   EXPECT_EQ(executor.load().waiting, 1U);
   EXPECT_THAT(batches(), ElementsAre(ElementsAre("a", "b", "c")));
@@ -467,7 +469,7 @@ TEST_F(ExecutorThatGathers, HandOutABatchWhenItIsFull) {
 
 TEST_F(ExecutorThatGathers, HandOutABatchAtOnceWhenNothingMoreComes) {
   Executor executor(patient(3, 24h), {"q"}, handler());
-  executor.give(0, {lease("a"), lease("b")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
   executor.expect_more(0, true);
   EXPECT_EQ(executor.load().waiting, 2U);
   executor.expect_more(0, false);
@@ -489,10 +491,11 @@ TEST(Executor, GiveASlotItsSecondCallOnlyWhenEachHasItsFirst) {
     gate.pass(batch.stop);
     return all(batch, Outcome::complete());
   });
-  executor.give(0, {lease("a"), lease("b"), lease("c")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b"), new_lease("c")}, BootClock::now());
   gate.wait_for_handlers(3);
   EXPECT_THAT(numbers, ::testing::UnorderedElementsAre(0, 1, 2));
-  executor.give(0, {lease("d"), lease("e"), lease("f"), lease("g")}, BootClock::now());
+  executor.give(0, {new_lease("d"), new_lease("e"), new_lease("f"), new_lease("g")},
+                BootClock::now());
   gate.wait_for_handlers(6);
   EXPECT_THAT(numbers, ::testing::UnorderedElementsAre(0, 0, 1, 1, 2, 2));
   EXPECT_EQ(executor.load().waiting, 1U);
@@ -514,7 +517,7 @@ TEST(SlotsThatAreNotReady, TakeNothing) {
   Executor executor(prepared(1, [&](unsigned, const std::stop_token& stop) { load.pass(stop); }),
                     {"q"}, [](const Batch& batch) { return all(batch, Outcome::complete()); });
   executor.start_preparing();
-  executor.give(0, {lease("a")}, BootClock::now());
+  executor.give(0, {new_lease("a")}, BootClock::now());
   load.wait_for_handlers(1);
   EXPECT_EQ(executor.load().ready_slots, 0U);
   EXPECT_EQ(executor.load().waiting, 1U);
@@ -537,7 +540,7 @@ TEST(SlotsThatAreNotReady, LeaveTheItemsToThoseThatAre) {
   executor.start_preparing();
   load.wait_for_handlers(1);
   EXPECT_TRUE(eventually([&] { return executor.load().ready_slots == 1; }));
-  executor.give(0, {lease("a"), lease("b"), lease("c")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b"), new_lease("c")}, BootClock::now());
   gate.wait_for_handlers(2);  // its second call does not wait for the first one of the other slot
   EXPECT_EQ(executor.load().running_ready, 2U);
   gate.open();
@@ -561,9 +564,9 @@ TEST(SlotsThatAreNotReady, HaveTheirTurnWhileItIsSeenWhetherTheyStillAre) {
   });
   executor.start_preparing();
   EXPECT_TRUE(eventually([&] { return executor.load().ready_slots == 2; }));
-  executor.give(0, {lease("long")}, BootClock::now());
+  executor.give(0, {new_lease("long")}, BootClock::now());
   gate.wait_for_handlers(1);
-  executor.give(0, {lease("short")}, BootClock::now());
+  executor.give(0, {new_lease("short")}, BootClock::now());
   again.wait_for_handlers(1);
   EXPECT_EQ(executor.load().waiting, 1U);
   again.open();
@@ -576,7 +579,7 @@ TEST(SlotsThatAreNotReady, AreNotPreparedBeforeTheyAreAskedTo) {
   std::atomic<bool> asked{false};
   Executor executor(prepared(3, [&](unsigned, const std::stop_token&) { EXPECT_TRUE(asked); }),
                     {"q"}, [](const Batch& batch) { return all(batch, Outcome::complete()); });
-  executor.give(0, {lease("a")}, BootClock::now());
+  executor.give(0, {new_lease("a")}, BootClock::now());
   asked = true;
   executor.start_preparing();
   EXPECT_THAT(finished(executor, 1), SizeIs(1));
@@ -595,7 +598,7 @@ TEST(SlotsThatAreNotReady, AreCountedWhenTheyWereReadyBefore) {
                     });
   executor.start_preparing();
   EXPECT_TRUE(eventually([&] { return executor.load().ready_slots == 1; }));
-  executor.give(0, {lease("a"), lease("b")}, BootClock::now());
+  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
   again.wait_for_handlers(1);
   EXPECT_EQ(executor.load().ready_slots, 0U);
   EXPECT_EQ(executor.load().waiting, 1U);
@@ -613,7 +616,7 @@ TEST(SlotsThatAreNotReady, AreNeverPreparedTwiceAtATime) {
   Executor executor(many, {"q"},
                     [](const Batch& batch) { return all(batch, Outcome::complete()); });
   executor.start_preparing();
-  for (int i = 0; i < 1'000; ++i) executor.give(0, {lease("a")}, BootClock::now());
+  for (int i = 0; i < 1'000; ++i) executor.give(0, {new_lease("a")}, BootClock::now());
   EXPECT_THAT(finished(executor, 1'000), SizeIs(1'000));
 }
 
@@ -626,7 +629,7 @@ TEST(SlotsThatAreNotReady, EndAllWithWhatTheirPreparationThrows) {
   executor.start_preparing();
   EXPECT_TRUE(eventually([&] { return executor.cannot_run() != nullptr; }));
   EXPECT_THROW(std::rethrow_exception(executor.cannot_run()), std::runtime_error);
-  executor.give(0, {lease("a")}, BootClock::now());
+  executor.give(0, {new_lease("a")}, BootClock::now());
   EXPECT_THAT(executor.take_back(BootClock::now()), SizeIs(1));
 }
 
@@ -644,7 +647,7 @@ TEST(SlotsThatAreNotReady, AreToldWhenNothingMoreIsBegun) {
                       return all(batch, Outcome::complete());
                     });
   executor.start_preparing();
-  executor.give(0, {lease("runs"), lease("waits")}, BootClock::now());
+  executor.give(0, {new_lease("runs"), new_lease("waits")}, BootClock::now());
   load.wait_for_handlers(1);
   gate.wait_for_handlers(1);
   executor.begin_nothing_more();
