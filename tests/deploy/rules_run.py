@@ -24,7 +24,7 @@ EXIT_TABLE = {0: SUCCESS, 1: COUNT, 2: FAIL, 3: FAIL, 4: COUNT, 5: IGNORE, 6: FA
 
 def kill_delay_seconds():
     """From SIGTERM to SIGKILL of a child, once the grace time is over."""
-    text = (ROOT / "worker/src/exec/exec_handler.h").read_text()
+    text = (ROOT / "worker/src/command/command_options.h").read_text()
     return int(re.search(r"milliseconds kill_delay\{([\d']+)\}", text)[1].replace("'", "")) / 1000
 
 
