@@ -6,9 +6,9 @@ namespace wq::internal {
 namespace {
 
 // How much the newest measurement counts in a running average.
-constexpr double kWeight = 0.2;
+constexpr double kWeightOfNewest = 0.2;
 
-double averaged(double before, double now) { return before + kWeight * (now - before); }
+double averaged(double before, double now) { return before + kWeightOfNewest * (now - before); }
 
 }  // namespace
 
