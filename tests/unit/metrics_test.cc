@@ -138,7 +138,7 @@ TEST(ListenAddress, IsAnAddressAndAPort) {
       static_cast<void>(metrics::parse_listen_address(bad));
       ADD_FAILURE() << bad;
     } catch (const std::invalid_argument& error) {
-      EXPECT_THAT(error.what(), HasSubstr("'" + std::string(bad) + "' is no ADDR:PORT"));
+      EXPECT_THAT(error.what(), HasSubstr("'" + std::string(bad) + "' is not ADDR:PORT"));
     }
   }
 }

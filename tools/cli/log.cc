@@ -121,13 +121,13 @@ void add_log_options(Options& options, LogOptions& log) {
   options.group("Log", true);
   options.add_choice<LogFormat>("log-format", log.format,
                                 {{"text", LogFormat::text}, {"json", LogFormat::json}},
-                                "how an event is written to standard error, one line each");
+                                "format of the log on standard error, one line per event");
   options.add_choice<LogLevel>("log-level", log.level,
                                {{"debug", LogLevel::debug},
                                 {"info", LogLevel::info},
                                 {"warning", LogLevel::warning},
                                 {"error", LogLevel::error}},
-                               "the least important events that are written");
+                               "lowest level that is logged");
 }
 
 void start_log(const std::string& program, const LogOptions& options, LogStyle style) {

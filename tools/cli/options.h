@@ -205,7 +205,7 @@ template <typename T>
     for (const auto& [word, meaning] : choices) {
       if (word == text) return found(meaning);
     }
-    throw std::invalid_argument("'" + text + "' is none of " + all);
+    throw std::invalid_argument("'" + text + "' is invalid: must be one of " + all);
   };
 }
 

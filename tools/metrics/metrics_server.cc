@@ -27,7 +27,7 @@ bool is_v6(const std::string& host) { return host.find(':') != std::string::npos
 
 [[noreturn]] void refuse(std::string_view text) {
   throw std::invalid_argument(fmt::format(
-      "'{}' is no ADDR:PORT such as 127.0.0.1:9100, [::1]:9100 or, for all addresses, :9100",
+      "'{}' is not ADDR:PORT, such as 127.0.0.1:9100, [::1]:9100 or, for all addresses, :9100",
       text));
 }
 

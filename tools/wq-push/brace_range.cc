@@ -130,7 +130,7 @@ std::vector<std::string> parts_of_union(std::string_view text) {
   }
   if (std::find(parts.begin(), parts.end(), "") != parts.end()) {
     throw std::invalid_argument(
-        fmt::format("'{}': nothing stands at one side of '::', which joins ranges", text));
+        fmt::format("'{}': one side of '::', which concatenates ranges, is empty", text));
   }
   return parts;
 }
@@ -138,12 +138,12 @@ std::vector<std::string> parts_of_union(std::string_view text) {
 std::string doubt_about_ranges(std::string_view text) {
   if (const auto broken = broken_range(text)) {
     return fmt::format(
-        "'{}' is no range and is taken as it stands: a range is {{FIRST..LAST}} with "
+        "'{}' is not a range and is pushed literally: a range is {{FIRST..LAST}} with "
         "digits on both sides",
         *broken);
   }
   if (text.find("::") != std::string_view::npos && !BraceRange(text).is_range()) {
-    return fmt::format("'{}' is one item: '::' joins only where there is a range", text);
+    return fmt::format("'{}' is one item: '::' concatenates only ranges", text);
   }
   return "";
 }

@@ -139,7 +139,7 @@ void ResultsFolder::claim(const std::string& queue, const std::string& queue_id,
   if (content_of(path_ + "/results-queue.json") == ours) return;
   if (!empty) {
     throw cli::UsageError(fmt::format(
-        "--to: '{}' has results of another queue, or of '{}' before it was purged or lost; choose "
+        "--to: '{}' belongs to another queue, or to '{}' before it was purged or lost; choose "
         "another folder",
         cli::one_line(path_), cli::one_line(queue)));
   }
@@ -162,10 +162,10 @@ std::string ResultsFolder::find_end() {
   }
   std::string id = id_of(last);
   if (id.empty()) {
-    throw cli::UsageError(fmt::format(
-        "--to: '{}' does not end with a result, so there is no telling where to go on; choose "
-        "another folder",
-        cli::one_line(path)));
+    throw cli::UsageError(
+        fmt::format("--to: '{}' does not end with a result, so wqctl cannot resume; choose "
+                    "another folder",
+                    cli::one_line(path)));
   }
   if (ftruncate(file_, static_cast<off_t>(size_)) != 0) fail(path, errno);
   return id;

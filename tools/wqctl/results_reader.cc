@@ -83,8 +83,7 @@ class ResultsReader {
     Counts counts = queue_.counts();
     if (!id_.empty() && counts.id != id_) {
       throw ProtocolError(fmt::format(
-          "the queue {} is not the one that was read any more: Redis lost its data, or somebody "
-          "purged it",
+          "the queue {} was replaced while it was read: Redis lost its data, or it was purged",
           cli::one_line(name_)));
     }
     if (id_.empty() && !counts.id.empty()) {

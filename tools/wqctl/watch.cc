@@ -83,8 +83,7 @@ class Watch {
     const TimePoint now = BootClock::now();
     if (!now_.counts.id.empty() && counts.id != now_.counts.id) {
       throw ProtocolError(fmt::format(
-          "the queue {} is not the one that was watched any more: Redis lost its data, or somebody "
-          "purged it",
+          "the queue {} was replaced while it was watched: Redis lost its data, or it was purged",
           cli::one_line(now_.queue)));
     }
     now_.counts = std::move(counts);

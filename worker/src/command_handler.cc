@@ -18,9 +18,9 @@ CommandTemplate command_of(const CommandOptions& options, bool is_coprocess) {
   if (!is_coprocess) return {options.command, options.marker};
   for (const std::string& word : options.command) {
     if (const auto found = find_placeholder(word, options.marker)) {
-      throw std::invalid_argument(
-          "--coprocess tells items on stdin: " + word.substr(found->at, found->size) +
-          " has no place in the command (-I '' leaves it as it is)");
+      throw std::invalid_argument("--coprocess sends items on stdin: remove " +
+                                  word.substr(found->at, found->size) +
+                                  " from the command (or keep it literally with -I '')");
     }
   }
   return {options.command, ""};

@@ -54,12 +54,11 @@ void log_dead(const std::string& queue, const RedisOptions& redis, const Counts&
   if (counts.dead > Admin::kMaxItems && !kinds.empty()) {
     kinds += fmt::format(" among the first {}", Admin::kMaxItems);
   }
-  cli::log(
-      LogLevel::warning,
-      fmt::format("{} dead letter{} remain{}{}; to see them: wqctl ls {} dead; to try them again: "
-                  "wqctl retry {} --all",
-                  counts.dead, counts.dead == 1 ? "" : "s", counts.dead == 1 ? "s" : "", kinds,
-                  queue, queue));
+  cli::log(LogLevel::warning,
+           fmt::format("{} dead letter{} remain{}{}; list them: wqctl ls {} dead; retry them: "
+                       "wqctl retry {} --all",
+                       counts.dead, counts.dead == 1 ? "" : "s", counts.dead == 1 ? "s" : "", kinds,
+                       queue, queue));
 }
 
 std::string other_queues(const std::string& queue, RedisOptions redis) noexcept {

@@ -29,13 +29,13 @@ MetricFamily handler_seconds(const Labels& labels, const WorkerFigures& figures)
   }
   histogram.sample_sum = Seconds(figures.handler_time).count();
   return {"wq_worker_handler_seconds",
-          "How long calls of the handler took, whatever came of them.",
+          "Duration of handler calls, whatever the outcome.",
           prometheus::MetricType::Histogram,
           {std::move(metric)}};
 }
 
 MetricFamily items(const Labels& labels, const WorkerFigures& figures) {
-  MetricFamily family = counter("wq_worker_items_total", "Items by what became of them.");
+  MetricFamily family = counter("wq_worker_items_total", "Items by outcome.");
   const std::pair<const char*, std::uint64_t> outcomes[] = {{"completed", figures.completed},
                                                             {"failed", figures.failed},
                                                             {"released", figures.released},
@@ -58,14 +58,13 @@ MetricFamily one(MetricFamily family, const Labels& labels, std::uint64_t value)
 
 std::vector<MetricFamily> worker_families(const std::string& queue, const WorkerFigures& figures) {
   const Labels labels{{"queue", metrics::label_text(queue)}};
-  return {handler_seconds(labels, figures), items(labels, figures),
-          one(gauge("wq_worker_holding", "Items held, those taken ahead of the handlers included."),
-              labels, figures.holding),
-          one(counter("wq_worker_lease_renewals_total", "Leases lengthened, each time it was."),
-              labels, figures.renewals),
-          one(counter("wq_worker_reconnects_total",
-                      "Connections to Redis made in place of one that was lost."),
-              labels, figures.reconnects)};
+  return {
+      handler_seconds(labels, figures), items(labels, figures),
+      one(gauge("wq_worker_holding", "Items held, including items taken ahead of the handlers."),
+          labels, figures.holding),
+      one(counter("wq_worker_lease_renewals_total", "Lease renewals."), labels, figures.renewals),
+      one(counter("wq_worker_reconnects_total", "Reconnects to Redis after a lost connection."),
+          labels, figures.reconnects)};
 }
 
 WorkerCollector::WorkerCollector(const Worker& worker, std::string queue)

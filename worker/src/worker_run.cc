@@ -43,8 +43,8 @@ using cli::ExitCode;
 // Longer than a handler's child is given between SIGTERM and SIGKILL.
 constexpr std::chrono::seconds kStuckAfter{10};
 constexpr const char* kStuck =
-    "a handler did not return within 10 s; leaving without it: its item comes back when the lease "
-    "ends";
+    "a handler did not return within 10 s; exiting without it: its item returns to the queue when "
+    "the lease expires";
 
 std::string_view name_of(WorkerEnd end) {
   switch (end) {
@@ -131,21 +131,21 @@ class Interruption {
     const std::string_view name = signal == SIGINT ? "SIGINT" : "SIGTERM";
     Worker* worker = worker_.load();
     if (worker == nullptr || count > 2) {
-      leave(fmt::format("{}: leaving at once", name));
+      leave(fmt::format("{}: exiting at once", name));
     } else if (count == 1) {
       worker->request_stop();
       cli::log(LogLevel::info, finishing_text(name, worker->figures().running));
     } else {
       worker->request_stop_now();
-      cli::log(LogLevel::info, fmt::format("{} again: stopping what is in work", name));
+      cli::log(LogLevel::info, fmt::format("{} again: stopping all running items", name));
       watchdog_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
     }
   }
 
   [[nodiscard]] std::string finishing_text(std::string_view name, std::uint64_t running) const {
-    if (running == 0) return fmt::format("{}: nothing is in work", name);
+    if (running == 0) return fmt::format("{}: no item is running", name);
     return fmt::format(
-        "{}: finishing what is in work, {}, for {} at most (--grace); a second one stops it at "
+        "{}: finishing {}, for at most {} (--grace); a second signal stops at "
         "once",
         name, cli::plural(running, "item"), cli::duration_text(grace_));
   }
@@ -187,8 +187,8 @@ class JobLogging {
                try_text_ ? try_text_(settlement) : with_item(name_, settlement.lease.item));
     } catch (const std::system_error& error) {
       failed_ = true;
-      cli::log(LogLevel::error, fmt::format("--joblog: cannot write: {}; the worker leaves",
-                                            error.code().message()));
+      cli::log(LogLevel::error,
+               fmt::format("--joblog: cannot write: {}; the worker exits", error.code().message()));
       worker_->request_stop();
     }
   }

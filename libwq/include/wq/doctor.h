@@ -15,7 +15,7 @@
 
 namespace wq {
 
-/// What somebody wants to do with a queue; each takes rights of its own in Redis.
+/// A role on a queue; each needs its own rights in Redis.
 enum class Role {
   worker,    ///< lease and settle items, reclaim what dead workers left
   producer,  ///< push items
@@ -23,7 +23,7 @@ enum class Role {
   admin,     ///< what `Admin` changes: retry, drop, pause, purge; and verify
 };
 
-/// What a user may not do that a role takes.
+/// The rights of a role that a user lacks.
 struct MissingRights {
   std::vector<std::string> commands{};  ///< in lower case: "evalsha", "script|load"
   std::vector<std::string> keys{};      ///< that may not be read and written
@@ -46,7 +46,7 @@ struct KeyInTheWay {
   std::string needed{};
 };
 
-/// What `examine` read of a server and `diagnose` judges.
+/// Facts about a server, from `examine`, for `diagnose`.
 struct ServerFacts {
   std::string queue{};
   bool over_network = false;  ///< neither a unix socket nor this machine

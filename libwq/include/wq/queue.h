@@ -22,7 +22,7 @@ namespace internal {
 class QueueClient;
 }
 
-/// Everything a queue counts, read in one atomic step.
+/// All counters of a queue, read in one atomic step.
 struct Counts {
   /// Made when the first item is seen; empty: the queue has not begun.
   std::string id{};
@@ -34,13 +34,13 @@ struct Counts {
   bool paused = false;
 
   // Totals since the queue began.
-  std::uint64_t pushed = 0;     ///< by our own programs, follow-ups included
-  std::uint64_t leased = 0;     ///< pops, so an item that was tried twice counts twice
+  std::uint64_t pushed = 0;     ///< by wq, follow-ups included
+  std::uint64_t leased = 0;     ///< pops, so an item with two attempts counts twice
   std::uint64_t completed = 0;  ///< commits
   std::uint64_t failed = 0;     ///< failures reported by handlers
   std::uint64_t crashed = 0;    ///< leases that ran out, and crashes reported by handlers
-  std::uint64_t returned = 0;   ///< items found without a lease and handed back, uncharged
-  std::uint64_t released = 0;   ///< handed back by their holders, uncharged
+  std::uint64_t returned = 0;   ///< unleased items returned to the queue, uncharged
+  std::uint64_t released = 0;   ///< released by their workers, uncharged
   std::uint64_t died = 0;       ///< moves to the dead letters
   std::uint64_t dropped = 0;    ///< removed by an operator
   std::uint64_t merged = 0;     ///< equal items that became one among the delayed or the dead
@@ -60,7 +60,7 @@ struct Counts {
   }
 };
 
-/// What we want to know of a server before we trust it with work.
+/// Facts about a server to check before use.
 struct ServerReport {
   std::string version{};           ///< as INFO says, such as "7.0.15"; empty if INFO is not allowed
   std::string maxmemory_policy{};  ///< empty if INFO is not allowed
@@ -79,7 +79,7 @@ struct Result {
   bool is_json = false;  ///< from `Outcome::complete_json`, and no more checked than there
 };
 
-/// A try at an item, as the history has it. What makes no sense in an entry is zero or empty here.
+/// An attempt, as recorded in the history. Invalid fields of an entry are zero or empty.
 struct Try {
   std::string item{};    ///< the beginning of it, if not `whole`
   bool whole = true;     ///< false: it is longer, or no UTF-8
@@ -95,8 +95,8 @@ struct Try {
   std::string host{};
 };
 
-/// What settling does beyond what an outcome says: what a failed item costs, how long results stay,
-/// whether tries are recorded.
+/// Settings of a settlement: the limits of failures and crashes, the lifetime of results, and the
+/// history of attempts.
 struct RetryPolicy {
   std::uint32_t max_attempts = 3;  ///< failures until an item is dead
   std::uint32_t max_crashes = 3;   ///< crashes until an item is dead, counted apart
@@ -128,9 +128,9 @@ inline constexpr std::chrono::days kLongestResultsTtl{3'650};
 
 /// One queue on one Redis, through one connection that is opened at first use.
 ///
-/// Every method waits out a Redis that is away for up to `RedisOptions::patience` and repeats
-/// what it was doing where that is safe, which is said for each. Past the patience, or as soon as
-/// `stop` is requested, it throws `ConnectionError`; `RefusedError` when Redis refuses for good.
+/// Every method waits for an unreachable Redis for up to `RedisOptions::patience`, and retries if
+/// that is safe (see each method). After that time, or as soon as `stop` is requested, it throws
+/// `ConnectionError`; `RefusedError` if Redis refuses permanently.
 ///
 /// Not thread-safe: one object a thread. Objects are cheap; each has a connection of its own.
 class WQ_API Queue {
@@ -177,11 +177,11 @@ class WQ_API Queue {
   [[nodiscard]] std::vector<bool> renew(std::span<const Lease> leases,
                                         std::chrono::milliseconds ttl);
 
-  /// Says in `lease` and on Redis that we hold this item and no other while we hold it, so that its
-  /// crash has no other cause. Only the crash of such a lease makes an item dead: one whose lease
-  /// runs out without this is charged at most to its last crash but one, since something that we
-  /// held beside it may be to blame. An item that has one crash left (`at_risk`) is to be worked on
-  /// so. False if the lease was lost, or has ended. Repeated safely.
+  /// Marks the lease, in `lease` and in Redis: its holder holds no other item until it is settled,
+  /// so a crash has no other cause. Only the crash of a marked lease makes an item dead. An
+  /// unmarked lease that expires never costs the last crash, since another item may be the cause.
+  /// Isolate an item that has one crash left (`at_risk`) before work on it begins. False if the
+  /// lease was lost or has ended. Safe to retry.
   [[nodiscard]] bool isolate(Lease& lease);
 
   /// Up to `n` results whose id is greater than `after` (empty: from the first), oldest first.

@@ -21,7 +21,7 @@ struct ListedQueue {
   std::string refusal{};
 };
 
-/// What `list_queues` looks for.
+/// The criteria of `list_queues`.
 struct QueueSearch {
   /// A glob as Redis's KEYS has them, for the name of the queue.
   std::string pattern = "*";

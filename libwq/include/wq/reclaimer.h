@@ -27,7 +27,7 @@ struct ReclaimerOptions {
   std::optional<std::uint32_t> max_crashes{};
 };
 
-/// What a reclaimer did.
+/// The work done by a reclaimer.
 struct WQ_API ReclaimReport {
   std::uint64_t reclaimed = 0;  ///< leases that ran out: handed back, charged a crash
   std::uint64_t died = 0;       ///< the same with no crash left: dead letters now
@@ -42,9 +42,10 @@ struct WQ_API ReclaimReport {
   ReclaimReport& operator+=(const ReclaimReport& other) noexcept;
 };
 
-/// Returns to a queue what dead workers and producers left, in passes. Any number of reclaimers,
-/// with lists as stale as may be, do no harm; more than one is only useless work. Workers elect one
-/// among them, so this is for `wqctl gc` and for queues whose workers are RedisWQ clients.
+/// Returns the items of dead workers to the queue and ends the holds of dead producers, in passes.
+/// Any number of reclaimers may run, even with stale lists; more than one only duplicates work.
+/// Workers elect one of themselves, so use this for `wqctl gc` and for queues whose workers are
+/// RedisWQ clients.
 ///
 /// Not thread-safe.
 class WQ_API Reclaimer {

@@ -10,7 +10,7 @@
 
 namespace wq {
 
-/// What `rediss://` uses besides the URL. All files are PEM, and are read again for every
+/// TLS settings of `rediss://`. All files are PEM, and are read again for every
 /// connection, so that rotated ones are picked up.
 struct TlsOptions {
   /// The CA that signed the server's certificate. Empty: those that the system trusts.
@@ -25,17 +25,17 @@ struct TlsOptions {
   /// the URL, which may be an address too.
   std::string server_name{};
 
-  /// Takes any certificate: what is sent is encrypted, but whoever stands between us and Redis can
-  /// read and change all of it, the password included. For a self-signed certificate on a network
-  /// that is trusted anyway. Refused together with `ca_file`.
+  /// Accepts any certificate: the connection is encrypted, but a man in the middle can read and
+  /// change everything, including the password. For a self-signed certificate on a trusted network.
+  /// Refused together with `ca_file`.
   bool insecure = false;
 
   bool operator==(const TlsOptions&) const = default;
 };
 
-/// Where Redis is, who we are there, and how long to wait for it.
+/// The address of Redis, the login, and the timeouts.
 struct WQ_API RedisOptions {
-  /// What the environment says, by the rule of our programs: the URL is $WQ_REDIS, else
+  /// The settings of the environment, as in the wq programs: the URL is $WQ_REDIS, else
   /// $REDIS_URL, else the Kubernetes Service named redis ($REDIS_SERVICE_HOST,
   /// $REDIS_SERVICE_PORT), else the one below; the password is $REDISCLI_AUTH. A variable that is
   /// empty counts as not set. Throws `std::invalid_argument` for a port that is none.

@@ -32,7 +32,7 @@ void check_number(std::size_t n) {
 
 void check_droppable(ItemState from) {
   if (from == ItemState::leased) {
-    throw std::invalid_argument("a leased item belongs to who works on it and cannot be dropped");
+    throw std::invalid_argument("a leased item cannot be dropped: a worker holds it");
   }
 }
 
@@ -76,7 +76,7 @@ std::vector<Changed> Admin::retry(std::span<const std::string> items) {
 
 std::uint64_t Admin::retry_matching(std::string_view pattern, ItemState from) {
   if (from != ItemState::dead && from != ItemState::delayed) {
-    throw std::invalid_argument("only dead and delayed items can be tried again");
+    throw std::invalid_argument("only dead and delayed items can be retried");
   }
   return internal::retry_matching(session_->link_to_change(), session_->keys(), pattern, from);
 }

@@ -57,7 +57,7 @@ void tell_lacking(Diagnosis& look, const std::string& who, Role role,
       n <= kFew
           ? missing_text(who, role, missing)
           : fmt::format("{} may not do what {}s do: {} rights are missing", who, name_of(role), n);
-  look.find(FindingLevel::ok, "rights", what, "Nothing is wrong if it is not meant to.",
+  look.find(FindingLevel::ok, "rights", what, "This is fine if the user should not have this role.",
             fmt::format("If it is: doctor --role {} says what to give it.", name_of(role)));
 }
 

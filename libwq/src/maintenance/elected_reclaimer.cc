@@ -100,8 +100,8 @@ void ElectedReclaimer::tell(const ReclaimReport& report) const {
   const std::uint64_t back = report.reclaimed + report.died + report.returned;
   if (back == 0) return;
   say(log_, LogLevel::warning,
-      fmt::format("handed back {} items whose worker was gone: {} whose lease ran out, {} dead "
-                  "now, {} that had no lease",
+      fmt::format("returned {} items of dead workers: {} expired leases, {} now dead, {} "
+                  "unleased",
                   back, report.reclaimed, report.died, report.returned));
 }
 

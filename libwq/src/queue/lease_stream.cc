@@ -202,14 +202,14 @@ void LeaseStream::note_late(const Pop& pop, std::chrono::nanoseconds age) {
   say(link_.options().log, LogLevel::warning,
       items.size() > 1
           ? fmt::format(
-                "{} items of {:.1f} MB together arrived {:.1f} s after they were asked for, "
-                "too late to be leased ({:.1f} s): they go back to the queue, and fewer "
-                "are asked for next",
+                "{} items of {:.1f} MB in total arrived {:.1f} s after the request, "
+                "too late to be leased ({:.1f} s): they return to the queue, and the next request "
+                "is smaller",
                 items.size(), mb, took_s, longest_s)
-          : fmt::format("an item of {:.1f} MB arrived {:.1f} s after it was asked for, too late to "
-                        "be leased ({:.1f} s): it goes back to the queue, behind the others. It "
-                        "needs a faster link to Redis, or a worker with more CPU time; large data "
-                        "is better pushed by its name",
+          : fmt::format("an item of {:.1f} MB arrived {:.1f} s after the request, too late to be "
+                        "leased ({:.1f} s): it returns to the end of the queue. Use a faster link "
+                        "to Redis or give the worker more CPU time; push the name of large data "
+                        "instead of the data",
                         mb, took_s, longest_s));
 }
 
@@ -289,7 +289,7 @@ void LeaseStream::note_memory(const Pop& pop, TimePoint asked_at) {
   if (full) write_at_maxmemory_until_ = asked_at + kPastOom;
   if (std::exchange(full_, full) == full) return;
   say(link_.options().log, full ? LogLevel::warning : LogLevel::info,
-      full ? "Redis has no memory left (maxmemory); the queue still drains, pushes must wait"
+      full ? "Redis is out of memory (maxmemory): pushes wait, the queue can still be drained"
            : "Redis has memory again");
 }
 

@@ -141,10 +141,10 @@ void append_attach(CommandBuffer& out, const Keys& keys) {
 }
 
 RefusedError key_in_the_way(std::string_view key, std::string_view type, std::string_view needed) {
-  return RefusedError(fmt::format(
-      "WRONGTYPE the key '{}' is in the way: it is a {} and the queue needs a {} there; "
-      "choose another queue name or remove the key",
-      key, type, needed));
+  return RefusedError(
+      fmt::format("WRONGTYPE the key '{}' has the wrong type: it is a {} and the queue needs a {}; "
+                  "choose another queue name or remove the key",
+                  key, type, needed));
 }
 
 void read_attach(Value answer) {

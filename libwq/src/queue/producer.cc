@@ -181,7 +181,7 @@ class PushSession {
     });
     if (reply.value().text() == "drained") {
       throw DrainedError(
-          fmt::format("queue '{}' is drained: its workers may be leaving", keys_.queue()));
+          fmt::format("queue '{}' is drained: its workers may be exiting", keys_.queue()));
     }
   }
 
@@ -261,12 +261,11 @@ class PushSession {
   void read_refusal(std::string_view why) {
     if (why == "holdlost") {
       throw DrainedError(fmt::format(
-          "our hold on queue '{}' ran out and the queue was drained: its workers may have left",
+          "the hold on queue '{}' expired and the queue was drained: its workers may have exited",
           keys_.queue()));
     }
     if (why == "purged") {
-      throw ProtocolError(
-          fmt::format("queue '{}' was purged while it was being filled", keys_.queue()));
+      throw ProtocolError(fmt::format("queue '{}' was purged during the push", keys_.queue()));
     }
     if (why != "nosession") {
       throw ProtocolError(fmt::format("a push was answered with '{}'", why));

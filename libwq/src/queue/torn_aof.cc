@@ -30,7 +30,7 @@ constexpr milliseconds kTellAfter{1'000};
 
 constexpr const char* kDanger =
     "a kill may have left half a transaction at the end of its append-only file, which the next "
-    "restart would carry out: items would be lost or done twice";
+    "restart would execute: items would be lost or run twice";
 
 // The first releases of Valkey whose notes name valkey-io/valkey#4342. 9.0 and 9.1 may have it too:
 // a rewrite that was not needed does no harm.
@@ -142,13 +142,13 @@ void AofMender::wait(Connection& redis, milliseconds longest) {
     if (waited >= longest) {
       log(LogLevel::warning,
           fmt::format(
-              "Redis still rewrites its append-only file; going on. Until it has done so, {}",
+              "Redis is still rewriting its append-only file; continuing. Until it ends, {}",
               kDanger));
       return;
     }
     if (waited >= kTellAfter && !std::exchange(told, true)) {
       log(LogLevel::info,
-          "waiting for Redis to rewrite its append-only file, as once after each start");
+          "waiting for Redis to rewrite its append-only file (once after each start)");
     }
     wait_for(backoff_delay(look, kFirstLook, kLongestLook, random_fraction()), stop_);
   }

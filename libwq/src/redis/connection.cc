@@ -177,10 +177,10 @@ void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
 void Connection::refuse(const std::string& said) {
   const std::string info = server_info();
   if (info.find("redis_mode:sentinel") != std::string::npos) {
-    throw RefusedError(fmt::format(
-        "{}; the server is a Sentinel, which holds no data: give the URL of the master that it "
-        "watches",
-        said));
+    throw RefusedError(
+        fmt::format("{}; the server is a Sentinel, which holds no data: use the URL of its "
+                    "master",
+                    said));
   }
   if (info.find("redis_mode:cluster") != std::string::npos) {
     throw RefusedError(fmt::format(
@@ -261,7 +261,7 @@ void Connection::read_plain() {
   const bool closed =
       context_->err == REDIS_ERR_EOF || (context_->err == REDIS_ERR_IO && errno == ECONNRESET);
   if (closed && !logged_in_) {
-    fail(fmt::format("{} at once: it stops or begins just now, or it speaks only TLS (rediss://)",
+    fail(fmt::format("{} at once: it is stopping or starting, or it accepts only TLS (rediss://)",
                      context_->errstr));
   }
   fail(context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK)

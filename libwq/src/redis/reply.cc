@@ -88,8 +88,8 @@ const Value& Value::checked() const {
   const std::string message(text());
   if (message.starts_with(kNotTaken)) {
     throw RefusedError(message +
-                       "; it takes nothing that is so long: raise proto-max-bulk-len, or allow "
-                       "CONFIG GET, so that what is too long is known before it is sent");
+                       "; the argument is too long for this server: raise proto-max-bulk-len, or "
+                       "allow CONFIG GET, so that wq checks sizes before it sends");
   }
   const ReplyError error(message);
   if (std::find(kFinal.begin(), kFinal.end(), error.code()) != kFinal.end()) {

@@ -109,11 +109,11 @@ int no_passphrase(char*, int, int, void*) { return -1; }
 
 Context make_context(const TlsOptions& options) {
   if (options.cert_file.empty() != options.key_file.empty()) {
-    throw std::invalid_argument("a client certificate and its key are of use only together");
+    throw std::invalid_argument("a client certificate needs its key, and a key its certificate");
   }
   if (options.insecure && !options.ca_file.empty()) {
     throw std::invalid_argument(
-        "a CA is named, but no certificate is checked against it: leave out one of the two");
+        "a CA file and the option to accept any certificate exclude each other");
   }
   ERR_clear_error();
   Context context(SSL_CTX_new(TLS_client_method()));
@@ -146,8 +146,8 @@ std::string distrust(long verdict, const std::string& expected_name) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return fmt::format(
-          "its certificate is not for '{}'; connect by a name that it has, or say which one to "
-          "expect",
+          "its certificate is not for '{}'; connect by a name in the certificate, or set the "
+          "expected name (tls-server-name)",
           expected_name);
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return "its certificate, or one that signed it, has expired";
@@ -159,8 +159,8 @@ std::string distrust(long verdict, const std::string& expected_name) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
       return fmt::format(
-          "its certificate is signed by none of the CAs that are trusted here ({}); name the file "
-          "with its CA (tls-ca), or take any certificate (tls-insecure)",
+          "its certificate is not signed by a trusted CA ({}); set the file of its CA (tls-ca), or "
+          "accept any certificate (tls-insecure)",
           X509_verify_cert_error_string(verdict));
     default:
       return fmt::format("its certificate is not accepted: {}",
@@ -174,9 +174,9 @@ std::string alert_about_us(unsigned long code) {
   switch (ERR_GET_REASON(code)) {
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
-      return "it asks for a client certificate, or shares no cipher with us";
+      return "it requires a client certificate, or has no cipher in common with this client";
     case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
-      return "it does not know the CA of our client certificate";
+      return "it does not know the CA of the client certificate";
     case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
       return "our client certificate has expired";
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
@@ -185,7 +185,7 @@ std::string alert_about_us(unsigned long code) {
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
     case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
     case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
-      return "it does not accept our client certificate";
+      return "it does not accept the client certificate";
     default:
       return "";
   }

@@ -40,8 +40,8 @@ std::string called_at(const Script& script, std::string_view error) {
   const std::string name = called_at(script, error);
   if (name.empty()) throw RefusedError(std::string(error));
   throw RefusedError(fmt::format(
-      "NOPERM our user may not run '{}', or not on the queue's keys; wqctl doctor lists all rights "
-      "that are missing ({})",
+      "NOPERM this user may not run '{}', or not on the queue's keys; wqctl doctor lists the "
+      "missing rights ({})",
       name, error));
 }
 

@@ -97,7 +97,9 @@ WorkerReport WorkerLoop::run() {
     if (error_) std::rethrow_exception(error_);
   } catch (const ConnectionError&) {
     if (!stopping_) throw;
-    log(LogLevel::warning, "stopped while Redis was away; what was held returns by itself");
+    log(LogLevel::warning,
+        "stopped while Redis was unreachable; held items return to the queue when their leases "
+        "expire");
     report_.end = WorkerEnd::stopped;
   }
   return report_;
@@ -247,8 +249,8 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
     log(LogLevel::warning,
         fmt::format("item {}: {}", printable(settlement.lease.item),
                     settled == Settled::lost
-                        ? "its lease was lost before it was settled; another try counts"
-                        : "the answer to its settlement was lost; Redis knows what counts"));
+                        ? "its lease was lost before it was settled; another attempt counts"
+                        : "the reply to its settlement was lost; the state in Redis is exact"));
     return;
   }
   if (options_.settled) options_.settled(settlement);

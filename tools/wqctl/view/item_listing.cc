@@ -21,9 +21,9 @@ constexpr std::size_t kMessageColumns = 60;
 std::string holder_text(const ItemInfo& item) {
   if (item.holder.empty()) return "popped, not leased";
   const std::string who = cli::one_line(item.worker.empty() ? item.holder : item.worker);
-  if (item.left == milliseconds::max()) return fmt::format("held by {}, without an end", who);
+  if (item.left == milliseconds::max()) return fmt::format("held by {}, never expires", who);
   if (item.left < milliseconds::zero()) {
-    return fmt::format("held by {}, ran out {} ago", who, age_text(-item.left));
+    return fmt::format("held by {}, expired {} ago", who, age_text(-item.left));
   }
   return fmt::format("held by {}, {} left", who, age_text(item.left));
 }
@@ -74,7 +74,7 @@ std::string failure_details(const ItemInfo& item) {
   if (failure.exit_code) text += fmt::format("    exit code:  {}\n", *failure.exit_code);
   if (failure.signal) text += fmt::format("    signal:     {}\n", *failure.signal);
   if (failure.max_rss_bytes)
-    text += fmt::format("    memory:     {} at the most\n", memory_text(*failure.max_rss_bytes));
+    text += fmt::format("    memory:     {} (peak)\n", memory_text(*failure.max_rss_bytes));
   if (failure.wall_time) text += fmt::format("    took:       {}\n", age_text(*failure.wall_time));
   if (failure.cpu_time) text += fmt::format("    CPU time:   {}\n", age_text(*failure.cpu_time));
   return text + said_text("stdout", failure.stdout_tail) + said_text("stderr", failure.stderr_tail);

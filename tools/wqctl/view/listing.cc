@@ -62,7 +62,7 @@ std::string table_text(std::span<const std::vector<std::string>> rows) {
 
 std::string workers_table(std::span<const WorkerInfo> workers) {
   std::vector<Row> rows{{"", "WORKER", "HOST", "PID", "SINCE", "SLOTS", "HOLDS", "OLDEST",
-                         "DONE/FAILED", "HEARD OF"}};
+                         "DONE/FAILED", "HEARTBEAT"}};
   for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
   return table_text(rows);  // the first column is left out if nobody is marked
 }

@@ -55,7 +55,7 @@ ServerTime begun_at(const Try& each) {
 }  // namespace
 
 std::string try_heading() {
-  return line_of({"BEGUN", "TOOK", "CPU", "MEMORY", "END", "TRY", "WORKER"}, "ITEM");
+  return line_of({"BEGUN", "TOOK", "CPU", "MEMORY", "OUTCOME", "ATTEMPT", "WORKER"}, "ITEM");
 }
 
 std::string try_line(const Try& each) {
