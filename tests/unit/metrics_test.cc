@@ -72,13 +72,13 @@ TEST(QueueFamilies, MakeAnyNameALabel) {
 }
 
 TEST(WorkerFamilies, CountCallsUpToEachBound) {
-  WorkerFigures figures;
-  figures.handler_calls[0] = 5;  // up to 1 ms
-  figures.handler_calls[4] = 2;  // up to 100 ms
-  figures.handler_calls.back() = 1;
-  figures.handler_time = std::chrono::milliseconds{2'500};
-  figures.lost = 4;
-  const std::string text = text_of(internal::worker_families("q", figures));
+  WorkerStats stats;
+  stats.handler_calls[0] = 5;  // up to 1 ms
+  stats.handler_calls[4] = 2;  // up to 100 ms
+  stats.handler_calls.back() = 1;
+  stats.handler_time = std::chrono::milliseconds{2'500};
+  stats.lost = 4;
+  const std::string text = text_of(internal::worker_families("q", stats));
   for (const char* line : {"wq_worker_handler_seconds_count{queue=\"q\"} 8\n",
                            "wq_worker_handler_seconds_sum{queue=\"q\"} 2.5\n",
                            "wq_worker_handler_seconds_bucket{queue=\"q\",le=\"0.001\"} 5\n",

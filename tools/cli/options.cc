@@ -259,7 +259,8 @@ void Options::refuse_combinations() const {
       throw UsageError(fmt::format("--{} needs --{}", option.name, option.only_with));
     }
     if (!option.not_with.empty() && given(option.not_with)) {
-      throw UsageError(fmt::format("--{} cannot be combined with --{}", option.name, option.not_with));
+      throw UsageError(
+          fmt::format("--{} cannot be combined with --{}", option.name, option.not_with));
     }
   }
 }

@@ -60,7 +60,7 @@ std::vector<Outcome> CommandHandler::operator()(const Batch& batch) const {
   return outcomes;
 }
 
-std::string CommandHandler::try_text(const Settlement& settlement) const {
+std::string CommandHandler::attempt_text(const Settlement& settlement) const {
   const auto& [lease, outcome] = settlement;
   const std::string line = shell_line(
       command_.fill({.item = lease.item, .sequence = lease.fence, .slot = outcome.usage.slot}));

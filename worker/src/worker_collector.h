@@ -12,7 +12,7 @@ namespace wq::internal {
 
 /// What a worker has done, as Prometheus has it. Pure.
 [[nodiscard]] std::vector<prometheus::MetricFamily> worker_families(const std::string& queue,
-                                                                    const WorkerFigures& figures);
+                                                                    const WorkerStats& stats);
 
 /// Asks a worker, which must outlive it, whenever somebody wants to know. Thread-safe.
 class WorkerCollector : public prometheus::Collectable {

@@ -49,7 +49,7 @@ cli::ExitCode run_wq_worker(cli::Process& process, OrphanReaper& reaper, WqWorke
   }
   WorkerRun worker(
       process, line.worker, BatchHandler{[&handler](const Batch& batch) { return handler(batch); }},
-      [&handler](const Settlement& settlement) { return handler.try_text(settlement); });
+      [&handler](const Settlement& settlement) { return handler.attempt_text(settlement); });
   handler.start(worker.session());
   return worker.run();
 }

@@ -53,8 +53,8 @@ enum class ItemState { ready, leased, delayed, dead };
 struct ItemInfo {
   std::string item{};
   ItemState state = ItemState::ready;
-  std::uint32_t failures = 0;  ///< tries that a handler reported as failed
-  std::uint32_t crashes = 0;   ///< tries that ended with a crash, or a lease that ran out
+  std::uint32_t failures = 0;  ///< attempts that failed
+  std::uint32_t crashes = 0;   ///< attempts that crashed, or whose lease expired
   /// The last failure, with the time it was recorded; its kind is `crash` where a lease ran out.
   std::optional<Failure> failure{};
   std::optional<ServerTime> failed_at{};
@@ -72,8 +72,8 @@ struct ItemInfo {
 };
 
 /// A part of the history. `next` continues behind it; empty: that was all.
-struct TryPage {
-  std::vector<Try> tries{};
+struct AttemptPage {
+  std::vector<Attempt> attempts{};
   std::string next{};
 };
 
@@ -169,11 +169,11 @@ class WQ_API Admin {
   /// Throws `std::invalid_argument` for an `after` that is none.
   [[nodiscard]] ItemPage list(ItemState state, std::string_view after, std::size_t n);
 
-  /// The tries that the history holds (`RetryPolicy::history`), in the order in which they were
+  /// The attempts that the history holds (`RetryPolicy::history`), in the order in which they were
   /// settled, from behind `after`, which is empty or the `next` of the page before. A page is what
   /// was settled in up to 20 calls, and may be empty though it is not the last. A try is not in it
   /// if its worker died, or lost the lease: what is known of that stands in the item's failure.
-  [[nodiscard]] TryPage tries(std::string_view after);
+  [[nodiscard]] AttemptPage attempts(std::string_view after);
 
   /// Where an item is, in one atomic look. Looks through at most `max_scan` entries of ready and of
   /// processing each, from those that come next (0: all), during which Redis does nothing else:

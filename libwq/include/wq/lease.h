@@ -99,7 +99,7 @@ struct Usage {
   std::optional<std::chrono::milliseconds> cpu_time{};
   std::optional<std::uint64_t> max_rss_bytes{};
   /// What it wrote to stderr, if the history is to keep that: the last 4 KiB, or less where many
-  /// tries are settled together.
+  /// attempts are settled together.
   std::string stderr_tail{};
 };
 

@@ -80,7 +80,7 @@ struct Result {
 };
 
 /// An attempt, as recorded in the history. Invalid fields of an entry are zero or empty.
-struct Try {
+struct Attempt {
   std::string item{};    ///< the beginning of it, if not `whole`
   bool whole = true;     ///< false: it is longer, or no UTF-8
   std::string sha224{};  ///< of all of it, hexadecimal
@@ -111,10 +111,11 @@ struct RetryPolicy {
   /// is added, older ones may go, and all go when none was added for so long: the last one decides
   /// for all. At most `kLongestResultsTtl`.
   std::chrono::milliseconds results_ttl{0};
-  /// How many tries the queue's history keeps, the last ones of all items together, done ones too
-  /// (`Admin::tries`); zero: none is added. What is settled in one call goes together, so there may
-  /// be up to `Queue::kMaxBatch` more. The last call decides for all. At most `kMostHistory`. A try
-  /// takes 200 bytes of Redis' memory or so.
+  /// How many attempts the queue's history keeps: the last of all items together, successful ones
+  /// too
+  /// (`Admin::attempts`); zero: none is added. What is settled in one call goes together, so there
+  /// may be up to `Queue::kMaxBatch` more. The last call decides for all. At most `kMostHistory`. A
+  /// try takes 200 bytes of Redis' memory or so.
   std::uint64_t history = 0;
   /// Who tried, for the history: `Worker` fills in its label. At most 1000 bytes of it are kept.
   std::string history_worker{};

@@ -120,7 +120,7 @@ struct WorkerOptions {
   /// Called when the worker says that the queue has not begun: more of the sentence, such as which
   /// queues there are. May take its time; must not throw. May be empty.
   std::function<std::string()> other_queues{};
-  /// Called for each item whose settlement Redis has accepted, tries that were given back too, in
+  /// Called for each item whose settlement Redis has accepted, released attempts too, in
   /// the thread of `Worker::run`; must be quick and not throw. May be empty.
   std::function<void(const Settlement&)> settled{};
   std::string label{};  ///< name of this worker for people; default: the host name
@@ -148,7 +148,7 @@ struct WorkerReport {
 };
 
 /// Statistics of a running worker.
-struct WorkerFigures {
+struct WorkerStats {
   // Items by outcome; see `WorkerReport`.
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
@@ -217,7 +217,7 @@ class WQ_API Worker {
 
   /// Any thread, at any time, also while `run` runs. The numbers may be of slightly different
   /// times.
-  [[nodiscard]] WorkerFigures figures() const;
+  [[nodiscard]] WorkerStats stats() const;
 
   /// The queue's counts as they were read last; all zero before. Any thread, at any time.
   [[nodiscard]] Counts counts() const;

@@ -57,9 +57,9 @@ ItemPage Admin::list(ItemState state, std::string_view after, std::size_t n) {
   });
 }
 
-TryPage Admin::tries(std::string_view after) {
+AttemptPage Admin::attempts(std::string_view after) {
   return session_->link().run(
-      [&](Connection& redis) { return internal::list_tries(redis, session_->keys(), after); });
+      [&](Connection& redis) { return internal::list_attempts(redis, session_->keys(), after); });
 }
 
 Inspection Admin::inspect(std::string_view item, std::size_t max_scan) {

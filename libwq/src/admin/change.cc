@@ -181,7 +181,7 @@ std::uint64_t drop_ready(ReconnectingConnection& link, const Keys& keys, std::st
     });
     if (taken.n == 0) return dropped;
     dropped += taken.dropped;
-    // An equal item that is not leased loses no more than its count of tries.
+    // An equal item that is not leased loses no more than its attempt count.
     forget(link, keys, read_histories(link, keys, taken.hashes));
     chunk = taken.dropped_bytes > kChunkBytes ? kFirstChunk : std::min(2 * chunk, kLargestChunk);
   }

@@ -276,22 +276,22 @@ Executor::Load Executor::load() const {
   return load;
 }
 
-WorkerFigures Executor::handler_figures() const {
+WorkerStats Executor::handler_stats() const {
   const std::lock_guard lock(mutex_);
-  WorkerFigures figures = figures_;
+  WorkerStats stats = stats_;
   const Slot* longest = nullptr;
   for (const Slot& slot : slots_) {
     if (slot.open > 0 && (longest == nullptr || slot.since < longest->since)) longest = &slot;
   }
-  figures.running = running_;
+  stats.running = running_;
   if (longest != nullptr) {
     const auto open = std::find(longest->settled.begin(), longest->settled.end(), false);
-    figures.longest_item =
+    stats.longest_item =
         longest->leases[static_cast<std::size_t>(open - longest->settled.begin())].item.substr(
             0, kMostOfLongest);
-    figures.longest_time = BootClock::now() - longest->since;
+    stats.longest_time = BootClock::now() - longest->since;
   }
-  return figures;
+  return stats;
 }
 
 std::exception_ptr Executor::cannot_run() const {
@@ -487,10 +487,10 @@ void Executor::count(const Outcome& outcome) {
 
 // The lock is ours already, so this costs the handlers nothing to speak of.
 void Executor::count(nanoseconds took) {
-  constexpr auto& kBounds = WorkerFigures::kHandlerBounds;
+  constexpr auto& kBounds = WorkerStats::kHandlerBounds;
   const auto bound = std::lower_bound(kBounds.begin(), kBounds.end(), took);
-  ++figures_.handler_calls.at(static_cast<std::size_t>(bound - kBounds.begin()));
-  figures_.handler_time += took;
+  ++stats_.handler_calls.at(static_cast<std::size_t>(bound - kBounds.begin()));
+  stats_.handler_time += took;
 }
 
 Outcome Executor::judged(Outcome outcome, Reason reason) const {

@@ -88,7 +88,7 @@ class Executor {
   [[nodiscard]] Load load() const;
 
   /// What handlers did and do; the other figures are not ours.
-  [[nodiscard]] WorkerFigures handler_figures() const;
+  [[nodiscard]] WorkerStats handler_stats() const;
 
   /// What a handler threw as `CannotRun` or `CannotGoOn`, or `WorkerOptions::prepare` as anything,
   /// if one did; or that a thread of ours cannot go on. Nothing more is begun then.
@@ -183,7 +183,7 @@ class Executor {
   unsigned failures_in_a_row_ = 0;
   bool succeeded_ = false;  // once
   bool halted_ = false;
-  WorkerFigures figures_;  // but for the times of the handler, zero
+  WorkerStats stats_;  // but for the times of the handler, zero
 };
 
 }  // namespace wq::internal

@@ -514,20 +514,20 @@ void WorkerLoop::fail(const char* who) noexcept {
 
 // ---- what it tells ----
 
-WorkerFigures WorkerLoop::figures() const {
-  WorkerFigures figures = executor_.handler_figures();
-  figures.completed = tally_.completed;
-  figures.failed = tally_.failed;
-  figures.released = tally_.released;
-  figures.lost = tally_.lost;
-  figures.unknown = tally_.unknown;
-  figures.holding = holding_;
-  figures.reconnects = keeper_.reconnects();
+WorkerStats WorkerLoop::stats() const {
+  WorkerStats stats = executor_.handler_stats();
+  stats.completed = tally_.completed;
+  stats.failed = tally_.failed;
+  stats.released = tally_.released;
+  stats.lost = tally_.lost;
+  stats.unknown = tally_.unknown;
+  stats.holding = holding_;
+  stats.reconnects = keeper_.reconnects();
   for (const auto& each : sources_) {
-    figures.renewals += each->renewer().renewals();
-    figures.reconnects += each->reconnects();
+    stats.renewals += each->renewer().renewals();
+    stats.reconnects += each->reconnects();
   }
-  return figures;
+  return stats;
 }
 
 void WorkerLoop::log(LogLevel level, std::string_view text) const {

@@ -46,7 +46,7 @@ class WorkerLoop {
   WorkerReport run();
   void request_stop(std::chrono::milliseconds grace) noexcept;
 
-  [[nodiscard]] WorkerFigures figures() const;
+  [[nodiscard]] WorkerStats stats() const;
   [[nodiscard]] Counts counts(QueueIndex queue) const { return sources_[queue]->counts(); }
   [[nodiscard]] std::chrono::milliseconds grace() const noexcept { return options_.grace; }
   [[nodiscard]] const std::string& session() const noexcept { return session_; }

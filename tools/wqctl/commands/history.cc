@@ -35,13 +35,13 @@ cli::ExitCode run_history(cli::Process& process, int argc, const char* const* ar
       target.more.empty() ? "" : std::string(text(hash_item(target.more.front())));
   Admin admin{target.queue, target.redis};
   bool any = false;
-  for (TryPage page{.tries = {}, .next = ""};;) {
-    page = admin.tries(page.next);
+  for (AttemptPage page{.attempts = {}, .next = ""};;) {
+    page = admin.attempts(page.next);
     std::string lines;
-    for (const Try& each : page.tries) {
+    for (const Attempt& each : page.attempts) {
       if (!wanted.empty() && each.sha224 != wanted) continue;
-      if (!json && !std::exchange(any, true)) lines += try_heading();
-      lines += json ? try_json(each) + "\n" : try_line(each);
+      if (!json && !std::exchange(any, true)) lines += attempt_heading();
+      lines += json ? attempt_json(each) + "\n" : attempt_line(each);
     }
     cli::write_out(lines);
     if (page.next.empty()) break;

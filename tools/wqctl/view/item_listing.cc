@@ -28,7 +28,7 @@ std::string holder_text(const ItemInfo& item) {
   return fmt::format("held by {}, {} left", who, age_text(item.left));
 }
 
-std::string tries_text(const ItemInfo& item) {
+std::string attempts_text(const ItemInfo& item) {
   return fmt::format("{}, {}", cli::plural(item.failures, "failure"),
                      cli::plural(item.crashes, "crash", "crashes"));
 }
@@ -123,10 +123,10 @@ std::string item_line(const ItemInfo& item) {
       return fmt::format("{}  {}", holder_text(item), shown);
     case ItemState::delayed:
       return fmt::format("due {}  {}  {}", time_text(item.due.value_or(ServerTime{})),
-                         tries_text(item), shown);
+                         attempts_text(item), shown);
     case ItemState::dead:
       return fmt::format("died {}  {}  {}  {}", time_text(item.died.value_or(ServerTime{})),
-                         tries_text(item), short_failure(item), shown);
+                         attempts_text(item), short_failure(item), shown);
   }
   return shown;
 }
@@ -142,7 +142,7 @@ std::string item_details(const ItemInfo& item) {
   }
   if (item.due) text += fmt::format("  due:          {}\n", time_text(*item.due));
   if (item.died) text += fmt::format("  died:         {}\n", time_text(*item.died));
-  text += fmt::format("  tried before: {}\n", tries_text(item));
+  text += fmt::format("  tried before: {}\n", attempts_text(item));
   text += fmt::format("  sha224:       {}\n", wq::text(hash_item(item.item)));
   if (item.failure) text += failure_details(item);
   return text;

@@ -36,9 +36,9 @@ using cli::age_text;
 [[nodiscard]] std::string memory_text(std::uint64_t bytes);
 
 /// A try in one line with its end, the item last, and what stands above the first.
-[[nodiscard]] std::string try_heading();
-[[nodiscard]] std::string try_line(const Try& each);
-[[nodiscard]] std::string try_json(const Try& each);
+[[nodiscard]] std::string attempt_heading();
+[[nodiscard]] std::string attempt_line(const Attempt& each);
+[[nodiscard]] std::string attempt_json(const Attempt& each);
 
 [[nodiscard]] std::string_view state_name(ItemState state);
 [[nodiscard]] std::optional<ItemState> state_called(std::string_view name);
