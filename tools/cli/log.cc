@@ -30,7 +30,7 @@ struct Log {
   LogFormat format = LogFormat::text;
 };
 
-// Held while a line is written, so that none stands within another.
+// Held while a line is written, so that lines do not mix.
 std::mutex& writing() {
   static std::mutex mutex;
   return mutex;

@@ -27,7 +27,7 @@ namespace {
 constexpr unsigned kHelpWidth = 96;
 constexpr unsigned kDescriptionWidth = 62;
 
-/// Tells Boost how many words an option takes. What the words mean stays with `Setter`.
+/// Tells Boost how many words an option takes. `Setter` interprets the words.
 class Words : public po::value_semantic {
  public:
   explicit Words(std::string argument) : argument_(std::move(argument)) {}

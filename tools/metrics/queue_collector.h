@@ -45,7 +45,7 @@ class QueueCollector : public prometheus::Collectable {
   const std::vector<std::string> queues_;
   mutable std::mutex mutex_;
   mutable MetricsReader reader_;
-  mutable std::string trouble_;  // what was last said to be wrong; empty: nothing
+  mutable std::string trouble_;  // the last logged error; empty: none
 };
 
 }  // namespace wq::metrics

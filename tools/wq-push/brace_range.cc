@@ -19,14 +19,14 @@ bool all_digits(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// What could be an end of a range that somebody meant: a number, a letter, or a sign in front.
+// A possible end of an intended range: a number, a letter, or a sign in front.
 bool is_end(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '+' || c == ' ';
   });
 }
 
-// The `{` that begins what looks like a range and is none; nothing in JSON does.
+// The `{` of text that looks like a range but is invalid; nothing in JSON does.
 std::optional<std::string_view> broken_range(std::string_view text) {
   for (std::size_t open = text.find('{'); open != std::string_view::npos;
        open = text.find('{', open + 1)) {

@@ -36,7 +36,7 @@ std::optional<EarlierRun> look_for_earlier_run(const std::string& queue, const R
     if (!run.counts.id.empty()) run.results = look.count_results();
     return run;
   } catch (const RefusedError&) {
-    return std::nullopt;  // what stands in the way of a push, the producer says
+    return std::nullopt;  // the producer reports obstacles of a push
   }
 }
 

@@ -33,7 +33,7 @@ namespace {
 
 using cli::ExitCode;
 
-/// One push, from the first item to what is said at the end.
+/// One push, from the first item to the final report.
 class Push {
  public:
   Push(cli::Process& process, const PushOptions& options)

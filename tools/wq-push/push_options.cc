@@ -10,7 +10,7 @@ namespace wq::push {
 
 namespace {
 
-// What Redis takes as one value unless its proto-max-bulk-len was raised.
+// The longest value that Redis accepts by default (proto-max-bulk-len).
 constexpr std::uint64_t kMaxItemBytes = 512 * 1024 * 1024;
 
 constexpr const char* kSummary =

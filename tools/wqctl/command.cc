@@ -55,8 +55,7 @@ void describe(cli::Process& process, std::string_view what) {
   cli::write_out(cli::end_description(what, text));
 }
 
-/// `wqctl` and `wqctl --redis URL`. What the options are wrong for may have been meant for a
-/// command.
+/// `wqctl` and `wqctl --redis URL`. A wrong option here may be one of a command.
 cli::ExitCode list_queues_with(cli::Process& process, int argc, const char* const* argv) {
   std::vector<const char*> words{"queues"};
   for (int i = 1; i < argc; ++i) words.push_back(argv[i]);

@@ -65,7 +65,7 @@ int write_at(int file, std::uint64_t offset, std::string_view bytes) {
   return 0;
 }
 
-/// 0 for a name that is none of ours.
+/// 0 for another name.
 std::uint64_t number_of(std::string_view name) {
   if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return 0;
   if (name.size() <= kPrefix.size() + kSuffix.size()) return 0;
@@ -76,7 +76,7 @@ std::uint64_t number_of(std::string_view name) {
   return error == std::errc{} && end == name.data() + name.size() ? number : 0;
 }
 
-/// Empty if the line is none of ours.
+/// Empty for another line.
 std::string id_of(const std::string& line) {
   // Results may be objects of any size, and `Json` looks through all members for each that it adds.
   const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);

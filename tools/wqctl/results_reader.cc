@@ -67,7 +67,7 @@ class ResultsReader {
   }
 
  private:
-  /// What to end with after the next read, if it is the last.
+  /// The exit code if the next read is the last.
   std::optional<cli::ExitCode> look() {
     const Counts counts = check();
     if (!options_.follow || counts.drained()) return cli::ExitCode::done;

@@ -30,7 +30,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// However seldom it is shown: how irregular a queue is can be told from many looks only.
+// However seldom the output: only many samples show how irregular a queue is.
 constexpr seconds kSampleInterval{1};
 constexpr seconds kLineInterval{10};
 // A window that is resized is filled anew after that.

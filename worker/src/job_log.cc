@@ -47,7 +47,7 @@ void check_heading(int file, const std::string& path) {
   }
 }
 
-/// What the end of a try says to those who read exit codes: GNU parallel has -1 for a timeout.
+/// The exit code and signal of an attempt; -1 for a timeout, as in GNU parallel.
 std::pair<int, int> exit_and_signal(const Outcome& outcome) {
   if (outcome.kind == Outcome::Kind::complete) return {0, 0};
   const Failure& failure = outcome.failure;

@@ -35,7 +35,8 @@ std::string kinds_of_dead(const std::string& queue, RedisOptions redis) {
          Admin(queue, redis).list(ItemState::dead, "", Admin::kMaxItems).items) {
       ++kinds[each.failure ? wq::text(each.failure->kind) : "unknown"];
     }
-  } catch (const Error&) {  // Redis has gone, or this user may not look: what is known was said
+  } catch (const Error&) {  // Redis is unreachable, or the user lacks the right: the known facts
+                            // are logged
     return "";
   }
   std::string text;
@@ -77,7 +78,7 @@ std::string other_queues(const std::string& queue, RedisOptions redis) noexcept 
     }
     return fmt::format(" (there {} {}{})", all == 1 ? "is" : "are", text,
                        all > kQueuesShown ? fmt::format(" and {} more", all - kQueuesShown) : "");
-  } catch (const std::exception&) {  // this user may not look: then nothing is said
+  } catch (const std::exception&) {  // the user lacks the right: no hint
     return "";
   }
 }

@@ -10,7 +10,7 @@
 
 namespace wq::internal {
 
-/// What a worker has done, as Prometheus has it. Pure.
+/// The statistics of a worker as Prometheus metrics. Pure.
 [[nodiscard]] std::vector<prometheus::MetricFamily> worker_families(const std::string& queue,
                                                                     const WorkerStats& stats);
 

@@ -23,7 +23,7 @@ using std::chrono::seconds;
 
 constexpr milliseconds kRedraw{1'000};
 constexpr milliseconds kCountsInPlace{2'000};
-// Of an item's bytes, so that what stands behind it is seen.
+// Of the bytes of an item, so that the text after it is visible.
 constexpr std::size_t kMostShown = 60;
 
 std::uint64_t left_in(const Counts& counts) {
@@ -104,7 +104,7 @@ void WorkerProgress::show_line() {
   live_.draw({&line, 1});
 }
 
-// What waits says so by itself: no line repeats that nothing happens.
+// A waiting worker logs that itself: no progress line repeats that nothing happens.
 void WorkerProgress::log_line() {
   const Counts counts = worker_.counts();
   const WorkerStats stats = worker_.stats();

@@ -49,7 +49,7 @@ void label_holders(Connection& redis, const Keys& keys, std::span<ItemInfo> item
   }
 }
 
-// What a page does not say itself.
+// Fields that a page does not contain.
 void complete_items(Connection& redis, const Keys& keys, ItemState state,
                     std::vector<ItemInfo>& items) {
   if (items.empty()) return;

@@ -15,7 +15,7 @@ namespace {
       why));
 }
 
-// What is behind the '/' of a password that was not encoded must not be shown as something wrong.
+// The rest of an unencoded password after its '/' must not appear in a message.
 void refuse_rest_of_login(std::string_view text) {
   if (text.find('@') == std::string_view::npos) return;
   refuse(

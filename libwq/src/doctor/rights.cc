@@ -1,4 +1,4 @@
-// What the user may do that logs in.
+// The rights of the user that logs in.
 #include <algorithm>
 #include <array>
 #include <span>
@@ -47,7 +47,7 @@ void tell_missing(Diagnosis& look, const std::string& who, Role role,
             grant(look, missing));
 }
 
-// Users for one role are what we advise: what another one lacks is told, and nobody asked for it.
+// wq recommends one user per role, so a role that the user lacks is information, not a problem.
 void tell_lacking(Diagnosis& look, const std::string& who, Role role,
                   const MissingRights& missing) {
   constexpr std::size_t kFew = 3;

@@ -16,8 +16,8 @@
 namespace wq::internal {
 namespace {
 
-// Whoever writes to a queue may call these two. In one script nobody ever sees the key, and nothing
-// of it is left behind, whatever dies. Like most of what we do it is refused at maxmemory.
+// Every role that writes may call these two commands. One script, so no other client sees the key,
+// and no key remains, whatever dies. At maxmemory it is refused, like most commands of wq.
 constexpr std::string_view kWriteAndTakeBack =
     "redis.call('HSET', KEYS[1], 'doctor', 'was here') return redis.call('DEL', KEYS[1])";
 // A write that changes nothing, since there is no such key, and is refused as any other, but for

@@ -25,8 +25,8 @@ class ElectedReclaimer {
   /// Begins a tenure, in the thread that is in `run`. Thread-safe.
   void elect();
 
-  /// Waits to be elected and reclaims while it is in office, until `stop`. What goes wrong with
-  /// Redis ends a tenure and is not told: somebody else is elected, or this worker again.
+  /// Waits to be elected and reclaims while it is in office, until `stop`. An error of Redis ends
+  /// the tenure silently: another worker is elected, or this one again.
   void run(const std::stop_token& stop);
 
  private:

@@ -10,7 +10,7 @@
 
 namespace wq::internal {
 
-/// What a worker tells people about itself.
+/// The status of a worker, for people.
 struct WorkerStatus {
   std::string label;
   std::string host;

@@ -15,8 +15,8 @@
 
 namespace wq::internal {
 
-/// A step of a pass: hands back what stands in processing with a lease that ran out, or without one
-/// for too long. Not thread-safe.
+/// A step of a pass: returns the items of processing whose lease expired, or that are unleased for
+/// too long. Not thread-safe.
 class ReclaimItems {
  public:
   /// Without `max_crashes` that of the workers of the queue decides.

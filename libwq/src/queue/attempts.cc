@@ -20,8 +20,7 @@ using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
 // Of all items of a call together, and of each at most; the same for stderr. A byte takes six at
-// the worst, and what is said beside the two less than 500, so that 1,000 attempts stay below 1
-// MiB.
+// the worst, and the other fields less than 500, so that 1,000 attempts stay below 1 MiB.
 constexpr std::size_t kItemBytes = 45'000;
 constexpr std::size_t kStderrBytes = 25'000;
 constexpr std::size_t kMostOfStderr = 4'096;
@@ -55,7 +54,7 @@ bool is_utf8(std::string_view text) {
   }
 }
 
-// What needs no look at more than each byte.
+// True if a check byte by byte suffices.
 bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });

@@ -11,8 +11,8 @@
 
 namespace wq::internal {
 
-/// What the history is told of the attempts that are settled in one call: less than 1 MiB, whatever
-/// they are. Empty if none was begun.
+/// The history entry of the attempts settled in one call: always less than 1 MiB. Empty if no item
+/// was begun.
 struct RecordedAttempts {
   std::size_t begun = 0;
   std::string text{};

@@ -17,8 +17,8 @@ namespace {
 
 // One settle call carries at most this much, so that large results do not make one huge command.
 constexpr std::size_t kSettleBytes = std::size_t{8} << 20U;
-// What a follow-up costs besides its own bytes. It is four words of a command, of which Redis 6.2
-// takes no more than 2^20.
+// The cost of a follow-up besides its own bytes. It is four arguments of a command, and Redis 6.2
+// accepts at most 2^20.
 constexpr std::size_t kFollowUpBytes = 64;
 // How long leases are taken the longer way after Redis was found to be full.
 constexpr std::chrono::seconds kPastOom{10};
@@ -101,7 +101,8 @@ void LeaseStream::post(std::vector<Settlement> settlements, std::size_t want) {
 }
 
 LeaseStream::Answer LeaseStream::take() {
-  // What is not answered was sent again then, so reading starts over with the same request.
+  // A new connection has sent the unanswered requests again, so reading starts over with the same
+  // request.
   while (!attempt([this] { read(requests_.front()); })) continue;
   Answer answer = std::move(requests_.front().answer);
   requests_.pop_front();
@@ -245,8 +246,7 @@ void LeaseStream::read_leases(Connection& redis, Request& request) {
   request.pops.clear();
 }
 
-// What Redis had no memory for is asked for the longer way, by the next request on the same
-// connection.
+// If Redis lacked memory for a pop, the next request on the same connection asks in the longer way.
 void LeaseStream::ask_again(Pop pop) {
   std::vector<Lease>& items = pop.popped.items;
   std::size_t kept = 0;

@@ -23,10 +23,11 @@ namespace wq::internal {
 /// before the answer to the one before it is taken. So an item costs a third of three round trips,
 /// and Redis is never idle while work is prepared.
 ///
-/// A connection that breaks is made again within the patience of the link, and what was under way
-/// is posted again: settlements (accepted at most once), leases (which are ours already, or taken
-/// if not too late), pops (what the lost ones moved returns by itself; fewer are asked for then).
-/// What arrives too late to be leased returns by itself as well, and is said. Not thread-safe.
+/// A connection that breaks is made again within the patience of the link, and the requests in
+/// flight are posted again: settlements (accepted at most once), leases (which this worker has
+/// already, or takes if not too late), pops (the items of lost pops return to the queue by
+/// themselves; the repeated pop asks for fewer). Items that arrive too late to be leased return by
+/// themselves too, and are logged. Not thread-safe.
 class LeaseStream {
  public:
   /// The answer to one request.
@@ -92,7 +93,7 @@ class LeaseStream {
     std::size_t count;
     bool answered = false;
   };
-  // What is not answered yet. Sending a request again sends only that.
+  // The unanswered parts. Only these are sent again.
   struct Request {
     std::vector<SettleCall> calls;
     std::vector<Pop> pops;  // to be leased

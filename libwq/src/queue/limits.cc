@@ -15,7 +15,7 @@
 namespace wq::internal {
 namespace {
 
-// What may stand in the server's buffer of a connection besides the word that it waits for.
+// Room in the server's buffer of a connection besides the argument that it waits for.
 constexpr std::size_t kBesideAWord = std::size_t{64} << 10U;
 
 // The number that the server gives this setting; nothing where it does not say.

@@ -30,12 +30,12 @@ std::string failure_json(const Failure& whole) {
   if (!failure.host.empty()) json["host"] = failure.host;
   if (!failure.stdout_tail.empty()) json["stdout_tail"] = failure.stdout_tail;
   if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
-  // What is not UTF-8 is shown with replacement characters: this is for people. The script puts
-  // the server's time in front, in place of the first brace.
+  // Bytes that are not UTF-8 become replacement characters: this is for people. The script puts the
+  // server's time in front, in place of the first brace.
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(1);
 }
 
-// What the settle script is told of an item beyond completion and its result.
+// The arguments of the settle script for an item that is not simply completed.
 struct Verb {
   std::size_t position;
   std::string_view name;

@@ -43,8 +43,8 @@ constexpr std::size_t kInFlight = 2;
 
 }  // namespace
 
-/// What a `Producer` holds. A push has a number in a replay session, under which Redis keeps the
-/// answer until we say that we have it: sent again, it is not carried out again.
+/// The state of a `Producer`. A push has a number in a replay session, under which Redis keeps the
+/// reply until the producer confirms it: a repeated push is not executed again.
 class PushSession {
  public:
   PushSession(std::string queue, RedisOptions redis, ProducerOptions options, std::stop_token stop)
@@ -150,7 +150,7 @@ class PushSession {
     limit_of_ = link_.generation();
   }
 
-  // After an exception nothing can be said of the answers that are still to come, so it is the end.
+  // After an exception the outstanding replies are unknown, so the session is over.
   template <typename Step>
   void guarded(Step step) {
     if (failure_) std::rethrow_exception(failure_);
@@ -224,7 +224,7 @@ class PushSession {
   }
 
   void send_again() {
-    // What is refused (for want of memory) is no sign of life, and that may last.
+    // A refused push (out of memory) is not a heartbeat, and the refusals may last.
     if (is_touch_due()) static_cast<void>(touch(link_.connection()));
     for (Batch& batch : batches_) write(batch);
   }
@@ -273,8 +273,8 @@ class PushSession {
     begin_anew();
   }
 
-  // Redis has forgotten the session, and what it is told under it is not carried out. What was sent
-  // once before that is in or not: nobody can tell. The rest is sent again in a new session.
+  // Redis has lost the session and does not execute its commands. Whether the pushes that were sent
+  // before are in the queue is unknown. The rest is sent again in a new session.
   void begin_anew() {
     std::deque<Batch> again;
     for (Batch& batch : batches_) {
@@ -311,7 +311,7 @@ class PushSession {
           if (answer != "ok") read_refusal(answer);
         });
       } catch (...) {
-        return;  // the next call is told
+        return;  // the next call throws
       }
     }
   }

@@ -11,10 +11,10 @@
 
 namespace wq::internal {
 
-/// Asks the server what it is. Throws `RefusedError` if it is older than 6.2, whose commands we
-/// need, if it is a Sentinel, if it is a node of a Redis Cluster that does not own the queue's keys
-/// or whose queue's name has no hash tag, or if a key of another type is in the queue's way. What a
-/// user may not ask stays empty in the report.
+/// Asks the server what it is. Throws `RefusedError` if it is older than 6.2, whose commands wq
+/// needs, if it is a Sentinel, if it is a node of a Redis Cluster that does not own the queue's
+/// keys or whose queue's name has no hash tag, or if a key of the queue has another type. Facts
+/// that the user may not read stay empty in the report.
 [[nodiscard]] ServerReport check_server(Connection& redis, const Keys& keys);
 
 /// The same for a caller who has no queue: looks at what the server is.
@@ -30,7 +30,7 @@ void check_server(Connection& redis);
 /// The same without asking, from the text of INFO.
 [[nodiscard]] ServerReport read_info(std::string_view info, const Keys& keys);
 
-/// The value of a line "name:value" of INFO; empty if there is none.
+/// The value of a line "name:value" of INFO; empty if missing.
 [[nodiscard]] std::string info_field(std::string_view info, std::string_view name);
 
 }  // namespace wq::internal

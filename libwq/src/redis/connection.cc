@@ -40,7 +40,7 @@ timeval to_timeval(std::chrono::milliseconds time) {
 }
 
 void set_option(int socket, int level, int name, int value) {
-  // Best effort: none of these options is needed for correctness.
+  // Best effort: correctness does not depend on these options.
   static_cast<void>(setsockopt(socket, level, name, &value, sizeof value));
 }
 
@@ -222,7 +222,7 @@ void Connection::send_plain(std::string_view rest) {
   }
 }
 
-// Behind the answers that were not read stands why the server closed the connection, if it said so.
+// The reason for the closed connection, if the server sent one, follows the unread replies.
 void Connection::check_last_words() {
   // NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read when `receive` has thrown
   const int error = errno;

@@ -24,7 +24,7 @@ constexpr milliseconds kLongestWait{5'000};
 // Of the last try too, so that each is one.
 constexpr milliseconds kShortestTry{1'000};
 
-// What is still so is said again that often.
+// The interval of repeated log lines.
 constexpr std::chrono::minutes kWord{1};
 
 void check_positive(const char* what, milliseconds value) {

@@ -28,7 +28,7 @@ struct FreeMethod {
 };
 
 // A BIO over a socket, since OpenSSL's own writes with write(), which raises SIGPIPE on a closed
-// connection. What a BIO must answer: BIO_meth_new(3), BIO_ctrl(3).
+// connection. See BIO_meth_new(3) and BIO_ctrl(3) for the contract of a BIO.
 
 int socket_of(BIO* bio) {
   return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
@@ -86,7 +86,7 @@ BIO* make_bio(int socket) {
   return bio;
 }
 
-/// What OpenSSL says was wrong; forgets it.
+/// The last error of OpenSSL; clears it.
 std::string reason() {
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();
@@ -121,7 +121,7 @@ Context make_context(const TlsOptions& options) {
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_verify(context.get(), options.insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_default_passwd_cb(context.get(), no_passphrase);
-  // A server that goes without saying goodbye is no more than a closed connection.
+  // A server that closes without close_notify is just a closed connection.
   SSL_CTX_set_options(context.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
   if (options.insecure) {
     // Nothing is trusted and nothing is asked.
@@ -168,7 +168,7 @@ std::string distrust(long verdict, const std::string& expected_name) {
   }
 }
 
-/// What the server's alert about our certificate means; empty for any other error.
+/// The meaning of the server's alert about the client certificate; empty for any other error.
 std::string alert_about_us(unsigned long code) {
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return "";
   switch (ERR_GET_REASON(code)) {
@@ -234,7 +234,7 @@ void TlsSession::write(std::string_view bytes) {
   const int result = SSL_write_ex(session_.get(), bytes.data(), bytes.size(), &written);
   if (result == 1) return;
   if (SSL_get_error(session_.get(), result) == SSL_ERROR_SYSCALL) {
-    // A server that refuses our certificate closes; why, it said before.
+    // A server that refuses the client certificate sends an alert with the reason, then closes.
     char nothing = 0;
     static_cast<void>(read({&nothing, 1}));
   }

@@ -11,8 +11,7 @@
 namespace wq::internal {
 namespace {
 
-/// What the line calls that an error of Redis names, in the words of ACL SETUSER; empty if that
-/// cannot be told.
+/// The command at the script line in an error of Redis, as ACL SETUSER spells it; empty if unknown.
 std::string called_at(const Script& script, std::string_view error) {
   constexpr std::string_view kPlace = "@user_script:";
   constexpr std::string_view kCall = "call('";

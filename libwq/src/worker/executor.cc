@@ -22,8 +22,8 @@ constexpr std::size_t kMostOfLongest = 1'000;
 
 }  // namespace
 
-// Handlers that must stop. They are told when this goes, which is after the lock was given up: who
-// is told may call whatever it likes.
+// Stop requests for handlers. The destructor issues them, after the lock is released, since stop
+// callbacks may run arbitrary code.
 class Executor::PendingStops {
  public:
   PendingStops() = default;
@@ -449,7 +449,7 @@ void Executor::settle(Slot& slot, std::size_t index, Outcome outcome) {
     refuse_to_settle(index, slot.leases.size());
   }
   put_finished(slot, index, std::move(outcome));
-  if (finished() == 1) progress_.notify_one();  // else it was said, and they were not taken
+  if (finished() == 1) progress_.notify_one();  // else a notification is pending
 }
 
 void Executor::put_finished(Slot& slot, std::size_t index, Outcome outcome) {

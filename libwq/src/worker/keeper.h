@@ -15,7 +15,7 @@
 
 namespace wq::internal {
 
-/// What became of the items of a worker.
+/// The items of a worker by outcome.
 struct Tally {
   std::atomic<std::uint64_t> completed{0};
   std::atomic<std::uint64_t> failed{0};

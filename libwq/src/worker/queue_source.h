@@ -78,7 +78,7 @@ class QueueSource {
 
   /// Gives an item back with the next request, unrun.
   void release(Lease lease);
-  /// What is to be given back.
+  /// The items to release.
   [[nodiscard]] std::vector<Settlement> take_released();
   [[nodiscard]] std::size_t released() const noexcept { return to_release_.size(); }
 

@@ -27,7 +27,7 @@ constexpr milliseconds kLongestWait{1'000};
 constexpr milliseconds kLongestWaitForItem{1'000};
 constexpr milliseconds kPausedWait{500};
 constexpr std::size_t kInFlight = 2;
-// How long everything may take to be settled after the handlers were told to stop.
+// The time to settle everything after the stop request to the handlers.
 constexpr std::chrono::seconds kSettleTime{10};
 
 // Often enough that nothing is late by more than a small part of a lease or timeout.
@@ -303,7 +303,7 @@ std::uint64_t WorkerLoop::leased() const {
   return n;
 }
 
-// Nothing is under way to Redis and nothing is to be said to it.
+// No request is in flight, and none is pending.
 std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
   const TimePoint now = BootClock::now();
   if (holding_ > 0) {
@@ -376,7 +376,7 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
   return std::nullopt;
 }
 
-// No more leases. What waits goes back, unless we were asked to work on so many items; what runs
+// No more leases. Waiting items are released, unless they count towards `max_items`; running items
 // may finish.
 void WorkerLoop::settle_the_rest() {
   const auto is_under_way = [](const auto& each) {

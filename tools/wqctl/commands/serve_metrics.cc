@@ -19,7 +19,7 @@ namespace wq::ctl {
 
 namespace {
 
-// A scrape gives up after 10 s, unless it is told otherwise; the answer must come before.
+// The default timeout of a scrape is 10 s; the reply must be earlier.
 constexpr std::chrono::milliseconds kScrapePatience{1'000};
 constexpr std::chrono::milliseconds kScrapeTimeout{2'000};
 

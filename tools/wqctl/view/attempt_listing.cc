@@ -14,7 +14,7 @@ namespace {
 
 using Columns = std::array<std::string, 7>;
 
-// What is longer moves the rest of its line.
+// A longer value shifts the rest of its line.
 constexpr std::array<std::size_t, 7> kWidths{22, 9, 9, 9, 18, 9, 20};
 
 std::string line_of(const Columns& columns, std::string_view item) {

@@ -33,7 +33,7 @@ Row row_of(const WorkerInfo& worker) {
 }  // namespace
 
 std::string time_text(ServerTime time) {
-  // What somebody else wrote may be no time at all.
+  // A value of another client may be out of range.
   constexpr ServerTime kLast{std::chrono::milliseconds{253'402'300'799'000}};  // of year 9999
   if (time.time_since_epoch().count() < 0 || time > kLast) return "?";
   const auto s = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();

@@ -36,13 +36,13 @@ std::string painted(const std::string& text, Colour colour) {
   return text;
 }
 
-/// What belongs together on a line.
+/// Text that must stay on one line.
 struct Piece {
   std::string text;
   Colour colour = Colour::none;
 };
 
-/// Puts the pieces into as few lines as they need. What is wider than a line is cut.
+/// Puts the pieces into as few lines as they need. A piece wider than a line is cut.
 void lay_out(const std::vector<Piece>& pieces, std::size_t columns, bool colour,
              std::vector<std::string>& lines) {
   std::string line;
@@ -118,7 +118,7 @@ double fraction_of(const Counts& counts) {
 }
 
 std::string percent_text(double fraction) {
-  // 100% is said when nothing is left, and not before.
+  // 100% only when no item is left.
   return fmt::format("{:.1f}%", std::floor(fraction * 1'000) / 10);
 }
 

@@ -1,4 +1,4 @@
-// What a coprocess says.
+// The answers of a coprocess.
 #include <algorithm>
 #include <utility>
 

@@ -44,7 +44,7 @@ bool CoprocessSlot::take_calls() {
     piece.give_back_at = Clock::now() + kLongestWait;
     for (Item& item : call->items) {
       piece.items.push_back(&item);
-      // What has crashed before is not to take others with it.
+      // An item that crashed before must not take others with it.
       piece.alone = piece.alone || call->batch.leases[item.index].crashes > 0;
     }
     todo_.push_back(std::move(piece));
@@ -55,7 +55,7 @@ bool CoprocessSlot::take_calls() {
   return !ending_ || !calls_.empty();
 }
 
-// What was sent cannot be had back, so the process must end before these items are anybody's.
+// Sent items cannot be recalled: the process must end before they can be leased again.
 void CoprocessSlot::give_up_stopped() {
   const auto stopped = [](const Item* item) {
     return item != nullptr && item->call->batch.stop.stop_requested();

@@ -173,7 +173,7 @@ void CoprocessSlot::end_if_stopping() {
     process_->close_stdin();
     return;
   }
-  // What it works on may be finished; the batch behind that, of which nothing was heard, is not
+  // The current batch may finish; the next batch, without an answer so far, does not count as
   // begun.
   if (!stop_seen_ && !sent_.empty()) sent_.front().begun = true;
   stop_seen_ = true;

@@ -48,8 +48,8 @@ class MemoryGuard {
   /// of a process which nobody missed.
   [[nodiscard]] bool claim_oom_kill(std::uint64_t before);
 
-  /// A direct child of this process that leads a process group, from its start until just before
-  /// it is collected. What it has started counts too.
+  /// A direct child of this process that leads a process group, from its start until just before it
+  /// is collected. Processes that it has started count too.
   class Watched {
    public:
     Watched(MemoryGuard& guard, pid_t child);
@@ -57,7 +57,7 @@ class MemoryGuard {
     Watched(const Watched&) = delete;
     Watched& operator=(const Watched&) = delete;
 
-    /// What it used, if it was killed for that.
+    /// Its memory, if it was killed for it.
     [[nodiscard]] std::optional<std::uint64_t> killed_at_bytes() const;
 
    private:
