@@ -133,7 +133,7 @@ std::optional<Seconds> EtaHistory::silence() const {
   const Seconds gap = points_.back().at - last_finish_;
   const Seconds seen = last_finish_ - points_.front().at;
   const double finished = points_.back().finished;
-  // Nobody knows how long the first item takes.
+  // The duration of the first item is unknown.
   if (finished == 0 && in_flight_.oldest) return std::nullopt;
   Seconds usual = finished > 0 ? seen / finished : Seconds{0};
   // Items that took an hour before will take an hour again, however short the watch.

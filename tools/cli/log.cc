@@ -77,7 +77,7 @@ void write_to_stderr(std::string_view bytes) {
       pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
       ::poll(&room, 1, -1);
     } else if (errno != EINTR) {
-      return;  // there is nobody left to tell
+      return;  // no reader is left
     }
   }
 }

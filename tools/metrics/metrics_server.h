@@ -24,7 +24,7 @@ struct ListenAddress {
 /// for all addresses of version 4. Throws `std::invalid_argument` with one line.
 [[nodiscard]] ListenAddress parse_listen_address(std::string_view text);
 
-/// Answers GET /metrics with what `source` collects, in threads of its own.
+/// Serves the metrics of `source` at GET /metrics, in its own threads.
 class MetricsServer {
  public:
   /// Listens from here on. Throws `std::invalid_argument` with the reason: the port is taken, or

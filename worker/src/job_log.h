@@ -26,8 +26,8 @@ class JobLog {
   std::string host_;
 };
 
-/// The line, with its end; nothing for a try that was given back: it did not count. Exitval is -1
-/// for a failure without an exit code or a signal. Pure, as is the next.
+/// The line, with its end; nothing for a released attempt: it did not count. Exitval is -1 for a
+/// failure without an exit code or a signal. Pure, as is the next.
 [[nodiscard]] std::string job_line(const Settlement& settlement, std::string_view host,
                                    std::string_view command);
 

@@ -14,7 +14,7 @@ namespace wq::internal {
 [[nodiscard]] std::vector<prometheus::MetricFamily> worker_families(const std::string& queue,
                                                                     const WorkerStats& stats);
 
-/// Asks a worker, which must outlive it, whenever somebody wants to know. Thread-safe.
+/// Reads a worker, which must outlive it, for each scrape. Thread-safe.
 class WorkerCollector : public prometheus::Collectable {
  public:
   WorkerCollector(const Worker& worker, std::string queue);

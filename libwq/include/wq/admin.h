@@ -39,7 +39,7 @@ struct WorkerInfo {
   std::uint64_t failed = 0;
   ServerTime started{};
   std::chrono::milliseconds age{0};     ///< since it started
-  std::chrono::milliseconds silent{0};  ///< since its last sign of life
+  std::chrono::milliseconds silent{0};  ///< since its last heartbeat
 
   /// True if the worker is silent for longer than a live worker with a responsive Redis: dead,
   /// disconnected or frozen. Its leases may still be in force.
@@ -55,7 +55,7 @@ struct ItemInfo {
   ItemState state = ItemState::ready;
   std::uint32_t failures = 0;  ///< attempts that failed
   std::uint32_t crashes = 0;   ///< attempts that crashed, or whose lease expired
-  /// The last failure, with the time it was recorded; its kind is `crash` where a lease ran out.
+  /// The last failure, with the time it was recorded; its kind is `crash` if the lease expired.
   std::optional<Failure> failure{};
   std::optional<ServerTime> failed_at{};
 
@@ -64,7 +64,7 @@ struct ItemInfo {
   std::string holder{};  ///< the session of who holds it; that of a RedisWQ client has no fence
   std::uint64_t fence = 0;
   std::string worker{};  ///< the label of the holder, if it is among `workers`
-  /// Until the lease ends, unless it is renewed; negative: it ran out that long ago.
+  /// Until the lease ends, unless it is renewed; negative: the lease expired that long ago.
   std::chrono::milliseconds left{0};
 
   std::optional<ServerTime> due{};   ///< of a delayed one: when it comes back to ready
@@ -92,7 +92,7 @@ struct Inspection {
 /// The outcome of a change of one item.
 enum class Changed {
   done,
-  leased,  ///< somebody works on it; nothing was changed
+  leased,  ///< a worker holds it; nothing was changed
   absent,  ///< it is not where it was looked for; nothing was changed
 };
 
@@ -106,7 +106,7 @@ struct PurgeReport {
 
 /// The active workers and producers of a queue.
 struct InUse {
-  std::uint64_t workers = 0;    ///< heard of within the last 10 s
+  std::uint64_t workers = 0;    ///< with a heartbeat within the last 10 s
   std::uint64_t producers = 0;  ///< whose hold has not ended
   /// Items under a lease in force whose holder is not known to be dead: that of a RedisWQ client,
   /// or of a worker that has not said anything yet.
@@ -124,8 +124,8 @@ struct Inconsistency {
     endless_lease,     ///< a lease that never ends, or not within the longest time possible
     stale_history,     ///< failures recorded of an item that is not in the queue; not looked
                        ///< for while items are released or dropped all the time
-    dead_worker,       ///< the entry of a worker not heard of for ten minutes
-    expired_hold,      ///< a producer that was not heard of for its whole hold
+    dead_worker,       ///< the entry of a worker without a heartbeat for ten minutes
+    expired_hold,      ///< a producer without a heartbeat for its whole hold
     endless_election,  ///< the key of the reclaimer has no expiry, so that no other takes over
   };
   Kind kind{};
@@ -138,8 +138,8 @@ struct VerifyReport {
   Counts counts{};
   /// More items than our programs pushed: pushed by others. Not an inconsistency.
   std::uint64_t foreign_pushes = 0;
-  /// False once a RedisWQ client took leases: what it completed is not counted, so that items it
-  /// finished cannot be told from missing ones. Then `missing` is not among the inconsistencies.
+  /// False once a RedisWQ client took leases: its completions are not counted, so its completed
+  /// items look like missing ones. Then `missing` is not among the inconsistencies.
   bool provable = true;
   std::uint64_t unaccounted = 0;  ///< pushed and nowhere; an inconsistency only if `provable`
   std::vector<Inconsistency> inconsistencies{};
@@ -215,9 +215,9 @@ class WQ_API Admin {
   /// may show less than was removed, down to an empty queue.
   PurgeReport purge();
 
-  /// The same if nobody works on the queue or fills it. Otherwise nothing, and `in_use` says who. A
-  /// producer that begins meanwhile is seen in any case; a worker that begins between the look and
-  /// the next step, a round trip later, is not, and stops with an error.
+  /// The same if the queue has no active workers or producers. Otherwise nothing, and `in_use` says
+  /// who. A producer that begins meanwhile is seen in any case; a worker that begins between the
+  /// look and the next step, a round trip later, is not, and stops with an error.
   [[nodiscard]] std::optional<PurgeReport> purge_unless_in_use(InUse& in_use);
 
   /// Looks for what should not be there; changes nothing. Reads all of processing, and, if

@@ -91,7 +91,7 @@ struct WQ_API FollowUp {
 /// Time, place and resources of an attempt, whatever its outcome.
 struct Usage {
   /// By the clock of the worker's machine, as what follows filled in by `Worker`. Nothing: the item
-  /// was given back before a handler saw it.
+  /// was released before a handler got it.
   std::optional<std::chrono::system_clock::time_point> begun{};
   std::chrono::milliseconds wall_time{0};  ///< of a batch: all of it
   unsigned slot = 0;

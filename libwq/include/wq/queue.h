@@ -38,7 +38,7 @@ struct Counts {
   std::uint64_t leased = 0;     ///< pops, so an item with two attempts counts twice
   std::uint64_t completed = 0;  ///< commits
   std::uint64_t failed = 0;     ///< failures reported by handlers
-  std::uint64_t crashed = 0;    ///< leases that ran out, and crashes reported by handlers
+  std::uint64_t crashed = 0;    ///< expired leases, and crashes reported by handlers
   std::uint64_t returned = 0;   ///< unleased items returned to the queue, uncharged
   std::uint64_t released = 0;   ///< released by their workers, uncharged
   std::uint64_t died = 0;       ///< moves to the dead letters
@@ -65,7 +65,7 @@ struct ServerReport {
   std::string version{};           ///< as INFO says, such as "7.0.15"; empty if INFO is not allowed
   std::string maxmemory_policy{};  ///< empty if INFO is not allowed
 
-  /// True if Redis may delete keys of its own accord when memory runs short, and with them work.
+  /// True if Redis may evict keys at maxmemory, which loses items.
   [[nodiscard]] bool evicts() const noexcept {
     return !maxmemory_policy.empty() && maxmemory_policy != "noeviction";
   }
@@ -102,14 +102,14 @@ struct RetryPolicy {
   std::uint32_t max_crashes = 3;   ///< crashes until an item is dead, counted apart
   /// After the n-th failure, and after the n-th crash that a handler reported, an item waits a
   /// random time between half of and the whole of min(backoff_max, backoff_base * 2^(n-1)). At most
-  /// 24 h. One whose lease ran out has waited.
+  /// 24 h. An item whose lease expired has waited.
   std::chrono::milliseconds backoff_base{std::chrono::seconds{1}};
   std::chrono::milliseconds backoff_max{std::chrono::minutes{5}};
   /// How long an item waits that a handler released for later. At most 24 h.
   std::chrono::milliseconds release_delay{std::chrono::seconds{1}};
-  /// How long a result is kept at least; zero: until somebody removes it. With every result that
-  /// is added, older ones may go, and all go when none was added for so long: the last one decides
-  /// for all. At most `kLongestResultsTtl`.
+  /// How long a result is kept at least; zero: until it is removed. With every result that is
+  /// added, older ones may expire, and all expire when none was added for so long: the last one
+  /// decides for all. At most `kLongestResultsTtl`.
   std::chrono::milliseconds results_ttl{0};
   /// How many attempts the queue's history keeps: the last of all items together, successful ones
   /// too
@@ -133,14 +133,14 @@ inline constexpr std::chrono::days kLongestResultsTtl{3'650};
 /// that is safe (see each method). After that time, or as soon as `stop` is requested, it throws
 /// `ConnectionError`; `RefusedError` if Redis refuses permanently.
 ///
-/// Not thread-safe: one object a thread. Objects are cheap; each has a connection of its own.
+/// Not thread-safe: one object a thread. Objects are cheap; each has its own connection.
 class WQ_API Queue {
  public:
   /// The greatest number of items in one call of `lease`, `settle` or `renew`.
   static constexpr std::size_t kMaxBatch = 1'000;
 
   /// Does not connect. Throws `std::invalid_argument` for a name that docs/protocol.md refuses
-  /// (empty, or one that collides with our own keys) and for a URL that cannot be read.
+  /// (empty, or one that collides with the keys of wq) and for an invalid URL.
   Queue(std::string name, RedisOptions options, std::stop_token stop = {});
   ~Queue();
   Queue(Queue&&) noexcept;
@@ -173,8 +173,8 @@ class WQ_API Queue {
   [[nodiscard]] std::vector<Settled> settle(std::vector<Settlement> settlements,
                                             const RetryPolicy& policy = {});
 
-  /// Lengthens leases that are still ours to `ttl` from now; answers[i] is false if leases[i] was
-  /// lost. Never takes a lease anew. Repeated safely.
+  /// Renews leases that this session still holds, to `ttl` from now; answers[i] is false if
+  /// leases[i] was lost. Never takes a lease anew. Repeated safely.
   [[nodiscard]] std::vector<bool> renew(std::span<const Lease> leases,
                                         std::chrono::milliseconds ttl);
 

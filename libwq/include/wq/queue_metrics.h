@@ -22,7 +22,7 @@ class ReconnectingConnection;
 /// workers, never of items.
 struct QueueMetrics {
   Counts counts{};
-  std::uint64_t workers = 0;  ///< heard of within the last 10 s
+  std::uint64_t workers = 0;  ///< with a heartbeat within the last 10 s
   /// How long the item has been held that is held longest, by what living workers say of
   /// themselves every two seconds; nothing if they hold none.
   std::optional<std::chrono::milliseconds> oldest_lease{};

@@ -67,10 +67,11 @@ struct WQ_API RedisOptions {
   /// connection that exceeds it is thrown away, never used again.
   std::chrono::milliseconds command_timeout{10'000};
 
-  /// How long an operation waits out a Redis that is away, loading or otherwise not ready, before
-  /// it throws. Counted from the beginning of the first attempt in a row that failed, and it bounds
-  /// the other two timeouts: a server that takes the connection and says nothing is given up after
-  /// this time as well. Each attempt has 1 s at least, and 2 s for an answer once it is logged in.
+  /// How long an operation waits for a Redis that is unreachable, loading or otherwise not ready
+  /// before it throws. Counted from the beginning of the first attempt in a row that failed, and it
+  /// bounds the other two timeouts: a server that takes the connection and says nothing is given up
+  /// after this time as well. Each attempt has 1 s at least, and 2 s for an answer once it is
+  /// logged in.
   std::chrono::milliseconds patience{std::chrono::minutes{15}};
 
   /// Told when Redis goes away or cannot be reached, once and then every minute, when it is back,
@@ -79,7 +80,7 @@ struct WQ_API RedisOptions {
 
   /// Told at once what is waited for while a connection is made or Redis is not ready, such as
   /// "localhost:6379", and with an empty text that the wait is over, by the thread that waits. Not
-  /// told if the operation gives up. For what is shown to somebody who looks on. May be empty.
+  /// told if the operation gives up. For a status display. May be empty.
   std::function<void(std::string_view server)> waiting{};
 };
 

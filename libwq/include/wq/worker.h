@@ -112,7 +112,7 @@ struct WorkerOptions {
   /// Count towards `halt_after` only until the first success.
   bool halt_only_at_start = true;
   std::uint64_t max_items = 0;            ///< end after that many items were leased; zero: never
-  std::chrono::milliseconds max_idle{0};  ///< end after waiting for an item so long; zero: never
+  std::chrono::milliseconds max_idle{0};  ///< end after this time without an item; zero: never
   std::chrono::milliseconds wait_open{std::chrono::minutes{10}};  ///< for the queue to begin
   /// How often the queue's counts are read for `Worker::counts` while there is work; zero: only
   /// when the worker needs them itself.
@@ -183,9 +183,9 @@ struct WorkerStats {
 /// thread with its own connection. One worker at a time also returns the items of dead workers to
 /// the queue.
 ///
-/// How many items it takes ahead of the handlers follows from how long they take: none for items
-/// of a tenth of a second and more, up to a few hundred for tiny ones. An item that was taken
-/// ahead and is not begun within a second is given back, except for what fills `calls_per_slot` (if
+/// How many items it takes ahead of the handlers follows from how long they take: none for items of
+/// a tenth of a second and more, up to a few hundred for tiny ones. An item that was taken ahead
+/// and is not begun within a second is released, except for those that fill `calls_per_slot` (if
 /// that is 1, one next batch for each slot if there are batches). A slot that is not ready
 /// (`prepare`) does not count.
 class WQ_API Worker {

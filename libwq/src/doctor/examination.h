@@ -38,7 +38,7 @@ void append(CommandBuffer& out, const Command& command);
 /// True if INFO was answered with this value.
 [[nodiscard]] bool info_says(const ServerFacts& facts, const std::string& field,
                              std::string_view value);
-/// True of such a text if nobody knows the command.
+/// True if the text says that the server does not know the command.
 [[nodiscard]] bool is_unknown(std::string_view said);
 /// Its name as ACL SETUSER takes it.
 [[nodiscard]] std::string command_name(const Command& command);

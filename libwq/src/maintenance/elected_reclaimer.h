@@ -14,8 +14,8 @@
 
 namespace wq::internal {
 
-/// The reclaimer that a worker becomes when its `Heartbeat` is elected, with a connection of its
-/// own while it is in office.
+/// The reclaimer that a worker becomes when its `Heartbeat` is elected, with its own connection
+/// while it is in office.
 class ElectedReclaimer {
  public:
   /// `lease`: of this worker; the shorter it is, the more often a pass begins.

@@ -170,11 +170,11 @@ void LeaseStream::write(Request& request) {
   redis.send(out_);
 }
 
-// A lease that is asked for the first time is ours if SET says so. When the request is sent again,
+// A lease requested for the first time is granted if SET succeeds. When the request is sent again,
 // the first SET may have succeeded, and a renewal that follows the second tells: it succeeds if and
-// only if the lease is exactly ours. An item that was popped too long ago is on its way back to
-// ready, and only what the first SET achieved counts; as where that may have been a lease ago: it
-// has ended, and others may have completed the item since.
+// only if this session has exactly this lease. An item that was popped too long ago is on its way
+// back to ready, and only what the first SET achieved counts; as where that may have been a lease
+// ago: it has ended, and others may have completed the item since.
 void LeaseStream::write_leases(Request& request, CommandBuffer& out) {
   request.write_at_maxmemory = request.sent_at < write_at_maxmemory_until_;
   request.too_late.clear();
@@ -264,7 +264,7 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
   pop.refused.assign(items.size(), false);
   if (!request.too_late[p]) {
     for (std::size_t i = 0; i < items.size(); ++i) {
-      // Nil: an equal item is held by somebody. This copy returns to the queue by itself.
+      // Nil: another session holds an equal item. This copy returns to the queue by itself.
       const Reply reply = redis.receive();
       pop.refused[i] = reply.has_error("OOM");
       pop.ours[i] = !pop.refused[i] && !reply.checked().value().is_nil();

@@ -34,13 +34,13 @@ class LeaseStream {
   struct Answer {
     std::vector<Settlement> settlements;  ///< as posted
     std::vector<Settled> settled;         ///< what became of each
-    std::vector<Lease> leased;            ///< ours now: work may begin
+    std::vector<Lease> leased;            ///< leased: work may begin
     TimePoint leased_at;                  ///< when the leases were asked for; they end a ttl later
     bool popped = false;                  ///< something was ready; it is leased by the next request
   };
 
   /// `now` is the clock by which a popped item is too old to be leased. `link` and `keys` must
-  /// outlive the stream; nobody else may use the link while requests are under way.
+  /// outlive the stream; no other code may use the link while requests are in flight.
   LeaseStream(ReconnectingConnection& link, const Keys& keys, std::string session,
               PopSize pop_size = {}, TimePoint (*now)() = &BootClock::now);
 
@@ -83,7 +83,7 @@ class LeaseStream {
   struct Pop {
     Popped popped;
     TimePoint sent_at;
-    std::vector<bool> ours = {};     // for each item: the lease is ours
+    std::vector<bool> ours = {};     // for each item: true if leased
     std::vector<bool> refused = {};  // for each item: Redis has no memory for its lease
     bool asked = false;              // for the leases, and no answer came
   };

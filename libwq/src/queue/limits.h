@@ -14,7 +14,7 @@ namespace wq::internal {
 // without a reliable error, and wq would send the same data again and again.
 
 /// The longest word of a command (an item, a result, a follow-up) that any server is given; the
-/// limit of Redis unless somebody set another one.
+/// default limit of Redis.
 inline constexpr std::size_t kLongestWord = std::size_t{512} << 20U;
 /// Every server accepts this length: the limit cannot be set below 1 MiB. Shorter arguments need
 /// neither a query nor the right to make it.

@@ -65,8 +65,7 @@ void append_pop(CommandBuffer& out, const Keys& keys, std::size_t n, std::string
 void append_claim(CommandBuffer& out, const Keys& keys, std::string_view queue_id);
 [[nodiscard]] Popped read_claim(Value answer, std::string item);
 
-/// Sets the lease of one item; nil when somebody holds an equal one. `write_at_maxmemory`: at
-/// maxmemory.
+/// Sets the lease of one item; nil if an equal item is leased. `write_at_maxmemory`: at maxmemory.
 void append_lease(CommandBuffer& out, const Keys& keys, std::string_view session,
                   const Lease& lease, std::chrono::milliseconds ttl, bool write_at_maxmemory);
 
@@ -92,7 +91,7 @@ void append_renew(CommandBuffer& out, const Keys& keys, std::string_view session
                   std::span<const Held> leases, std::chrono::milliseconds ttl);
 [[nodiscard]] std::vector<Held> held(std::span<const Lease> leases);
 
-/// Gives a lease the mark of an item that is alone with us. Safe to send again.
+/// Marks a lease: its holder holds no other item. Safe to send again.
 void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view session,
                     const Lease& lease);
 

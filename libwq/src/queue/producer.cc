@@ -38,7 +38,7 @@ namespace {
 // transaction has to fit into the smallest client-query-buffer-limit that there is, 1 MiB.
 constexpr std::size_t kBatchItems = 1'000;
 constexpr std::size_t kBatchBytes = std::size_t{768} << 10U;
-// So that Redis never waits for us.
+// So that Redis never waits for the producer.
 constexpr std::size_t kInFlight = 2;
 
 }  // namespace
@@ -138,7 +138,7 @@ class PushSession {
           "set it to noeviction, or allow eviction if losing items is acceptable",
           server.maxmemory_policy));
     }
-    // Not so long that our hold would end meanwhile.
+    // Not so long that the hold would expire meanwhile.
     mender_.mend(connection, std::min(AofMender::kLongestWait, options_.hold / 3));
   }
 
@@ -289,7 +289,7 @@ class PushSession {
     link_.drop();  // with the answers that are still to come
     const std::string forgotten = session_;
     open(false);
-    close_for_sure(forgotten);  // a sign of life may have taken its hold again
+    close_for_sure(forgotten);  // a heartbeat may have renewed the hold
     for (Batch& batch : again) {
       batch.number = next_number_++;
       batches_.push_back(std::move(batch));
@@ -355,7 +355,7 @@ class PushSession {
   std::uint64_t next_number_ = 1;
   std::uint64_t answered_ = 0;
   std::deque<Batch> batches_;  // sent, not answered
-  TimePoint alive_at_;         // of our last sign of life that Redis took
+  TimePoint alive_at_;         // of the last heartbeat that Redis accepted
   CommandBuffer out_;
   bool finished_ = false;
   std::exception_ptr failure_;

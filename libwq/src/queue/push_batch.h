@@ -53,7 +53,7 @@ class PushBatch {
 };
 
 /// Throws `RefusedError` if the user may not use transactions: the commands of a push would be
-/// carried out one by one.
+/// executed one by one.
 void check_transactions(Connection& redis);
 
 }  // namespace wq::internal

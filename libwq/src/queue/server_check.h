@@ -20,7 +20,7 @@ namespace wq::internal {
 /// The same for a caller who has no queue: looks at what the server is.
 void check_server(Connection& redis);
 
-/// True if a Redis of this version lacks commands that we need.
+/// True if a Redis of this version lacks commands that wq needs.
 [[nodiscard]] bool is_too_old(const VersionNumber& version);
 
 /// "redis://10.0.0.1:6379 (shop)" of what a Sentinel's INFO says of a master that it watches:

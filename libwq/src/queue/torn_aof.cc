@@ -114,7 +114,7 @@ bool AofMender::request(Connection& redis, bool quiet) {
   if (!reply.value().is_error()) return true;
   const ReplyError error{std::string(reply.value().text())};
   if (error.transient()) throw error;
-  // Somebody else was faster.
+  // Another client was faster.
   if (reply.value().text().find("already in progress") != std::string_view::npos) return true;
   if (quiet) return false;
   log(LogLevel::warning,

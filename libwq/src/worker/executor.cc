@@ -217,7 +217,8 @@ void Executor::lose(QueueIndex queue, std::span<const std::uint64_t> fences) {
   };
   PendingStops told;
   const std::lock_guard lock(mutex_);
-  // It may still be ours, when only our clock says that it ended: then this hands it back.
+  // It may still be in force, if only the local clock says that it expired: then this hands it
+  // back.
   for (QueueLease& each : waiting_.take_lost(queue, fences)) give_up_waiting(std::move(each));
   if (aside_ && is_lost(aside_->queue, aside_->lease)) give_up_aside();
   for (Slot& slot : slots_) {

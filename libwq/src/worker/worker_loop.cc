@@ -22,7 +22,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// An item that was taken ahead and not begun by then is given back.
+// An item that was taken ahead and not begun by then is released.
 constexpr milliseconds kLongestWait{1'000};
 constexpr milliseconds kLongestWaitForItem{1'000};
 constexpr milliseconds kPausedWait{500};
@@ -173,8 +173,8 @@ void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std
     isolation_.correct(queue, each.lease);
     sources_[queue]->refuse_too_large(each);
     // Who stops us may have stopped what did the work too, as a service manager does that signals
-    // all processes; and what was too slow may have been slow since the machine goes down. Nobody
-    // can tell, so nobody is charged.
+    // all processes; and what was too slow may have been slow since the machine goes down. The
+    // cause is unknown, so no item is charged.
     if (stopping_ &&
         (outcome.kind == Outcome::Kind::crash ||
          (outcome.kind == Outcome::Kind::fail && outcome.failure.kind == FailureKind::timeout))) {
@@ -407,7 +407,7 @@ void WorkerLoop::settle_the_rest() {
 }
 
 // After an exception that came from anywhere in this thread: what was on its way between the
-// handlers and Redis is given up, and its leases run out. All else goes back.
+// handlers and Redis is given up, and its leases run out. All other items are released.
 void WorkerLoop::give_back() noexcept {
   try {
     executor_.leave();
@@ -500,7 +500,7 @@ void WorkerLoop::give_up(std::exception_ptr error) noexcept {
   executor_.poke();
 }
 
-// Within a catch. Unlike after `give_up`, Redis is there and what is held goes back to it.
+// Within a catch. Unlike after `give_up`, Redis is reachable and the held items are released.
 void WorkerLoop::fail(const char* who) noexcept {
   {
     const std::lock_guard lock(mutex_);

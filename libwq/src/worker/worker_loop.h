@@ -31,9 +31,9 @@ namespace wq::internal {
 ///
 /// The thread that calls `run` has a connection for each queue: it leases and settles through a
 /// `QueueSource` and blocks on Redis only while it holds nothing. The keeper's thread has one
-/// connection, for renewals and signs of life alone. The watch has none: it ends leases and
-/// handlers by the local clock, so that no connection can delay it. The thread of a queue's
-/// reclaimer has a connection while this worker is elected.
+/// connection, only for renewals and heartbeats. The watch has none: it ends leases and handlers by
+/// the local clock, so that no connection can delay it. The thread of a queue's reclaimer has a
+/// connection while this worker is elected.
 class WorkerLoop {
  public:
   WorkerLoop(std::vector<std::string> queues, RedisOptions redis, WorkerOptions options,
@@ -114,7 +114,7 @@ class WorkerLoop {
   std::condition_variable_any changed_;
   std::optional<TimePoint> leave_at_;  // when handlers get the stop request
   std::exception_ptr error_;           // of Redis, or what it holds: the first counts
-  std::exception_ptr fault_;           // of one of our threads
+  std::exception_ptr fault_;           // of a thread of the worker
 
   std::jthread keeper_thread_;
   std::jthread watch_thread_;

@@ -26,7 +26,7 @@ using cli::Seconds;
 /// A summary of `Admin::workers`.
 struct Crew {
   std::size_t alive = 0;
-  std::size_t overdue = 0;                          ///< not heard of for more than ten seconds
+  std::size_t overdue = 0;  ///< without a heartbeat for more than ten seconds
   std::optional<std::chrono::milliseconds> oldest;  ///< lease
 };
 [[nodiscard]] Crew crew_of(std::span<const WorkerInfo> workers);

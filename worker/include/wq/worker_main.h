@@ -65,11 +65,11 @@ struct WorkerContext {
   RedisOptions redis{};                  ///< for a handler that pushes items by itself
 };
 
-/// A worker program that has arguments and options of its own.
+/// A worker program with its own arguments and options.
 struct WorkerProgram {
   std::string summary{};  ///< what it does, for `--help`
   /// How its arguments are shown, such as "DIR". Empty: it takes none. If it begins with "-- ",
-  /// they must stand behind `--`, so that those which begin with a dash are not taken for ours.
+  /// they must follow `--`, so that those which begin with a dash are not parsed as options.
   std::string arguments{};
   std::vector<WorkerOption> options{};
   std::string examples{};  ///< the end of `--help`

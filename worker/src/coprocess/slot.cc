@@ -165,7 +165,7 @@ void CoprocessSlot::run() {
   static_cast<void>(process_->end());
 }
 
-// The worker begins nothing more: what was not begun goes back.
+// The worker begins nothing more: items not begun are released.
 void CoprocessSlot::end_if_stopping() {
   release_todo();
   if (!process_ || process_->asked_to_end()) return;

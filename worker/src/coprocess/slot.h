@@ -107,7 +107,7 @@ class CoprocessSlot {
     std::uint64_t first_id = 0;
     std::size_t open = 0;
     Clock::time_point heard_at{};  // or since when it is worked on
-    bool begun = false;            // something was heard of it
+    bool begun = false;            // it has written something
   };
 
   // The thread, and its process; see slot.cc.

@@ -151,7 +151,7 @@ Outcome ExecHandler::outcome(ChildResult result) const {
                         (failure.exit_code &&
                          std::find(fatal.begin(), fatal.end(), *failure.exit_code) != fatal.end());
   if (is_fatal) return Outcome::fatal(std::move(failure));
-  // A signal of our own is no crash: the worker knows better why it ended a command.
+  // A signal that the worker sent is not a crash: the worker knows better why it ended a command.
   return is_crash(failure) ? Outcome::crash(std::move(failure)) : Outcome::fail(std::move(failure));
 }
 

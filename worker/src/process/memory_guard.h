@@ -40,7 +40,7 @@ class MemoryGuard {
   /// the limit; the limit while one that was killed is dying.
   std::uint64_t look();
 
-  /// How many processes of our cgroup the kernel has killed so far, for want of memory.
+  /// The number of processes of this cgroup that the kernel has killed so far for lack of memory.
   [[nodiscard]] std::uint64_t oom_kills() const { return oom_kills_.count(); }
 
   /// For a child that was killed, and not by us: true if there was an OOM kill since there were
