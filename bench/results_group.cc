@@ -44,7 +44,7 @@ std::vector<Result> measure_results(Bench& bench) {
       {"i", name + ", with a time to live", "items/s", figures[2], "ours without results",
        figures[0], Goal{Goal::Kind::ratio_at_least, 0.75}, ""},
       {"i",
-       fmt::format("drain {} items with a history of {} tries, batches of {}, two workers", n,
+       fmt::format("drain {} items with a history of {} attempts, batches of {}, two workers", n,
                    kHistory, kBatch),
        "items/s", figures[3], "ours without one", figures[0], Goal{Goal::Kind::ratio_at_least, 0.9},
        ""},

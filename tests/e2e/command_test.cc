@@ -88,11 +88,11 @@ TEST_F(Command, OfACoprocessGivenAsOneWordIsRefusedToo) {
 }
 
 TEST_F(Command, IsNotTakenWithAPlaceholderThatIsNotReplaced) {
-  expect_refused({}, {"echo", "{..}"}, "{..} in the command is not replaced by anything");
+  expect_refused({}, {"echo", "{..}"}, "{..} in the command is not a placeholder");
 }
 
 TEST_F(Command, OfACoprocessHasNoPlaceForAnItem) {
-  expect_refused({"--coprocess"}, {"cat", "{.}"}, "{.} has no place in the command");
+  expect_refused({"--coprocess"}, {"cat", "{.}"}, "remove {.} from the command");
 }
 
 TEST_F(Command, GetsPartsOfTheItem) {
@@ -104,14 +104,14 @@ TEST_F(Command, IsToldOfAWordThatOnlyAShellWouldHeed) {
   push({"a"});
   Process worker = this->worker({}, {"echo", "{}", "|", "wc"});
   EXPECT_EQ(worker.wait(), 0) << worker.err();
-  EXPECT_THAT(worker.err(), HasSubstr("'|' is handed to echo as an argument"));
+  EXPECT_THAT(worker.err(), HasSubstr("'|' is passed to echo as an argument"));
 }
 
 TEST_F(Command, WithoutAMarkerThatFailsOnEveryItemIsToldWhereTheItemIs) {
   push({"a.gz"});
   Process worker = this->worker({"--max-attempts", "1"}, {"gzip", "-t"});
   EXPECT_EQ(worker.wait(), 0);
-  EXPECT_THAT(worker.err(), HasSubstr("the command has no {}: it gets the item itself on stdin"));
+  EXPECT_THAT(worker.err(), HasSubstr("the command has no {}: it reads the item from stdin"));
 }
 
 TEST_F(Command, MustStandBehindTheDashes) {
@@ -359,7 +359,7 @@ TEST_F(Command, OutputWithoutAReaderEndsTheWorkerAndNoItem) {
        "echo; until [ -e " + path("gone") + " ]; do sleep 0.01; done; while echo; do :; done"});
   EXPECT_EQ(shell.wait(), 0);
   EXPECT_EQ(content_of(path("code")), "ended with 1\n");
-  EXPECT_THAT(shell.err(), HasSubstr("cannot write to standard output: its reader has gone"));
+  EXPECT_THAT(shell.err(), HasSubstr("cannot write to standard output: the reader has closed it"));
   EXPECT_THAT(all(Key::ready), ::testing::UnorderedElementsAreArray(items));
   EXPECT_EQ(counts().failed, 0U);
   EXPECT_EQ(counts().crashed, 0U);
@@ -385,7 +385,8 @@ TEST_F(Command, OutputHasItsItemBeforeEachLineWithTags) {
 }
 
 TEST_F(Command, OutputHasNoTagsByteForByte) {
-  expect_refused({"--tag", "--stderr", "raw"}, {"true"}, "--tag: --stderr raw passes on bytes");
+  expect_refused({"--tag", "--stderr", "raw"}, {"true"},
+                 "--tag needs lines: it cannot be combined with --stderr raw");
 }
 
 TEST_F(Command, StderrStandsInWholeLinesOfTheLogWhateverItWrites) {
@@ -426,7 +427,7 @@ TEST_F(Command, StderrIsPassedOnByteForByteIfAsked) {
   EXPECT_THAT(worker.err(), HasSubstr("\n10 %\r20 %2")) << "the next event stands right behind it";
   Process refused = this->worker({"--stderr", "word"}, {"true"});
   EXPECT_EQ(refused.wait(), 2);
-  EXPECT_THAT(refused.err(), HasSubstr("--stderr: 'word' is none of lines|raw"));
+  EXPECT_THAT(refused.err(), HasSubstr("--stderr: 'word' is invalid: must be one of lines|raw"));
 }
 
 // Where Redis is, and who may log in there

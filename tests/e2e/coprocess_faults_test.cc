@@ -51,16 +51,17 @@ INSTANTIATE_TEST_SUITE_P(
               "if poisoned:\n    sys.stdout.write(text[:len(text) // 2])\n"
               "    sys.stdout.flush()\n    os._exit(4)\nprint(text, flush=True)",
               "exit", "code 4"},
-        Phase{"WithGarbage",
-              "if poisoned: print('loading \\x1b[1mmodel...', flush=True)\nanswer_all(items)",
-              "protocol",
-              "of its stdout is no answer: it is no JSON object or array of them: "
-              "'loading \\x1b[1mmodel...'"},
+        Phase{
+            "WithGarbage",
+            "if poisoned: print('loading \\x1b[1mmodel...', flush=True)\nanswer_all(items)",
+            "protocol",
+            "of its stdout is not a valid answer: it is not a JSON object or an array of objects: "
+            "'loading \\x1b[1mmodel...'"},
         Phase{"WithAnAnswerForNobody",
               "if poisoned: say({'id': 4711, 'answer': 'done'})\nanswer_all(items)", "protocol",
               "it answers item 4711"},
         Phase{"ByHanging", "if poisoned: time.sleep(1000)\nanswer_all(items)", "timeout",
-              "no answer and no progress for"},
+              "no answer or progress for"},
         Phase{"ByClosingItsStdout",
               "if poisoned:\n    os.close(1)\n    time.sleep(1000)\nanswer_all(items)", "protocol",
               "closed its stdin or stdout"},
@@ -125,7 +126,7 @@ say([done(item) for item in items]))",
   EXPECT_EQ(worker.wait(), 0) << worker.err();
   expect_drained(4, 0);
   EXPECT_EQ(counts().failed + counts().crashed, 0U);
-  EXPECT_THAT(worker.err(), HasSubstr("ended with 4 items unanswered"));
+  EXPECT_THAT(worker.err(), HasSubstr("exited with 4 unanswered items"));
 }
 
 TEST_F(CoprocessFault, OfHangingTakesItsGroupAlong) {
@@ -183,8 +184,8 @@ TEST_F(CoprocessFault, OfPrintingBeforeItIsReadyIsExplained) {
   Process worker = coprocess({"--batch", "2"}, "", "print('loading model...', flush=True)");
   EXPECT_EQ(worker.wait(), 2);
   EXPECT_THAT(worker.err(),
-              AllOf(HasSubstr("line 1 of its stdout is no answer"), HasSubstr("'loading model...'"),
-                    HasSubstr("everything else belongs on stderr")));
+              AllOf(HasSubstr("line 1 of its stdout is not a valid answer"),
+                    HasSubstr("'loading model...'"), HasSubstr("everything else to stderr")));
   EXPECT_EQ(counts().failed + counts().crashed, 0U);
 }
 
@@ -200,7 +201,7 @@ TEST_F(CoprocessFault, OfAnotherVersionIsSaid) {
   push({"a"});
   Process worker = coprocess({}, "", "say({'wq': 2})");
   EXPECT_EQ(worker.wait(), 2);
-  EXPECT_THAT(worker.err(), HasSubstr("another version of the protocol; this worker speaks 1"));
+  EXPECT_THAT(worker.err(), HasSubstr("another version of the protocol; this worker uses 1"));
 }
 
 TEST_F(CoprocessFault, OfLosingItsDeviceLaterLeavesTheItemsToOtherMachines) {

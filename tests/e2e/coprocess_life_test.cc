@@ -88,7 +88,7 @@ TEST_F(CoprocessLife, EndsAfterAsManyItemsAsAsked) {
 TEST_F(CoprocessLife, HasALimitOfItemsOnlyAsACoprocess) {
   Process refused = worker({"--max-items-per-process", "3"}, {"true"});
   EXPECT_EQ(refused.wait(), 2);
-  EXPECT_THAT(refused.err(), HasSubstr("--max-items-per-process: only with --coprocess"));
+  EXPECT_THAT(refused.err(), HasSubstr("--max-items-per-process needs --coprocess"));
 }
 
 // ---- a process that is not ready ----
@@ -142,7 +142,7 @@ TEST_F(CoprocessLife, SaysThatItsStdoutMayNotBeFlushed) {
   push({"a"});
   Process worker = coprocess({}, "say(done(items[0]))",
                              "while not os.path.exists('" + path("go") + "'): time.sleep(0.01)");
-  worker.wait_for_err("it may not have flushed its stdout");
+  worker.wait_for_err("it did not flush its stdout");
   file("go", "");
   EXPECT_EQ(worker.wait(), 0) << worker.err();
 }
@@ -167,7 +167,7 @@ os._exit(3))",
                                  path("starts") + "', 'x')");
   EXPECT_TRUE(eventually([this] { return lines_in("items") == 1; }));
   worker.signal(SIGTERM);
-  worker.wait_for_err("finishing what is in work");
+  worker.wait_for_err("finishing");
   file("go", "");
   EXPECT_EQ(worker.wait(), 143) << worker.err();
   EXPECT_EQ(lines_in("starts"), 1U);
@@ -183,7 +183,7 @@ say([done(item) for item in items]))",
                              "BATCHES = '" + path("batches") + "'\nGO = '" + path("go") + "'");
   EXPECT_TRUE(eventually([this] { return lines_in("batches") == 1 && counts().processing == 4; }));
   worker.signal(SIGTERM);
-  worker.wait_for_err("finishing what is in work");
+  worker.wait_for_err("finishing");
   const auto begin = Clock::now();
   file("go", "");
   EXPECT_EQ(worker.wait(), 143) << worker.err();
@@ -228,8 +228,8 @@ TEST_F(CoprocessLife, IsOverWhenItPrintsSomethingForEveryItem) {
                              "print('Loading weights...', flush=True)\nsay(done(items[0]))");
   EXPECT_EQ(worker.wait(), 2) << worker.err();
   EXPECT_THAT(worker.err(),
-              AllOf(HasSubstr("broken the protocol 3 times"), HasSubstr("'Loading weights...'"),
-                    HasSubstr("stdout is for answers alone")));
+              AllOf(HasSubstr("broke the protocol 3 times"), HasSubstr("'Loading weights...'"),
+                    HasSubstr("write only answers to stdout")));
   expect_uncharged(3);
 }
 

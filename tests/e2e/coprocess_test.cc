@@ -121,7 +121,7 @@ TEST_F(CoprocessAnswers, SayOfEachItemOfABatchWhatBecomesOfIt) {
   EXPECT_EQ(counts().released, 2U);
   EXPECT_EQ(failure_of("failed").at("message"), "why not");
   EXPECT_EQ(failure_of("fatal").at("message"), "why not");
-  EXPECT_EQ(failure_of("quiet").at("message"), "the coprocess did not say why");
+  EXPECT_EQ(failure_of("quiet").at("message"), "the coprocess gave no reason");
 }
 
 TEST_F(CoprocessAnswers, ThatAreLongerThanAResultMayBeAreFailures) {
@@ -222,11 +222,11 @@ TEST_F(CoprocessAnswers, AreNotMixedWithOptionsThatMakeNoSense) {
     return refused.err();
   };
   EXPECT_THAT(refusal({"--coprocess", "--results"}, {"cat"}),
-              HasSubstr("--results: not with --coprocess"));
+              HasSubstr("--results cannot be combined with --coprocess"));
   EXPECT_THAT(refusal({"--coprocess", "--fatal-exit-codes", "3"}, {"cat"}),
-              HasSubstr("--fatal-exit-codes: not with --coprocess"));
-  EXPECT_THAT(refusal({"--coprocess"}, {"cat", "{}"}), HasSubstr("tells items on stdin"));
-  EXPECT_THAT(refusal({"--batch", "2"}, {"cat"}), HasSubstr("--batch: only with --coprocess"));
+              HasSubstr("--fatal-exit-codes cannot be combined with --coprocess"));
+  EXPECT_THAT(refusal({"--coprocess"}, {"cat", "{}"}), HasSubstr("sends items on stdin"));
+  EXPECT_THAT(refusal({"--batch", "2"}, {"cat"}), HasSubstr("--batch needs --coprocess"));
 }
 
 // Waits for the line of the next item before it answers, so it hangs unless that comes.
@@ -267,7 +267,7 @@ TEST_F(CoprocessAnswers, ComeOneByOneWithOneInFlight) {
 TEST_F(CoprocessAnswers, AloneHaveANumberInFlight) {
   Process refused = worker({"--in-flight", "2"}, {"true"});
   EXPECT_EQ(refused.wait(), 2);
-  EXPECT_THAT(refused.err(), HasSubstr("--in-flight: only with --coprocess"));
+  EXPECT_THAT(refused.err(), HasSubstr("--in-flight needs --coprocess"));
 }
 
 TEST_F(CoprocessAnswers, StopAtSigtermAfterTheGrace) {

@@ -123,7 +123,7 @@ TEST_F(Died, WhileItsWorkerWasLeavingCostsNothing) {
                                 sh("echo \"running: $$ .\" >&2; exec sleep 1000"));
   worker.wait_for_err("running: ");
   worker.signal(SIGTERM);
-  worker.wait_for_err("finishing what is in work");
+  worker.wait_for_err("finishing");
   // As a service manager does that signals all processes.
   ::kill(pid_after(worker.err(), "running: "), SIGTERM);
   EXPECT_EQ(worker.wait(), 143) << worker.err();
@@ -157,7 +157,7 @@ TEST_F(Died, IsShownWithEverythingThatIsKnown) {
   EXPECT_THAT(details, AllOf(HasSubstr("tried before: 0 failures, 1 crash\n"),
                              HasSubstr("signal: killed by signal 6 (SIGABRT)\n"),
                              HasSubstr("    worker:     box 7\n"), HasSubstr("    host:       "),
-                             HasSubstr("    signal:     6\n"), HasSubstr(" MiB at the most\n"),
+                             HasSubstr("    signal:     6\n"), HasSubstr(" MiB (peak)\n"),
                              HasSubstr("    took:       "), HasSubstr("    CPU time:   "),
                              HasSubstr("      last words\n")));
   EXPECT_THAT(ctl({"ls", "q", "dead"}), HasSubstr("killed by signal 6 (SIGABRT)  (box 7, "));

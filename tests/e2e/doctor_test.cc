@@ -130,8 +130,8 @@ TEST_F(Doctor, SeesThatItemsReachWorkersTooLate) {
   redis_.call({"HSET", key(Key::stats), "leased", "40", "returned", "10"});
   EXPECT_THAT(examine().of("arrival"), ElementsAre("ok: items reach workers in time"));
   redis_.call({"HSET", key(Key::stats), "returned", "11"});
-  EXPECT_THAT(examine().of("arrival"), ElementsAre("warning: 11 of 40 items that workers took came "
-                                                   "too late to be leased"));
+  EXPECT_THAT(examine().of("arrival"),
+              ElementsAre("warning: 11 of 40 popped items arrived too late to be leased"));
 }
 
 TEST_F(Doctor, RefusesAReplica) {
@@ -175,7 +175,7 @@ TEST_F(Doctor, TellsWhichKeysAUserMayNotTouch) {
 TEST_F(Doctor, SaysWhatItMayNotSeeAndGoesOn) {
   const Answer answer = examine({}, user("bob", needed(Role::worker)));
   EXPECT_EQ(answer.code, 0) << answer.json;
-  EXPECT_THAT(answer.of("server"), Words{"warning: could not be seen: info is refused"});
+  EXPECT_THAT(answer.of("server"), Words{"warning: unknown: info is refused"});
   EXPECT_THAT(answer.of("rights"), Contains(HasSubstr("MULTI is refused")));
   EXPECT_THAT(answer.of("latency"), Contains(HasSubstr("PING")));
 }
@@ -226,7 +226,8 @@ TEST_F(Doctor, AnAdminWithTheRightsItWantsCanSteer) {
 TEST_F(Doctor, RefusesARoleThatThereIsNot) {
   Process doctor = ctl_process({"doctor", "q", "--role", "owner"});
   EXPECT_EQ(doctor.wait(), 2);
-  EXPECT_THAT(doctor.err(), HasSubstr("'owner' is none of worker|producer|viewer|admin"));
+  EXPECT_THAT(doctor.err(),
+              HasSubstr("'owner' is invalid: must be one of worker|producer|viewer|admin"));
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ TEST_F(Failing, ByUsingTooMuchMemoryHarmsNobodyElse) {
   const nlohmann::json failure = failure_of("greedy");
   EXPECT_EQ(failure.at("kind"), "oom");
   EXPECT_EQ(failure.at("signal"), SIGKILL);
-  EXPECT_THAT(std::string(failure.at("message")), HasSubstr("200 MiB, --memory-limit"));
+  EXPECT_THAT(std::string(failure.at("message")), HasSubstr("exceeded --memory-limit (200 MiB)"));
 }
 
 TEST_F(Failing, WithAnotherCodeIsTriedAgainUntilItSucceeds) {

@@ -115,7 +115,7 @@ TEST_F(MetricsOf, AServerNeedAnAddressThatIsFree) {
             "wqctl: cannot listen on " + taken + ": Address already in use\n");
   EXPECT_THAT(refusal({"q", "--listen", "192.0.2.1:9100"}),
               HasSubstr("cannot listen on 192.0.2.1:9100: Cannot assign requested address\n"));
-  EXPECT_THAT(refusal({"q", "--listen", "nowhere"}), HasSubstr("'nowhere' is no ADDR:PORT"));
+  EXPECT_THAT(refusal({"q", "--listen", "nowhere"}), HasSubstr("'nowhere' is not ADDR:PORT"));
   EXPECT_THAT(refusal({"q"}), HasSubstr("--listen ADDR:PORT is missing"));
   EXPECT_THAT(refusal({"q", "q", "--listen", taken}), HasSubstr("queue 'q' is named twice"));
   Process worker = this->worker({"--metrics-listen", taken}, {"true"});
@@ -144,7 +144,7 @@ TEST_F(MetricsOf, AWorkerAreWhatItDid) {
     return get(url).find("wq_worker_reconnects_total{queue=\"q\"} 0\n") == std::string::npos;
   }));
   worker.signal(SIGTERM);
-  worker.wait_for_err("SIGTERM: finishing what is in work");
+  worker.wait_for_err("SIGTERM: finishing");
   worker.signal(SIGTERM);
   EXPECT_EQ(worker.wait(), 143) << worker.err();
 }

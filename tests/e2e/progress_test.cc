@@ -83,15 +83,15 @@ class Waiting : public ProgramTest {
 
 TEST_F(Waiting, ForAQueueToBeginIsSaid) {
   Process worker = this->worker({}, {"true"});
-  worker.wait_for_err("waiting: the queue 'q' has not begun: nothing was ever pushed to it");
-  worker.wait_for_err("the worker leaves 600s after its start if nothing comes");
+  worker.wait_for_err("waiting: the queue 'q' has not begun: no item was pushed");
+  worker.wait_for_err("the worker exits 600s after its start if no item is pushed");
   end(worker);
 }
 
 TEST_F(Waiting, ForAQueueToBeginNamesThoseThatThereAre) {
   push({"a"});
   Process worker = start({kWorkerProgram, "--queue", "Q1", "--", "true"});
-  worker.wait_for_err("nothing was ever pushed to it (there is q); the worker leaves");
+  worker.wait_for_err("no item was pushed (there is q); the worker exits");
   end(worker);
 }
 
@@ -107,8 +107,8 @@ TEST_F(Waiting, ForAProducerNamesIt) {
   Process producer = push_process({"q"}, {.input = "a\n", .open_input = true});
   Process worker = this->worker({}, {"true"});
   worker.wait_for_err("waiting: the queue is empty, and a producer holds it open: 'wq-push on ");
-  worker.wait_for_err("pid " + std::to_string(producer.pid()) + "', last heard of ");
-  worker.wait_for_err("its hold ends by itself within 60s");
+  worker.wait_for_err("pid " + std::to_string(producer.pid()) + "', last heartbeat ");
+  worker.wait_for_err("its hold expires within 60s");
   producer.close_input();
   EXPECT_EQ(producer.wait(), 0);
   EXPECT_EQ(worker.wait(), 0);
@@ -119,7 +119,7 @@ TEST_F(Waiting, ForTheLastItemsOfOthersIsSaid) {
   Queue other = open_queue();
   Lease held = lease_one(other);
   Process worker = this->worker({}, {"true"});
-  worker.wait_for_err("waiting: nothing is ready; 1 item is held by others");
+  worker.wait_for_err("waiting: nothing is ready; 1 item is held by other workers");
   EXPECT_THAT(other.settle({completed(std::move(held))}),
               ::testing::ElementsAre(Settled::accepted));
   EXPECT_EQ(worker.wait(), 0);
@@ -131,10 +131,9 @@ TEST_F(End, OfAQueueWithDeadLettersIsAWarningWithTheirKindsAndWhatToDo) {
   push({"a", "b"});
   Process worker = this->worker({"--max-attempts", "1", "--halt", "0"}, {"false"});
   EXPECT_EQ(worker.wait(), 0);
-  EXPECT_THAT(
-      lines(worker.err()).back(),
-      AllOf(HasSubstr(" warning 2 dead letters remain (2 exit)"),
-            EndsWith("to see them: wqctl ls q dead; to try them again: wqctl retry q --all")));
+  EXPECT_THAT(lines(worker.err()).back(),
+              AllOf(HasSubstr(" warning 2 dead letters remain (2 exit)"),
+                    EndsWith("list them: wqctl ls q dead; retry them: wqctl retry q --all")));
 }
 
 TEST_F(End, OnATerminalWithDeadLettersIsAFailureUnlessTheyAreToBeIgnored) {

@@ -50,7 +50,7 @@ TEST_F(PushAgain, WithOnceSaysSoOnlyIfItKnewNoItem) {
 TEST_F(PushAgain, FreshRemovesTheEarlierRunFirst) {
   run_once({"a", "b"});
   EXPECT_THAT(said({"--fresh", "q", "a", "b"}, 0),
-              AllOf(HasSubstr("removed what was in q"), HasSubstr("2 results")));
+              AllOf(HasSubstr("removed from q"), HasSubstr("2 results")));
   EXPECT_EQ(counts().pushed, 2U);
   EXPECT_EQ(counts().completed, 0U);
   EXPECT_THAT(results(), IsEmpty());
@@ -107,24 +107,24 @@ TEST_F(PushAgain, FreshThatIsKilledInTheMiddleIsRepeatedWithNoItemTwice) {
 }
 
 TEST_F(PushAgain, FreshAndSkipExcludeEachOther) {
-  EXPECT_THAT(said({"--fresh", "--skip", "3", "q", "a"}, 2), HasSubstr("leave out one"));
+  EXPECT_THAT(said({"--fresh", "--skip", "3", "q", "a"}, 2), HasSubstr("use one of them"));
 }
 
 TEST_F(PushAgain, FreshIsNeverTakenFromTheEnvironment) {
   run_once({"a"});
   EXPECT_THAT(said({"q", "b"}, 0, {.environment = {{"WQ_PUSH_FRESH", "1"}}}),
-              HasSubstr("$WQ_PUSH_FRESH is not read"));
+              HasSubstr("$WQ_PUSH_FRESH is ignored"));
   EXPECT_EQ(counts().pushed, 2U);
 }
 
 TEST_F(PushAgain, OfNothingSaysThatWorkersWillWait) {
-  EXPECT_THAT(said({"q"}, 0, {.input = ""}),
-              AllOf(HasSubstr("nothing was pushed to q: there were no items"),
-                    HasSubstr("workers will wait")));
+  EXPECT_THAT(
+      said({"q"}, 0, {.input = ""}),
+      AllOf(HasSubstr("nothing was pushed to q: there were no items"), HasSubstr("workers wait")));
   run_once({"a"});
   EXPECT_THAT(said({"q"}, 0, {.input = "\n\n"}),
-              AllOf(HasSubstr("there were no items"), Not(HasSubstr("workers will wait"))));
-  EXPECT_THAT(said({"--skip", "1", "q", "a"}, 0), HasSubstr("only the 1 that --skip passes over"));
+              AllOf(HasSubstr("there were no items"), Not(HasSubstr("workers wait"))));
+  EXPECT_THAT(said({"--skip", "1", "q", "a"}, 0), HasSubstr("only the 1 items of --skip"));
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ TEST_F(Push, TakesNothingForARangeOrPatternThatIsLiteral) {
 TEST_F(Push, WithOnceAddsNothingTheSecondTime) {
   push_all({"--once", "q", "a", "b", "a"});
   EXPECT_THAT(push_all({"--once", "q", "b", "c"}),
-              AllOf(HasSubstr("pushed 1 item "), HasSubstr("1 were known already")));
+              AllOf(HasSubstr("pushed 1 item "), HasSubstr("skipped 1 pushed before")));
   EXPECT_EQ(queued(), (Words{"a", "b", "c"}));
 }
 
@@ -144,7 +144,7 @@ TEST_F(Push, StopsAtAnItemThatIsTooLargeAndSaysWhereItIs) {
   Process push = push_process({"--max-item-bytes", "5", "q"}, {.input = "12345\n123456\n1\n"});
   EXPECT_NE(push.wait(), 0);
   EXPECT_THAT(push.err(), AllOf(HasSubstr("line 2"), HasSubstr("5")));
-  EXPECT_THAT(push.err(), HasSubstr("exactly 1 items are in q"));
+  EXPECT_THAT(push.err(), HasSubstr("exactly 1 items were pushed to q"));
   EXPECT_EQ(queued(), Words{"12345"});
 }
 
@@ -166,8 +166,8 @@ TEST_F(Push, SaysHowToGoOnWhenItIsInterruptedWhileInputPauses) {
   ASSERT_TRUE(eventually([this] { return counts().ready == 7'000; }));
   push.signal(SIGINT);
   EXPECT_EQ(push.wait(), 130);
-  EXPECT_THAT(push.err(), HasSubstr("interrupted: exactly 7000 items are in q; to go on, give the "
-                                    "same command with --skip 7000"));
+  EXPECT_THAT(push.err(), HasSubstr("interrupted: exactly 7000 items were pushed to q; to resume, "
+                                    "run the same command with --skip 7000"));
   push_all({"q", "--skip", "7000"}, {.input = as_lines(items) + "the last\n"});
   EXPECT_EQ(queued(), items + Words{"the last"});
   EXPECT_EQ(counts().producers, 0U);
@@ -207,10 +207,10 @@ TEST_F(Push, InterruptedWhileRedisIsAwaySaysThatNothingIsIn) {
   ASSERT_TRUE(eventually([this] { return counts().producers == 1; }));
   server_.stop();
   push.write("a\n");
-  push.wait_for_err("trying again");
+  push.wait_for_err("retrying for");
   push.signal(SIGINT);
   EXPECT_EQ(push.wait(), 130) << push.err();
-  EXPECT_THAT(push.err(), HasSubstr("0 items are in q for certain, and up to 1 more may be"));
+  EXPECT_THAT(push.err(), HasSubstr("0 items were pushed to q, and up to 1 more may have been"));
   server_.start();
   redis_ = RedisClient(options());
 }
@@ -254,7 +254,7 @@ TEST_F(Push, SaysWhichItemIsTooLongForRedisAndWhatIsInAndHowToGoOn) {
   EXPECT_THAT(push.err(),
               AllOf(HasSubstr("item 3: the item 'xxx"),
                     HasSubstr("has 1048577 bytes; this Redis takes no more than 1048576"),
-                    HasSubstr("exactly 2 items are in q")));
+                    HasSubstr("exactly 2 items were pushed to q")));
   EXPECT_THAT(queued(), ElementsAre("a", "b"));
   push_all({"q", "--file", list, "--skip", "3"});
   EXPECT_THAT(queued(), ElementsAre("a", "b", "c"));

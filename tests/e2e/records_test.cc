@@ -75,7 +75,7 @@ TEST_F(Records, AFileThatIsNoJobLogIsRefusedBeforeAnyItemIsTaken) {
   const std::string mine = file("mine", "data\n");
   Process refused = worker({"--joblog", mine}, {"true"});
   EXPECT_EQ(refused.wait(), 2);
-  EXPECT_THAT(refused.err(), HasSubstr("is no job log"));
+  EXPECT_THAT(refused.err(), HasSubstr("is not a job log"));
   EXPECT_EQ(content(mine), "data\n");
   EXPECT_EQ(counts().leased, 0U);
 }
@@ -86,7 +86,7 @@ TEST_F(Records, AWorkerWhoseJobLogCannotGrowLeavesWithOneAndLosesNothing) {
   Process full = start({"bash", "-c", "ulimit -f 2; trap '' XFSZ; exec \"$@\"", "_", kWorkerProgram,
                         "--queue", "q", "--joblog", log(), "--lease", "1s", "--", "true"});
   EXPECT_EQ(full.wait(), 1) << full.err();
-  EXPECT_THAT(full.err(), HasSubstr("--joblog: cannot write: File too large; the worker leaves"));
+  EXPECT_THAT(full.err(), HasSubstr("--joblog: cannot write: File too large; the worker exits"));
   EXPECT_EQ(counts().failed, 0U);
   EXPECT_EQ(work({}, {"true"}), 0);
   EXPECT_EQ(counts().completed, 200U);
@@ -119,7 +119,7 @@ TEST_F(Records, TheHistoryKeepsTheStderrOfASuccessIfAsked) {
   EXPECT_EQ(history()[0].at("stderr_tail"), "warned\n");
   Process refused = worker({"--history-stderr"}, {"true"});
   EXPECT_EQ(refused.wait(), 2);
-  EXPECT_THAT(refused.err(), HasSubstr("there is no history without --history N"));
+  EXPECT_THAT(refused.err(), HasSubstr("--history-stderr needs --history N"));
 }
 
 TEST_F(Records, TheHistoryKeepsTheLastTriesOfAll) {
@@ -136,7 +136,7 @@ TEST_F(Records, NothingIsRecordedUnlessAsked) {
   push({"a"});
   EXPECT_EQ(work({}, {"true"}), 0);
   EXPECT_FALSE(redis_.exists(key(Key::history)));
-  EXPECT_THAT(ctl({"history", "q"}), HasSubstr("workers do it with --history N"));
+  EXPECT_THAT(ctl({"history", "q"}), HasSubstr("workers record them with --history N"));
 }
 
 }  // namespace

@@ -43,13 +43,13 @@ TEST_F(OnRedis, ThatStartsAfterThemWorkersAndProducersBegin) {
   Process first = worker({"--results"}, kPrint);
   Process second = worker({"--results"}, kPrint);
   Process producer = push_process(Words{"q"} + numbered("", 20));
-  for (Process* each : {&first, &second, &producer}) each->wait_for_err("trying again");
+  for (Process* each : {&first, &second, &producer}) each->wait_for_err("retrying for");
   server_.start();
   reconnect();
   EXPECT_EQ(producer.wait(), 0) << producer.err();
   EXPECT_EQ(first.wait(), 0) << first.err();
   EXPECT_EQ(second.wait(), 0) << second.err();
-  EXPECT_THAT(first.err(), HasSubstr("Redis is back"));
+  EXPECT_THAT(first.err(), HasSubstr("Redis is reachable again"));
   EXPECT_EQ(results(), exactly_once(numbered("", 20), same));
 }
 
@@ -103,8 +103,8 @@ TEST_F(OnRedis, NeverShowsAPasswordOfTheAddress) {
 TEST_F(OnRedis, WithAKeyOfAnotherTypeInTheWayEverythingIsRefusedAndNamesIt) {
   conserves_ = false;
   redis_.call({"SET", "q", "a string of somebody else"});
-  expect_all_refused("the key 'q' is in the way: it is a string and the queue needs a list");
-  expect_refused(ctl_process({"gc", "q"}), "the key 'q' is in the way");
+  expect_all_refused("the key 'q' has the wrong type: it is a string and the queue needs a list");
+  expect_refused(ctl_process({"gc", "q"}), "the key 'q' has the wrong type");
   EXPECT_EQ(redis_.text({"GET", "q"}), "a string of somebody else");
   EXPECT_FALSE(redis_.exists(key(Key::fence)));
   EXPECT_FALSE(redis_.exists(key(Key::stats)));
@@ -114,7 +114,7 @@ TEST_F(OnRedis, WithAKeyOfAnotherTypeAmongOursEverythingIsRefusedAndNamesIt) {
   conserves_ = false;
   push({"a"});
   redis_.call({"SADD", "q:processing", "x"});
-  expect_all_refused("the key 'q:processing' is in the way: it is a set");
+  expect_all_refused("the key 'q:processing' has the wrong type: it is a set");
   EXPECT_EQ(redis_.list({"LRANGE", "q", "0", "-1"}), Words{"a"});
 }
 

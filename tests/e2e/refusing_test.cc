@@ -360,7 +360,7 @@ TEST_F(Refusing, ATerminalShowsAtOnceWhatIsWaitedFor) {
 TEST_F(Refusing, TheTimeWithoutRedisIsNotPartOfTheRate) {
   server_.stop();
   Process push = push_process(Words{"q"} + numbered("", 20));
-  push.wait_for_err("trying again");
+  push.wait_for_err("retrying for");
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_TRUE(eventually(
       [&] { return std::chrono::steady_clock::now() - begin > std::chrono::milliseconds{1'500}; }));

@@ -142,7 +142,7 @@ TEST_F(Results, WithFollowEndWithAnErrorWhenTheQueueIsPurged) {
   process.wait_for_out("result of a");
   static_cast<void>(ctl({"purge", "q", "--yes"}));
   EXPECT_EQ(process.wait(), 1);
-  EXPECT_THAT(process.err(), HasSubstr("Redis lost its data, or somebody purged it"));
+  EXPECT_THAT(process.err(), HasSubstr("Redis lost its data, or it was purged"));
   EXPECT_THAT(items_of(process.out()), ElementsAre("a"));
   conserves_ = false;
 }
@@ -314,10 +314,9 @@ TEST_F(Results, InFilesAreThoseOfOneQueueOnly) {
     add("new", 3);
     Process process = reader({"--to", folder});
     EXPECT_EQ(process.wait(), 2);
-    EXPECT_EQ(process.err(),
-              "wqctl: --to: '" + folder +
-                  "' has results of another queue, or of 'q' before it was purged or "
-                  "lost; choose another folder\n");
+    EXPECT_EQ(process.err(), "wqctl: --to: '" + folder +
+                                 "' belongs to another queue, or to 'q' before it was purged or "
+                                 "lost; choose another folder\n");
   }
   EXPECT_EQ(text_in(folder), before);
 }
@@ -374,9 +373,8 @@ TEST_F(Results, ThatAreTooLongMakeADeadLetterThatSaysSo) {
   EXPECT_EQ(counts().leased, 1U) << "it would be as long again";
   const std::string shown = ctl({"inspect", "q", "a"});
   EXPECT_THAT(shown, HasSubstr("state:        dead"));
-  EXPECT_THAT(shown,
-              HasSubstr("last failure: result: wrote more than the 1024 bytes to stdout that "
-                        "a result may have (--results-max-bytes)"));
+  EXPECT_THAT(shown, HasSubstr("last failure: result: the result on stdout is longer than 1024 "
+                               "bytes (--results-max-bytes)"));
   EXPECT_THAT(shown, HasSubstr("note"));
 }
 

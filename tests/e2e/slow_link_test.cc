@@ -38,7 +38,7 @@ TEST_F(SlowLink, SaysWhatIsTooLargeToComeInTimeAndGoesOnWithTheOthers) {
   EXPECT_TRUE(eventually([this] { return counts().completed == 5; }, std::chrono::seconds{60}));
   worker.signal(SIGTERM);
   EXPECT_EQ(worker.wait(), 143);
-  EXPECT_THAT(worker.err(), HasSubstr("behind the others"));
+  EXPECT_THAT(worker.err(), HasSubstr("the end of the queue"));
 }
 
 }  // namespace

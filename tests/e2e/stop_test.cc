@@ -56,7 +56,7 @@ TEST_F(Stop, LetsTheRunningItemEndAfterSIGTERMAndLeavesWith143) {
   Process worker = this->worker({"--results"}, until_go());
   worker.wait_for_err("running: ");
   worker.signal(SIGTERM);
-  worker.wait_for_err("finishing what is in work");
+  worker.wait_for_err("finishing");
   go();
   EXPECT_EQ(worker.wait(), kTerminated) << worker.err();
   EXPECT_EQ(results(), exactly_once({"a"}, [](const std::string&) { return "attempt 1\n"; }));
@@ -68,7 +68,7 @@ TEST_F(Stop, LetsTheRunningItemEndAfterSIGINTAndLeavesWith130) {
   Process worker = this->worker({}, until_go());
   worker.wait_for_err("running: ");
   worker.signal(SIGINT);
-  worker.wait_for_err("finishing what is in work");
+  worker.wait_for_err("finishing");
   go();
   EXPECT_EQ(worker.wait(), kInterrupted) << worker.err();
   EXPECT_EQ(counts().completed, 1U);
@@ -80,7 +80,7 @@ TEST_F(Stop, DoesNotWaitAfterASecondSignalAndReleasesTheItemUncharged) {
   worker.wait_for_err("running: ");
   const pid_t child = pid_after(worker.err(), "running: ");
   worker.signal(SIGTERM);
-  worker.wait_for_err("finishing what is in work");
+  worker.wait_for_err("finishing");
   EXPECT_TRUE(is_alive(child));
   worker.signal(SIGTERM);
   EXPECT_LT(measured(worker), kQuick);
@@ -94,7 +94,7 @@ TEST_F(Stop, EndsWithTheCodeOfTheFirstSignal) {
   Process worker = this->worker({}, for_ever());
   worker.wait_for_err("running: ");
   worker.signal(SIGINT);
-  worker.wait_for_err("finishing what is in work");
+  worker.wait_for_err("finishing");
   worker.signal(SIGTERM);
   EXPECT_EQ(worker.wait(), kInterrupted) << worker.err();
 }
@@ -129,9 +129,9 @@ TEST_F(Stop, LeavesAtOnceAtAThirdSignalAndTakesTheChildAlong) {
   worker.wait_for_err("running: ");
   const pid_t child = pid_after(worker.err(), "running: ");
   worker.signal(SIGTERM);
-  worker.wait_for_err("finishing what is in work");
+  worker.wait_for_err("finishing");
   worker.signal(SIGTERM);
-  worker.wait_for_err("stopping what is in work");
+  worker.wait_for_err("stopping all running items");
   worker.signal(SIGTERM);
   EXPECT_LT(measured(worker), kQuick);
   EXPECT_EQ(worker.wait(), kTerminated) << worker.err();
@@ -174,7 +174,7 @@ TEST_F(Stop, IsQuickWhileTheWorkerWaitsForMore) {
 TEST_F(Stop, IsQuickWhileRedisIsAway) {
   server_.stop();
   Process worker = this->worker({}, {"true"});
-  worker.wait_for_err("trying again");
+  worker.wait_for_err("retrying for");
   worker.signal(SIGTERM);
   EXPECT_LT(measured(worker), kQuick);
   EXPECT_EQ(worker.wait(), kTerminated) << worker.err();
@@ -186,7 +186,7 @@ TEST_F(Stop, IsQuickWhenRedisWentAwayFromAnIdleWorker) {
   Process worker = this->worker({}, {"true"});
   ASSERT_TRUE(eventually([this] { return redis_.exists(key(Key::workers)); }));
   server_.stop();
-  worker.wait_for_err("trying again");
+  worker.wait_for_err("retrying for");
   worker.signal(SIGTERM);
   EXPECT_LT(measured(worker), kQuick);
   EXPECT_EQ(worker.wait(), kTerminated) << worker.err();
@@ -234,7 +234,7 @@ TEST_P(StopOfProcess1, LeavesWith143AfterItsItemAndCollectsOrphans) {
   const pid_t worker = children_of(container.pid()).front();
   EXPECT_TRUE(eventually([&] { return children_of(worker).size() == 1; })) << "orphans remain";
   ::kill(worker, SIGTERM);
-  container.wait_for_err("finishing what is in work");
+  container.wait_for_err("finishing");
   go();
   EXPECT_EQ(container.wait(), kTerminated) << container.err();
   EXPECT_EQ(results(), exactly_once({"a"}, [](const std::string&) { return "worker 1\n"; }));

@@ -46,7 +46,7 @@ TEST_F(OnEncryptedRedis, AnyCertificateIsTakenOnlyWhereTheCommandLineSaysSo) {
   no_ca.environment["WQ_PUSH_TLS_INSECURE"] = "1";
   Process refused = push_process({"q", "a"}, no_ca);
   EXPECT_EQ(refused.wait(), 2);
-  EXPECT_THAT(refused.err(), HasSubstr("signed by none of the CAs"));
+  EXPECT_THAT(refused.err(), HasSubstr("not signed by a trusted CA"));
   Process push = push_process({"--tls-insecure", "q", "a"}, no_ca);
   EXPECT_EQ(push.wait(), 0) << push.err();
   EXPECT_THAT(push.err(), HasSubstr("is not checked"));
@@ -61,7 +61,7 @@ TEST_F(OnEncryptedRedis, WhatIsMissingIsSaidOnceAndAtOnce) {
   Process status =
       ctl_process({"status", "q", "--tls-ca", ca.file()}, {.environment = {{"WQ_REDIS", url_}}});
   EXPECT_EQ(status.wait(), 2);
-  EXPECT_THAT(status.err(), HasSubstr("asks for a client certificate"));
+  EXPECT_THAT(status.err(), HasSubstr("requires a client certificate"));
   EXPECT_EQ(lines(status.err()).size(), 1U) << status.err();
 }
 

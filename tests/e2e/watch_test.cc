@@ -205,7 +205,7 @@ TEST_F(Watch, WaitsForAQueueToBeginAndNotForEver) {
   EXPECT_EQ(never.wait(), 6);
   EXPECT_THAT(never.err(), HasSubstr("the queue q did not begin within 300ms"));
   Process process = watch({});
-  process.wait_for_out("not begun, nothing was pushed yet");
+  process.wait_for_out("not begun, no item was pushed yet");
   push({"a"});
   process.wait_for_out("ready 1");
   complete(hold(1));
@@ -240,7 +240,7 @@ TEST_F(Watch, EndsWhenTheDataOfTheQueueIsGone) {
   process.wait_for_out("ready 1");
   redis_.call({"FLUSHALL"});
   EXPECT_EQ(process.wait(), 1);
-  EXPECT_THAT(process.err(), HasSubstr("Redis lost its data, or somebody purged it"));
+  EXPECT_THAT(process.err(), HasSubstr("Redis lost its data, or it was purged"));
 }
 
 TEST_F(Watch, OfAThousandWorkersAndTenThousandItemsInFlightCostsNextToNothing) {

@@ -71,12 +71,13 @@ TEST_F(CtlAdmin, WrongUseGetsALineThatHelps) {
   EXPECT_THAT(run({"ls", "ready", "q"}).err, HasSubstr("the queue comes first"));
   EXPECT_THAT(run({"ls", "q"}).err, HasSubstr("wqctl ls QUEUE ready|leased|delayed|dead"));
   EXPECT_THAT(run({"ls", "q", "dead", "x"}).err, HasSubstr("unexpected argument 'x'"));
-  EXPECT_THAT(run({"inspect", "q"}).err, HasSubstr("which item?"));
+  EXPECT_THAT(run({"inspect", "q"}).err, HasSubstr("the item is missing"));
   EXPECT_THAT(run({"retry", "q"}).err, HasSubstr("--match PATTERN or --all"));
   EXPECT_THAT(run({"drop", "q", "a", "--all"}).err, HasSubstr("exclude each other"));
   EXPECT_THAT(run({"inspect", "q", "--file", "/nowhere"}).err, HasSubstr("cannot read /nowhere"));
   EXPECT_THAT(run({"inspect", "q", "--file", "/"}).err, HasSubstr("cannot read /\n"));
-  EXPECT_THAT(run({"drop", "q", "a", "--from", "leased"}).err, HasSubstr("is none of"));
+  EXPECT_THAT(run({"drop", "q", "a", "--from", "leased"}).err,
+              HasSubstr("is invalid: must be one of"));
   for (const Words& wrong : {Words{"ls", "q"}, Words{"retry", "q"}, Words{"purge", "q"},
                              Words{"ls", "q", "dead", "--after", "x"}}) {
     EXPECT_EQ(run(wrong).code, 2) << wrong[0];
@@ -100,7 +101,7 @@ TEST_F(CtlAdmin, RetryAndDropSayWhatTheyLeftAlone) {
   const Ended first = run({"retry", "q", "a"});
   EXPECT_EQ(first.code, 0);
   EXPECT_EQ(first.out, "retried 1 item\n");
-  EXPECT_THAT(first.err, HasSubstr("no worker is at the queue"));
+  EXPECT_THAT(first.err, HasSubstr("no worker is running on this queue"));
   const Ended again = run({"retry", "q", "a", "b", "nope"});
   EXPECT_EQ(again.code, 1);
   EXPECT_EQ(again.out, "retried 1 item\n");
@@ -122,8 +123,8 @@ TEST_F(CtlAdmin, RetryAndDropSayWhatTheyLeftAlone) {
 
 TEST_F(CtlAdmin, PauseHoldsWorkersUntilResume) {
   EXPECT_EQ(ctl({"pause", "q"}), "q: paused\n");
-  EXPECT_EQ(ctl({"pause", "q"}), "q: was paused already\n");
-  EXPECT_EQ(ctl({"status", "q"}), "q: not begun, nothing was pushed yet, paused\n");
+  EXPECT_EQ(ctl({"pause", "q"}), "q: was already paused\n");
+  EXPECT_EQ(ctl({"status", "q"}), "q: not begun, no item was pushed yet, paused\n");
   push(numbered("", 5));
   Process worker = this->worker({}, {"true"});
   ASSERT_TRUE(eventually([this] { return ctl({"workers", "q"}).find("WORKER") == 0; }));
@@ -157,7 +158,7 @@ TEST_F(CtlAdmin, PurgeOnATerminalAsksForTheName) {
     Terminal terminal(200);
     Process purge =
         ctl_process({"purge", "q"}, {.terminal = terminal.slave(), .redirect_out = true});
-    terminal.wait_for("Type the queue's name to go on:");
+    terminal.wait_for("Type the queue's name to continue:");
     EXPECT_THAT(terminal.text(), HasSubstr("q: ready 1, processing 0"));
     terminal.type(keys);
     const int code = purge.wait();
@@ -166,7 +167,7 @@ TEST_F(CtlAdmin, PurgeOnATerminalAsksForTheName) {
   for (const char* no : {"\n", "yes\n", "Q\n", "\x04"}) {
     const Ended refused = answer(no);
     EXPECT_EQ(refused.code, 2);
-    EXPECT_THAT(refused.err, HasSubstr("that was not the queue's name; nothing was removed"));
+    EXPECT_THAT(refused.err, HasSubstr("the name does not match; nothing was removed"));
   }
   EXPECT_EQ(answer("\x03").code, -SIGINT);
   EXPECT_EQ(counts().ready, 1U);
@@ -179,11 +180,11 @@ TEST_F(CtlAdmin, PurgeOnATerminalAsksForTheName) {
 
 TEST_F(CtlAdmin, VerifyEndsWithOneUntilItIsMended) {
   push({"a"});
-  EXPECT_THAT(ctl({"verify", "q"}), HasSubstr("nothing is wrong"));
+  EXPECT_THAT(ctl({"verify", "q"}), HasSubstr("no inconsistencies"));
   redis_.call({"RPOPLPUSH", "q", "q:processing"});
   const Ended found = run({"verify", "q"});
   EXPECT_EQ(found.code, 1);
-  EXPECT_THAT(found.out, HasSubstr("1 in processing without a lease for more than 5 s"));
+  EXPECT_THAT(found.out, HasSubstr("1 unleased in processing for more than 5 s"));
   const auto json = nlohmann::json::parse(ctl({"verify", "q", "--repair", "--json"}));
   EXPECT_EQ(json.at("findings").at(0).at("kind"), "unleased");
   EXPECT_EQ(json.at("findings").at(0).at("mended"), 1);

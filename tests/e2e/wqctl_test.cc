@@ -14,7 +14,7 @@ using ::testing::IsEmpty;
 class Ctl : public ProgramTest {};
 
 TEST_F(Ctl, StatusTellsAQueueThatHasNotBegunFromOneThatIsDrained) {
-  EXPECT_EQ(ctl({"status", "q"}), "q: not begun, nothing was pushed yet\n");
+  EXPECT_EQ(ctl({"status", "q"}), "q: not begun, no item was pushed yet\n");
   push({"a"});
   EXPECT_EQ(work({}, {"true"}), 0);
   EXPECT_EQ(ctl({"status", "q"}),
@@ -24,7 +24,7 @@ TEST_F(Ctl, StatusTellsAQueueThatHasNotBegunFromOneThatIsDrained) {
 TEST_F(Ctl, StatusSaysThatSomebodyIsAboutToFillTheQueue) {
   Process producer = push_process({"q"}, {.open_input = true});
   ASSERT_TRUE(eventually([this] { return counts().producers == 1; }));
-  EXPECT_EQ(ctl({"status", "q"}), "q: not begun, a producer is about to fill it\n");
+  EXPECT_EQ(ctl({"status", "q"}), "q: not begun, a producer is about to push\n");
 }
 
 TEST_F(Ctl, StatusCountsWhatIsWhere) {
@@ -102,7 +102,7 @@ TEST_F(Ctl, GcReturnsWhatAKilledRedisWqClientPoppedAndNeverLeased) {
   redis_.call({"BRPOPLPUSH", "q", "q:processing", "1"});
   redis_.call({"BRPOPLPUSH", "q", "q:processing", "1"});
   const std::string said = ctl({"gc", "q"});
-  EXPECT_THAT(said, HasSubstr("handed back 2 (leases that ran out 0, never leased 2)"));
+  EXPECT_THAT(said, HasSubstr("returned 2 (expired leases 0, unleased 2)"));
   EXPECT_THAT(all(Key::ready), ::testing::UnorderedElementsAre("a", "b", "c"));
   EXPECT_THAT(all(Key::processing), IsEmpty());
   EXPECT_EQ(counts().returned, 2U);
@@ -113,7 +113,7 @@ TEST_F(Ctl, GcLeavesAloneWhatARedisWqClientHolds) {
   push_past_us({"a"});
   redis_.call({"BRPOPLPUSH", "q", "q:processing", "1"});
   redis_.call({"SETEX", lease_key("a"), "60", "0a1b2c3d-4e5f-6789-abcd-ef0123456789"});
-  EXPECT_THAT(ctl({"gc", "q", "--lease", "100ms"}), HasSubstr("handed back 0"));
+  EXPECT_THAT(ctl({"gc", "q", "--lease", "100ms"}), HasSubstr("returned 0"));
   EXPECT_EQ(all(Key::processing), Words{"a"});
   redis_.call({"LREM", "q:processing", "0", "a"});
   conserves_ = false;  // as such a client completes, nobody counts
@@ -129,7 +129,7 @@ TEST_F(Ctl, GcReturnsWhatAKilledWorkerHeld) {
     return redis_.integer({"PTTL", lease_key("a")}) <= internal::kLeaseTail.count();
   }));
   EXPECT_THAT(ctl({"gc", "q", "--lease", "2s"}),
-              HasSubstr("handed back 1 (leases that ran out 1, never leased 0)"));
+              HasSubstr("returned 1 (expired leases 1, unleased 0)"));
   EXPECT_EQ(all(Key::ready), Words{"a"});
   EXPECT_EQ(counts().crashed, 1U);
 }
@@ -137,7 +137,7 @@ TEST_F(Ctl, GcReturnsWhatAKilledWorkerHeld) {
 TEST_F(Ctl, GcOfAQueueThatIsInOrderEndsAtOnceAndWritesNothing) {
   push({"a"});
   const Words before = everything();
-  EXPECT_THAT(ctl({"gc", "q"}), HasSubstr("handed back 0"));
+  EXPECT_THAT(ctl({"gc", "q"}), HasSubstr("returned 0"));
   EXPECT_EQ(ctl({"gc", "q", "--json"}),
             "{\"queue\":\"q\",\"reclaimed\":0,\"returned\":0,\"died\":0,\"promoted\":0,"
             "\"holds_ended\":0}\n");

@@ -9,8 +9,8 @@
 
 #include "fuzz/fuzz.h"
 #include "fuzz/resp.h"
+#include "queue/attempts.h"
 #include "queue/operations.h"
-#include "queue/tries.h"
 
 namespace wq::fuzz {
 namespace {
@@ -66,10 +66,10 @@ std::vector<Settlement> any_settlements(Bytes& bytes) {
     Settlement next;
     next.outcome = any_outcome(bytes);
     next.lease.fence = bytes.byte() + 1U;
-    const std::uint8_t tries = bytes.byte();
-    next.lease.failures = tries % 4U;
-    next.lease.crashes = tries / 4U % 4U;
-    if (tries % 2 != 0) next.outcome.usage.begun = std::chrono::system_clock::time_point{};
+    const std::uint8_t attempts = bytes.byte();
+    next.lease.failures = attempts % 4U;
+    next.lease.crashes = attempts / 4U % 4U;
+    if (attempts % 2 != 0) next.outcome.usage.begun = std::chrono::system_clock::time_point{};
     next.lease.item = bytes.word();
     next.lease.hash = hash_item(next.lease.item);
     settlements.push_back(std::move(next));
@@ -142,17 +142,18 @@ std::map<std::size_t, ToldResult> read_results(const std::vector<std::string>& w
   return results;
 }
 
-void check_tries(const std::vector<Settlement>& settlements, const std::string& text) {
-  const std::vector<Try> tries = internal::read_recorded(text, "");
-  auto next = tries.begin();
+void check_attempts(const std::vector<Settlement>& settlements, const std::string& text) {
+  const std::vector<Attempt> attempts = internal::read_recorded(text, "");
+  auto next = attempts.begin();
   for (const auto& [lease, outcome] : settlements) {
     if (!outcome.usage.begun) continue;
-    require(next != tries.end() && next->sha224 == wq::text(lease.hash), "each try is recorded");
+    require(next != attempts.end() && next->sha224 == wq::text(lease.hash),
+            "each attempt is recorded");
     require(next->outcome == outcome.kind && next->fence == lease.fence, "as what it was");
     require(!next->whole || next->item == lease.item, "a whole item is the item");
     ++next;
   }
-  require(next == tries.end(), "and no other");
+  require(next == attempts.end(), "and no other");
 }
 
 void look(const std::vector<Settlement>& settlements) {
@@ -179,9 +180,9 @@ void look(const std::vector<Settlement>& settlements) {
   if (words.size() > verbs_begin) {
     require(words[verbs_begin++] == std::to_string(policy.results_ttl.count()), "the time to live");
     require(words.at(verbs_begin) == std::to_string(policy.history), "the length of the history");
-    const internal::RecordedTries tries = internal::record_tries(settlements, "w");
-    require(words.at(verbs_begin + 1) == std::to_string(tries.begun), "how many were begun");
-    check_tries(settlements, words.at(verbs_begin + 2));
+    const internal::RecordedAttempts attempts = internal::record_attempts(settlements, "w");
+    require(words.at(verbs_begin + 1) == std::to_string(attempts.begun), "how many were begun");
+    check_attempts(settlements, words.at(verbs_begin + 2));
     verbs_begin += 3;
     results = read_results(words, verbs_begin);
   }

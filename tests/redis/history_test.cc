@@ -37,10 +37,10 @@ class History : public QueueTest {
   std::vector<std::string> recorded() {
     std::vector<std::string> items;
     Admin admin{"q", options()};
-    TryPage page;
+    AttemptPage page;
     do {
-      page = admin.tries(page.next);
-      for (const Try& each : page.tries) items.push_back(each.item);
+      page = admin.attempts(page.next);
+      for (const Attempt& each : page.attempts) items.push_back(each.item);
     } while (!page.next.empty());
     return items;
   }

@@ -324,7 +324,7 @@ TEST_F(TroubledStream, SaysWhatCameTooLateAndAsksForLess) {
   pop_late(stream, 100);
   EXPECT_LT(stream.bearable(10'000'000), 10'000'000U);
   EXPECT_THAT(said_,
-              ElementsAre(::testing::HasSubstr("100 items of 0.0 MB together arrived 3.0 s")));
+              ElementsAre(::testing::HasSubstr("100 items of 0.0 MB in total arrived 3.0 s")));
   pop_late(stream, 1);
   EXPECT_THAT(said_.back(), ::testing::HasSubstr("an item of 0.0 MB arrived 3.0 s"));
 }

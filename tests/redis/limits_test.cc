@@ -229,8 +229,7 @@ TEST(TooLarge, CountsFollowUpsAndAllBytesOfAnOutcome) {
   many.follow_ups.resize(internal::kMostFollowUps);
   EXPECT_EQ(too_large(many, kLongest), std::nullopt);
   many.follow_ups.emplace_back();
-  EXPECT_EQ(too_large(many, kLongest),
-            "it has 250001 follow-ups; 250000 are the most that one item may have");
+  EXPECT_EQ(too_large(many, kLongest), "it has 250001 follow-ups; the limit per item is 250000");
   Outcome heavy = Outcome::complete(std::string(200 * kMebibyte, 'r'));
   EXPECT_EQ(too_large(heavy, kLongest), std::nullopt);
   heavy.follow_ups.emplace_back(std::string(57 * kMebibyte, 'f'));

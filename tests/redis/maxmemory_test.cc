@@ -98,7 +98,7 @@ TEST_F(FullStream, TakesALeaseOnTheSameConnectionWithTheNextRequest) {
   EXPECT_THAT(stream_->take().leased, SizeIs(2));
   EXPECT_TRUE(redis_.exists(lease_key("a")));
   EXPECT_EQ(link_->generation(), 1U);
-  EXPECT_THAT(said_, ElementsAre(HasSubstr("no memory left (maxmemory)")));
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("out of memory (maxmemory)")));
 }
 
 TEST_F(FullStream, KnowsWhatBecameOfSettlementsThatWereUnderWay) {

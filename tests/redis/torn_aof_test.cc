@@ -170,7 +170,7 @@ TEST_F(TornAof, IsWaitedForNoLongerThanAllowed) {
   AofMender mender(told.log);
   internal::Connection connection(options());
   mender.mend(connection, 100ms);
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("still rewrites")));
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("is still rewriting")));
   mender.mend(connection);  // not again
   EXPECT_TRUE(aof().rewriting);
 }

@@ -27,7 +27,7 @@ class OptionsTest : public testing::Test {
     options_.add_number("concurrency", concurrency_, "how many", 1);
     options_.add_size("max-bytes", max_bytes_, "how large", 1024);
     options_.add_switch("once", once_, "only once");
-    options_.add_text("marker,I", Value::text("STR"), marker_, "what is replaced");
+    options_.add_text("marker,I", Value::text("STR"), marker_, "replace STR");
     options_.add_list("file", Value::file(), files_, "what is read");
     options_.add_choice<int>("colour", colour_, {{"red", 1}, {"blue", 2}}, "which");
   }
@@ -116,12 +116,13 @@ TEST_F(OptionsTest, ABadValueIsRefusedWithTheOptionsName) {
   EXPECT_THAT(refusal({"--concurrency", "-1"}), HasSubstr("--concurrency: '-1' is not a whole"));
   EXPECT_THAT(refusal({"--concurrency", "4294967296"}), HasSubstr("from 1 to 4294967295"));
   EXPECT_EQ(refusal({"--max-bytes", "2K"}), "--max-bytes: '2K' is too large: at most 1K");
-  EXPECT_EQ(refusal({"--colour", "green"}), "--colour: 'green' is none of red|blue");
+  EXPECT_EQ(refusal({"--colour", "green"}),
+            "--colour: 'green' is invalid: must be one of red|blue");
 }
 
 TEST_F(OptionsTest, AValueThatIsMissingOrNotWantedIsRefused) {
   EXPECT_THAT(refusal({"--lease"}), HasSubstr("'--lease' is missing"));
-  EXPECT_THAT(refusal({"--lease="}), HasSubstr("--lease: nothing follows the equal sign"));
+  EXPECT_THAT(refusal({"--lease="}), HasSubstr("--lease: the value after = is missing"));
   EXPECT_THAT(refusal({"--once=1"}), HasSubstr("'--once' does not take any arguments"));
 }
 
@@ -169,8 +170,9 @@ TEST_F(OptionsTest, ABadValueFromTheEnvironmentNamesTheVariable) {
 TEST_F(OptionsTest, AVariableWithASlipOfTheFingerIsWarnedOf) {
   environment_.set("WQ_TEST_LEESE", "5m");
   EXPECT_TRUE(parse({}));
-  EXPECT_THAT(options_.warnings(), ElementsAre("$WQ_TEST_LEESE is no option of this program, did "
-                                               "you mean '$WQ_TEST_LEASE'?"));
+  EXPECT_THAT(options_.warnings(),
+              ElementsAre("$WQ_TEST_LEESE is not an option of this program, did "
+                          "you mean '$WQ_TEST_LEASE'?"));
 }
 
 TEST_F(OptionsTest, VariablesThatKubernetesSetsForAServiceAreNotWarnedOf) {
@@ -215,7 +217,7 @@ TEST(OptionsOnTheCommandLine, AreNotReadFromTheEnvironmentButTheUserIsTold) {
   ASSERT_TRUE(options.parse(1, words));
   EXPECT_FALSE(bold);
   EXPECT_FALSE(options.given("bold"));
-  EXPECT_THAT(options.warnings(), ElementsAre(HasSubstr("$WQ_TEST_BOLD is not read")));
+  EXPECT_THAT(options.warnings(), ElementsAre(HasSubstr("$WQ_TEST_BOLD is ignored")));
   EXPECT_THAT(options.help(), HasSubstr("only on the command"));
 }
 
@@ -242,20 +244,20 @@ std::string refusal_of(std::vector<const char*> words) {
 }
 
 TEST(OptionsThatBelongToAnother, AreRefusedWithoutItOrWithIt) {
-  EXPECT_EQ(refusal_of({"--one", "x"}), "--one: only with --all");
+  EXPECT_EQ(refusal_of({"--one", "x"}), "--one needs --all");
   EXPECT_EQ(refusal_of({"--one", "x", "--all"}), "accepted");
   EXPECT_EQ(refusal_of({"--other"}), "accepted");
-  EXPECT_EQ(refusal_of({"--all", "--other"}), "--other: not with --all");
+  EXPECT_EQ(refusal_of({"--all", "--other"}), "--other cannot be combined with --all");
 }
 
 TEST(OptionsThatBelongToAnother, AreHeldToWhatTheEnvironmentSays) {
   test::Environment environment;
   environment.set("WQ_TEST_ALL", "0");
-  EXPECT_EQ(refusal_of({"--one", "x"}), "--one: only with --all");
+  EXPECT_EQ(refusal_of({"--one", "x"}), "--one needs --all");
   EXPECT_EQ(refusal_of({"--other"}), "accepted");
   environment.set("WQ_TEST_ALL", "1");
   EXPECT_EQ(refusal_of({"--one", "x"}), "accepted");
-  EXPECT_EQ(refusal_of({"--other"}), "--other: not with --all");
+  EXPECT_EQ(refusal_of({"--other"}), "--other cannot be combined with --all");
 }
 
 TEST(Usage, IsMadeOfWhatIsDeclared) {

@@ -115,7 +115,7 @@ TEST(ExitCodes, AreThoseThatAShellShowsForSignals) {
 TEST(ExitCodes, AreExplainedOneALine) {
   EXPECT_EQ(exit_code_help({ExitCode::done, ExitCode::terminated}),
             "Exit codes:\n"
-            "  0    done; for a worker: the queue is drained\n"
+            "  0    success; for a worker: the queue is drained\n"
             "  143  terminated (SIGTERM)\n");
 }
 

@@ -147,7 +147,7 @@ TEST(NumberText, RefusesSignsAndWhatIsOutOfBounds) {
 TEST(SwitchText, ReadsTheUsualWords) {
   for (const char* text : {"1", "true", "Yes", "ON"}) EXPECT_TRUE(parse_switch(text)) << text;
   for (const char* text : {"0", "false", "No", "OFF"}) EXPECT_FALSE(parse_switch(text)) << text;
-  EXPECT_EQ(refusal(parse_switch, "maybe"), "'maybe' is neither 1 (on) nor 0 (off)");
+  EXPECT_EQ(refusal(parse_switch, "maybe"), "'maybe' is invalid: must be 1 (on) or 0 (off)");
 }
 
 TEST(Plural, CountsWords) {

@@ -114,14 +114,13 @@ TEST(WorkerCommandLine, OffersBatchesOnlyToHandlersThatTakeThem) {
 }
 
 TEST(WorkerCommandLine, NeedsAQueue) {
-  EXPECT_THAT(refusal({}, plain_program()), HasSubstr("which queue? --queue QUEUE or"));
+  EXPECT_THAT(refusal({}, plain_program()), HasSubstr("the queue is missing: --queue QUEUE or"));
 }
 
 TEST(WorkerCommandLine, RefusesArgumentsThatTheProgramDoesNotTake) {
-  EXPECT_EQ(refusal({"--queue=q", "x"}, plain_program()),
-            "unexpected argument 'x'; --help says more");
+  EXPECT_EQ(refusal({"--queue=q", "x"}, plain_program()), "unexpected argument 'x'; see --help");
   EXPECT_EQ(refusal({"--queue=q", "--", "x"}, plain_program()),
-            "unexpected argument 'x'; --help says more");
+            "unexpected argument 'x'; see --help");
 }
 
 TEST(WorkerCommandLine, HandsArgumentsAndOptionsOfItsOwnToAProgram) {
@@ -176,7 +175,7 @@ TEST(WqWorkerOptions, SaysTheRightFormWhenTheDashesOrTheCommandAreMissing) {
   for (const std::vector<const char*>& words :
        {std::vector<const char*>{"--queue=q"}, std::vector<const char*>{"--queue=q", "--"}}) {
     EXPECT_EQ(refusal_of_wq_worker(words),
-              "-- and what follows it are missing; the form is: wq-worker --queue QUEUE -- "
+              "the command after -- is missing; the form is: wq-worker --queue QUEUE -- "
               "COMMAND [ARGS...]");
   }
 }
@@ -211,14 +210,14 @@ TEST(WqWorkerOptions, OffersBatchesOnlyWithACoprocess) {
   for (const char* option : {"--batch=2", "--max-delay=1s", "--max-batch-bytes=1M",
                              "--start-timeout=1m", "--max-items-per-process=9", "--in-flight=1"}) {
     EXPECT_THAT(refusal_of_wq_worker({"--queue=q", option, "--", "true"}),
-                testing::EndsWith(": only with --coprocess"));
+                testing::EndsWith(" needs --coprocess"));
   }
 }
 
 TEST(WqWorkerOptions, OffersWhatIsSaidOfAProcessForEachItemOnlyWithoutACoprocess) {
   for (const char* option : {"--results", "--fatal-exit-codes=2", "--history-stderr"}) {
     EXPECT_THAT(refusal_of_wq_worker({"--queue=q", "--coprocess", option, "--", "true"}),
-                testing::EndsWith(": not with --coprocess"));
+                testing::EndsWith(" cannot be combined with --coprocess"));
   }
 }
 

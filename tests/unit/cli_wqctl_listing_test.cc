@@ -45,7 +45,7 @@ TEST(ItemLine, SaysHowLongALeaseLasts) {
   EXPECT_EQ(item_line(item), "held by 0123456789abcdef, 42s left  a");
   item.worker = "pod-7";
   item.left = -3s;
-  EXPECT_EQ(item_line(item), "held by pod-7, ran out 3s ago  a");
+  EXPECT_EQ(item_line(item), "held by pod-7, expired 3s ago  a");
 }
 
 TEST(ItemLine, SaysOnWhatAnItemDiedAndWhereInOneColumn) {
@@ -84,7 +84,7 @@ TEST(ItemDetails, TellEverythingOfTheLastFailure) {
                                            "    worker:     pod-7\n"
                                            "    host:       node3\n"
                                            "    signal:     11\n"
-                                           "    memory:     201 MiB at the most\n"
+                                           "    memory:     201 MiB (peak)\n"
                                            "    took:       1m12s\n"
                                            "    CPU time:   1m10s\n"
                                            "    stdout:\n"

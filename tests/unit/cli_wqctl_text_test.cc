@@ -77,8 +77,8 @@ std::string refusal(std::vector<const char*> words) {
 }
 
 TEST(WqctlCommand, ThatDoesNotExistIsRefusedWithTheNearest) {
-  EXPECT_EQ(refusal({"stats"}), "there is no command 'stats', did you mean 'status'?");
-  EXPECT_EQ(refusal({"frobnicate"}), "there is no command 'frobnicate'; --help lists them");
+  EXPECT_EQ(refusal({"stats"}), "unknown command 'stats', did you mean 'status'?");
+  EXPECT_EQ(refusal({"frobnicate"}), "unknown command 'frobnicate'; --help lists them");
 }
 
 TEST(WqctlCommand, ComesBeforeOptions) {
@@ -88,13 +88,12 @@ TEST(WqctlCommand, ComesBeforeOptions) {
 }
 
 TEST(WqctlCommand, NeedsOneQueue) {
-  EXPECT_EQ(refusal({"workers"}), "which queue? wqctl workers QUEUE; --help says more");
+  EXPECT_EQ(refusal({"workers"}), "the queue is missing: wqctl workers QUEUE; see --help");
   EXPECT_EQ(refusal({"workers", "a", "b"}),
             "unexpected argument 'b'; the form is: wqctl workers QUEUE");
   EXPECT_EQ(refusal({"status", "a", "b"}),
             "unexpected argument 'b'; the form is: wqctl status [QUEUE]");
-  EXPECT_EQ(refusal({"status", "--watch"}),
-            "which queue? --watch is for one: wqctl status QUEUE --watch");
+  EXPECT_EQ(refusal({"status", "--watch"}), "--watch needs a queue: wqctl status QUEUE --watch");
 }
 
 }  // namespace

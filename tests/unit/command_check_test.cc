@@ -29,8 +29,8 @@ std::string refused_command(const Words& words) {
 
 TEST(CommandCheck, ShowsTheWordsOfACommandThatIsOneWord) {
   EXPECT_EQ(refused_command({"gzip -t {}"}),
-            "there is no program 'gzip -t {}': the words of a command are given one by one, and no "
-            "shell reads them; write: -- gzip -t {}");
+            "program 'gzip -t {}' not found: pass the words of the command as separate arguments, "
+            "no shell splits them; write: -- gzip -t {}");
   EXPECT_THAT(refused_command({"gzip -t", "{}", "a b"}), EndsWith("write: -- gzip -t {} 'a b'"));
   EXPECT_THAT(refused_command({"gzip -t"}), EndsWith("write: -- gzip -t"));
   EXPECT_THAT(refused_command({"{} --version"}), EndsWith("write: -- {} --version"));
@@ -52,7 +52,7 @@ TEST(CommandCheck, RefusesAnyOtherProgramThatIsNotThere) {
             "cannot run '/etc/passwd/x': No such file or directory");
   EXPECT_THAT(refused_command({"A=1", "gzip", "{}"}), EndsWith("write: -- env A=1 gzip {}"));
   EXPECT_EQ(refused_command({"/no/such/{}.sh"}),
-            "there is no program '/no/such/{}.sh', whatever the item is");
+            "program '/no/such/{}.sh' not found, whatever the item");
 }
 
 TEST(CommandCheck, TakesWhatIsThere) {
@@ -65,7 +65,7 @@ TEST(CommandCheck, TakesWhatIsThere) {
                              Words{path + "/{}/run"}, Words{"/bin/{}", "x"}}) {
     EXPECT_EQ(refused_command(words), "") << ::testing::PrintToString(words);
   }
-  EXPECT_THAT(refused_command({path + "/tool {}.py"}), HasSubstr("there is no program"));
+  EXPECT_THAT(refused_command({path + "/tool {}.py"}), HasSubstr("not found"));
 }
 
 TEST(CommandCheck, WarnsOfAWordThatOnlyAShellHeeds) {
@@ -73,7 +73,7 @@ TEST(CommandCheck, WarnsOfAWordThatOnlyAShellHeeds) {
     return shell_operator_warning(CommandTemplate(words, "{}")).value_or("");
   };
   EXPECT_EQ(warning({"gzip", "-dc", "{}", "|", "wc", "-l"}),
-            "'|' is handed to gzip as an argument, since no shell reads the command; with one: -- "
+            "'|' is passed to gzip as an argument, since no shell is involved; with a shell: -- "
             R"(sh -c 'gzip -dc "$1" | wc -l' _ {})");
   EXPECT_THAT(warning({"cut", "-c", "1 2", "{}", ">", "{.}.out"}), HasSubstr(R"(> "$2".out)"));
   EXPECT_EQ(warning({"expr", "{}", "|", "1"}), "");

@@ -79,13 +79,13 @@ TEST(CommandTemplate, KnowsThatTheItemMayBeTheProgram) {
 }
 
 TEST(CommandTemplate, RefusesACommandWithoutAProgram) {
-  EXPECT_EQ(refusal({}), "no command to run: its name is missing");
-  EXPECT_EQ(refusal({"", "{}"}), "no command to run: its name is missing");
+  EXPECT_EQ(refusal({}), "the command name is missing");
+  EXPECT_EQ(refusal({"", "{}"}), "the command name is missing");
 }
 
 TEST(CommandTemplate, RefusesAMarkerInsideTheScriptOfAShellAndSaysWhatToWrite) {
   EXPECT_EQ(refusal({"sh", "-c", "gzip {}"}),
-            "{} inside the script of sh -c would run what an item says; hand the item over as an "
+            "{} inside the script of sh -c would execute the item as code; pass the item as an "
             "argument: sh -c '... \"$1\"' _ {}");
   EXPECT_THAT(refusal({"/usr/bin/bash", "-c", "gzip %"}, "%"),
               HasSubstr("/usr/bin/bash -c '... \"$1\"' _ %"));

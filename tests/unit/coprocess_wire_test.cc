@@ -128,21 +128,21 @@ TEST(CoprocessLine, ThatIsNoneIsRefusedWithTheReason) {
   for (const char* line : {"", "loading", "1", "null", "\"done\"", "{\"id\":1", "{} {}", "\xff"}) {
     EXPECT_THAT(refusal(line), ::testing::StartsWith("it ")) << line;
   }
-  EXPECT_THAT(refusal(R"([1])"), HasSubstr("is no object"));
+  EXPECT_THAT(refusal(R"([1])"), HasSubstr("is not an object"));
   EXPECT_THAT(refusal(R"({"answer":"done"})"), HasSubstr("no \"id\""));
   EXPECT_THAT(refusal(R"({"id":-1,"answer":"done"})"), HasSubstr("no \"id\""));
   EXPECT_THAT(refusal(R"({"id":1.5,"answer":"done"})"), HasSubstr("no \"id\""));
   EXPECT_THAT(refusal(R"({"id":1})"), HasSubstr("no \"answer\""));
-  EXPECT_THAT(refusal(R"({"id":1,"answer":"ok"})"), HasSubstr("none of done, failed"));
-  EXPECT_THAT(refusal(R"({"id":1,"answer":"failed","error":1})"), HasSubstr("is no string"));
-  EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result_base64":"/w"})"), HasSubstr("no base64"));
+  EXPECT_THAT(refusal(R"({"id":1,"answer":"ok"})"), HasSubstr("is not done, failed"));
+  EXPECT_THAT(refusal(R"({"id":1,"answer":"failed","error":1})"), HasSubstr("is not a string"));
+  EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result_base64":"/w"})"), HasSubstr("not base64"));
   EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result":"","result_base64":""})"),
               HasSubstr("both"));
   EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result":null,"result_base64":""})"),
               HasSubstr("both"));
   for (const char* result : {"NaN", "{\"a\":1,}", "[\"\xff\"]", "{\"\xc3\":1}", "[\"\\ud800\"]"}) {
     const std::string line = std::string(R"({"id":1,"answer":"done","result":)") + result + "}";
-    EXPECT_THAT(refusal(line), HasSubstr("is no JSON")) << result;
+    EXPECT_THAT(refusal(line), HasSubstr("is not a JSON")) << result;
   }
   for (const char* delay : {"-1", "86401", "\"1\"", "null", "1e999"}) {
     const std::string line =

@@ -84,7 +84,7 @@ TEST(DefaultLog, AProducerWithoutARedisSaysWithinSecondsWhatItWaitsFor) {
     said = err.read(10s);
   }
   EXPECT_THAT(said, AllOf(StartsWith("wq: warning: "), HasSubstr(server),
-                          HasSubstr("trying again for 900 s\n")));
+                          HasSubstr("retrying for 900 s\n")));
 }
 
 TEST(DefaultLog, NoLogSaysNothing) {
@@ -106,7 +106,7 @@ TEST(DefaultLog, AWorkersLogIsToldOfItsRedisToo) {
   };
   Worker worker("q", nowhere(100ms), options, [](const Job&) { return Outcome::complete(); });
   EXPECT_THROW(worker.run(), ConnectionError);
-  EXPECT_THAT(lines, Contains(HasSubstr("trying again for")));
+  EXPECT_THAT(lines, Contains(HasSubstr("retrying for")));
   EXPECT_THAT(err.read(0ms), IsEmpty());
 }
 

@@ -100,8 +100,7 @@ TEST(Doctor, TellsOfItemsThatReachWorkersTooLate) {
   }
   facts.returned = 21;
   EXPECT_EQ(level(facts, "arrival"), FindingLevel::warning);
-  EXPECT_EQ(found(facts, "arrival").what,
-            "21 of 2000 items that workers took came too late to be leased");
+  EXPECT_EQ(found(facts, "arrival").what, "21 of 2000 popped items arrived too late to be leased");
   facts.leased = 11;
   facts.returned = 10;
   EXPECT_EQ(level(facts, "arrival"), FindingLevel::ok) << "workers that died may have left these";
@@ -390,7 +389,7 @@ TEST(Doctor, SaysWhatItCouldNotSee) {
   facts.clock_ahead.reset();
   EXPECT_EQ(level(facts, "clock"), FindingLevel::warning);
   facts.info.erase("maxclients");
-  EXPECT_THAT(found(facts, "clients").what, HasSubstr("INFO does not tell"));
+  EXPECT_THAT(found(facts, "clients").what, HasSubstr("INFO has no such field"));
 }
 
 TEST(Doctor, SaysThatTheNetworkCanListen) {

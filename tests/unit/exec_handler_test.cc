@@ -117,7 +117,7 @@ TEST_F(ExecHandlerTest, GivesUpAnItemWhoseResultIsTooLong) {
   EXPECT_EQ(outcome.kind, Kind::fatal);
   EXPECT_EQ(outcome.failure.kind, FailureKind::result);
   EXPECT_EQ(outcome.failure.message,
-            "wrote more than the 8 bytes to stdout that a result may have (--results-max-bytes)");
+            "the result on stdout is longer than 8 bytes (--results-max-bytes)");
   EXPECT_EQ(outcome.failure.stderr_tail, "note\n");
   EXPECT_EQ(outcome.failure.stdout_tail, "12345678\n");
   EXPECT_FALSE(outcome.result.has_value());
@@ -174,7 +174,7 @@ TEST_F(ExecHandlerTest, CannotGoOnWhenNobodyReadsOurStdout) {
     run(options);
     FAIL() << "it went on";
   } catch (const CannotGoOn& error) {
-    EXPECT_STREQ(error.what(), "cannot write to standard output: its reader has gone");
+    EXPECT_STREQ(error.what(), "cannot write to standard output: the reader has closed it");
   }
 }
 
@@ -288,8 +288,9 @@ TEST_F(ExecHandlerTest, CallsALongerItemUnpassable) {
   const Outcome outcome = run(command({"true", "{}"}), std::string(longest_argument() + 1, 'x'));
   EXPECT_EQ(outcome.kind, Kind::fatal);
   EXPECT_EQ(outcome.failure.kind, FailureKind::unpassable);
-  EXPECT_EQ(outcome.failure.message,
-            "the item is too long for an argument; without {} in the command it comes on stdin");
+  EXPECT_EQ(
+      outcome.failure.message,
+      "the item is too long for an argument; without {}, the command reads the item from stdin");
   // One byte too long only together with what stands around it.
   EXPECT_EQ(run(command({"true", "<{}"}), std::string(longest_argument(), 'x')).failure.kind,
             FailureKind::unpassable);
@@ -302,8 +303,8 @@ TEST_F(ExecHandlerTest, CallsAnItemWithAZeroByteUnpassable) {
   EXPECT_EQ(outcome.kind, Kind::fatal);
   EXPECT_EQ(outcome.failure.kind, FailureKind::unpassable);
   EXPECT_EQ(outcome.failure.message,
-            "the item holds a zero byte, which no argument can; without {} in the command it comes "
-            "on stdin");
+            "the item contains a NUL byte and cannot be an argument; without {}, the command reads "
+            "the item from stdin");
 }
 
 /// Commands near the limit of all strings together, which is a quarter of the stack's.
@@ -347,7 +348,7 @@ TEST_F(LongCommands, EndTheWorkerIfTheItemHasNoPartInIt) {
   CommandOptions options = command({"true"});
   options.command.insert(options.command.end(), 30, item_);
   EXPECT_EQ(cannot_run(options),
-            "cannot run 'true': the command and the environment are too long for the system");
+            "cannot run 'true': the command line and the environment exceed the system's limit");
 }
 
 TEST_F(ExecHandlerTest, SaysOnceThatACommandWithoutAMarkerGetsTheItemOnStdinIfItFailsAtOnce) {
@@ -365,7 +366,7 @@ TEST_F(ExecHandlerTest, SaysOnceThatACommandWithoutAMarkerGetsTheItemOnStdinIfIt
     return said;
   };
   const std::string hint =
-      "the command has no {}: it gets the item itself on stdin, and has failed at once";
+      "the command has no {}: it reads the item from stdin, and failed at once";
   EXPECT_THAT(said_by(command({"gzip", "-t"}), {"bad", "bad"}), ElementsAre(hint));
   EXPECT_THAT(said_by(command({"false", "{#}"}), {"bad"}), ElementsAre(hint));
   EXPECT_THAT(said_by(command({"false", "{}"}), {"bad"}), IsEmpty());
@@ -461,12 +462,11 @@ TEST_F(ExecHandlerTest, EndsTheWorkerIfTheProgramCannotBeExecuted) {
   const std::string garbage = program_file(folder, "garbage", "\x01\x02\x03");
   EXPECT_EQ(cannot_run(command({garbage})),
             "cannot run '" + garbage +
-                "': neither a program for this machine nor a script that begins with a line such "
+                "': not a program for this machine, and not a script that begins with a line such "
                 "as #!/bin/sh");
   const std::string script = program_file(folder, "script", "#!/nowhere/sh\n");
-  EXPECT_EQ(
-      cannot_run(command({script})),
-      "cannot run '" + script + "': the file is there, but the interpreter that it names is not");
+  EXPECT_EQ(cannot_run(command({script})),
+            "cannot run '" + script + "': the file exists, but its interpreter does not");
 }
 
 TEST_F(ExecHandlerTest, BlamesTheItemIfTheItemNamesTheProgram) {
@@ -477,7 +477,7 @@ TEST_F(ExecHandlerTest, BlamesTheItemIfTheItemNamesTheProgram) {
             "cannot run the program that the item names: No such file or directory");
   EXPECT_EQ(run(command({"{}"}), "").kind, Kind::fail);
   EXPECT_THAT(run(command({"{}"}), "gzip -t a").failure.message,
-              HasSubstr("no shell reads it (one does with: sh -c \"$1\" _ {})"));
+              HasSubstr("no shell splits it (a shell does with: sh -c \"$1\" _ {})"));
   EXPECT_EQ(run(command({"/bin/{}", "x"}), "echo").result, "x\n");
 }
 

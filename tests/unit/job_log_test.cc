@@ -99,9 +99,9 @@ TEST_F(JobLogFile, GoesOnBehindALineThatWasCutOff) {
 
 TEST_F(JobLogFile, IsNotWrittenIntoAnotherFile) {
   write("my precious data\n");
-  EXPECT_THAT(refused(path()), HasSubstr("is no job log"));
+  EXPECT_THAT(refused(path()), HasSubstr("is not a job log"));
   EXPECT_EQ(content(), "my precious data\n");
-  EXPECT_THAT(refused("/dev/full"), HasSubstr("is no regular file"));
+  EXPECT_THAT(refused("/dev/full"), HasSubstr("is not a regular file"));
   EXPECT_THAT(refused(path() + "/nowhere"), HasSubstr("cannot be opened"));
 }
 

@@ -161,7 +161,7 @@ TEST_F(MemoryGuardInACgroup, TellsThatTheKernelKilledForWantOfMemory) {
   const Failure failure = failure_of_shell("echo 'oom 1\noom_kill 2' >$1; kill -9 $$");
   EXPECT_EQ(failure.kind, FailureKind::oom);
   EXPECT_THAT(failure.signal, Optional(SIGKILL));
-  EXPECT_EQ(failure.message, "killed by the kernel: no memory was left");
+  EXPECT_EQ(failure.message, "killed by the kernel: out of memory");
   EXPECT_TRUE(is_crash(failure));
 }
 

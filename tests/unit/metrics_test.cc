@@ -72,13 +72,13 @@ TEST(QueueFamilies, MakeAnyNameALabel) {
 }
 
 TEST(WorkerFamilies, CountCallsUpToEachBound) {
-  WorkerFigures figures;
-  figures.handler_calls[0] = 5;  // up to 1 ms
-  figures.handler_calls[4] = 2;  // up to 100 ms
-  figures.handler_calls.back() = 1;
-  figures.handler_time = std::chrono::milliseconds{2'500};
-  figures.lost = 4;
-  const std::string text = text_of(internal::worker_families("q", figures));
+  WorkerStats stats;
+  stats.handler_calls[0] = 5;  // up to 1 ms
+  stats.handler_calls[4] = 2;  // up to 100 ms
+  stats.handler_calls.back() = 1;
+  stats.handler_time = std::chrono::milliseconds{2'500};
+  stats.lost = 4;
+  const std::string text = text_of(internal::worker_families("q", stats));
   for (const char* line : {"wq_worker_handler_seconds_count{queue=\"q\"} 8\n",
                            "wq_worker_handler_seconds_sum{queue=\"q\"} 2.5\n",
                            "wq_worker_handler_seconds_bucket{queue=\"q\",le=\"0.001\"} 5\n",
@@ -138,7 +138,7 @@ TEST(ListenAddress, IsAnAddressAndAPort) {
       static_cast<void>(metrics::parse_listen_address(bad));
       ADD_FAILURE() << bad;
     } catch (const std::invalid_argument& error) {
-      EXPECT_THAT(error.what(), HasSubstr("'" + std::string(bad) + "' is no ADDR:PORT"));
+      EXPECT_THAT(error.what(), HasSubstr("'" + std::string(bad) + "' is not ADDR:PORT"));
     }
   }
 }

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "queue/tries.h"
+#include "queue/attempts.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -182,7 +182,7 @@ TEST(Operations, TheHistoryIsToldOfTriesThatWereBegun) {
   const Words words = settle_arguments(both, policy);
   EXPECT_EQ(words.at(6), "9");
   EXPECT_EQ(words.at(7), "1");
-  EXPECT_EQ(words.at(8), record_tries(both, "w").text);
+  EXPECT_EQ(words.at(8), record_attempts(both, "w").text);
   EXPECT_THAT(settle_arguments({{lease("a", 1), Outcome::complete()}}, policy),
               ElementsAre("1", "a", "s#1"));
 }

@@ -76,8 +76,8 @@ std::string refused_placeholder(const std::string& word) {
 
 TEST(Placeholder, ThatOnlyGnuParallelHasIsRefusedByName) {
   EXPECT_EQ(refused_placeholder("a{..}"),
-            "{..} in the command is not replaced by anything; what is replaced is {}, {.}, {/}, "
-            "{//}, {/.}, {#}, {%} (with -I STR only STR, all braces are left as they are)");
+            "{..} in the command is not a placeholder; the placeholders are {}, {.}, {/}, {//}, "
+            "{/.}, {#}, {%} (-I STR replaces only STR)");
   for (const std::string form : {"{...}", "{+/}", "{+.}", "{/..}", "{##}", "{0#}", "{0%}", "{1.}",
                                  "{2/}", "{-1//}", "{1}", "{-1}", "{12}.png", "{= s/a/b/ =}"}) {
     EXPECT_THAT(refused_placeholder(form), HasSubstr("{")) << form;

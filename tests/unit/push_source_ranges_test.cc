@@ -92,7 +92,7 @@ TEST(DoubtAboutRanges, IsThereForWhatLooksLikeOneAndIsNone) {
                            "{0..}", "a{0..3}b{1..", "a.tar::b.tar"}) {
     EXPECT_NE(doubt_about_ranges(text), "") << text;
   }
-  EXPECT_THAT(doubt_about_ranges("a{0.."), HasSubstr("'{0..' is no range"));
+  EXPECT_THAT(doubt_about_ranges("a{0.."), HasSubstr("'{0..' is not a range"));
 }
 
 TEST(DoubtAboutRanges, IsNotThereForARangeOrForOtherBraces) {

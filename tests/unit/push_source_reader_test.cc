@@ -110,7 +110,7 @@ class GoingOn : public testing::Test {
 
 TEST_F(GoingOn, IsAMatterOfSkippingWhatIsIn) {
   EXPECT_EQ(how_to_go_on(options_, {100, 0, 0}, 100),
-            "exactly 100 items are in q; to go on, give the same command with --skip 100");
+            "exactly 100 items were pushed to q; to resume, run the same command with --skip 100");
 }
 
 TEST_F(GoingOn, AddsToWhatWasSkippedBefore) {
@@ -120,21 +120,21 @@ TEST_F(GoingOn, AddsToWhatWasSkippedBefore) {
 
 TEST_F(GoingOn, SaysHowManyAreInDoubt) {
   EXPECT_EQ(how_to_go_on(options_, {100, 0, 0}, 130),
-            "100 items are in q for certain, and up to 30 more may be; to go on, give the same "
-            "command with --skip 100 (what is in after all will be in twice)");
+            "100 items were pushed to q, and up to 30 more may have been; to resume, run the same "
+            "command with --skip 100 (uncertain items may then be pushed twice)");
 }
 
 TEST_F(GoingOn, SaysWhatRedisForgot) {
   EXPECT_EQ(how_to_go_on(options_, {100, 0, 20}, 120),
-            "100 items are in q for certain, and up to 20 more may be; to go on, give the same "
-            "command with --skip 120 (of what is skipped then, 20 items are in or not)");
+            "100 items were pushed to q, and up to 20 more may have been; to resume, run the same "
+            "command with --skip 120 (20 of the skipped items may not be in the queue)");
 }
 
 TEST_F(GoingOn, NeedsNoNumberWithOnce) {
   options_.producer.once = true;
   EXPECT_EQ(how_to_go_on(options_, {90, 10, 0}, 120),
-            "90 items are in q for certain, and up to 20 more may be; to go on, give the same "
-            "command again: --once leaves out what is in");
+            "90 items were pushed to q, and up to 20 more may have been; to resume, run the same "
+            "command again: --once skips the items pushed");
 }
 
 TEST_F(GoingOn, MustNotBeginAnewAgain) {

@@ -71,7 +71,7 @@ TEST(LinkWithoutServer, TriesAgainWithinThePatienceAndSaysSoOnce) {
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_THROW(link.run([](Connection&) { return 1; }), ConnectionError);
   EXPECT_GE(std::chrono::steady_clock::now() - begin, 150ms);
-  EXPECT_THAT(lines, ElementsAre(HasSubstr("trying again")));
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("retrying for")));
 }
 
 TEST(LinkWithoutServer, AStopEndsTheWaiting) {
@@ -115,10 +115,10 @@ TEST(LinkWithoutServer, CountsThePatienceFromTheFirstFailureInARow) {
   };
   fails("away");
   fails("still away");
-  EXPECT_THAT(lines, ElementsAre(HasSubstr("away; trying again")));
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("away; retrying for")));
   link.recovered();
   EXPECT_THAT(lines, SizeIs(2));
-  EXPECT_THAT(lines.back(), HasSubstr("Redis is back after"));
+  EXPECT_THAT(lines.back(), HasSubstr("Redis is reachable again after"));
   link.recovered();
   EXPECT_THAT(lines, SizeIs(2));
   fails("away again");

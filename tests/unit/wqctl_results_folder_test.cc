@@ -114,10 +114,9 @@ TEST_F(ResultsFolderTest, LeavesOtherFilesAlone) {
 
 TEST_F(ResultsFolderTest, RefusesResultsOfAnotherQueue) {
   write(1, 1);
-  const std::string message =
-      "--to: '" + path() +
-      "' has results of another queue, or of 'Q' before it was purged or lost; "
-      "choose another folder";
+  const std::string message = "--to: '" + path() +
+                              "' belongs to another queue, or to 'Q' before it was purged or lost; "
+                              "choose another folder";
   EXPECT_EQ(refusal("Q", "queue-id"), message);
   EXPECT_EQ(refusal("q", "queue-id"), "accepted");
   EXPECT_NE(refusal("q", "another-id"), "accepted");
@@ -127,9 +126,9 @@ TEST_F(ResultsFolderTest, RefusesToGoOnBehindALineThatIsNoResult) {
   for (const char* text : {"my notes\n", "{}\n", "[]\n", "{\"id\":7}\n"}) {
     write(1, 1);
     append(file(1), text);
-    EXPECT_EQ(refusal("q", "queue-id"), "--to: '" + file(1) +
-                                            "' does not end with a result, so there is no telling "
-                                            "where to go on; choose another folder");
+    EXPECT_EQ(refusal("q", "queue-id"),
+              "--to: '" + file(1) +
+                  "' does not end with a result, so wqctl cannot resume; choose another folder");
     EXPECT_EQ(content_of(file(1)), line(1) + text) << "nothing of it is cut off";
     std::filesystem::remove_all(path());
   }

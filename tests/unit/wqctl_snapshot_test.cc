@@ -54,7 +54,7 @@ TEST(StatusLine, SaysWhatIsUnusual) {
   now.crew = {.alive = 1, .overdue = 2, .oldest = {}};
   EXPECT_EQ(status_line(now),
             "shards: ready 120, processing 4, delayed 0, dead 2, completed 874 of 1000 pushed, "
-            "crashed 7, 1 worker (2 more not heard of), 2 producers filling it, paused");
+            "crashed 7, 1 worker (2 more without a heartbeat), 2 producers filling it, paused");
 }
 
 TEST(StatusLine, SaysThatManyItemsCameTooLateToBeLeasedAndNothingOfAFew) {
@@ -62,7 +62,7 @@ TEST(StatusLine, SaysThatManyItemsCameTooLateToBeLeasedAndNothingOfAFew) {
   now.counts.returned = 10;
   EXPECT_THAT(status_line(now), Not(HasSubstr("too late")));
   now.counts.returned = 11;
-  EXPECT_THAT(status_line(now), HasSubstr(", 11 came too late to be leased, "));
+  EXPECT_THAT(status_line(now), HasSubstr(", 11 arrived too late to be leased, "));
   now.counts.leased = 10'000;
   EXPECT_THAT(status_line(now), Not(HasSubstr("too late")));
 }
@@ -91,9 +91,9 @@ TEST(StatusLine, SaysThatAQueueIsDrained) {
 
 TEST(StatusLine, SaysThatAQueueHasNotBegun) {
   Snapshot now{"q", {}, {}, {}};
-  EXPECT_EQ(status_line(now), "q: not begun, nothing was pushed yet");
+  EXPECT_EQ(status_line(now), "q: not begun, no item was pushed yet");
   now.counts.producers = 1;
-  EXPECT_EQ(status_line(now), "q: not begun, a producer is about to fill it");
+  EXPECT_EQ(status_line(now), "q: not begun, a producer is about to push");
 }
 
 TEST(StatusLine, CountsWhatARedisWqClientPushedBeforeWeSawTheQueue) {
@@ -165,10 +165,10 @@ TEST(SilenceText, SaysSinceWhenAndWhatIsHeld) {
   Eta eta = some_outlook();
   EXPECT_EQ(silence_text(some(), eta), "");
   eta.silent = Seconds{300};
-  EXPECT_EQ(silence_text(some(), eta), "nothing was completed for 5m00s; oldest lease 12s");
+  EXPECT_EQ(silence_text(some(), eta), "no item completed for 5m00s; oldest lease 12s");
   Snapshot alone = some();
   alone.crew = {};
-  EXPECT_EQ(silence_text(alone, eta), "nothing was completed for 5m00s: no worker is alive");
+  EXPECT_EQ(silence_text(alone, eta), "no item completed for 5m00s: no worker is alive");
 }
 
 TEST(WatchLine, AddsWhatIsKnownAboutTheTime) {

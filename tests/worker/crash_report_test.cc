@@ -27,7 +27,7 @@ void crash_with(int signal, const std::string& item, bool json) {
 
 TEST(CrashReport, NamesTheSignalAndTheItem) {
   EXPECT_EXIT(crash_with(SIGSEGV, "a 'b'\n", false), KilledBySignal(SIGSEGV),
-              "Z error   crash: SIGSEGV while item 'a 'b'.x0a' was handled; this process ends");
+              "Z error   crash: SIGSEGV while item 'a 'b'.x0a' was handled; this process exits");
   EXPECT_EXIT(crash_with(SIGFPE, "a", false), KilledBySignal(SIGFPE),
               "crash: SIGFPE while item 'a'");
 }
@@ -46,7 +46,7 @@ TEST(CrashReport, SaysThatNoItemIsToBlame) {
         internal::report_crashes("name", false);
         std::abort();
       },
-      KilledBySignal(SIGABRT), "SIGABRT in a thread that handles no item");
+      KilledBySignal(SIGABRT), "SIGABRT in a thread without an item");
 }
 
 using CrashReportOfAWorker = QueueTest;

@@ -531,21 +531,21 @@ TEST_F(WorkerTest, FiguresMayBeReadWhileItRuns) {
     return job.item.ends_with("7") ? Outcome::release() : Outcome::complete();
   });
   const Worker& worker = background.worker();
-  EXPECT_TRUE(eventually([&] { return worker.figures().renewals > 0; }));
-  EXPECT_GE(worker.figures().holding, 1U);
+  EXPECT_TRUE(eventually([&] { return worker.stats().renewals > 0; }));
+  EXPECT_GE(worker.stats().holding, 1U);
   go_on = true;
-  EXPECT_TRUE(eventually([&] { return worker.figures().released > 20; }));
+  EXPECT_TRUE(eventually([&] { return worker.stats().released > 20; }));
   background.worker().request_stop();
   const WorkerReport report = background.join();
-  const WorkerFigures figures = worker.figures();
-  EXPECT_EQ(figures.completed, report.completed);
-  EXPECT_EQ(figures.released, report.released);
-  EXPECT_EQ(figures.holding, 0U);
-  EXPECT_EQ(figures.reconnects, 0U);
+  const WorkerStats stats = worker.stats();
+  EXPECT_EQ(stats.completed, report.completed);
+  EXPECT_EQ(stats.released, report.released);
+  EXPECT_EQ(stats.holding, 0U);
+  EXPECT_EQ(stats.reconnects, 0U);
   std::uint64_t calls = 0;
-  for (const std::uint64_t each : figures.handler_calls) calls += each;
+  for (const std::uint64_t each : stats.handler_calls) calls += each;
   EXPECT_GE(calls, report.completed);
-  EXPECT_GT(figures.handler_time.count(), 0);
+  EXPECT_GT(stats.handler_time.count(), 0);
 }
 
 TEST_F(WorkerTest, AnItemThatHasCrashedIsNeverRunTogetherWithOthers) {
@@ -682,7 +682,7 @@ TEST_F(WorkerThatKeepsAnItemAside, GivesItBackUnchargedWhenItIsStopped) {
 TEST_F(WorkerThatKeepsAnItemAside, DoesNotRunItOnceItsLeaseIsLost) {
   begin();
   redis_.call({"SET", lease_key("risk"), "another#1", "PX", "3700000"});
-  ASSERT_TRUE(eventually([this] { return worker_.worker().figures().lost > 0; }));
+  ASSERT_TRUE(eventually([this] { return worker_.worker().stats().lost > 0; }));
   redis_.call({"LREM", key(Key::processing), "1", "risk"});
   redis_.call({"DEL", lease_key("risk")});
   foreign_pushes_ -= 1;  // somebody else has it

@@ -149,7 +149,7 @@ std::string bash_function(const ProgramText& text, std::span<const OptionText> o
                      function_name(text.full_name()), valued, first, cases, behind, all, places);
 }
 
-/// For zsh: what stands within '...' and [...] or behind a colon.
+/// For zsh: text within '...' and [...] or after a colon.
 std::string zsh_text(std::string_view text) {
   std::string out;
   for (const char c : text) {

@@ -7,7 +7,7 @@ namespace wq::cli {
 namespace {
 
 [[noreturn]] void refuse(std::string_view what) {
-  throw UsageError(fmt::format("--describe: '{}' is none of man|bash|zsh", what));
+  throw UsageError(fmt::format("--describe: '{}' is invalid: must be man, bash or zsh", what));
 }
 
 }  // namespace

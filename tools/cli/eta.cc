@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kMostPoints = 1'024;
 constexpr Seconds kRecent{10};
-// Before that much was seen, nothing is said.
+// The shortest observation for an estimate.
 constexpr Seconds kShortestSpan{10};
 constexpr double kFewestFinished = 8;
 // The past that is looked at is not made shorter than this.
@@ -24,11 +24,11 @@ constexpr Seconds kShortestPast{30};
 constexpr double kEnoughInPast = 16;
 // How many standard deviations of what is by chance a range covers.
 constexpr double kDeviations = 1.5;
-// And how far, besides, no model of ours is to be trusted.
+// The additional relative error of the model.
 constexpr double kDoubt = 0.05;
 // A range whose ends are further apart says less than none.
 constexpr double kWidestRange = 10;
-// What counts as silence: that long, and so many times what is usual between two items.
+// The limits of silence: this time, and this multiple of the usual interval between two items.
 constexpr Seconds kSilence{60};
 constexpr double kSilenceInItems = 10;
 
@@ -133,10 +133,10 @@ std::optional<Seconds> EtaHistory::silence() const {
   const Seconds gap = points_.back().at - last_finish_;
   const Seconds seen = last_finish_ - points_.front().at;
   const double finished = points_.back().finished;
-  // Nobody knows how long the first item takes.
+  // The duration of the first item is unknown.
   if (finished == 0 && in_flight_.oldest) return std::nullopt;
   Seconds usual = finished > 0 ? seen / finished : Seconds{0};
-  // What was held for an hour before it was finished will be so again, however short the watch.
+  // Items that took an hour before will take an hour again, however short the watch.
   if (last_.processing > 0) {
     usual = std::max(usual, slowest_finished_ / static_cast<double>(last_.processing));
   }

@@ -14,7 +14,7 @@ namespace wq::cli {
 
 using Seconds = std::chrono::duration<double>;
 
-/// What the counts of a while say about a queue.
+/// The estimate from recent counts of a queue.
 struct Eta {
   // Finished is what left the queue for good: completed, dead, dropped or merged.
   double rate_now = 0;  ///< finished per second over the last ten
@@ -32,19 +32,19 @@ struct Eta {
   std::optional<Seconds> silent;
 };
 
-/// What else is known about what is in flight.
+/// Further facts about items in flight.
 struct InFlight {
   std::optional<Seconds> oldest;    ///< the age of the oldest lease
   std::optional<Seconds> last_due;  ///< until the last delayed item is due
 };
 
-/// Watches the counts of one queue and tells how fast it is drained and how long that takes.
+/// Watches the counts of one queue and estimates its rate and the time left.
 ///
-/// The range comes from how fast the queue was over stretches of the past that are about as long
-/// as what is left, the last quarter of them among these, so that one that slows down or speeds up
-/// has a wider range; from how irregular it was; and from how long items take, since the last
-/// ones are still running when nothing is left to be leased. What is retried counts when it is
-/// finished, so retries make it slower and not wrong.
+/// The range comes from how fast the queue was over stretches of the past that are about as long as
+/// what is left, the last quarter of them among these, so that one that slows down or speeds up has
+/// a wider range; from how irregular it was; and from how long items take, since the last ones are
+/// still running when nothing is left to be leased. A retried item counts when it is finished, so
+/// retries lower the rate and do not falsify it.
 ///
 /// Keeps a bounded number of samples, however long it is used. Pure; not thread-safe.
 class EtaHistory {

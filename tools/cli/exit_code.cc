@@ -9,17 +9,17 @@ namespace {
 std::string_view meaning(ExitCode code) {
   switch (code) {
     case ExitCode::done:
-      return "done; for a worker: the queue is drained";
+      return "success; for a worker: the queue is drained";
     case ExitCode::failure:
-      return "something failed on our side";
+      return "a program or file error, or the queue's data was lost";
     case ExitCode::usage:
-      return "usage, configuration, rights, or a command that cannot be run";
+      return "usage, configuration or permission error, or the command cannot be run";
     case ExitCode::dead_or_halted:
       return "drained, but dead letters remain; or halted";
     case ExitCode::no_redis:
-      return "Redis was not reachable within --redis-patience";
+      return "Redis was unreachable for longer than --redis-patience";
     case ExitCode::left_early:
-      return "left early as asked (--max-items, --max-idle)";
+      return "exited early as configured (--max-items, --max-idle)";
     case ExitCode::never_opened:
       return "the queue was never opened within --wait-open";
     case ExitCode::interrupted:

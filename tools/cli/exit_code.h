@@ -6,11 +6,11 @@
 
 namespace wq::cli {
 
-/// How every program ends. What a Kubernetes Job should make of a code (`podFailurePolicy`) stands
-/// behind it.
+/// The exit codes of all programs. Each comment ends with the action of a Kubernetes Job
+/// (`podFailurePolicy`).
 enum class ExitCode : int {
   done = 0,            ///< all was done; for a worker: the queue is drained. Success.
-  failure = 1,         ///< something broke on our side. Counts towards backoffLimit.
+  failure = 1,         ///< a program or file error, or lost data. Counts towards backoffLimit.
   usage = 2,           ///< usage, configuration, rights, or a command that cannot be executed:
                        ///< trying again does not help. FailJob.
   dead_or_halted = 3,  ///< drained but dead letters remain (`--fail-on-dead`), or halted
@@ -22,7 +22,7 @@ enum class ExitCode : int {
   terminated = 143,    ///< SIGTERM. Ignored, replaced.
 };
 
-/// What a shell would show for a program that this signal ended: 128 + its number.
+/// The exit code of a shell for a program that this signal killed: 128 + its number.
 [[nodiscard]] ExitCode exit_code_for_signal(int signal) noexcept;
 
 /// The section of `--help` that explains these codes, one a line.

@@ -30,7 +30,7 @@ struct Log {
   LogFormat format = LogFormat::text;
 };
 
-// Held while a line is written, so that none stands within another.
+// Held while a line is written, so that lines do not mix.
 std::mutex& writing() {
   static std::mutex mutex;
   return mutex;
@@ -77,7 +77,7 @@ void write_to_stderr(std::string_view bytes) {
       pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
       ::poll(&room, 1, -1);
     } else if (errno != EINTR) {
-      return;  // there is nobody left to tell
+      return;  // no reader is left
     }
   }
 }
@@ -121,13 +121,13 @@ void add_log_options(Options& options, LogOptions& log) {
   options.group("Log", true);
   options.add_choice<LogFormat>("log-format", log.format,
                                 {{"text", LogFormat::text}, {"json", LogFormat::json}},
-                                "how an event is written to standard error, one line each");
+                                "format of the log on standard error, one line per event");
   options.add_choice<LogLevel>("log-level", log.level,
                                {{"debug", LogLevel::debug},
                                 {"info", LogLevel::info},
                                 {"warning", LogLevel::warning},
                                 {"error", LogLevel::error}},
-                               "the least important events that are written");
+                               "lowest level that is logged");
 }
 
 void start_log(const std::string& program, const LogOptions& options, LogStyle style) {

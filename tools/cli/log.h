@@ -47,7 +47,7 @@ struct LineOrigin {
 /// that is full.
 void pass_on(const LineOrigin& from, std::string_view lines);
 
-/// The same for bytes that are passed on at once, as they are, wherever a line stands.
+/// The same for bytes that are passed on immediately and unchanged, even in the middle of a line.
 void pass_on_raw(std::string_view bytes);
 
 /// True once `start_log` was asked for JSON.

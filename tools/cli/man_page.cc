@@ -12,8 +12,7 @@ namespace wq::cli {
 
 namespace {
 
-/// Text that stands in the page as it is. Dashes and quotes are kept what they are, so that what
-/// is copied from a page works.
+/// Literal text of the page. Dashes and quotes are kept, so that text copied from a page works.
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -42,8 +41,8 @@ std::string upper(std::string text) {
   return text;
 }
 
-/// What a paragraph's line begins with says what it is: text; a term and its meaning; or, with
-/// nothing of the kind, something to be typed.
+/// The beginning of a line determines its kind: text; a term and its meaning; else a command to
+/// type.
 class Body {
  public:
   explicit Body(bool examples) : examples_(examples) {}
@@ -103,7 +102,7 @@ std::string paragraphs(const std::string& text, bool examples = false) {
   return body.take();
 }
 
-/// The sections of what stands below the options: "Title:", and lines that belong to it.
+/// The sections of the text below the options: "Title:", and lines that belong to it.
 std::string sections(const std::string& ending, std::string_view request) {
   std::string out;
   std::string title;

@@ -27,7 +27,7 @@ namespace {
 constexpr unsigned kHelpWidth = 96;
 constexpr unsigned kDescriptionWidth = 62;
 
-/// Tells Boost how many words an option takes. What the words mean stays with `Setter`.
+/// Tells Boost how many words an option takes. `Setter` interprets the words.
 class Words : public po::value_semantic {
  public:
   explicit Words(std::string argument) : argument_(std::move(argument)) {}
@@ -217,7 +217,7 @@ void Options::read_command_line(const std::vector<std::string>& words) {
   } catch (const po::invalid_command_line_syntax& error) {
     if (error.kind() != po::invalid_syntax::empty_adjacent_parameter)
       throw UsageError(error.what());
-    throw UsageError(error.get_option_name() + ": nothing follows the equal sign");
+    throw UsageError(error.get_option_name() + ": the value after = is missing");
   } catch (const po::error& error) {
     throw UsageError(error.what());
   }
@@ -243,8 +243,8 @@ void Options::read_environment() {
     const char* text = std::getenv(name.c_str());
     if (text == nullptr || *text == '\0') continue;
     if (option.command_line_only) {
-      warnings_.push_back("$" + name + " is not read: --" + option.name +
-                          " counts on the command line only");
+      warnings_.push_back("$" + name + " is ignored: --" + option.name +
+                          " works only on the command line");
       continue;
     }
     set(option.set, text, "$" + name);
@@ -256,10 +256,11 @@ void Options::refuse_combinations() const {
   for (const Option& option : options_) {
     if (!given(option.name)) continue;
     if (!option.only_with.empty() && !given(option.only_with)) {
-      throw UsageError(fmt::format("--{}: only with --{}", option.name, option.only_with));
+      throw UsageError(fmt::format("--{} needs --{}", option.name, option.only_with));
     }
     if (!option.not_with.empty() && given(option.not_with)) {
-      throw UsageError(fmt::format("--{}: not with --{}", option.name, option.not_with));
+      throw UsageError(
+          fmt::format("--{} cannot be combined with --{}", option.name, option.not_with));
     }
   }
 }
@@ -277,7 +278,7 @@ void Options::warn_of_slips() {
     for (const std::string& full : known) endings.push_back(full.substr(text_.env_prefix.size()));
     const std::string hint =
         did_you_mean(name.substr(text_.env_prefix.size()), endings, "$" + text_.env_prefix);
-    if (!hint.empty()) warnings_.push_back("$" + name + " is no option of this program" + hint);
+    if (!hint.empty()) warnings_.push_back("$" + name + " is not an option of this program" + hint);
   }
 }
 
@@ -318,11 +319,12 @@ std::string Options::help() const {
   out << all;
   if (!options_.empty()) {
     out << fmt::format(
-        "\nEach option can be set in the environment too, unless it says otherwise: --{} is ${}.\n"
-        "The command line wins, and an empty variable counts as not set. TIME is a whole number "
+        "\nOptions have environment variables, unless noted otherwise: --{} is ${}.\n"
+        "The command line takes precedence; an empty variable is ignored. TIME is a whole number "
         "with\n"
-        "ms, s, m, h or d (60s); SIZE is bytes, or with K, M, G, T for 1024, 1024 * 1024 and so "
-        "on.\n",
+        "ms, s, m, h or d (60s). SIZE is a number of bytes, or has a suffix K, M, G or T (powers "
+        "of "
+        "1024).\n",
         options_.front().name, variable(options_.front().name));
   }
   if (!text_.ending.empty()) out << "\n" << text_.ending;

@@ -66,7 +66,7 @@ struct OptionText {
   std::string group{};
   bool is_common = false;  ///< every program has it
   std::string name{};      ///< without the dashes
-  char letter = 0;         ///< of the short form; 0: there is none
+  char letter = 0;         ///< of the short form; 0: none
   Value value{};
   bool repeats = false;  ///< each one counts, not only the last
   std::string help{};
@@ -134,7 +134,7 @@ class Options {
   /// `UsageError`.
   [[nodiscard]] bool parse(int argc, const char* const* argv);
 
-  /// What was on the command line besides options, in its order.
+  /// The arguments that are not options, in order.
   [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
 
   /// How many of `arguments` stood before the `--`, if there was one.
@@ -205,7 +205,7 @@ template <typename T>
     for (const auto& [word, meaning] : choices) {
       if (word == text) return found(meaning);
     }
-    throw std::invalid_argument("'" + text + "' is none of " + all);
+    throw std::invalid_argument("'" + text + "' is invalid: must be one of " + all);
   };
 }
 

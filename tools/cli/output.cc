@@ -28,7 +28,7 @@ void write_out(std::string_view text) {
 
 std::string output_error_text(int error) {
   return fmt::format("cannot write to standard output: {}",
-                     error == EPIPE ? "its reader has gone" : std::strerror(error));
+                     error == EPIPE ? "the reader has closed it" : std::strerror(error));
 }
 
 void flush_out() {

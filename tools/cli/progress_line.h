@@ -35,8 +35,8 @@ class ProgressLine {
   std::uint64_t calls_ = 0;
 };
 
-/// What the line shows, such as `pushed 12000 items, 60000/s [=====>    ] 48%`; where that does not
-/// fit, the bar is shorter or missing.
+/// The text of the line, such as `pushed 12000 items, 60000/s [=====>    ] 48%`; where that does
+/// not fit, the bar is shorter or missing.
 [[nodiscard]] std::string progress_text(const std::string& verb, std::uint64_t items,
                                         double seconds, std::optional<double> fraction,
                                         std::size_t columns);

@@ -34,23 +34,24 @@ void add_redis_options(Options& options, RedisOptions& redis, const std::string&
       "Kubernetes Service named redis, else " +
           defaults.url + "]");
   options.add_text("password-file", Value::file(), redis.password_file,
-                   "read the password from here whenever a connection is made; without it "
-                   "$REDISCLI_AUTH is the password, if the URL has none");
-  options.add_text("tls-ca", Value::file(), redis.tls.ca_file,
-                   "with rediss://: the CA that signed the server's certificate [default: those "
-                   "that the system trusts]");
+                   "read the password from FILE for every connection; otherwise $REDISCLI_AUTH, if "
+                   "the URL has no password");
+  options.add_text(
+      "tls-ca", Value::file(), redis.tls.ca_file,
+      "with rediss://: the CA of the server's certificate [default: the system's CAs]");
   options.add_text("tls-cert", Value::file(), redis.tls.cert_file,
-                   "our own certificate, for a server that asks for one; with --tls-key");
-  options.add_text("tls-key", Value::file(), redis.tls.key_file, "its key, without a passphrase");
+                   "client certificate, if the server requires one; with --tls-key");
+  options.add_text("tls-key", Value::file(), redis.tls.key_file,
+                   "key of the client certificate, without a passphrase");
   options.add_text("tls-server-name", Value::text("NAME"), redis.tls.server_name,
-                   "the name that the server's certificate must have [default: the URL's host]");
+                   "expected name in the server's certificate [default: the URL's host]");
   options.add_switch(
       "tls-insecure", redis.tls.insecure,
-      "take any certificate: encrypted, but whoever is in between can read and change "
-      "everything; for a self-signed one without its CA at hand");
+      "accept any certificate: encrypted, but a man in the middle can read and change everything; "
+      "for a self-signed certificate without its CA");
   options.only_on_command_line();
   options.add(
-      "redis-patience", Value::time(), "how long to wait for a Redis that is away before giving up",
+      "redis-patience", Value::time(), "how long to wait for an unreachable Redis before giving up",
       [&redis](const std::string& text) { redis.patience = parse_duration(text); },
       patience_text.empty() ? duration_text(redis.patience) : patience_text);
 }
@@ -59,12 +60,12 @@ void check_redis_options(RedisOptions& redis) {
   try {
     if (redis.url.empty()) redis.url = internal::redis_url_from_environment();
   } catch (const std::invalid_argument& error) {
-    throw UsageError(std::string(error.what()).append(", and so does --redis URL"));
+    throw UsageError(std::string(error.what()).append(", or use --redis URL"));
   }
   if (redis.tls.insecure) {
     log(LogLevel::warning,
-        "--tls-insecure: the certificate of Redis is not checked; whoever is in between can read "
-        "and change everything, the password too. --tls-ca FILE makes it safe");
+        "--tls-insecure: the certificate of Redis is not checked; a man in the middle can read and "
+        "change everything, including the password. --tls-ca FILE makes it safe");
   }
   if (redis.password_file.empty()) return;
   redis.password.clear();

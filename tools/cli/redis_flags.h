@@ -24,12 +24,11 @@ void check_redis_options(RedisOptions& redis);
 /// The URL as it may be logged: user and password are replaced by `***`.
 [[nodiscard]] std::string without_password(std::string_view url);
 
-/// The URL as somebody else may have it: without the password, with the user. What is no URL stays
-/// as it is.
+/// The URL without its password, with the user. Other text is returned unchanged.
 [[nodiscard]] std::string url_for_others(std::string_view url);
 
-/// A copy of the command line. What /proc shows to everybody on this machine is the original, in
-/// which the passwords of URLs in front of `--` are replaced by `***`. Call it first.
+/// A copy of the command line. Every user of the machine can read the original in /proc, so the
+/// passwords of URLs before `--` are replaced there by `***`. Call it first.
 class CommandLine {
  public:
   CommandLine(int argc, char** argv);

@@ -28,7 +28,8 @@ const sigset_t kStopSignals = [] {
 }();
 
 // One request to stop may come as two signals: timeout(1), and a terminal whose foreground program
-// passes signals on, send them to a process and to its group. What comes so soon is the same one.
+// passes signals on, send them to a process and to its group. A second signal within this time is
+// the same request.
 constexpr int kSameRequestMs = 20;
 
 /// The signal that is waiting, or 0.

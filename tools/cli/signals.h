@@ -48,8 +48,8 @@ class SignalWatcher {
   /// `count` is 1 for the first signal, 2 for the second, whichever of the two they are. Calls do
   /// not overlap; a signal that comes during a call waits for its end. Signals a few milliseconds
   /// apart count as one, since one Ctrl-C or one `timeout` may send several; the call comes after
-  /// that time, so whoever has seen its effect may send the next signal at once. What it throws is
-  /// dropped, and the next signal calls again. It must not end a watcher.
+  /// that time, so a user who sees its effect can send the next signal at once. Exceptions of the
+  /// callback are ignored, and the next signal calls it again. It must not end a watcher.
   using Callback = std::function<void(int signal, int count)>;
 
   /// `signals` must outlive it. Throws `std::system_error` if the system is out of what it takes.

@@ -26,7 +26,7 @@ constexpr unsigned kUsualLines = 24;
 std::atomic<bool> g_resized{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
 
-/// What stands at the bottom of the terminal.
+/// The lines at the bottom of the terminal.
 struct Drawn {
   std::mutex mutex;
   std::FILE* stream = nullptr;
@@ -184,7 +184,7 @@ LiveText::~LiveText() {
 void LiveText::draw(std::span<const std::string> lines) {
   Drawn& state = drawn();
   const std::lock_guard lock(state.mutex);
-  // What is scrolled off the top could not be drawn over.
+  // Lines scrolled off the top could not be overwritten.
   lines = lines.first(std::min<std::size_t>(lines.size(), terminal_lines(fileno(stream_))));
   std::string text = erasing(state.lines);
   for (std::size_t i = 0; i < lines.size(); ++i) text += (i > 0 ? "\n" : "") + lines[i];

@@ -44,7 +44,7 @@ void watch_for_resizes() noexcept;
 class LiveText {
  public:
   explicit LiveText(std::FILE* stream) : stream_(stream) {}
-  /// What was drawn last stays.
+  /// The last text stays.
   ~LiveText();
   LiveText(const LiveText&) = delete;
   LiveText& operator=(const LiveText&) = delete;

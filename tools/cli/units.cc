@@ -165,7 +165,8 @@ bool parse_switch(std::string_view text) {
   }
   if (lower == "1" || lower == "true" || lower == "yes" || lower == "on") return true;
   if (lower == "0" || lower == "false" || lower == "no" || lower == "off") return false;
-  throw std::invalid_argument(fmt::format("{} is neither 1 (on) nor 0 (off)", quoted(text)));
+  throw std::invalid_argument(
+      fmt::format("{} is invalid: must be 1 (on) or 0 (off)", quoted(text)));
 }
 
 std::string age_text(std::chrono::milliseconds age) {

@@ -16,7 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Whoever looks on notices no wait that is shorter.
+// Users do not notice shorter waits.
 constexpr milliseconds kShown{300};
 
 }  // namespace

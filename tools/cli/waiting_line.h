@@ -24,11 +24,11 @@ class WaitingLine {
   WaitingLine(const WaitingLine&) = delete;
   WaitingLine& operator=(const WaitingLine&) = delete;
 
-  /// Lets these options tell it. It must outlive whatever uses them, and is told how long that will
-  /// wait at most.
+  /// Sets `RedisOptions::waiting`, and shows the longest wait. Must outlive all users of the
+  /// options.
   void watch(RedisOptions& redis);
 
-  /// What `RedisOptions::waiting` is told. Never throws.
+  /// The callback of `RedisOptions::waiting`. Never throws.
   void tell(std::string_view server) noexcept;
 
   /// How long was waited in all.

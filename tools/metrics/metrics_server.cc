@@ -27,7 +27,7 @@ bool is_v6(const std::string& host) { return host.find(':') != std::string::npos
 
 [[noreturn]] void refuse(std::string_view text) {
   throw std::invalid_argument(fmt::format(
-      "'{}' is no ADDR:PORT such as 127.0.0.1:9100, [::1]:9100 or, for all addresses, :9100",
+      "'{}' is not ADDR:PORT, such as 127.0.0.1:9100, [::1]:9100 or, for all addresses, :9100",
       text));
 }
 
@@ -82,7 +82,7 @@ class Guarded : public prometheus::Collectable {
   static void say(std::string_view why) noexcept {
     try {
       cli::log(LogLevel::warning, fmt::format("metrics cannot be read: {}", why));
-    } catch (...) {  // nor can it be said
+    } catch (...) {  // it cannot be logged either
     }
   }
 
@@ -134,8 +134,8 @@ MetricsServer::MetricsServer(const ListenAddress& address,
 
 MetricsServer::~MetricsServer() {
   exposer_->RemoveCollectable(source_);
-  // To stop civetweb takes up to 2 s, and much longer while a client is connected that says
-  // nothing. No program of ours is to end later for that.
+  // To stop civetweb takes up to 2 s, and much longer while a silent client is connected. That must
+  // not delay the exit of a program.
   try {
     std::thread([exposer = std::move(exposer_)] {}).detach();
   } catch (const std::system_error&) {  // no more threads: then it takes as long as it takes

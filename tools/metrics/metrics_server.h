@@ -24,11 +24,11 @@ struct ListenAddress {
 /// for all addresses of version 4. Throws `std::invalid_argument` with one line.
 [[nodiscard]] ListenAddress parse_listen_address(std::string_view text);
 
-/// Answers GET /metrics with what `source` collects, in threads of its own.
+/// Serves the metrics of `source` at GET /metrics, in its own threads.
 class MetricsServer {
  public:
-  /// Listens from here on. Throws `std::invalid_argument` that says why it cannot: the port is
-  /// taken, the address is none of this machine.
+  /// Listens from here on. Throws `std::invalid_argument` with the reason: the port is taken, or
+  /// the address is not of this machine.
   MetricsServer(const ListenAddress& address, std::shared_ptr<prometheus::Collectable> source);
 
   /// Waits for a `Collect` that is under way; after that the source is not asked any more. Does not

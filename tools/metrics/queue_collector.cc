@@ -22,23 +22,23 @@ struct Total {
 };
 
 constexpr Total kTotals[] = {
-    {"wq_items_pushed_total", "Items pushed by our programs, follow-ups included.",
+    {"wq_items_pushed_total", "Items pushed by wq programs, including follow-ups.",
      &Counts::pushed},
-    {"wq_items_leased_total", "Leases taken; an item that is tried twice counts twice.",
+    {"wq_items_leased_total", "Leases taken; an item with two attempts counts twice.",
      &Counts::leased},
     {"wq_items_completed_total", "Items completed.", &Counts::completed},
     {"wq_items_failed_total", "Failures reported by handlers.", &Counts::failed},
     {"wq_items_crashed_total",
-     "Crashes: leases that ran out, since the worker died or was cut off, and processes that died "
-     "at work.",
+     "Crashes: expired leases of dead or disconnected workers, and processes that died while "
+     "working on an item.",
      &Counts::crashed},
-    {"wq_items_returned_total", "Items found without a lease and handed back.", &Counts::returned},
-    {"wq_items_released_total", "Items handed back by their holders.", &Counts::released},
+    {"wq_items_returned_total", "Unleased items returned to the queue.", &Counts::returned},
+    {"wq_items_released_total", "Items released by their workers.", &Counts::released},
     {"wq_items_died_total", "Items that became dead letters.", &Counts::died},
     {"wq_items_dropped_total", "Items removed by an operator.", &Counts::dropped},
     {"wq_items_merged_total", "Equal items that became one among the delayed or the dead.",
      &Counts::merged},
-    {"wq_foreign_leases_total", "Leases met that a RedisWQ client had set.", &Counts::foreign},
+    {"wq_foreign_leases_total", "Leases of RedisWQ clients seen.", &Counts::foreign},
 };
 
 struct State {
@@ -68,7 +68,7 @@ MetricFamily with_values(MetricFamily family, std::span<const QueueReading> read
 }
 
 MetricFamily up(std::span<const QueueReading> readings) {
-  MetricFamily family = gauge("wq_up", "1 if Redis could be asked about the queue, else 0.");
+  MetricFamily family = gauge("wq_up", "1 if Redis could be read, else 0.");
   for (const QueueReading& reading : readings) {
     add(family, {{"queue", label_text(reading.queue)}}, reading.metrics ? 1 : 0);
   }
@@ -102,9 +102,8 @@ MetricFamily memory(std::span<const QueueReading> readings) {
 }
 
 MetricFamily oldest(std::span<const QueueReading> readings) {
-  MetricFamily family = gauge("wq_oldest_lease_seconds",
-                              "How long the item has been held that a living worker has held "
-                              "longest; 0 if none is held.");
+  MetricFamily family =
+      gauge("wq_oldest_lease_seconds", "Age of the oldest lease of a live worker; 0 without one.");
   for_each_read(readings, [&](Labels labels, const QueueMetrics& of) {
     const std::chrono::duration<double> age =
         of.oldest_lease.value_or(std::chrono::milliseconds{0});
@@ -124,17 +123,18 @@ std::vector<MetricFamily> queue_families(std::span<const QueueReading> readings)
   const auto add_gauge = [&](const char* name, const char* help, auto value) {
     families.push_back(with_values(gauge(name, help), readings, value));
   };
-  add_gauge("wq_workers", "Workers heard of within the last 10 s.",
+  add_gauge("wq_workers", "Workers with a heartbeat within the last 10 s.",
             [](const QueueMetrics& of) { return of.workers; });
   add_gauge("wq_producers", "Producers that hold the queue open.",
             [](const QueueMetrics& of) { return of.counts.producers; });
-  add_gauge("wq_paused", "1 while nothing is leased because somebody paused the queue.",
+  add_gauge("wq_paused", "1 while the queue is paused.",
             [](const QueueMetrics& of) { return of.counts.paused ? 1 : 0; });
   add_gauge("wq_drained",
-            "1 if all is done or dead, nobody is filling the queue, and it is not paused.",
+            "1 if every item is completed or dead, no producer holds the queue open, and it is not "
+            "paused.",
             [](const QueueMetrics& of) { return of.counts.drained() ? 1 : 0; });
   families.push_back(oldest(readings));
-  add_gauge("wq_fence", "The last fence given out.",
+  add_gauge("wq_fence", "The last fencing token issued.",
             [](const QueueMetrics& of) { return of.fence; });
   families.push_back(memory(readings));
   std::erase_if(families, [](const MetricFamily& family) { return family.metric.empty(); });

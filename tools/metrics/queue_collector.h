@@ -25,7 +25,7 @@ struct QueueReading {
 [[nodiscard]] std::vector<prometheus::MetricFamily> queue_families(
     std::span<const QueueReading> readings);
 
-/// Reads queues anew whenever somebody wants to know. Thread-safe.
+/// Reads the queues for each scrape. Thread-safe.
 class QueueCollector : public prometheus::Collectable {
  public:
   /// Throws `std::invalid_argument` for a bad name or URL. A requested `stop` ends the waiting.
@@ -45,7 +45,7 @@ class QueueCollector : public prometheus::Collectable {
   const std::vector<std::string> queues_;
   mutable std::mutex mutex_;
   mutable MetricsReader reader_;
-  mutable std::string trouble_;  // what was last said to be wrong; empty: nothing
+  mutable std::string trouble_;  // the last logged error; empty: none
 };
 
 }  // namespace wq::metrics

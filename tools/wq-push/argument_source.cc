@@ -22,7 +22,7 @@ ArgumentSource::ArgumentSource(const std::vector<std::string>& arguments, bool l
   }
 }
 
-// What is wrong with the last argument should be said before the first one is pushed.
+// An error in the last argument must appear before the first item is pushed.
 void ArgumentSource::take_apart(const std::string& argument, std::size_t number) {
   if (const std::string doubt = doubt_about_ranges(argument); !doubt.empty()) {
     cli::log(LogLevel::warning, fmt::format("argument {}: {}", number, doubt));

@@ -10,9 +10,8 @@
 
 namespace wq::push {
 
-/// Items from the command line: each argument is an item, or stands for many through ranges and
-/// then folder patterns, see `BraceRange` and `FolderPattern`. What may not mean what is meant is
-/// said in the log.
+/// Items from the command line: each argument is an item, or expands to many by ranges and then
+/// folder patterns, see `BraceRange` and `FolderPattern`. Logs a warning for doubtful arguments.
 class ArgumentSource : public ItemSource {
  public:
   /// `literal`: every argument is an item as it is. Throws `std::invalid_argument` for a range

@@ -19,14 +19,14 @@ bool all_digits(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// What could be an end of a range that somebody meant: a number, a letter, or a sign in front.
+// A possible end of an intended range: a number, a letter, or a sign in front.
 bool is_end(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '+' || c == ' ';
   });
 }
 
-// The `{` that begins what looks like a range and is none; nothing in JSON does.
+// The `{` of text that looks like a range but is invalid; nothing in JSON does.
 std::optional<std::string_view> broken_range(std::string_view text) {
   for (std::size_t open = text.find('{'); open != std::string_view::npos;
        open = text.find('{', open + 1)) {
@@ -130,7 +130,7 @@ std::vector<std::string> parts_of_union(std::string_view text) {
   }
   if (std::find(parts.begin(), parts.end(), "") != parts.end()) {
     throw std::invalid_argument(
-        fmt::format("'{}': nothing stands at one side of '::', which joins ranges", text));
+        fmt::format("'{}': one side of '::', which concatenates ranges, is empty", text));
   }
   return parts;
 }
@@ -138,12 +138,12 @@ std::vector<std::string> parts_of_union(std::string_view text) {
 std::string doubt_about_ranges(std::string_view text) {
   if (const auto broken = broken_range(text)) {
     return fmt::format(
-        "'{}' is no range and is taken as it stands: a range is {{FIRST..LAST}} with "
+        "'{}' is not a range and is pushed literally: a range is {{FIRST..LAST}} with "
         "digits on both sides",
         *broken);
   }
   if (text.find("::") != std::string_view::npos && !BraceRange(text).is_range()) {
-    return fmt::format("'{}' is one item: '::' joins only where there is a range", text);
+    return fmt::format("'{}' is one item: '::' concatenates only ranges", text);
   }
   return "";
 }

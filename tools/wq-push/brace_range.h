@@ -7,10 +7,10 @@
 
 namespace wq::push {
 
-/// The texts that a text with ranges stands for, as WebDataset writes them:
-/// `shard-{000000..000999}.tar`. Both ends are digits; if either begins with a zero, numbers are
-/// padded to the longer one. A second end that is lower counts down. Several ranges multiply, the
-/// last one counting fastest. Anything else in braces stands for itself, so that JSON does.
+/// The expansion of a text with ranges, as in WebDataset: `shard-{000000..000999}.tar`. Both ends
+/// are digits; if either begins with a zero, numbers are padded to the longer one. A second end
+/// that is lower counts down. Several ranges multiply, the last one counting fastest. All other
+/// braces are literal, so JSON is unchanged.
 class BraceRange {
  public:
   /// Throws `std::invalid_argument` for a number of more than 18 digits.
@@ -40,9 +40,9 @@ class BraceRange {
   bool done_ = false;
 };
 
-/// What `::` joins, as WebDataset writes the union of several ranges: `a{0..3}.tar::b{0..5}.tar`.
-/// Only a text with a range in it is ever taken apart, and not within square brackets, where `::`
-/// belongs to an IPv6 address. Throws `std::invalid_argument` where nothing stands at one side.
+/// The parts between `::`, WebDataset's union of several ranges: `a{0..3}.tar::b{0..5}.tar`. Only a
+/// text with a range in it is ever taken apart, and not within square brackets, where `::` belongs
+/// to an IPv6 address. Throws `std::invalid_argument` if one side is empty.
 [[nodiscard]] std::vector<std::string> parts_of_union(std::string_view text);
 
 /// Why the text may not mean what is meant: an end of a range is missing or is no number, or `::`

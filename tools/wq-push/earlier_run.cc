@@ -36,16 +36,16 @@ std::optional<EarlierRun> look_for_earlier_run(const std::string& queue, const R
     if (!run.counts.id.empty()) run.results = look.count_results();
     return run;
   } catch (const RefusedError&) {
-    return std::nullopt;  // what stands in the way of a push, the producer says
+    return std::nullopt;  // the producer reports obstacles of a push
   }
 }
 
 std::string drained_before(const std::string& queue, const EarlierRun& run) {
   const std::string name = cli::one_line(queue);
   return fmt::format(
-      "{} was drained before ({} of {} completed, {} dead, {} kept), and what is pushed now is "
-      "added to that. To begin anew give --fresh, which first removes it all, results too (wqctl "
-      "results {} --to DIR saves them); --once leaves out what was ever pushed with --once",
+      "{} was drained before ({} of {} completed, {} dead, {} kept); new items are added to it. "
+      "To start over, use --fresh, which removes everything first, including results (wqctl "
+      "results {} --to DIR saves them); --once skips items pushed before with --once",
       name, run.counts.completed, cli::plural(run.counts.pushed, "item"), run.counts.dead,
       cli::plural(run.results, "result"), name);
 }
@@ -54,8 +54,8 @@ void begin_anew(const PushOptions& options, const RedisOptions& redis, std::stop
   const std::string name = cli::one_line(options.queue);
   if (!options.producer.allow_eviction && Queue{options.queue, redis, stop}.server().evicts()) {
     throw RefusedError(
-        "ERR this Redis may evict keys, so that items would be lost; nothing was removed. Set its "
-        "maxmemory-policy to noeviction, or give --allow-eviction");
+        "ERR this Redis may evict keys, which would lose items; nothing was removed. Set its "
+        "maxmemory-policy to noeviction, or use --allow-eviction");
   }
   InUse in_use;
   std::optional<PurgeReport> removed;
@@ -63,25 +63,24 @@ void begin_anew(const PushOptions& options, const RedisOptions& redis, std::stop
     removed = Admin{options.queue, redis, std::move(stop)}.purge_unless_in_use(in_use);
   } catch (const RefusedError& error) {
     if (error.code() != "NOPERM") throw;
-    throw RefusedError(fmt::format(
-        "NOPERM --fresh needs the rights of wqctl purge, which our user does not have ({})",
-        error.what()));
+    throw RefusedError(
+        fmt::format("NOPERM --fresh needs the rights of wqctl purge, which this user lacks ({})",
+                    error.what()));
   }
   if (!removed) {
     throw Error(
-        fmt::format("--fresh: {} is in use ({}), so nothing was removed and nothing pushed; wait "
-                    "until they end (wqctl workers {}; a producer that was killed counts for up to "
-                    "a minute), or remove it under them: wqctl purge {}",
+        fmt::format("--fresh: {} is in use ({}); nothing was removed or pushed. Wait until they "
+                    "exit (wqctl workers {}; a killed producer counts for up to a minute), or "
+                    "remove the queue anyway: wqctl purge {}",
                     name, who(in_use), name, name));
   }
   const Counts& was = removed->counts;
   if (removed->keys == 0) return;
-  cli::log(
-      LogLevel::info,
-      fmt::format("removed what was in {}: ready {}, processing {}, delayed {}, dead {}, {}; {} "
-                  "had been completed",
-                  name, was.ready, was.processing, was.delayed, was.dead,
-                  cli::plural(removed->results, "result"), was.completed));
+  cli::log(LogLevel::info,
+           fmt::format("removed from {}: ready {}, processing {}, delayed {}, dead {}, {}; {} "
+                       "were completed",
+                       name, was.ready, was.processing, was.delayed, was.dead,
+                       cli::plural(removed->results, "result"), was.completed));
 }
 
 }  // namespace wq::push

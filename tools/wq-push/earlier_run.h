@@ -11,7 +11,7 @@
 
 namespace wq::push {
 
-/// What is in the queue before the first item is pushed.
+/// The contents of the queue before the first push.
 struct EarlierRun {
   Counts counts;
   std::uint64_t results = 0;  ///< kept

@@ -101,8 +101,7 @@ bool FolderPattern::next(std::string& path) {
     return true;
   }
   if (!found_) {
-    throw cli::UsageError("no file matches '" + pattern_ +
-                          "'; --literal takes arguments as they are, with no pattern in them");
+    throw cli::UsageError("no file matches '" + pattern_ + "'; --literal turns patterns off");
   }
   return false;
 }

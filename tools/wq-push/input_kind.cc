@@ -39,7 +39,7 @@ bool may_begin_a_kind(std::string_view begin) {
 }
 
 std::string advice(const InputKind& kind) {
-  return fmt::format("it is {}, not plain text; make text of it: {} | wq-push QUEUE", kind.is,
+  return fmt::format("it is {}, not plain text; convert it: {} | wq-push QUEUE", kind.is,
                      kind.turn);
 }
 

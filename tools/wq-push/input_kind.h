@@ -6,7 +6,7 @@
 
 namespace wq::push {
 
-/// What a list is that is not plain text, by its first bytes.
+/// The kind of a list that is not plain text, by its first bytes.
 struct InputKind {
   std::string_view begins;  ///< with these bytes
   std::string_view is;      ///< "gzip", "UTF-16"

@@ -8,8 +8,8 @@ namespace wq::push {
 
 ItemTooLarge::ItemTooLarge(const std::string& position, std::uint64_t max_bytes)
     : std::invalid_argument(fmt::format(
-          "{}: the item is larger than --max-item-bytes {}; a queue is for references such as file "
-          "names, or else raise the limit",
+          "{}: the item is larger than --max-item-bytes {}; push a reference such as a file name, "
+          "or raise the limit",
           position, cli::size_text(max_bytes))) {}
 
 }  // namespace wq::push

@@ -16,8 +16,8 @@ class ItemSource {
   ItemSource(const ItemSource&) = delete;
   ItemSource& operator=(const ItemSource&) = delete;
 
-  /// Sets `item` to the next one and returns true, or returns false when there is none left or a
-  /// stop was requested. Throws `InputError` for input that cannot be read, `ItemTooLarge`.
+  /// Sets `item` to the next one and returns true, or returns false at the end or after a stop
+  /// request. Throws `InputError` for input that cannot be read, `ItemTooLarge`.
   [[nodiscard]] virtual bool next(std::string& item) = 0;
 
   /// Where the last item came from, for messages: "list.txt: line 17", "argument 3".
@@ -32,7 +32,7 @@ class InputError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// An item over `--max-item-bytes`. The message says where it stands.
+/// An item over `--max-item-bytes`. The message has its position.
 class ItemTooLarge : public std::invalid_argument {
  public:
   ItemTooLarge(const std::string& position, std::uint64_t max_bytes);

@@ -33,7 +33,7 @@ namespace {
 
 using cli::ExitCode;
 
-/// One push, from the first item to what is said at the end.
+/// One push, from the first item to the final report.
 class Push {
  public:
   Push(cli::Process& process, const PushOptions& options)
@@ -46,7 +46,7 @@ class Push {
 
   ExitCode run() {
     if (source_is_typed()) {
-      cli::log(LogLevel::info, "items are what you type, one a line; Ctrl-D ends them");
+      cli::log(LogLevel::info, "type one item per line; Ctrl-D ends the input");
     }
     // Nothing is removed for a list that turns out to be empty or unreadable.
     if (options_.fresh) {
@@ -107,7 +107,7 @@ class Push {
       const std::uint64_t number = options_.skip + reader_.given();
       ++refused_;
       throw std::invalid_argument(
-          fmt::format("item {}: {}; leave it out, or go on behind it with --skip {}", number,
+          fmt::format("item {}: {}; remove it, or resume after it with --skip {}", number,
                       error.what(), number));
     }
   }
@@ -124,16 +124,14 @@ class Push {
 
   /// `waits`: the queue has not begun.
   ExitCode tell_of_nothing(bool waits) const {
-    cli::log(LogLevel::warning,
-             fmt::format(
-                 "nothing was pushed to {}: {}{}{}", options_.queue,
-                 options_.skip == 0
-                     ? "there were no items"
-                     : fmt::format("there were only the {} that --skip passes over", options_.skip),
-                 options_.fresh ? "; nothing was removed either" : "",
-                 waits ? "; workers will wait for the first item, as long as their "
-                         "--wait-open says"
-                       : ""));
+    cli::log(
+        LogLevel::warning,
+        fmt::format("nothing was pushed to {}: {}{}{}", options_.queue,
+                    options_.skip == 0
+                        ? "there were no items"
+                        : fmt::format("there were only the {} items of --skip", options_.skip),
+                    options_.fresh ? "; nothing was removed either" : "",
+                    waits ? "; workers wait for the first item, up to their --wait-open" : ""));
     return ExitCode::done;
   }
 
@@ -177,14 +175,15 @@ class Push {
     if (waited >= std::chrono::seconds{1}) {
       line += fmt::format(", after {:.0f} s of waiting for Redis", waited.count());
     }
-    if (options_.producer.once) line += fmt::format(", {} were known already", report.skipped);
+    if (options_.producer.once) line += fmt::format(", skipped {} pushed before", report.skipped);
     cli::log(LogLevel::info, line);
     tell_of_unknown_items(report);
     if (report.unknown == 0) return ExitCode::done;
-    cli::log(LogLevel::error,
-             fmt::format("Redis lost its memory of {} items while they were on their way: each is "
-                         "in, or not",
-                         report.unknown));
+    cli::log(
+        LogLevel::error,
+        fmt::format("Redis lost its data while {} items were in flight: each may or may not be "
+                    "in the queue",
+                    report.unknown));
     return ExitCode::failure;
   }
 
@@ -210,7 +209,8 @@ class Push {
     stop_.request_stop();
     if (count == 1) return;
     cli::leave_live_text();
-    cli::print_error(process_.name(), "interrupted again: items on their way may be in or not");
+    cli::print_error(process_.name(),
+                     "interrupted again: items in flight may or may not be in the queue");
     _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
   }
 

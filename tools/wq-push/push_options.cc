@@ -10,23 +10,23 @@ namespace wq::push {
 
 namespace {
 
-// What Redis takes as one value unless its proto-max-bulk-len was raised.
+// The longest value that Redis accepts by default (proto-max-bulk-len).
 constexpr std::uint64_t kMaxItemBytes = 512 * 1024 * 1024;
 
 constexpr const char* kSummary =
-    R"(Fills a queue. Items are the ITEMS given, and the lines of each --file; with neither, the lines
-of standard input. Input is streamed: what is read is on its way to the workers at once, and while
-it lasts the queue counts as open, so that workers wait for more.
+    R"(Pushes items to a queue: the ITEMS and the lines of each --file, or else the lines of standard
+input. Input is streamed: workers get items while wq-push reads more, and the queue stays open
+until the input ends, so that workers wait.
 
-  lines     Empty lines are left out; anything else is an item as it stands (a CR before the line's
-            end too). A last line needs no line end. With -0, what NUL bytes end, exactly.
-            Lists that are compressed or UTF-16 are refused; a byte-order mark is taken off.
-  ranges    {000..999} within one of ITEMS counts, as WebDataset writes it. Only digits make a range;
-            other braces stand for themselves. Ranges in one argument multiply; :: joins them
-            instead, one behind the other: a-{0..3}.tar::b-{0..5}.tar is 4 and 6 items.
-  patterns  * within one of ITEMS makes it stand for the files that match: * within one name, **
-            across folders (dir/**.tar). Quote it. Names with a leading dot need one in the pattern.
-            Nothing in lines is ever a range or a pattern, and with --literal nothing in ITEMS is.
+  lines     Empty lines are skipped; every other line is an item, unchanged (including a CR at its
+            end). The last line needs no line end. With -0, items end with NUL bytes.
+            Compressed and UTF-16 lists are refused; a byte-order mark is removed.
+  ranges    {000..999} in ITEMS is a range, as in WebDataset. Only digits make a range; other
+            braces are literal. Ranges in one argument multiply; :: concatenates ranges:
+            a-{0..3}.tar::b-{0..5}.tar is 4 and 6 items.
+  patterns  * in ITEMS matches files: * within one name, ** across folders (dir/**.tar). Quote it.
+            Names with a leading dot need a dot in the pattern. Lines are never ranges or
+            patterns, and with --literal ITEMS are neither.
 )";
 
 constexpr const char* kExamples = R"(
@@ -59,32 +59,31 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
   options.add_list("file", cli::Value::file(), push.source.files,
                    "read items from this file; - is standard input; may be given several times");
   options.add_switch("null,0", null_ended,
-                     "items in files and on standard input end with NUL, not with the line; an "
-                     "empty one is an item; --dry-run prints the same way");
+                     "items in files and on standard input end with NUL instead of a line end, and "
+                     "may be empty; --dry-run prints the same way");
   options.add_switch("each-file", push.source.each_file,
-                     "each item read names a file, whose whole contents are the item");
-  options.add_switch("literal", push.source.literal,
-                     "take ITEMS as they are: no ranges, no patterns");
-  options.add_size("max-item-bytes", push.source.max_item_bytes,
-                   "stop at an item that is larger than this", kMaxItemBytes);
+                     "read file names; the contents of each file are an item");
+  options.add_switch("literal", push.source.literal, "do not expand ranges or patterns in ITEMS");
+  options.add_size("max-item-bytes", push.source.max_item_bytes, "stop at an item larger than this",
+                   kMaxItemBytes);
   options.add_number("skip", push.skip,
-                     "pass over this many items first: how to go on after an interruption (not for "
-                     "patterns, since folders have no fixed order: use --once there)");
+                     "skip the first N items, to resume after an interruption (not for patterns: "
+                     "folders have no fixed order; use --once)");
 
   options.group("Pushing");
   options.add_switch("once", push.producer.once,
-                     "leave out items that were ever pushed to this queue with --once");
+                     "skip items pushed to this queue before with --once");
   options.add_switch("fresh", push.fresh,
-                     "first remove all that an earlier run left in the queue, results and what "
-                     "--once knows included; refused while workers or producers are at it, and "
-                     "nothing is removed before the first item was read");
+                     "first remove everything of an earlier run from the queue, including results "
+                     "and the memory of --once; refused while workers or producers are active; "
+                     "removes nothing before the first item is read");
   options.only_on_command_line();
   options.add_switch("unless-drained", push.producer.unless_drained,
-                     "refuse if the queue is drained already, since its workers may be leaving");
+                     "refuse if the queue is already drained, since its workers may be exiting");
   options.add_switch("dry-run", push.dry_run,
                      "print the items instead of pushing them; Redis is not contacted");
   options.add_switch("allow-eviction", push.producer.allow_eviction,
-                     "push even if Redis may evict keys, and with them items");
+                     "push even if Redis may evict keys, which loses items");
   cli::add_redis_options(options, push.redis);
   cli::add_log_options(options, push.log);
 }
@@ -103,14 +102,14 @@ std::optional<PushOptions> read_push_options(cli::Process& process, int argc,
   for (const std::string& warning : options.warnings()) cli::log(LogLevel::warning, warning);
 
   if (options.arguments().empty()) {
-    throw cli::UsageError("which queue? wq-push QUEUE [ITEMS...]; --help says more");
+    throw cli::UsageError("the queue is missing: wq-push QUEUE [ITEMS...]; see --help");
   }
   push.queue = options.arguments().front();
   push.source.arguments.assign(options.arguments().begin() + 1, options.arguments().end());
   if (push.fresh && push.skip > 0) {
     throw cli::UsageError(
-        "--fresh begins anew and --skip goes on: together they would remove what is in; leave out "
-        "one of them");
+        "--fresh starts over and --skip resumes: together they would remove the items pushed so "
+        "far; use one of them");
   }
   push.source.records = null_ended ? Records::null_ended : Records::lines;
   cli::check_redis_options(push.redis);

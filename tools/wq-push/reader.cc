@@ -37,15 +37,15 @@ void Reader::hint(const std::string& item) {
   if (!hinted_size_ && item.size() >= kLargeItemBytes) {
     hinted_size_ = true;
     cli::log(LogLevel::warning,
-             fmt::format("{}: an item of {} bytes; Redis keeps all items in memory, so let them "
-                         "name the data (a file, a URL) rather than be it",
+             fmt::format("{}: an item of {} bytes; Redis keeps all items in memory, so push a "
+                         "reference (a file, a URL) instead of the data",
                          source_.position(), item.size()));
   }
   const bool lines = options_.source.records == Records::lines && !options_.source.each_file;
   if (!hinted_cr_ && lines && item.ends_with('\r')) {
     hinted_cr_ = true;
     cli::log(LogLevel::warning,
-             fmt::format("{}: the item ends with a CR, as lines from Windows do; it is kept",
+             fmt::format("{}: the item ends with a CR, as lines from Windows do; the CR is kept",
                          source_.position()));
   }
 }

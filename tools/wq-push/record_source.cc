@@ -34,17 +34,16 @@ std::string_view RecordSource::read_begin() {
   const auto kind = kind_of_input(begin_);
   if (!kind) return begin_;
   if (records_ == Records::null_ended) {
-    cli::log(LogLevel::warning, fmt::format("{}: it begins like {}; with -0 its bytes are taken as "
-                                            "they are",
+    cli::log(LogLevel::warning, fmt::format("{}: it looks like {}; with -0 its bytes are pushed "
+                                            "unchanged",
                                             input_.name(), kind->is));
     return begin_;
   }
   if (!kind->turn.empty()) {
     throw cli::UsageError(fmt::format("{}: {}", input_.name(), advice(*kind)));
   }
-  cli::log(LogLevel::warning,
-           fmt::format("{}: it is {}; the mark is not taken for a part of the first item",
-                       input_.name(), kind->is));
+  cli::log(LogLevel::warning, fmt::format("{}: it is {}; the mark is removed from the first item",
+                                          input_.name(), kind->is));
   return std::string_view(begin_).substr(kind->begins.size());
 }
 
@@ -54,8 +53,8 @@ void RecordSource::look_for_zeros(std::string_view item, bool ended) {
   if (zeros == 0) return;
   if (!ended && number_ == 1 && item.ends_with('\0')) {
     throw cli::UsageError(
-        fmt::format("{}: one line with {}, as find -print0 writes them; -0 makes an item of what "
-                    "each of them ends",
+        fmt::format("{}: one line with {}, as find -print0 writes; use -0 for items that end with "
+                    "NUL",
                     input_.name(), cli::plural(zeros, "zero byte")));
   }
   hinted_zeros_ = true;

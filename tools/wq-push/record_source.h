@@ -15,10 +15,10 @@ enum class Records {
   null_ended,  ///< at NUL bytes, exactly: nothing between two of them is an empty item
 };
 
-/// The items of one file or of standard input. What follows the last newline (or NUL) is an item
-/// too, if it is not empty. Says in the log what the user may not have meant: a byte-order mark,
-/// which is taken off, and zero bytes within a line. Input that is surely no list of lines is
-/// refused with `UsageError`: compressed, UTF-16, or what `find -print0` writes.
+/// The items of one file or of standard input. Text after the last newline (or NUL) is an item too,
+/// if not empty. Logs a byte-order mark, which is removed, and NUL bytes within a line. Input that
+/// cannot be a list of lines is refused with `UsageError`: compressed, UTF-16, or what `find
+/// -print0` writes.
 class RecordSource : public ItemSource {
  public:
   /// `wait` must outlive this object.

@@ -12,21 +12,22 @@ std::string how_to_go_on(const PushOptions& options, const PushReport& report,
   const std::uint64_t answered = report.pushed + report.skipped + report.unknown;
   const std::uint64_t unanswered = given - std::min(answered, given);
   const bool exact = report.unknown == 0 && unanswered == 0;
-  std::string text = exact ? fmt::format("exactly {} items are in {}", report.pushed, options.queue)
-                           : fmt::format("{} items are in {} for certain, and up to {} more may be",
-                                         report.pushed, options.queue, report.unknown + unanswered);
+  std::string text =
+      exact ? fmt::format("exactly {} items were pushed to {}", report.pushed, options.queue)
+            : fmt::format("{} items were pushed to {}, and up to {} more may have been",
+                          report.pushed, options.queue, report.unknown + unanswered);
   const char* without = options.fresh ? " without --fresh" : "";
   if (options.producer.once) {
     return text + fmt::format(
-                      "; to go on, give the same command again{}: --once leaves out what "
-                      "is in",
+                      "; to resume, run the same command again{}: --once skips the items "
+                      "pushed",
                       without);
   }
-  text += fmt::format("; to go on, give the same command{} with --skip {}",
+  text += fmt::format("; to resume, run the same command{} with --skip {}",
                       options.fresh ? " without --fresh and" : "", options.skip + answered);
-  if (unanswered != 0) text += " (what is in after all will be in twice)";
+  if (unanswered != 0) text += " (uncertain items may then be pushed twice)";
   if (report.unknown != 0) {
-    text += fmt::format(" (of what is skipped then, {} items are in or not)", report.unknown);
+    text += fmt::format(" ({} of the skipped items may not be in the queue)", report.unknown);
   }
   return text;
 }

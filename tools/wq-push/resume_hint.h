@@ -9,8 +9,8 @@
 
 namespace wq::push {
 
-/// What to say after an end that came too early: how many items are in, and how to go on. `given`
-/// is how many were handed to the producer; what `report` does not know of is in doubt.
+/// The message after an early end: the number of items pushed, and how to resume. `given` is the
+/// number of items passed to the producer; items that `report` does not cover are uncertain.
 [[nodiscard]] std::string how_to_go_on(const PushOptions& options, const PushReport& report,
                                        std::uint64_t given);
 

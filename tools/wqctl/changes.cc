@@ -58,14 +58,14 @@ std::string left_alone_json(const std::string& item, const Place& place) {
 void Selection::declare(cli::Options& options) {
   items_.declare(options);
   options.add_text("match", cli::Value::text("PATTERN"), match_,
-                   "those that match: * any bytes, ? one, [a-z] one of these");
-  options.add_switch("all", all_, "all of them");
+                   "items that match: * any bytes, ? one, [a-z] one of these");
+  options.add_switch("all", all_, "all items");
 }
 
 void Selection::check(const Target& target) const {
   const int ways = (named(target) ? 1 : 0) + (match_.empty() ? 0 : 1) + (all_ ? 1 : 0);
   if (ways == 0) {
-    throw cli::UsageError("which items? Name them, or give --match PATTERN or --all");
+    throw cli::UsageError("no items: name them, or use --match PATTERN or --all");
   }
   if (ways > 1) throw cli::UsageError("items, --match and --all exclude each other");
 }

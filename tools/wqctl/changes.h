@@ -32,9 +32,9 @@ class Selection {
   bool all_ = false;
 };
 
-/// What `change` made of the items, some at a time, told item by item in JSON, and for people those
-/// that were not changed, with where they are. `past`: "dropped"; `place`: "dead". Returns how many
-/// were changed.
+/// Applies `change` to the items, some at a time. Reports each item in JSON, or for people only the
+/// unchanged ones with their state. `past`: "dropped"; `place`: "dead". Returns how many were
+/// changed.
 std::uint64_t change_named(
     Admin& admin, std::span<const std::string> items, bool json, const std::string& past,
     const std::string& place,

@@ -26,12 +26,12 @@ constexpr std::chrono::milliseconds kPatienceOfLooks{10'000};
 
 std::string list_of_commands() {
   std::string text =
-      "Usage: wqctl COMMAND QUEUE [OPTIONS]\n\nShows and tends a queue. Without a command and a "
+      "Usage: wqctl COMMAND QUEUE [OPTIONS]\n\nShows and changes a queue. Without a command and a "
       "queue: lists the queues.\n\nCommands:\n";
   for (const Command& command : commands()) {
     text += fmt::format("  {:<15}{}\n", command.name, command.summary);
   }
-  return text + "\nwqctl COMMAND --help says more about one of them.\n";
+  return text + "\nwqctl COMMAND --help describes a command.\n";
 }
 
 /// As `cli::Options` does it for a program without commands: each command adds its own part.
@@ -39,7 +39,7 @@ void describe(cli::Process& process, std::string_view what) {
   const cli::ProgramText text{.name = "wqctl",
                               .env_prefix = "WQCTL_",
                               .arguments = {{cli::Value::text("COMMAND")}, {cli::Value::queue()}},
-                              .summary = "Shows and tends a queue.\n"};
+                              .summary = "Shows and changes a queue.\n"};
   std::vector<cli::CommandText> list;
   for (const Command& command : commands()) list.push_back({command.name, command.summary});
   cli::write_out(cli::begin_description(what, text, list));
@@ -55,8 +55,7 @@ void describe(cli::Process& process, std::string_view what) {
   cli::write_out(cli::end_description(what, text));
 }
 
-/// `wqctl` and `wqctl --redis URL`. What the options are wrong for may have been meant for a
-/// command.
+/// `wqctl` and `wqctl --redis URL`. A wrong option here may be one of a command.
 cli::ExitCode list_queues_with(cli::Process& process, int argc, const char* const* argv) {
   std::vector<const char*> words{"queues"};
   for (int i = 1; i < argc; ++i) words.push_back(argv[i]);
@@ -94,7 +93,7 @@ cli::ExitCode run_command(cli::Process& process, int argc, const char* const* ar
   }
   const std::string hint = cli::did_you_mean(word, names);
   throw cli::UsageError(
-      fmt::format("there is no command '{}'{}", word, hint.empty() ? "; --help lists them" : hint));
+      fmt::format("unknown command '{}'{}", word, hint.empty() ? "; --help lists them" : hint));
 }
 
 void only_look(Target& target) {
@@ -120,7 +119,7 @@ bool read_target(cli::Process& process, cli::Options& options, int argc, const c
   target.redis.client_name = "wqctl";
   cli::add_redis_options(
       options, target.redis,
-      fmt::format("{}, and {} for what only looks at the queue once",
+      fmt::format("{}, and {} for commands that only read once",
                   cli::duration_text(target.redis.patience), cli::duration_text(kPatienceOfLooks)));
   cli::add_log_options(options, log);
   if (!options.parse(argc, argv)) return false;
@@ -131,14 +130,14 @@ bool read_target(cli::Process& process, cli::Options& options, int argc, const c
   const auto& declared = options.text().arguments;
   const std::string form = options.text().form();
   if (given.empty() && !declared.front().optional) {
-    throw cli::UsageError(fmt::format("which queue? {}; --help says more", form));
+    throw cli::UsageError(fmt::format("the queue is missing: {}; see --help", form));
   }
   if (!declared.back().many && given.size() > declared.size()) {
     throw cli::UsageError(fmt::format("unexpected argument '{}'; the form is: {}",
                                       cli::one_line(given[declared.size()]), form));
   }
   if (given.size() < declared.size() && !declared[given.size()].optional) {
-    throw cli::UsageError(fmt::format("something is missing behind '{}'; the form is: {}",
+    throw cli::UsageError(fmt::format("an argument is missing after '{}'; the form is: {}",
                                       cli::one_line(given.back()), form));
   }
   if (!given.empty()) {

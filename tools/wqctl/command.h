@@ -29,7 +29,7 @@ struct Command {
 /// Finds the command that the first argument names and runs it. Throws `UsageError` for none.
 [[nodiscard]] cli::ExitCode run_command(cli::Process& process, int argc, const char* const* argv);
 
-/// What the command line of every command has: QUEUE, where Redis is, the log.
+/// The common part of every command line: QUEUE, the address of Redis, the log.
 struct Target {
   std::string queue;  ///< or what else comes first
   RedisOptions redis;
@@ -38,8 +38,8 @@ struct Target {
   std::shared_ptr<cli::WaitingLine> waiting = std::make_shared<cli::WaitingLine>();
 };
 
-/// For a command that only looks, and ends: people run these because something is wrong, so that
-/// unless it was told otherwise it waits no longer than 10 s for a Redis that is away.
+/// For a command that reads once: users run these when something is wrong, so the default wait for
+/// an unreachable Redis is 10 s.
 void only_look(Target& target);
 
 /// The queue and the others behind it. Throws `UsageError` if one is named twice.

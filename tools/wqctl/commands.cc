@@ -4,28 +4,26 @@
 
 // The first one runs where no command is named. `run_command` finds a command here; nothing else
 // has to know of it.
-#define WQCTL_COMMANDS(row)                                                                       \
-  row("queues", run_queues, "which queues there are, with what is in them")                       \
-      row("status", run_status, "how many items are where, in one line or as JSON") row(          \
-          "workers", run_workers, "who works on the queue, and what each holds")                  \
-          row("ls", run_ls, "the items that are ready, leased, delayed or dead") row(             \
-              "inspect", run_inspect, "where an item is and what is known of it")                 \
-              row("history", run_history, "the last tries of all items, or of one") row(          \
-                  "retry", run_retry, "put dead letters back, or make delayed items due")         \
-                  row("drop", run_drop, "remove items for good") row(                             \
-                      "pause", run_pause, "lease nothing from now on") row("resume", run_resume,  \
-                                                                           "end a pause")         \
-                      row("purge", run_purge, "remove everything of a queue") row(                \
-                          "verify", run_verify,                                                   \
-                          "is every item accounted for, and nothing there that should not be")    \
-                          row("results", run_results, "the results kept so far, as JSON lines")   \
-                              row("gc", run_gc, "hand back what dead workers and producers left") \
-                                  row("doctor", run_doctor,                                       \
-                                      "what about the server would hurt the queue")               \
-                                      row("metrics", run_metrics,                                 \
-                                          "what Prometheus reads of the queue, printed once")     \
-                                          row("serve-metrics", run_serve_metrics,                 \
-                                              "the same, for Prometheus to come and read")
+// clang-format off
+#define WQCTL_COMMANDS(row) \
+  row("queues", run_queues, "list the queues with their counts") \
+  row("status", run_status, "show the number of items per state, once or with --watch") \
+  row("workers", run_workers, "list the workers and the items that they hold") \
+  row("ls", run_ls, "list items that are ready, leased, delayed or dead") \
+  row("inspect", run_inspect, "show the state, lease and failures of an item") \
+  row("history", run_history, "list the last attempts of all items or of one") \
+  row("retry", run_retry, "retry dead letters, or make delayed items due") \
+  row("drop", run_drop, "remove items for good") \
+  row("pause", run_pause, "stop leasing items") \
+  row("resume", run_resume, "end a pause") \
+  row("purge", run_purge, "remove a queue with all its data") \
+  row("verify", run_verify, "check that every item is accounted for") \
+  row("results", run_results, "print the results so far as JSON lines") \
+  row("gc", run_gc, "return the items of dead workers, end the holds of dead producers") \
+  row("doctor", run_doctor, "check that the Redis server is suitable for a queue") \
+  row("metrics", run_metrics, "print Prometheus metrics of the queue once") \
+  row("serve-metrics", run_serve_metrics, "serve the metrics for Prometheus")
+// clang-format on
 
 namespace wq::ctl {
 

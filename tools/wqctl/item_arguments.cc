@@ -26,7 +26,7 @@ std::string all_of(std::istream& input, const std::string& name) {
 void ItemArguments::declare(cli::Options& options) {
   options.add_switch("null,0", null_ended_, "items from standard input, each ended by a NUL byte");
   options.add_list("file", cli::Value::file(), files_,
-                   "a whole file is an item, whatever bytes it has");
+                   "the contents of FILE, byte for byte, are an item");
 }
 
 bool ItemArguments::given(const Target& target) const {

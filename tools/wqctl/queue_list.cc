@@ -15,9 +15,9 @@ namespace {
 std::string none_text(const Target& target, const ShowQueues& how) {
   const std::string where = cli::without_password(target.redis.url);
   if (how.pattern.empty()) {
-    return fmt::format("no queue has begun in {}; wq-push QUEUE fills one\n", where);
+    return fmt::format("no queues in {}; wq-push QUEUE creates one\n", where);
   }
-  return fmt::format("no queue that matches '{}' has begun in {}; wqctl queues lists all\n",
+  return fmt::format("no queue in {1} matches '{0}'; wqctl queues lists all\n",
                      cli::one_line(how.pattern), where);
 }
 
@@ -39,7 +39,7 @@ cli::ExitCode show_queues(const Target& target, const ShowQueues& how) {
   cli::flush_out();
   if (!list.complete) {
     cli::log(LogLevel::warning,
-             fmt::format("these are not all: the keys could not all be looked at "
+             fmt::format("the list is incomplete: the scan of the keys did not end "
                          "within {}",
                          cli::duration_text(how.longest)));
   }

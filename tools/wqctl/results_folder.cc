@@ -65,7 +65,7 @@ int write_at(int file, std::uint64_t offset, std::string_view bytes) {
   return 0;
 }
 
-/// 0 for a name that is none of ours.
+/// 0 for another name.
 std::uint64_t number_of(std::string_view name) {
   if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return 0;
   if (name.size() <= kPrefix.size() + kSuffix.size()) return 0;
@@ -76,7 +76,7 @@ std::uint64_t number_of(std::string_view name) {
   return error == std::errc{} && end == name.data() + name.size() ? number : 0;
 }
 
-/// Empty if the line is none of ours.
+/// Empty for another line.
 std::string id_of(const std::string& line) {
   // Results may be objects of any size, and `Json` looks through all members for each that it adds.
   const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
@@ -139,7 +139,7 @@ void ResultsFolder::claim(const std::string& queue, const std::string& queue_id,
   if (content_of(path_ + "/results-queue.json") == ours) return;
   if (!empty) {
     throw cli::UsageError(fmt::format(
-        "--to: '{}' has results of another queue, or of '{}' before it was purged or lost; choose "
+        "--to: '{}' belongs to another queue, or to '{}' before it was purged or lost; choose "
         "another folder",
         cli::one_line(path_), cli::one_line(queue)));
   }
@@ -162,10 +162,10 @@ std::string ResultsFolder::find_end() {
   }
   std::string id = id_of(last);
   if (id.empty()) {
-    throw cli::UsageError(fmt::format(
-        "--to: '{}' does not end with a result, so there is no telling where to go on; choose "
-        "another folder",
-        cli::one_line(path)));
+    throw cli::UsageError(
+        fmt::format("--to: '{}' does not end with a result, so wqctl cannot resume; choose "
+                    "another folder",
+                    cli::one_line(path)));
   }
   if (ftruncate(file_, static_cast<off_t>(size_)) != 0) fail(path, errno);
   return id;

@@ -67,7 +67,7 @@ class ResultsReader {
   }
 
  private:
-  /// What to end with after the next read, if it is the last.
+  /// The exit code if the next read is the last.
   std::optional<cli::ExitCode> look() {
     const Counts counts = check();
     if (!options_.follow || counts.drained()) return cli::ExitCode::done;
@@ -83,8 +83,7 @@ class ResultsReader {
     Counts counts = queue_.counts();
     if (!id_.empty() && counts.id != id_) {
       throw ProtocolError(fmt::format(
-          "the queue {} is not the one that was read any more: Redis lost its data, or somebody "
-          "purged it",
+          "the queue {} was replaced while it was read: Redis lost its data, or it was purged",
           cli::one_line(name_)));
     }
     if (id_.empty() && !counts.id.empty()) {

@@ -30,7 +30,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// However seldom it is shown: how irregular a queue is can be told from many looks only.
+// However seldom the output: only many samples show how irregular a queue is.
 constexpr seconds kSampleInterval{1};
 constexpr seconds kLineInterval{10};
 // A window that is resized is filled anew after that.
@@ -83,8 +83,7 @@ class Watch {
     const TimePoint now = BootClock::now();
     if (!now_.counts.id.empty() && counts.id != now_.counts.id) {
       throw ProtocolError(fmt::format(
-          "the queue {} is not the one that was watched any more: Redis lost its data, or somebody "
-          "purged it",
+          "the queue {} was replaced while it was watched: Redis lost its data, or it was purged",
           cli::one_line(now_.queue)));
     }
     now_.counts = std::move(counts);

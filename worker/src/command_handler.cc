@@ -18,9 +18,9 @@ CommandTemplate command_of(const CommandOptions& options, bool is_coprocess) {
   if (!is_coprocess) return {options.command, options.marker};
   for (const std::string& word : options.command) {
     if (const auto found = find_placeholder(word, options.marker)) {
-      throw std::invalid_argument(
-          "--coprocess tells items on stdin: " + word.substr(found->at, found->size) +
-          " has no place in the command (-I '' leaves it as it is)");
+      throw std::invalid_argument("--coprocess sends items on stdin: remove " +
+                                  word.substr(found->at, found->size) +
+                                  " from the command (or keep it literally with -I '')");
     }
   }
   return {options.command, ""};
@@ -60,7 +60,7 @@ std::vector<Outcome> CommandHandler::operator()(const Batch& batch) const {
   return outcomes;
 }
 
-std::string CommandHandler::try_text(const Settlement& settlement) const {
+std::string CommandHandler::attempt_text(const Settlement& settlement) const {
   const auto& [lease, outcome] = settlement;
   const std::string line = shell_line(
       command_.fill({.item = lease.item, .sequence = lease.fence, .slot = outcome.usage.slot}));

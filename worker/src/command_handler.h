@@ -32,7 +32,7 @@ class CommandHandler {
   [[nodiscard]] std::vector<Outcome> operator()(const Batch& batch) const;
 
   /// The try as a shell would take it.
-  [[nodiscard]] std::string try_text(const Settlement& settlement) const;
+  [[nodiscard]] std::string attempt_text(const Settlement& settlement) const;
 
  private:
   CommandOptions options_;

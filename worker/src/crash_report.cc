@@ -129,7 +129,7 @@ void add_message(Line& line, int signal) {
   line.add("crash: ");
   line.add(name_of(signal));
   if (items_here.empty()) {
-    line.add(" in a thread that handles no item");
+    line.add(" in a thread without an item");
   } else {
     const std::string_view item = items_here.front().item;
     line.add(" while item '");
@@ -144,7 +144,7 @@ void add_message(Line& line, int signal) {
       line.add(" was handled");
     }
   }
-  line.add("; this process ends, and what it held comes back when the leases end");
+  line.add("; this process exits, and its items return to the queue when their leases expire");
 }
 
 void on_crash(int signal) {

@@ -43,11 +43,11 @@ void check_heading(int file, const std::string& path) {
   std::array<char, kHeading.size()> begin{};
   const ssize_t size = ::pread(file, begin.data(), begin.size(), 0);
   if (size < 0 || std::string_view(begin.data(), static_cast<std::size_t>(size)) != kHeading) {
-    refuse_file(path, "is no job log: its first line is another one; choose another file");
+    refuse_file(path, "is not a job log: its first line differs; choose another file");
   }
 }
 
-/// What the end of a try says to those who read exit codes: GNU parallel has -1 for a timeout.
+/// The exit code and signal of an attempt; -1 for a timeout, as in GNU parallel.
 std::pair<int, int> exit_and_signal(const Outcome& outcome) {
   if (outcome.kind == Outcome::Kind::complete) return {0, 0};
   const Failure& failure = outcome.failure;
@@ -65,7 +65,7 @@ JobLog::JobLog(const std::string& path, std::string_view host) : host_(cli::one_
   struct stat status {};
   ::fstat(file_.get(), &status);
   if (!S_ISREG(status.st_mode)) {
-    refuse_file(path, "is no regular file");
+    refuse_file(path, "is not a regular file");
   }
   // Others may begin it at the same time.
   ::flock(file_.get(), LOCK_EX);

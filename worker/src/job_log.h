@@ -14,8 +14,8 @@ namespace wq::internal {
 /// flushed to the disk: a machine that goes down may lose the last lines. Not thread-safe.
 class JobLog {
  public:
-  /// Makes the file, or goes on with it. `host` is what stands in the column Host. Throws
-  /// `std::invalid_argument` if it cannot be opened, or holds something else.
+  /// Creates the file or appends to it. `host` is the column Host. Throws `std::invalid_argument`
+  /// if it cannot be opened, or holds something else.
   JobLog(const std::string& path, std::string_view host);
 
   /// Throws `std::system_error` if the file does not take the line.
@@ -26,8 +26,8 @@ class JobLog {
   std::string host_;
 };
 
-/// The line, with its end; nothing for a try that was given back: it did not count. Exitval is -1
-/// for a failure without an exit code or a signal. Pure, as is the next.
+/// The line, with its end; nothing for a released attempt: it did not count. Exitval is -1 for a
+/// failure without an exit code or a signal. Pure, as is the next.
 [[nodiscard]] std::string job_line(const Settlement& settlement, std::string_view host,
                                    std::string_view command);
 

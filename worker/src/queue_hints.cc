@@ -35,7 +35,8 @@ std::string kinds_of_dead(const std::string& queue, RedisOptions redis) {
          Admin(queue, redis).list(ItemState::dead, "", Admin::kMaxItems).items) {
       ++kinds[each.failure ? wq::text(each.failure->kind) : "unknown"];
     }
-  } catch (const Error&) {  // Redis has gone, or this user may not look: what is known was said
+  } catch (const Error&) {  // Redis is unreachable, or the user lacks the right: the known facts
+                            // are logged
     return "";
   }
   std::string text;
@@ -54,12 +55,11 @@ void log_dead(const std::string& queue, const RedisOptions& redis, const Counts&
   if (counts.dead > Admin::kMaxItems && !kinds.empty()) {
     kinds += fmt::format(" among the first {}", Admin::kMaxItems);
   }
-  cli::log(
-      LogLevel::warning,
-      fmt::format("{} dead letter{} remain{}{}; to see them: wqctl ls {} dead; to try them again: "
-                  "wqctl retry {} --all",
-                  counts.dead, counts.dead == 1 ? "" : "s", counts.dead == 1 ? "s" : "", kinds,
-                  queue, queue));
+  cli::log(LogLevel::warning,
+           fmt::format("{} dead letter{} remain{}{}; list them: wqctl ls {} dead; retry them: "
+                       "wqctl retry {} --all",
+                       counts.dead, counts.dead == 1 ? "" : "s", counts.dead == 1 ? "s" : "", kinds,
+                       queue, queue));
 }
 
 std::string other_queues(const std::string& queue, RedisOptions redis) noexcept {
@@ -78,7 +78,7 @@ std::string other_queues(const std::string& queue, RedisOptions redis) noexcept 
     }
     return fmt::format(" (there {} {}{})", all == 1 ? "is" : "are", text,
                        all > kQueuesShown ? fmt::format(" and {} more", all - kQueuesShown) : "");
-  } catch (const std::exception&) {  // this user may not look: then nothing is said
+  } catch (const std::exception&) {  // the user lacks the right: no hint
     return "";
   }
 }

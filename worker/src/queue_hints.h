@@ -7,7 +7,7 @@
 
 namespace wq::internal {
 
-// What a worker looks up of a queue only to say it. Neither throws for what Redis does not tell.
+// Facts of a queue that a worker only logs. Neither function throws if Redis refuses.
 
 /// Warns if dead letters remain: how many, of which kinds of failure, and what to do. A queue that
 /// is drained may hold what nobody did, and that is no success.

@@ -15,32 +15,32 @@ using metrics::gauge;
 using metrics::Labels;
 using prometheus::MetricFamily;
 
-MetricFamily handler_seconds(const Labels& labels, const WorkerFigures& figures) {
+MetricFamily handler_seconds(const Labels& labels, const WorkerStats& stats) {
   using Seconds = std::chrono::duration<double>;
   prometheus::ClientMetric metric;
   metric.label = labels;
   prometheus::ClientMetric::Histogram& histogram = metric.histogram;
-  for (std::size_t i = 0; i < figures.handler_calls.size(); ++i) {
-    histogram.sample_count += figures.handler_calls[i];
-    const bool last = i == WorkerFigures::kHandlerBounds.size();
+  for (std::size_t i = 0; i < stats.handler_calls.size(); ++i) {
+    histogram.sample_count += stats.handler_calls[i];
+    const bool last = i == WorkerStats::kHandlerBounds.size();
     histogram.bucket.push_back(
         {histogram.sample_count, last ? std::numeric_limits<double>::infinity()
-                                      : Seconds(WorkerFigures::kHandlerBounds[i]).count()});
+                                      : Seconds(WorkerStats::kHandlerBounds[i]).count()});
   }
-  histogram.sample_sum = Seconds(figures.handler_time).count();
+  histogram.sample_sum = Seconds(stats.handler_time).count();
   return {"wq_worker_handler_seconds",
-          "How long calls of the handler took, whatever came of them.",
+          "Duration of handler calls, whatever the outcome.",
           prometheus::MetricType::Histogram,
           {std::move(metric)}};
 }
 
-MetricFamily items(const Labels& labels, const WorkerFigures& figures) {
-  MetricFamily family = counter("wq_worker_items_total", "Items by what became of them.");
-  const std::pair<const char*, std::uint64_t> outcomes[] = {{"completed", figures.completed},
-                                                            {"failed", figures.failed},
-                                                            {"released", figures.released},
-                                                            {"lost", figures.lost},
-                                                            {"unknown", figures.unknown}};
+MetricFamily items(const Labels& labels, const WorkerStats& stats) {
+  MetricFamily family = counter("wq_worker_items_total", "Items by outcome.");
+  const std::pair<const char*, std::uint64_t> outcomes[] = {{"completed", stats.completed},
+                                                            {"failed", stats.failed},
+                                                            {"released", stats.released},
+                                                            {"lost", stats.lost},
+                                                            {"unknown", stats.unknown}};
   for (const auto& [outcome, number] : outcomes) {
     Labels all = labels;
     all.push_back({"outcome", outcome});
@@ -56,23 +56,22 @@ MetricFamily one(MetricFamily family, const Labels& labels, std::uint64_t value)
 
 }  // namespace
 
-std::vector<MetricFamily> worker_families(const std::string& queue, const WorkerFigures& figures) {
+std::vector<MetricFamily> worker_families(const std::string& queue, const WorkerStats& stats) {
   const Labels labels{{"queue", metrics::label_text(queue)}};
-  return {handler_seconds(labels, figures), items(labels, figures),
-          one(gauge("wq_worker_holding", "Items held, those taken ahead of the handlers included."),
-              labels, figures.holding),
-          one(counter("wq_worker_lease_renewals_total", "Leases lengthened, each time it was."),
-              labels, figures.renewals),
-          one(counter("wq_worker_reconnects_total",
-                      "Connections to Redis made in place of one that was lost."),
-              labels, figures.reconnects)};
+  return {
+      handler_seconds(labels, stats), items(labels, stats),
+      one(gauge("wq_worker_holding", "Items held, including items taken ahead of the handlers."),
+          labels, stats.holding),
+      one(counter("wq_worker_lease_renewals_total", "Lease renewals."), labels, stats.renewals),
+      one(counter("wq_worker_reconnects_total", "Reconnects to Redis after a lost connection."),
+          labels, stats.reconnects)};
 }
 
 WorkerCollector::WorkerCollector(const Worker& worker, std::string queue)
     : worker_(worker), queue_(std::move(queue)) {}
 
 std::vector<MetricFamily> WorkerCollector::Collect() const {
-  return worker_families(queue_, worker_.figures());
+  return worker_families(queue_, worker_.stats());
 }
 
 }  // namespace wq::internal

@@ -10,11 +10,11 @@
 
 namespace wq::internal {
 
-/// What a worker has done, as Prometheus has it. Pure.
+/// The statistics of a worker as Prometheus metrics. Pure.
 [[nodiscard]] std::vector<prometheus::MetricFamily> worker_families(const std::string& queue,
-                                                                    const WorkerFigures& figures);
+                                                                    const WorkerStats& stats);
 
-/// Asks a worker, which must outlive it, whenever somebody wants to know. Thread-safe.
+/// Reads a worker, which must outlive it, for each scrape. Thread-safe.
 class WorkerCollector : public prometheus::Collectable {
  public:
   WorkerCollector(const Worker& worker, std::string queue);

@@ -16,9 +16,9 @@ namespace wq::internal {
 namespace {
 
 constexpr const char* kSummary =
-    R"(Takes items from a queue, handles them, and leaves with 0 when the queue is drained: when nothing
-is ready, delayed or in work anywhere, and nobody is filling it. Run as many as you like, anywhere;
-kill any of them: what it held comes back when the lease ends.
+    R"(Takes items from a queue, handles them, and exits with 0 when the queue is drained: when no item is
+ready, delayed or in progress anywhere, and no producer holds it open. Run any number of workers,
+anywhere. If one is killed, its items return to the queue when their leases expire.
 )";
 
 std::string exit_codes() {
@@ -42,7 +42,7 @@ cli::ProgramText completed(cli::ProgramText text) {
 WorkerCommandLineReader::WorkerCommandLineReader(cli::ProgramText text, WorkerCommandLine& line)
     : line_(line), options_(completed(std::move(text))) {
   options_.group("Work");
-  options_.add_text("queue", cli::Value::queue(), line.queue, "the queue's name; needed");
+  options_.add_text("queue", cli::Value::queue(), line.queue, "name of the queue; required");
 }
 
 void WorkerCommandLineReader::declare_batches(const std::string& only_with) {
@@ -50,16 +50,16 @@ void WorkerCommandLineReader::declare_batches(const std::string& only_with) {
   const auto last_one = [this, &only_with] {
     if (!only_with.empty()) options_.only_with(only_with);
   };
-  options_.add_number("batch", worker.batch, "items handed to the handler at once, at most", 1,
+  options_.add_number("batch", worker.batch, "largest number of items per batch", 1,
                       Queue::kMaxBatch);
   last_one();
   options_.add_duration("max-delay", worker.max_delay,
-                        "how long an item may wait for its batch to be full; never when the queue "
-                        "has nothing more to give");
+                        "longest wait for a full batch; a partial batch never waits when the "
+                        "queue has no more items");
   last_one();
   options_.add(
       "max-batch-bytes", cli::Value::size(),
-      "a batch is full, too, when one more item would make it larger (0: no limit)",
+      "a batch is also full when one more item would exceed this size (0: no limit)",
       [&worker](const std::string& size) {
         worker.max_batch_bytes = static_cast<std::size_t>(cli::parse_size(size));
       },
@@ -70,35 +70,37 @@ void WorkerCommandLineReader::declare_batches(const std::string& only_with) {
 void WorkerCommandLineReader::declare_work() {
   WorkerOptions& worker = line_.worker;
   options_.group("Work");
-  options_.add_number("concurrency", worker.concurrency, "items handled at a time", 1);
+  options_.add_number("concurrency", worker.concurrency,
+                      "number of slots: items or batches handled in parallel", 1);
   options_.add_duration("timeout", worker.timeout,
-                        "how long an item may take; longer is a failure (0: as long as it likes)");
+                        "time limit for an item; exceeding it is a failure (0: none)");
   options_.add_duration("lease", worker.lease,
-                        "how long an item stays ours when we are not heard of; renewed by itself "
-                        "while we are alive, so it need not be as long as the work");
-  options_.add_duration("results-ttl", worker.retry.results_ttl,
-                        "how long results are kept at least, if the handler gives any: older ones "
-                        "go with the next that comes, all when none has come for so long; the same "
-                        "for all workers (0: until they are removed)");
+                        "how long an item stays leased without renewal; a live worker renews its "
+                        "leases, so a lease may be shorter than the work");
+  options_.add_duration(
+      "results-ttl", worker.retry.results_ttl,
+      "keep results for at least this time: adding a result removes expired ones, "
+      "and all expire if none is added for so long; use the same for all workers "
+      "(0: until they are removed)");
   options_.add_duration("grace", worker.grace,
-                        "how long handlers may go on after SIGINT or SIGTERM");
+                        "time for handlers to finish after SIGINT or SIGTERM");
   options_.add_text("label", cli::Value::text("TEXT"), worker.label,
-                    "who this worker is, for people [default: the host's name]");
+                    "name of this worker in wqctl and in failures [default: the host name]");
 }
 
 void WorkerCommandLineReader::declare_retries() {
   WorkerOptions& worker = line_.worker;
   RetryPolicy& retry = worker.retry;
-  options_.group("Items that fail");
+  options_.group("Retries");
   options_.add_number("max-attempts", retry.max_attempts,
-                      "failures that make an item a dead letter", 1);
+                      "number of failures after which an item is a dead letter", 1);
   options_.add_number("max-crashes", retry.max_crashes,
-                      "crashes that make an item a dead letter: what did the work was killed, or "
-                      "the worker died, so that the lease ran out",
+                      "number of crashes after which an item is a dead letter: the process was "
+                      "killed, or the worker died and the lease expired",
                       1);
   options_.add(
       "backoff", cli::Value::text("MIN..MAX"),
-      "how long a failed item waits: MIN first, doubled each time up to MAX",
+      "delay before a retry: MIN first, doubled each time up to MAX",
       [&retry](const std::string& range_text) {
         const cli::DurationRange range = cli::parse_duration_range(range_text);
         retry.backoff_base = range.min;
@@ -106,9 +108,9 @@ void WorkerCommandLineReader::declare_retries() {
       },
       cli::duration_range_text({retry.backoff_base, retry.backoff_max}));
   options_.add_duration("release-delay", retry.release_delay,
-                        "how long an item waits that a handler gave back for later");
+                        "delay before a released item is retried");
   options_.add("halt", cli::Value::number(),
-               fmt::format("leave after this many failures in a row without a success (0: "
+               fmt::format("exit after this many consecutive failures (0: "
                            "never) [default: {}, until the first success]",
                            worker.halt_after),
                [&worker](const std::string& number) {
@@ -120,14 +122,15 @@ void WorkerCommandLineReader::declare_retries() {
 
 void WorkerCommandLineReader::declare_end() {
   WorkerOptions& worker = line_.worker;
-  options_.group("When to leave");
-  options_.add_duration("wait-open", worker.wait_open, "how long to wait for the queue to begin");
+  options_.group("When to exit");
+  options_.add_duration("wait-open", worker.wait_open,
+                        "how long to wait for the first push to the queue");
   options_.add_duration("max-idle", worker.max_idle,
-                        "leave after waiting for an item this long (0: never)");
-  options_.add_number("max-items", worker.max_items, "leave after this many items (0: never)");
+                        "exit after this time without an item (0: never)");
+  options_.add_number("max-items", worker.max_items, "exit after this many items (0: never)");
   options_.add_switch("fail-on-dead", line_.fail_on_dead,
-                      "leave with 3 instead of 0 if dead letters remain [default: on a terminal]");
-  options_.add_switch("ignore-dead", ignore_dead_, "leave with 0 though dead letters remain");
+                      "exit with 3 instead of 0 if dead letters remain [default: on a terminal]");
+  options_.add_switch("ignore-dead", ignore_dead_, "exit with 0 even if dead letters remain");
 }
 
 void WorkerCommandLineReader::declare_watching() {
@@ -135,21 +138,21 @@ void WorkerCommandLineReader::declare_watching() {
   options_.group("Progress");
   options_.add_duration(
       "progress", line_.progress,
-      "how often a line in the log says how far the work is; on a terminal there is "
-      "one line in place instead (0: neither)");
+      "interval of progress lines in the log; on a terminal, one line is updated in "
+      "place instead (0: none)");
   options_.group("Records");
-  options_.add_text("joblog", cli::Value::file(), line_.joblog,
-                    "add a line to FILE for each try that ended, in the columns of GNU parallel; "
-                    "workers of one machine may share it");
-  options_.add_number(
-      "history", line_.worker.retry.history,
-      "keep the last N tries of all items in Redis, see wqctl history; the same for "
-      "all workers",
-      0, kMostHistory);
+  options_.add_text(
+      "joblog", cli::Value::file(), line_.joblog,
+      "append a line to FILE for each finished attempt, in the columns of GNU parallel; "
+      "workers on one machine may share it");
+  options_.add_number("history", line_.worker.retry.history,
+                      "keep the last N attempts of all items in Redis, see wqctl history; use the "
+                      "same for all workers",
+                      0, kMostHistory);
   options_.group("Metrics");
   options_.add("metrics-listen", cli::Value::text("ADDR:PORT"),
-               "answer GET /metrics here, for Prometheus: handler times, items by outcome, "
-               "renewals, reconnects; :PORT is all addresses [default: off]",
+               "serve Prometheus metrics at GET /metrics: handler times, items by outcome, "
+               "renewals, reconnects; :PORT listens on all addresses [default: off]",
                [this](const std::string& listen) {
                  line_.metrics_listen = metrics::parse_listen_address(listen);
                });
@@ -162,10 +165,10 @@ void WorkerCommandLineReader::check_arguments() const {
   const bool behind_dashes = !text.behind_dashes.empty();
   if (given.empty()) {
     if (!behind_dashes) return;
-    throw cli::UsageError("-- and what follows it are missing; the form is: " + text.form());
+    throw cli::UsageError("the command after -- is missing; the form is: " + text.form());
   }
   if (!behind_dashes && text.arguments.empty()) {
-    throw cli::UsageError(fmt::format("unexpected argument '{}'; --help says more", given.front()));
+    throw cli::UsageError(fmt::format("unexpected argument '{}'; see --help", given.front()));
   }
   if (behind_dashes && options_.arguments_before_dashes() != 0) {
     throw cli::UsageError(
@@ -186,7 +189,7 @@ bool WorkerCommandLineReader::read(cli::Process& process, int argc, const char* 
   process.begin_log(log_, cli::LogStyle::service);
   for (const std::string& warning : options_.warnings()) cli::log(LogLevel::warning, warning);
   if (line_.queue.empty()) {
-    throw cli::UsageError("which queue? --queue QUEUE or $WQ_WORKER_QUEUE; --help says more");
+    throw cli::UsageError("the queue is missing: --queue QUEUE or $WQ_WORKER_QUEUE; see --help");
   }
   check_arguments();
   if (line_.fail_on_dead && ignore_dead_) {

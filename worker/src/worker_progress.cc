@@ -23,17 +23,17 @@ using std::chrono::seconds;
 
 constexpr milliseconds kRedraw{1'000};
 constexpr milliseconds kCountsInPlace{2'000};
-// Of an item's bytes, so that what stands behind it is seen.
+// Of the bytes of an item, so that the text after it is visible.
 constexpr std::size_t kMostShown = 60;
 
 std::uint64_t left_in(const Counts& counts) {
   return counts.ready + counts.processing + counts.delayed;
 }
 
-std::string longest_text(const WorkerFigures& figures) {
-  if (figures.longest_time == std::chrono::nanoseconds::zero()) return "";
-  const auto age = std::chrono::duration_cast<milliseconds>(figures.longest_time);
-  const std::string& item = figures.longest_item;
+std::string longest_text(const WorkerStats& stats) {
+  if (stats.longest_time == std::chrono::nanoseconds::zero()) return "";
+  const auto age = std::chrono::duration_cast<milliseconds>(stats.longest_time);
+  const std::string& item = stats.longest_item;
   const std::size_t shown = whole_characters(item, kMostShown);
   return fmt::format("longest {} of {}{}", cli::age_text(age),
                      cli::bytes_text(item.substr(0, shown), shown),
@@ -46,16 +46,16 @@ void append(std::string& line, const std::string& more) {
 
 }  // namespace
 
-std::string progress_text(const WorkerFigures& figures, const Counts& counts, const cli::Eta& eta) {
-  std::string line = fmt::format("{} done, {} failed", figures.completed, figures.failed);
+std::string progress_text(const WorkerStats& stats, const Counts& counts, const cli::Eta& eta) {
+  std::string line = fmt::format("{} done, {} failed", stats.completed, stats.failed);
   if (!counts.id.empty()) {
     append(line, fmt::format("{} left in the queue", left_in(counts)));
     if (counts.dead > 0) append(line, fmt::format("{} dead", counts.dead));
     if (eta.span > cli::Seconds{0}) append(line, cli::rate_text(eta.rate_now));
     append(line, cli::left_text(eta));
   }
-  if (figures.running > 0) append(line, fmt::format("{} running", figures.running));
-  append(line, longest_text(figures));
+  if (stats.running > 0) append(line, fmt::format("{} running", stats.running));
+  append(line, longest_text(stats));
   return line;
 }
 
@@ -99,27 +99,27 @@ void WorkerProgress::run(const std::stop_token& stop) {
 void WorkerProgress::show_line() {
   const Counts counts = worker_.counts();
   if (!counts.id.empty()) history_.add(BootClock::now(), counts);
-  const std::string line = cli::fit(progress_text(worker_.figures(), counts, history_.eta()),
+  const std::string line = cli::fit(progress_text(worker_.stats(), counts, history_.eta()),
                                     cli::terminal_columns(STDERR_FILENO) - 1);
   live_.draw({&line, 1});
 }
 
-// What waits says so by itself: no line repeats that nothing happens.
+// A waiting worker logs that itself: no progress line repeats that nothing happens.
 void WorkerProgress::log_line() {
   const Counts counts = worker_.counts();
-  const WorkerFigures figures = worker_.figures();
+  const WorkerStats stats = worker_.stats();
   if (!counts.id.empty()) history_.add(BootClock::now(), counts);
   std::string state =
-      fmt::format("completed={} failed={} released={} left={} dead={}", figures.completed,
-                  figures.failed, figures.released, left_in(counts), counts.dead);
-  const bool nothing_yet = figures.completed + figures.failed + figures.released == 0;
-  if (figures.running == 0 && (nothing_yet || state == last_)) return;
-  std::string line = "progress: " + state + fmt::format(" running={}", figures.running);
+      fmt::format("completed={} failed={} released={} left={} dead={}", stats.completed,
+                  stats.failed, stats.released, left_in(counts), counts.dead);
+  const bool nothing_yet = stats.completed + stats.failed + stats.released == 0;
+  if (stats.running == 0 && (nothing_yet || state == last_)) return;
+  std::string line = "progress: " + state + fmt::format(" running={}", stats.running);
   last_ = std::move(state);
   const cli::Eta eta = history_.eta();
   if (eta.span > cli::Seconds{0}) append(line, cli::rate_text(eta.rate_now));
   append(line, cli::left_text(eta));
-  append(line, longest_text(figures));
+  append(line, longest_text(stats));
   cli::log(LogLevel::info, line);
 }
 

@@ -48,7 +48,7 @@ class WorkerProgress {
 
 /// The line in place, without the columns it is fitted to: what this worker did, the queue, what
 /// runs longest. Pure, for tests.
-[[nodiscard]] std::string progress_text(const WorkerFigures& figures, const Counts& counts,
+[[nodiscard]] std::string progress_text(const WorkerStats& stats, const Counts& counts,
                                         const cli::Eta& eta);
 
 }  // namespace wq::internal

@@ -43,8 +43,8 @@ using cli::ExitCode;
 // Longer than a handler's child is given between SIGTERM and SIGKILL.
 constexpr std::chrono::seconds kStuckAfter{10};
 constexpr const char* kStuck =
-    "a handler did not return within 10 s; leaving without it: its item comes back when the lease "
-    "ends";
+    "a handler did not return within 10 s; exiting without it: its item returns to the queue when "
+    "the lease expires";
 
 std::string_view name_of(WorkerEnd end) {
   switch (end) {
@@ -131,21 +131,21 @@ class Interruption {
     const std::string_view name = signal == SIGINT ? "SIGINT" : "SIGTERM";
     Worker* worker = worker_.load();
     if (worker == nullptr || count > 2) {
-      leave(fmt::format("{}: leaving at once", name));
+      leave(fmt::format("{}: exiting at once", name));
     } else if (count == 1) {
       worker->request_stop();
-      cli::log(LogLevel::info, finishing_text(name, worker->figures().running));
+      cli::log(LogLevel::info, finishing_text(name, worker->stats().running));
     } else {
       worker->request_stop_now();
-      cli::log(LogLevel::info, fmt::format("{} again: stopping what is in work", name));
+      cli::log(LogLevel::info, fmt::format("{} again: stopping all running items", name));
       watchdog_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
     }
   }
 
   [[nodiscard]] std::string finishing_text(std::string_view name, std::uint64_t running) const {
-    if (running == 0) return fmt::format("{}: nothing is in work", name);
+    if (running == 0) return fmt::format("{}: no item is running", name);
     return fmt::format(
-        "{}: finishing what is in work, {}, for {} at most (--grace); a second one stops it at "
+        "{}: finishing {}, for at most {} (--grace); a second signal stops at "
         "once",
         name, cli::plural(running, "item"), cli::duration_text(grace_));
   }
@@ -173,10 +173,10 @@ class Interruption {
 /// Writes the file of `--joblog`. `worker` may be made later.
 class JobLogging {
  public:
-  JobLogging(const std::string& program, const WorkerCommandLine& line, TryText try_text,
+  JobLogging(const std::string& program, const WorkerCommandLine& line, AttemptText attempt_text,
              const std::unique_ptr<Worker>& worker)
       : log_(line.joblog, line.worker.label.empty() ? host_name() : line.worker.label),
-        try_text_(std::move(try_text)),
+        attempt_text_(std::move(attempt_text)),
         name_(shell_word(program)),
         worker_(worker) {}
 
@@ -184,18 +184,18 @@ class JobLogging {
     if (failed_) return;
     try {
       log_.add(settlement,
-               try_text_ ? try_text_(settlement) : with_item(name_, settlement.lease.item));
+               attempt_text_ ? attempt_text_(settlement) : with_item(name_, settlement.lease.item));
     } catch (const std::system_error& error) {
       failed_ = true;
-      cli::log(LogLevel::error, fmt::format("--joblog: cannot write: {}; the worker leaves",
-                                            error.code().message()));
+      cli::log(LogLevel::error,
+               fmt::format("--joblog: cannot write: {}; the worker exits", error.code().message()));
       worker_->request_stop();
     }
   }
 
  private:
   JobLog log_;
-  const TryText try_text_;
+  const AttemptText attempt_text_;
   const std::string name_;
   const std::unique_ptr<Worker>& worker_;
   bool failed_ = false;
@@ -204,13 +204,14 @@ class JobLogging {
 class WorkerRun::Parts {
  public:
   template <typename AnyHandler>
-  Parts(cli::Process& process, const WorkerCommandLine& line, AnyHandler handler, TryText try_text)
+  Parts(cli::Process& process, const WorkerCommandLine& line, AnyHandler handler,
+        AttemptText attempt_text)
       : line_(line), interruption_(process.signals(), line.worker.grace) {
     report_crashes(process.name(), cli::log_is_json());
     WorkerOptions options = line.worker;
     options.other_queues = [&line] { return other_queues(line.queue, line.redis); };
     if (!line.joblog.empty()) {
-      joblog_.emplace(process.name(), line, std::move(try_text), worker_);
+      joblog_.emplace(process.name(), line, std::move(attempt_text), worker_);
       options.settled = [this](const Settlement& settlement) { joblog_->add(settlement); };
     }
     worker_ = std::make_unique<Worker>(line.queue, line.redis, options, std::move(handler));
@@ -254,14 +255,14 @@ class WorkerRun::Parts {
 };
 
 WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Handler handler,
-                     TryText try_text)
+                     AttemptText attempt_text)
     : parts_(std::make_unique<Parts>(process, line, in_crash_context<Job>(std::move(handler)),
-                                     std::move(try_text))) {}
+                                     std::move(attempt_text))) {}
 
 WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, BatchHandler handler,
-                     TryText try_text)
+                     AttemptText attempt_text)
     : parts_(std::make_unique<Parts>(process, line, in_crash_context<Batch>(std::move(handler)),
-                                     std::move(try_text))) {}
+                                     std::move(attempt_text))) {}
 
 WorkerRun::~WorkerRun() = default;
 

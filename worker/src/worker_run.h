@@ -13,7 +13,7 @@
 namespace wq::internal {
 
 /// The command line that a try was, for `--joblog`; empty: the program's name and the item.
-using TryText = std::function<std::string(const Settlement&)>;
+using AttemptText = std::function<std::string(const Settlement&)>;
 
 /// One run of a worker as its command line says it, with all that is around the work: signals, the
 /// log, metrics, `--joblog`, progress, and the exit code.
@@ -23,9 +23,9 @@ class WorkerRun {
   /// what the handler starts belongs behind this. Until `run` a signal ends the process at once.
   /// `process` and `line` must outlive it. Throws as `Worker` and `metrics::MetricsServer` do.
   WorkerRun(cli::Process& process, const WorkerCommandLine& line, Handler handler,
-            TryText try_text = {});
+            AttemptText attempt_text = {});
   WorkerRun(cli::Process& process, const WorkerCommandLine& line, BatchHandler handler,
-            TryText try_text = {});
+            AttemptText attempt_text = {});
   ~WorkerRun();
   WorkerRun(const WorkerRun&) = delete;
   WorkerRun& operator=(const WorkerRun&) = delete;

@@ -24,7 +24,7 @@ void agree(WqWorkerCommandLine& line) {
   command.queue = line.worker.queue;
   command.lease = worker.lease;
   command.slots = worker.concurrency;
-  // What it printed would stand within the line that shows the progress.
+  // Its output would appear within the progress line.
   command.stdout_as_stderr = WorkerProgress::is_in_place() && ::isatty(STDOUT_FILENO) == 1;
   command.stdout_at_once = worker.concurrency == 1;  // no other line to stand within
   if (!line.is_coprocess) return;
@@ -49,7 +49,7 @@ cli::ExitCode run_wq_worker(cli::Process& process, OrphanReaper& reaper, WqWorke
   }
   WorkerRun worker(
       process, line.worker, BatchHandler{[&handler](const Batch& batch) { return handler(batch); }},
-      [&handler](const Settlement& settlement) { return handler.try_text(settlement); });
+      [&handler](const Settlement& settlement) { return handler.attempt_text(settlement); });
   handler.start(worker.session());
   return worker.run();
 }

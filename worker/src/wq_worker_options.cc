@@ -21,31 +21,31 @@ constexpr std::uint64_t kMaxResultBytes = 256 * 1024 * 1024;
 constexpr unsigned kMostInFlight = 100;  // as WorkerOptions::calls_per_slot
 
 constexpr const char* kSummary =
-    R"(Runs COMMAND once for every item of a queue, without a shell. What stands in braces is replaced
-in each of its words, as GNU parallel does:
+    R"(Runs COMMAND once for each item of a queue, without a shell. Placeholders in its words are replaced
+as in GNU parallel:
 
   {}    the item: dir/a.tar.gz            {/}   without its folder: a.tar.gz
   {.}   without extension: dir/a.tar      {/.}  without both: a.tar
   {//}  its folder: dir
-  {#}   a number that no other try has    {%}   the slot, 1 to concurrency
+  {#}   the fencing token, unique         {%}   the slot, 1 to concurrency
         (WQ_FENCE)                              (WQ_SLOT + 1)
 
-With none of the first five the item itself comes on standard input. The environment says the
-rest: WQ_ITEM, WQ_ITEM_SHA224, WQ_QUEUE, WQ_ATTEMPT, WQ_FENCE, WQ_SESSION, WQ_SLOT (0 to
+Without any of the first five, COMMAND reads the item from standard input. Its environment has
+WQ_ITEM, WQ_ITEM_SHA224, WQ_QUEUE, WQ_ATTEMPT, WQ_FENCE, WQ_SESSION, WQ_SLOT (0 to
 concurrency - 1), WQ_LEASE_SECONDS.
 
   COMMAND ends with   the item
-  0                   is done
-  99                  is released: it comes back after --release-delay, at no cost
-  another code        has failed: it is tried again after a while, --max-attempts times in all
-  a signal            has crashed: the same, but --max-crashes times in all; so has one that was
-                      killed for its memory, also by the kernel. A signal of ours (--timeout, a
-                      worker that leaves, a lost lease) is none. A shell that says 139 for its
-                      child's end has failed: let it exec its last command
+  0                   is completed
+  99                  is released: it is retried after --release-delay, at no cost
+  another code        has failed: it is retried later, up to --max-attempts failures
+  a signal            has crashed: it is retried later, up to --max-crashes crashes. A kill for
+                      memory, also by the kernel, is a crash too. Signals that wq-worker sends
+                      (--timeout, exit of the worker, a lost lease) do not count. A shell that
+                      exits with 139 for its child has failed: let it exec its last command
 
-With --coprocess COMMAND is started once for each of --concurrency slots and stays, to load a model
-once, say. It reads items and writes answers, each a line of JSON, in batches; docs/coprocess.md
-has the messages, examples/coprocess.py is a whole one (both installed in share/doc/wq).
+With --coprocess, COMMAND starts once per slot (--concurrency) and stays, for example to load a
+model once. It reads items and writes answers in batches, each a line of JSON; docs/coprocess.md
+describes the messages, examples/coprocess.py is an example (both installed in share/doc/wq).
 )";
 
 constexpr const char* kExamples =
@@ -72,40 +72,37 @@ void declare_command(cli::Options& options, CommandOptions& command, bool& pass_
   options.group("Command");
   options.add(
       "marker,I", cli::Value::text("STR"),
-      "what is replaced by the item, in place of all that is in braces, which then stays as it "
-      "is; '' for nothing",
+      "replace STR by the item, and no placeholder in braces; '' replaces nothing",
       [&command](const std::string& text) { command.marker = text; }, command.marker);
   options.add("fatal-exit-codes", cli::Value::text("N,N,..."),
-              "exit codes after which trying again is of no use",
+              "exit codes that make an item a dead letter at once",
               [&command](const std::string& text) { command.fatal_exit_codes = exit_codes(text); });
-  options.not_with("coprocess");  // which says in its answers what is fatal
+  options.not_with("coprocess");  // its answers have an outcome `fatal`
   options.add_switch("results", command.results,
-                     "keep what COMMAND writes to standard output, see wqctl results; those that a "
-                     "coprocess says in its answers are kept in any case");
+                     "keep the standard output of COMMAND as the item's result, see wqctl results; "
+                     "results in the answers of a coprocess are always kept");
   options.not_with("coprocess");
   options.add_size("results-max-bytes", command.results_max_bytes,
                    "a longer result makes its item a dead letter at once", kMaxResultBytes);
-  options.add_choice<StderrMode>(
-      "stderr", command.stderr_mode, {{"lines", StderrMode::lines}, {"raw", StderrMode::raw}},
-      "what COMMAND writes to standard error goes out in whole lines, as JSON with --log-format "
-      "json; or byte for byte as it comes");
+  options.add_choice<StderrMode>("stderr", command.stderr_mode,
+                                 {{"lines", StderrMode::lines}, {"raw", StderrMode::raw}},
+                                 "pass on the standard error of COMMAND in whole lines (JSON with "
+                                 "--log-format json), or raw, byte by byte");
   options.add_switch(
       "tag", command.tag,
-      "put the item and a tab before each line that COMMAND writes to standard output and standard "
-      "error (of a coprocess: the slot), as GNU parallel does; results stay as they are");
+      "put the item and a tab (for a coprocess: the slot) before each line of standard output and "
+      "standard error, as GNU parallel does; results are unchanged");
   options.add_switch("history-stderr", command.records_stderr,
-                     "with --history: keep the end of what COMMAND wrote to standard error of "
-                     "every try, done ones "
-                     "too, see wqctl history --json");
+                     "with --history: keep the end of the standard error of every attempt, "
+                     "successful ones too, see wqctl history --json");
   options.not_with("coprocess");  // whose stderr belongs to no item
   options.add_switch("pass-redis", pass_redis,
-                     "let COMMAND log in to Redis, as one must that pushes items: WQ_REDIS and "
-                     "REDISCLI_AUTH say how; else it is told no password");
+                     "let COMMAND log in to Redis, to push items for example, with WQ_REDIS and "
+                     "REDISCLI_AUTH; otherwise its environment has no password");
   options.add(
       "memory-limit", cli::Value::size(),
-      "what all commands may use together; past it the one that uses most is killed, which "
-      "is a crash of its item (0: no limit) [default: 90 % of the cgroup's limit, if it has "
-      "one]",
+      "memory limit for all commands together; above it, the largest command is killed, which "
+      "is a crash of its item (0: no limit) [default: 90 % of the cgroup's limit, if any]",
       [&command](const std::string& text) { command.memory_limit_bytes = cli::parse_size(text); });
 }
 
@@ -114,29 +111,28 @@ void declare_coprocess(WorkerCommandLineReader& reader, WqWorkerCommandLine& lin
   cli::Options& options = reader.options();
   options.group("Coprocess");
   options.add_switch(kSwitch, line.is_coprocess,
-                     "start COMMAND once for each slot, and tell it items on standard input");
+                     "start COMMAND once per slot, and send it items on standard input");
   options.add_duration("start-timeout", line.command.start_timeout,
-                       "how long a coprocess may take to be ready");
+                       "time limit for a coprocess to become ready");
   options.only_with(kSwitch);
   options.add_number(
       "max-items-per-process", line.command.max_items_per_process,
-      "replace a coprocess after so many items, against leaks; it is told (0: never)");
+      "replace a coprocess after N items, against memory leaks; the greeting has N (0: never)");
   options.only_with(kSwitch);
-  options.add_number(
-      "in-flight", line.in_flight,
-      "batches that are with a coprocess at a time, so that the next one is there when it has done "
-      "one; with 1 no item waits behind another that takes long",
-      1, kMostInFlight);
+  options.add_number("in-flight", line.in_flight,
+                     "batches in flight to a coprocess, so that the next one is ready when it has "
+                     "finished one; with 1, no item waits behind a long one",
+                     1, kMostInFlight);
   options.only_with(kSwitch);
   reader.declare_batches(kSwitch);
 }
 
 void refuse_contradictions(const WqWorkerCommandLine& line) {
   if (line.command.tag && line.command.stderr_mode == StderrMode::raw) {
-    throw std::invalid_argument("--tag: --stderr raw passes on bytes as they come, not lines");
+    throw std::invalid_argument("--tag needs lines: it cannot be combined with --stderr raw");
   }
   if (line.command.records_stderr && line.worker.worker.retry.history == 0) {
-    throw std::invalid_argument("--history-stderr: there is no history without --history N");
+    throw std::invalid_argument("--history-stderr needs --history N");
   }
 }
 

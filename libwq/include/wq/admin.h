@@ -25,8 +25,8 @@ class AdminConnection;
 /// A point in time by the server's clock.
 using ServerTime = std::chrono::sys_time<std::chrono::milliseconds>;
 
-/// What a worker last said of itself; every two seconds it does. Anybody may write such entries:
-/// what is missing or makes no sense in one is zero or empty here.
+/// The last heartbeat of a worker, sent every two seconds. Any client can write such entries:
+/// missing or invalid fields are zero or empty.
 struct WorkerInfo {
   std::string session{};  ///< as in the leases it holds
   std::string label{};    ///< who it is, for people
@@ -39,23 +39,23 @@ struct WorkerInfo {
   std::uint64_t failed = 0;
   ServerTime started{};
   std::chrono::milliseconds age{0};     ///< since it started
-  std::chrono::milliseconds silent{0};  ///< since its last sign of life
+  std::chrono::milliseconds silent{0};  ///< since its last heartbeat
 
-  /// Silent for longer than a living worker ever is on a Redis that answers: dead, cut off, or
-  /// frozen. Whether its leases have run out is another question.
+  /// True if the worker is silent for longer than a live worker with a responsive Redis: dead,
+  /// disconnected or frozen. Its leases may still be in force.
   [[nodiscard]] bool overdue() const noexcept { return silent > std::chrono::seconds{10}; }
 };
 
 /// Where an item is.
 enum class ItemState { ready, leased, delayed, dead };
 
-/// An item in one state, and what is known of it.
+/// An item in one state, with its record.
 struct ItemInfo {
   std::string item{};
   ItemState state = ItemState::ready;
-  std::uint32_t failures = 0;  ///< tries that a handler reported as failed
-  std::uint32_t crashes = 0;   ///< tries that ended with a crash, or a lease that ran out
-  /// The last failure, with the time it was recorded; its kind is `crash` where a lease ran out.
+  std::uint32_t failures = 0;  ///< attempts that failed
+  std::uint32_t crashes = 0;   ///< attempts that crashed, or whose lease expired
+  /// The last failure, with the time it was recorded; its kind is `crash` if the lease expired.
   std::optional<Failure> failure{};
   std::optional<ServerTime> failed_at{};
 
@@ -64,7 +64,7 @@ struct ItemInfo {
   std::string holder{};  ///< the session of who holds it; that of a RedisWQ client has no fence
   std::uint64_t fence = 0;
   std::string worker{};  ///< the label of the holder, if it is among `workers`
-  /// Until the lease ends, unless it is renewed; negative: it ran out that long ago.
+  /// Until the lease ends, unless it is renewed; negative: the lease expired that long ago.
   std::chrono::milliseconds left{0};
 
   std::optional<ServerTime> due{};   ///< of a delayed one: when it comes back to ready
@@ -72,8 +72,8 @@ struct ItemInfo {
 };
 
 /// A part of the history. `next` continues behind it; empty: that was all.
-struct TryPage {
-  std::vector<Try> tries{};
+struct AttemptPage {
+  std::vector<Attempt> attempts{};
   std::string next{};
 };
 
@@ -89,10 +89,10 @@ struct Inspection {
   bool complete = true;  ///< false: a list was longer than it was searched
 };
 
-/// What became of an item that should be changed.
+/// The outcome of a change of one item.
 enum class Changed {
   done,
-  leased,  ///< somebody works on it; nothing was changed
+  leased,  ///< a worker holds it; nothing was changed
   absent,  ///< it is not where it was looked for; nothing was changed
 };
 
@@ -104,9 +104,9 @@ struct PurgeReport {
   std::uint64_t keys = 0;     ///< all keys, those of leases included
 };
 
-/// Who was met that works on a queue or fills it.
+/// The active workers and producers of a queue.
 struct InUse {
-  std::uint64_t workers = 0;    ///< heard of within the last 10 s
+  std::uint64_t workers = 0;    ///< with a heartbeat within the last 10 s
   std::uint64_t producers = 0;  ///< whose hold has not ended
   /// Items under a lease in force whose holder is not known to be dead: that of a RedisWQ client,
   /// or of a worker that has not said anything yet.
@@ -115,7 +115,7 @@ struct InUse {
   [[nodiscard]] bool none() const noexcept { return workers + producers + leased == 0; }
 };
 
-/// Something that should not be there.
+/// An inconsistency, as found by `verify`.
 struct Inconsistency {
   enum class Kind {
     missing,           ///< items that were pushed and are nowhere
@@ -124,8 +124,8 @@ struct Inconsistency {
     endless_lease,     ///< a lease that never ends, or not within the longest time possible
     stale_history,     ///< failures recorded of an item that is not in the queue; not looked
                        ///< for while items are released or dropped all the time
-    dead_worker,       ///< the entry of a worker not heard of for ten minutes
-    expired_hold,      ///< a producer that was not heard of for its whole hold
+    dead_worker,       ///< the entry of a worker without a heartbeat for ten minutes
+    expired_hold,      ///< a producer without a heartbeat for its whole hold
     endless_election,  ///< the key of the reclaimer has no expiry, so that no other takes over
   };
   Kind kind{};
@@ -136,17 +136,17 @@ struct Inconsistency {
 
 struct VerifyReport {
   Counts counts{};
-  /// More items than our programs pushed: pushed by others. Not a inconsistency.
+  /// More items than our programs pushed: pushed by others. Not an inconsistency.
   std::uint64_t foreign_pushes = 0;
-  /// False once a RedisWQ client took leases: what it completed is not counted, so that items it
-  /// finished cannot be told from missing ones. Then `missing` is not among the inconsistencies.
+  /// False once a RedisWQ client took leases: its completions are not counted, so its completed
+  /// items look like missing ones. Then `missing` is not among the inconsistencies.
   bool provable = true;
-  std::uint64_t unaccounted = 0;  ///< pushed and nowhere; a inconsistency only if `provable`
+  std::uint64_t unaccounted = 0;  ///< pushed and nowhere; an inconsistency only if `provable`
   std::vector<Inconsistency> inconsistencies{};
 };
 
-/// Looks into one queue and steers it, through one connection that is opened at first use. What
-/// `Queue` says of patience, exceptions and threads holds here too.
+/// Inspects and changes one queue, through one connection that is opened at first use. Patience,
+/// exceptions and thread-safety are as for `Queue`.
 class WQ_API Admin {
  public:
   /// The greatest number of items in one page or one call.
@@ -158,7 +158,7 @@ class WQ_API Admin {
   Admin(Admin&&) noexcept;
   Admin& operator=(Admin&&) noexcept;
 
-  /// Those who work on the queue, longest at work first. A queue that was drained has none.
+  /// The workers of the queue, longest running first. Empty for a drained queue.
   [[nodiscard]] std::vector<WorkerInfo> workers();
 
   /// Up to `n` items (1 to `kMaxItems`) in `state`, from behind `after`, which is empty or the
@@ -169,21 +169,20 @@ class WQ_API Admin {
   /// Throws `std::invalid_argument` for an `after` that is none.
   [[nodiscard]] ItemPage list(ItemState state, std::string_view after, std::size_t n);
 
-  /// The tries that the history holds (`RetryPolicy::history`), in the order in which they were
+  /// The attempts that the history holds (`RetryPolicy::history`), in the order in which they were
   /// settled, from behind `after`, which is empty or the `next` of the page before. A page is what
   /// was settled in up to 20 calls, and may be empty though it is not the last. A try is not in it
   /// if its worker died, or lost the lease: what is known of that stands in the item's failure.
-  [[nodiscard]] TryPage tries(std::string_view after);
+  [[nodiscard]] AttemptPage attempts(std::string_view after);
 
   /// Where an item is, in one atomic look. Looks through at most `max_scan` entries of ready and of
   /// processing each, from those that come next (0: all), during which Redis does nothing else:
   /// about 10 ms for a million.
   [[nodiscard]] Inspection inspect(std::string_view item, std::size_t max_scan = 1'000'000);
 
-  /// Puts dead letters back to ready, with all their attempts and crashes before them; a delayed
-  /// item is made due, with those it has left. One answer for each of up to `kMaxItems` items.
-  /// Repeated safely: an answer that was lost makes `absent` of `done`, or `leased` if somebody
-  /// took the item meanwhile.
+  /// Moves dead letters to ready, with attempt and crash counts reset. A delayed item becomes due
+  /// and keeps its counts. One answer for each of up to `kMaxItems` items. Safe to retry: after a
+  /// lost reply, `done` becomes `absent`, or `leased` if a worker took the item meanwhile.
   [[nodiscard]] std::vector<Changed> retry(std::span<const std::string> items);
 
   /// The same for all that were dead (or delayed, if that is `from`) when it was called and match
@@ -205,20 +204,20 @@ class WQ_API Admin {
   /// 500 items if an answer is lost.
   std::uint64_t drop_matching(std::string_view pattern, ItemState from = ItemState::dead);
 
-  /// From now on nothing is leased: our workers take nothing more within a second and go on with
-  /// what they have. RedisWQ clients do not know of it. False if it was paused already.
+  /// Stops leasing: workers take no more items within a second, and finish the items that they
+  /// hold. RedisWQ clients ignore the pause. False if it was already paused.
   bool pause();
   bool resume();  ///< False if it was not paused.
 
-  /// Removes everything that a queue has, all but the last fence, so that no fence repeats. Redis
-  /// frees the memory in the background. Workers and producers that are at it stop with an error.
-  /// It is safe to repeat, and to fill the queue again as soon as it returns. If an answer was lost
-  /// the report says less than was removed, down to an empty queue.
+  /// Removes all keys of the queue except the last fencing token, so that no token repeats. Redis
+  /// frees the memory in the background. Active workers and producers stop with an error. Safe to
+  /// repeat; the queue can be filled again as soon as it returns. After a lost reply, the report
+  /// may show less than was removed, down to an empty queue.
   PurgeReport purge();
 
-  /// The same if nobody works on the queue or fills it. Otherwise nothing, and `in_use` says who. A
-  /// producer that begins meanwhile is seen in any case; a worker that begins between the look and
-  /// the next step, a round trip later, is not, and stops with an error.
+  /// The same if the queue has no active workers or producers. Otherwise nothing, and `in_use` says
+  /// who. A producer that begins meanwhile is seen in any case; a worker that begins between the
+  /// look and the next step, a round trip later, is not, and stops with an error.
   [[nodiscard]] std::optional<PurgeReport> purge_unless_in_use(InUse& in_use);
 
   /// Looks for what should not be there; changes nothing. Reads all of processing, and, if
@@ -226,9 +225,9 @@ class WQ_API Admin {
   /// if something looks wrong, to see whether it stays. Stopped meanwhile: `ConnectionError`.
   [[nodiscard]] VerifyReport verify();
 
-  /// The same, and mends what it finds as far as that can be done without losing an item or taking
-  /// one from who works on it. Safe at any time, any number of times, and to be broken off. What an
-  /// answer that was lost has mended is missing in `mended`.
+  /// The same, and repairs each inconsistency if that loses no item and takes none from a worker.
+  /// Safe at any time, to repeat and to interrupt. Repairs whose reply was lost are missing in
+  /// `mended`.
   VerifyReport repair();
 
  private:

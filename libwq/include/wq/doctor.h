@@ -15,7 +15,7 @@
 
 namespace wq {
 
-/// What somebody wants to do with a queue; each takes rights of its own in Redis.
+/// A role on a queue; each needs its own rights in Redis.
 enum class Role {
   worker,    ///< lease and settle items, reclaim what dead workers left
   producer,  ///< push items
@@ -23,11 +23,11 @@ enum class Role {
   admin,     ///< what `Admin` changes: retry, drop, pause, purge; and verify
 };
 
-/// What a user may not do that a role takes.
+/// The rights of a role that a user lacks.
 struct MissingRights {
   std::vector<std::string> commands{};  ///< in lower case: "evalsha", "script|load"
   std::vector<std::string> keys{};      ///< that may not be read and written
-  /// Commands that nobody may use, since the server does not know them (rename-command).
+  /// Commands that the server does not know (rename-command).
   std::vector<std::string> absent{};
   /// Commands that it does without, at a price that `diagnose` tells.
   std::vector<std::string> optional{};
@@ -39,14 +39,14 @@ struct MissingRights {
   }
 };
 
-/// A key where the queue has one of its own, of a type that it cannot use.
+/// A key of the queue's name with a type that the queue cannot use.
 struct KeyInTheWay {
   std::string key{};
   std::string type{};
   std::string needed{};
 };
 
-/// What `examine` read of a server and `diagnose` judges.
+/// Facts about a server, from `examine`, for `diagnose`.
 struct ServerFacts {
   std::string queue{};
   bool over_network = false;  ///< neither a unix socket nor this machine
@@ -55,7 +55,7 @@ struct ServerFacts {
 
   std::map<std::string, std::string> info{};    ///< INFO, by field; empty if it is not allowed
   std::map<std::string, std::string> config{};  ///< what CONFIG GET gave, by name
-  std::string user{};                           ///< that we are logged in as
+  std::string user{};                           ///< the user of the login
   std::map<Role, MissingRights> rights{};       ///< of the roles that were asked for, else of all
   std::vector<KeyInTheWay> in_the_way{};
   /// Where a node of a Redis Cluster said the queue's keys are; empty: here.
@@ -91,13 +91,13 @@ struct DoctorOptions {
 };
 
 /// Reads what there is to know about a server before a queue is trusted to it. Leaves nothing
-/// changed: what the user may do is tried in a transaction that is never carried out (MULTI, and
-/// the connection is closed), which Redis checks command by command; each refusal leaves an entry
-/// in ACL LOG. A user that may write writes one key of the queue that nobody else uses and removes
-/// it in the same script, which shows whether Redis takes writes; where an append-only file may be
-/// torn it only removes it.
+/// changed: the rights of the user are tried in a transaction that is never executed (MULTI, then
+/// the connection is closed); Redis checks it command by command; each refusal leaves an entry in
+/// ACL LOG. A user that may write writes one otherwise unused key of the queue and removes it in
+/// the same script, which shows whether Redis takes writes; where an append-only file may be torn
+/// it only removes it.
 ///
-/// What the user may not read is left out and told in `refusals`. Waits out a Redis that is away as
+/// What the user may not read is left out and told in `refusals`. Waits for an unreachable Redis as
 /// `Queue` does. Throws `ConnectionError`, `RefusedError` when the login is refused,
 /// `std::invalid_argument` for a bad name or URL.
 [[nodiscard]] WQ_API ServerFacts examine(const std::string& queue, RedisOptions redis,
@@ -107,7 +107,7 @@ struct DoctorOptions {
 enum class FindingLevel {
   ok,
   warning,  ///< works, but may hurt one day, or could not be seen
-  error,    ///< do not start: items would be lost, or nothing would move until somebody acts
+  error,    ///< do not start: items would be lost, or nothing would progress until an operator acts
 };
 
 /// One thing that was looked at.

@@ -15,7 +15,7 @@ class WQ_API Error : public std::runtime_error {
 };
 
 /// Redis could not be reached, or the connection broke or timed out, for longer than the caller's
-/// patience. What was under way may or may not have been carried out.
+/// patience. Requests in flight may or may not have been executed.
 class WQ_API ConnectionError : public Error {
   using Error::Error;
 };
@@ -29,17 +29,17 @@ class WQ_API ReplyError : public Error {
   /// where Redis before 7.0 wraps it in "Error running script".
   [[nodiscard]] const std::string& code() const noexcept { return code_; }
 
-  /// True if the same call may succeed later with nothing changed by us: Redis is loading, is a
-  /// replica for the moment, has no memory left, and the like.
+  /// True if the same call may succeed later unchanged: Redis is loading, is a replica for the
+  /// moment, has no memory left, and the like.
   [[nodiscard]] bool transient() const noexcept;
 
  private:
   std::string code_;
 };
 
-/// Redis will keep refusing until somebody changes the configuration: the login, a right, a key
-/// of another type in the way, a server that is too old, a certificate that one of the two sides
-/// does not accept. Waiting does not help.
+/// Redis keeps refusing until the configuration changes: the login, a right, a key of another type
+/// in the way, a server that is too old, a certificate that one of the two sides does not accept.
+/// Waiting does not help.
 class WQ_API RefusedError : public ReplyError {
   using ReplyError::ReplyError;
 };

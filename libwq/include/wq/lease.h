@@ -24,27 +24,27 @@ using ItemHash = std::array<char, 56>;
   return {hash.data(), hash.size()};
 }
 
-/// One item, held by us until it is settled or the lease is lost.
+/// One item, leased by this worker until it is settled or the lease is lost.
 struct Lease {
   /// The item: any bytes, possibly none.
   std::string item{};
   ItemHash hash{};
-  /// Grows with every lease a queue gives out and is never repeated. Hand it to whatever the
-  /// handler writes to, which can then refuse a writer whose fence is lower than one it has seen.
+  /// The fencing token: increases with every lease of the queue and never repeats. Pass it to the
+  /// systems that the handler writes to; they can refuse a writer with a lower token than the
+  /// highest one seen.
   std::uint64_t fence = 0;
-  /// Earlier tries at this item that a handler reported as failed.
+  /// Earlier attempts at this item that failed.
   std::uint32_t failures = 0;
-  /// Earlier tries at this item that ended with a lease that ran out, or that a handler reported as
-  /// crashed.
+  /// Earlier attempts at this item that crashed: the lease expired, or a handler reported a crash.
   std::uint32_t crashes = 0;
-  /// The lease says that its holder holds nothing else, see `Queue::isolate`.
+  /// True if the holder holds no other item, see `Queue::isolate`.
   bool alone = false;
 
-  /// 1 for the first try.
+  /// 1 for the first attempt.
   [[nodiscard]] std::uint32_t attempt() const noexcept { return failures + crashes + 1; }
 };
 
-/// What is kept about a try that did not succeed.
+/// The record of an unsuccessful attempt.
 struct Failure {
   FailureKind kind = FailureKind::error;
   /// One line for people.
@@ -88,10 +88,10 @@ struct WQ_API FollowUp {
   [[nodiscard]] static FollowUp once(std::string item, std::string key);
 };
 
-/// When and where a try ran and what it used, whatever came of it.
+/// Time, place and resources of an attempt, whatever its outcome.
 struct Usage {
   /// By the clock of the worker's machine, as what follows filled in by `Worker`. Nothing: the item
-  /// was given back before a handler saw it.
+  /// was released before a handler got it.
   std::optional<std::chrono::system_clock::time_point> begun{};
   std::chrono::milliseconds wall_time{0};  ///< of a batch: all of it
   unsigned slot = 0;
@@ -99,7 +99,7 @@ struct Usage {
   std::optional<std::chrono::milliseconds> cpu_time{};
   std::optional<std::uint64_t> max_rss_bytes{};
   /// What it wrote to stderr, if the history is to keep that: the last 4 KiB, or less where many
-  /// tries are settled together.
+  /// attempts are settled together.
   std::string stderr_tail{};
 };
 
@@ -142,18 +142,18 @@ struct WQ_API Outcome {
   [[nodiscard]] static Outcome release(std::chrono::milliseconds delay);
 };
 
-/// A lease and what became of its item.
+/// A lease and the outcome of its item.
 struct Settlement {
   Lease lease{};
   Outcome outcome{};
 };
 
-/// What became of a settlement.
+/// The outcome of a settlement.
 enum class Settled {
   accepted,  ///< committed, by this call alone
-  lost,      ///< the lease was no longer ours; nothing was written
-  unknown,   ///< the first answer never arrived and the second is `lost`: committed by the first,
-             ///< or lost before. What Redis holds is exact either way.
+  lost,      ///< the lease was lost; nothing was written
+  unknown,   ///< the first reply never arrived and the second is `lost`: committed by the first
+             ///< call, or lost before. The state in Redis is exact either way.
 };
 
 }  // namespace wq

@@ -23,17 +23,17 @@ struct ProducerOptions {
   bool unless_drained = false;
   /// Push to a server that may evict keys, and with them items.
   bool allow_eviction = false;
-  /// How long the queue stays open for us when we are not heard of: so long to twice as long after
-  /// our last sign of life, since the reclaimer must have seen none for the whole of it. Held on to
-  /// by a thread of the producer's own for as long as the object lives, however slowly items come.
+  /// How long the queue stays open without a heartbeat of the producer: once to twice this time
+  /// after the last one, since the reclaimer must see none for the whole of it. A thread of the
+  /// producer sends heartbeats while the object lives, however slowly items come.
   std::chrono::milliseconds hold{std::chrono::seconds{30}};
 };
 
-/// What became of what was pushed so far.
+/// The outcome of the pushes so far.
 struct PushReport {
-  std::uint64_t pushed = 0;   ///< certainly in the queue, by us
-  std::uint64_t skipped = 0;  ///< known to the queue already (`once`)
-  std::uint64_t unknown = 0;  ///< the connection broke and Redis forgot the session: in, or not
+  std::uint64_t pushed = 0;   ///< confirmed
+  std::uint64_t skipped = 0;  ///< pushed before (`once`)
+  std::uint64_t unknown = 0;  ///< the connection broke and Redis lost the session: pushed or not
 };
 
 /// Fills a queue: items are sent in batches, two under way at a time, each exactly once even if

@@ -22,7 +22,7 @@ namespace internal {
 class QueueClient;
 }
 
-/// Everything a queue counts, read in one atomic step.
+/// All counters of a queue, read in one atomic step.
 struct Counts {
   /// Made when the first item is seen; empty: the queue has not begun.
   std::string id{};
@@ -34,13 +34,13 @@ struct Counts {
   bool paused = false;
 
   // Totals since the queue began.
-  std::uint64_t pushed = 0;     ///< by our own programs, follow-ups included
-  std::uint64_t leased = 0;     ///< pops, so an item that was tried twice counts twice
+  std::uint64_t pushed = 0;     ///< by wq, follow-ups included
+  std::uint64_t leased = 0;     ///< pops, so an item with two attempts counts twice
   std::uint64_t completed = 0;  ///< commits
   std::uint64_t failed = 0;     ///< failures reported by handlers
-  std::uint64_t crashed = 0;    ///< leases that ran out, and crashes reported by handlers
-  std::uint64_t returned = 0;   ///< items found without a lease and handed back, uncharged
-  std::uint64_t released = 0;   ///< handed back by their holders, uncharged
+  std::uint64_t crashed = 0;    ///< expired leases, and crashes reported by handlers
+  std::uint64_t returned = 0;   ///< unleased items returned to the queue, uncharged
+  std::uint64_t released = 0;   ///< released by their workers, uncharged
   std::uint64_t died = 0;       ///< moves to the dead letters
   std::uint64_t dropped = 0;    ///< removed by an operator
   std::uint64_t merged = 0;     ///< equal items that became one among the delayed or the dead
@@ -60,12 +60,12 @@ struct Counts {
   }
 };
 
-/// What we want to know of a server before we trust it with work.
+/// Facts about a server to check before use.
 struct ServerReport {
   std::string version{};           ///< as INFO says, such as "7.0.15"; empty if INFO is not allowed
   std::string maxmemory_policy{};  ///< empty if INFO is not allowed
 
-  /// True if Redis may delete keys of its own accord when memory runs short, and with them work.
+  /// True if Redis may evict keys at maxmemory, which loses items.
   [[nodiscard]] bool evicts() const noexcept {
     return !maxmemory_policy.empty() && maxmemory_policy != "noeviction";
   }
@@ -79,8 +79,8 @@ struct Result {
   bool is_json = false;  ///< from `Outcome::complete_json`, and no more checked than there
 };
 
-/// A try at an item, as the history has it. What makes no sense in an entry is zero or empty here.
-struct Try {
+/// An attempt, as recorded in the history. Invalid fields of an entry are zero or empty.
+struct Attempt {
   std::string item{};    ///< the beginning of it, if not `whole`
   bool whole = true;     ///< false: it is longer, or no UTF-8
   std::string sha224{};  ///< of all of it, hexadecimal
@@ -95,26 +95,27 @@ struct Try {
   std::string host{};
 };
 
-/// What settling does beyond what an outcome says: what a failed item costs, how long results stay,
-/// whether tries are recorded.
+/// Settings of a settlement: the limits of failures and crashes, the lifetime of results, and the
+/// history of attempts.
 struct RetryPolicy {
   std::uint32_t max_attempts = 3;  ///< failures until an item is dead
   std::uint32_t max_crashes = 3;   ///< crashes until an item is dead, counted apart
   /// After the n-th failure, and after the n-th crash that a handler reported, an item waits a
   /// random time between half of and the whole of min(backoff_max, backoff_base * 2^(n-1)). At most
-  /// 24 h. One whose lease ran out has waited.
+  /// 24 h. An item whose lease expired has waited.
   std::chrono::milliseconds backoff_base{std::chrono::seconds{1}};
   std::chrono::milliseconds backoff_max{std::chrono::minutes{5}};
   /// How long an item waits that a handler released for later. At most 24 h.
   std::chrono::milliseconds release_delay{std::chrono::seconds{1}};
-  /// How long a result is kept at least; zero: until somebody removes it. With every result that
-  /// is added, older ones may go, and all go when none was added for so long: the last one decides
-  /// for all. At most `kLongestResultsTtl`.
+  /// How long a result is kept at least; zero: until it is removed. With every result that is
+  /// added, older ones may expire, and all expire when none was added for so long: the last one
+  /// decides for all. At most `kLongestResultsTtl`.
   std::chrono::milliseconds results_ttl{0};
-  /// How many tries the queue's history keeps, the last ones of all items together, done ones too
-  /// (`Admin::tries`); zero: none is added. What is settled in one call goes together, so there may
-  /// be up to `Queue::kMaxBatch` more. The last call decides for all. At most `kMostHistory`. A try
-  /// takes 200 bytes of Redis' memory or so.
+  /// How many attempts the queue's history keeps: the last of all items together, successful ones
+  /// too
+  /// (`Admin::attempts`); zero: none is added. What is settled in one call goes together, so there
+  /// may be up to `Queue::kMaxBatch` more. The last call decides for all. At most `kMostHistory`. A
+  /// try takes 200 bytes of Redis' memory or so.
   std::uint64_t history = 0;
   /// Who tried, for the history: `Worker` fills in its label. At most 1000 bytes of it are kept.
   std::string history_worker{};
@@ -128,18 +129,18 @@ inline constexpr std::chrono::days kLongestResultsTtl{3'650};
 
 /// One queue on one Redis, through one connection that is opened at first use.
 ///
-/// Every method waits out a Redis that is away for up to `RedisOptions::patience` and repeats
-/// what it was doing where that is safe, which is said for each. Past the patience, or as soon as
-/// `stop` is requested, it throws `ConnectionError`; `RefusedError` when Redis refuses for good.
+/// Every method waits for an unreachable Redis for up to `RedisOptions::patience`, and retries if
+/// that is safe (see each method). After that time, or as soon as `stop` is requested, it throws
+/// `ConnectionError`; `RefusedError` if Redis refuses permanently.
 ///
-/// Not thread-safe: one object a thread. Objects are cheap; each has a connection of its own.
+/// Not thread-safe: one object a thread. Objects are cheap; each has its own connection.
 class WQ_API Queue {
  public:
   /// The greatest number of items in one call of `lease`, `settle` or `renew`.
   static constexpr std::size_t kMaxBatch = 1'000;
 
   /// Does not connect. Throws `std::invalid_argument` for a name that docs/protocol.md refuses
-  /// (empty, or one that collides with our own keys) and for a URL that cannot be read.
+  /// (empty, or one that collides with the keys of wq) and for an invalid URL.
   Queue(std::string name, RedisOptions options, std::stop_token stop = {});
   ~Queue();
   Queue(Queue&&) noexcept;
@@ -172,16 +173,16 @@ class WQ_API Queue {
   [[nodiscard]] std::vector<Settled> settle(std::vector<Settlement> settlements,
                                             const RetryPolicy& policy = {});
 
-  /// Lengthens leases that are still ours to `ttl` from now; answers[i] is false if leases[i] was
-  /// lost. Never takes a lease anew. Repeated safely.
+  /// Renews leases that this session still holds, to `ttl` from now; answers[i] is false if
+  /// leases[i] was lost. Never takes a lease anew. Repeated safely.
   [[nodiscard]] std::vector<bool> renew(std::span<const Lease> leases,
                                         std::chrono::milliseconds ttl);
 
-  /// Says in `lease` and on Redis that we hold this item and no other while we hold it, so that its
-  /// crash has no other cause. Only the crash of such a lease makes an item dead: one whose lease
-  /// runs out without this is charged at most to its last crash but one, since something that we
-  /// held beside it may be to blame. An item that has one crash left (`at_risk`) is to be worked on
-  /// so. False if the lease was lost, or has ended. Repeated safely.
+  /// Marks the lease, in `lease` and in Redis: its holder holds no other item until it is settled,
+  /// so a crash has no other cause. Only the crash of a marked lease makes an item dead. An
+  /// unmarked lease that expires never costs the last crash, since another item may be the cause.
+  /// Isolate an item that has one crash left (`at_risk`) before work on it begins. False if the
+  /// lease was lost or has ended. Safe to retry.
   [[nodiscard]] bool isolate(Lease& lease);
 
   /// Up to `n` results whose id is greater than `after` (empty: from the first), oldest first.

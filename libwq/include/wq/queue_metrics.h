@@ -18,11 +18,11 @@ namespace internal {
 class ReconnectingConnection;
 }
 
-/// What is worth drawing of a queue. Reading it costs Redis a few commands and, for the workers,
-/// time in proportion to their number; never to that of the items.
+/// Metrics of a queue. Reading costs Redis a few commands, and time in proportion to the number of
+/// workers, never of items.
 struct QueueMetrics {
   Counts counts{};
-  std::uint64_t workers = 0;  ///< heard of within the last 10 s
+  std::uint64_t workers = 0;  ///< with a heartbeat within the last 10 s
   /// How long the item has been held that is held longest, by what living workers say of
   /// themselves every two seconds; nothing if they hold none.
   std::optional<std::chrono::milliseconds> oldest_lease{};

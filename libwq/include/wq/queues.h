@@ -21,7 +21,7 @@ struct ListedQueue {
   std::string refusal{};
 };
 
-/// What `list_queues` looks for.
+/// The criteria of `list_queues`.
 struct QueueSearch {
   /// A glob as Redis's KEYS has them, for the name of the queue.
   std::string pattern = "*";
@@ -37,7 +37,7 @@ struct QueueList {
 /// The queues in the database of the URL that have begun, a drained one too until it is purged. On
 /// a node of a Redis Cluster: those of this node.
 ///
-/// Nobody keeps a list of queues: this looks at the names of all keys, 1,000 in a step (SCAN), so a
+/// Redis keeps no list of queues: this looks at the names of all keys, 1,000 in a step (SCAN), so a
 /// step takes Redis well below a millisecond, and a million keys take about a second. What is there
 /// all the time is found; a queue that begins or is purged meanwhile may be.
 ///

@@ -27,13 +27,13 @@ struct ReclaimerOptions {
   std::optional<std::uint32_t> max_crashes{};
 };
 
-/// What a reclaimer did.
+/// The work done by a reclaimer.
 struct WQ_API ReclaimReport {
-  std::uint64_t reclaimed = 0;  ///< leases that ran out: handed back, charged a crash
+  std::uint64_t reclaimed = 0;  ///< expired leases: returned to the queue, charged a crash
   std::uint64_t died = 0;       ///< the same with no crash left: dead letters now
-  std::uint64_t returned = 0;   ///< items that had no lease: handed back, uncharged
+  std::uint64_t returned = 0;   ///< unleased items: returned to the queue, uncharged
   std::uint64_t promoted = 0;   ///< delayed items that were due
-  std::uint64_t holds = 0;      ///< holds of producers that were not heard of
+  std::uint64_t holds = 0;      ///< holds of producers without a heartbeat
   std::uint64_t foreign = 0;    ///< leases of RedisWQ clients seen for the first time
 
   [[nodiscard]] bool did_something() const noexcept {
@@ -42,9 +42,10 @@ struct WQ_API ReclaimReport {
   ReclaimReport& operator+=(const ReclaimReport& other) noexcept;
 };
 
-/// Returns to a queue what dead workers and producers left, in passes. Any number of reclaimers,
-/// with lists as stale as may be, do no harm; more than one is only useless work. Workers elect one
-/// among them, so this is for `wqctl gc` and for queues whose workers are RedisWQ clients.
+/// Returns the items of dead workers to the queue and ends the holds of dead producers, in passes.
+/// Any number of reclaimers may run, even with stale lists; more than one only duplicates work.
+/// Workers elect one of themselves, so use this for `wqctl gc` and for queues whose workers are
+/// RedisWQ clients.
 ///
 /// Not thread-safe.
 class WQ_API Reclaimer {
@@ -56,13 +57,13 @@ class WQ_API Reclaimer {
   Reclaimer(const Reclaimer&) = delete;
   Reclaimer& operator=(const Reclaimer&) = delete;
 
-  /// Looks at everything once. An item without a lease is handed back in the third pass in a row
-  /// that finds it so, at least 5 s after the first; `now` is the time by which this is counted.
-  /// Waits out a Redis that is away; throws `ConnectionError` past the patience or once stopped.
+  /// Looks at everything once. An unleased item is returned in the third consecutive pass that
+  /// finds it unleased, at least 5 s after the first; `now` is the time by which this is counted.
+  /// Waits for an unreachable Redis; throws `ConnectionError` past the patience or once stopped.
   ReclaimReport pass(TimePoint now = BootClock::now());
 
-  /// Passes until everything that was to be handed back when it was called is: as long as the
-  /// waiting periods take. Ends early, with what was done, when stopped.
+  /// Runs passes until everything that was due at the call is returned: as long as the waiting
+  /// periods take. Ends early, with what was done, when stopped.
   ReclaimReport run();
 
  private:

@@ -10,7 +10,7 @@
 
 namespace wq {
 
-/// What `rediss://` uses besides the URL. All files are PEM, and are read again for every
+/// TLS settings of `rediss://`. All files are PEM, and are read again for every
 /// connection, so that rotated ones are picked up.
 struct TlsOptions {
   /// The CA that signed the server's certificate. Empty: those that the system trusts.
@@ -25,17 +25,17 @@ struct TlsOptions {
   /// the URL, which may be an address too.
   std::string server_name{};
 
-  /// Takes any certificate: what is sent is encrypted, but whoever stands between us and Redis can
-  /// read and change all of it, the password included. For a self-signed certificate on a network
-  /// that is trusted anyway. Refused together with `ca_file`.
+  /// Accepts any certificate: the connection is encrypted, but a man in the middle can read and
+  /// change everything, including the password. For a self-signed certificate on a trusted network.
+  /// Refused together with `ca_file`.
   bool insecure = false;
 
   bool operator==(const TlsOptions&) const = default;
 };
 
-/// Where Redis is, who we are there, and how long to wait for it.
+/// The address of Redis, the login, and the timeouts.
 struct WQ_API RedisOptions {
-  /// What the environment says, by the rule of our programs: the URL is $WQ_REDIS, else
+  /// The settings of the environment, as in the wq programs: the URL is $WQ_REDIS, else
   /// $REDIS_URL, else the Kubernetes Service named redis ($REDIS_SERVICE_HOST,
   /// $REDIS_SERVICE_PORT), else the one below; the password is $REDISCLI_AUTH. A variable that is
   /// empty counts as not set. Throws `std::invalid_argument` for a port that is none.
@@ -67,10 +67,11 @@ struct WQ_API RedisOptions {
   /// connection that exceeds it is thrown away, never used again.
   std::chrono::milliseconds command_timeout{10'000};
 
-  /// How long an operation waits out a Redis that is away, loading or otherwise not ready, before
-  /// it throws. Counted from the beginning of the first attempt in a row that failed, and it bounds
-  /// the other two timeouts: a server that takes the connection and says nothing is given up after
-  /// this time as well. Each attempt has 1 s at least, and 2 s for an answer once it is logged in.
+  /// How long an operation waits for a Redis that is unreachable, loading or otherwise not ready
+  /// before it throws. Counted from the beginning of the first attempt in a row that failed, and it
+  /// bounds the other two timeouts: a server that takes the connection and says nothing is given up
+  /// after this time as well. Each attempt has 1 s at least, and 2 s for an answer once it is
+  /// logged in.
   std::chrono::milliseconds patience{std::chrono::minutes{15}};
 
   /// Told when Redis goes away or cannot be reached, once and then every minute, when it is back,
@@ -79,7 +80,7 @@ struct WQ_API RedisOptions {
 
   /// Told at once what is waited for while a connection is made or Redis is not ready, such as
   /// "localhost:6379", and with an empty text that the wait is over, by the thread that waits. Not
-  /// told if the operation gives up. For what is shown to somebody who looks on. May be empty.
+  /// told if the operation gives up. For a status display. May be empty.
   std::function<void(std::string_view server)> waiting{};
 };
 

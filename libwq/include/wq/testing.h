@@ -10,7 +10,7 @@
 #include <wq/lease.h>
 #include <wq/worker.h>
 
-/// What tests of a handler need in place of a worker and a Redis: items that were never in a queue.
+/// Fake jobs and batches, to test a handler without a worker and a Redis.
 ///
 ///     wq::testing::FakeJob job("page-7.png");
 ///     EXPECT_EQ(job.run(read_page).result, "Chapter one");

@@ -25,13 +25,14 @@ namespace internal {
 class WorkerLoop;
 }
 
-/// One item, as a handler sees it. Valid until the handler returns.
+/// One leased item, as a handler receives it. Valid until the handler returns.
 struct Job {
   const Lease& lease;
   std::string_view item{};  ///< `lease.item`
   unsigned slot = 0;        ///< 0 to concurrency - 1, no two at the same time: one device a slot
-  /// Requested when the lease was lost, the timeout passed, or the worker must leave. Return soon
-  /// then: what is returned other than `complete` is replaced by what the reason calls for.
+  /// Requested when the lease is lost, the timeout has passed, or the worker is stopping. Return
+  /// soon then. The worker accepts `complete` and replaces any other outcome according to the
+  /// reason.
   std::stop_token stop{};
   std::string_view queue{};  ///< its name
 };
@@ -41,18 +42,18 @@ struct Batch {
   std::span<const Lease> leases{};
   unsigned slot = 0;       ///< as in `Job`, but shared by `WorkerOptions::calls_per_slot` calls
   std::stop_token stop{};  ///< as in `Job`; requested when any of the leases was lost
-  /// Settles one item before the rest of its batch, by its index in `leases`: what a worker that
-  /// dies has settled is not done again. That lease must not be looked at afterwards, and what the
-  /// handler returns for it is ignored (all of it may be left out if every item was settled).
-  /// Any thread, until the handler returns. Throws `std::invalid_argument` if it was settled.
+  /// Settles one item, by its index in `leases`, before the rest of the batch: it does not run
+  /// again if the worker dies. Do not access that lease afterwards. The returned outcome of a
+  /// settled item is ignored; if every item is settled, the returned vector may be empty. Callable
+  /// from any thread until the handler returns. Throws `std::invalid_argument` if already settled.
   std::function<void(std::size_t, Outcome)> settle{};
   std::string_view queue{};  ///< as in `Job`
 };
 
 /// Called from `concurrency` threads of the worker's at once. An exception derived from
 /// `std::exception` is a failure with `what()` as its message (for a batch: of each of its items),
-/// except `CannotRun` and `CannotGoOn`. What Redis would not take (see `Queue::settle`) makes its
-/// item a dead letter, of the kind `FailureKind::result`, and no other.
+/// except `CannotRun` and `CannotGoOn`. A result or follow-up that Redis would refuse (see
+/// `Queue::settle`) makes only its own item a dead letter, of the kind `FailureKind::result`.
 using Handler = std::function<Outcome(const Job&)>;
 using BatchHandler = std::function<std::vector<Outcome>(const Batch&)>;
 
@@ -63,8 +64,8 @@ class WQ_API CannotRun : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The same for a handler that could once, and cannot any more (its device is gone). The fault
-/// lies with this machine, not with what was asked, so that it is worth trying elsewhere.
+/// The same for a handler that no longer can (its device is gone). The fault is that of this
+/// machine: another worker may succeed.
 class WQ_API CannotGoOn : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -72,8 +73,8 @@ class WQ_API CannotGoOn : public std::runtime_error {
 struct WorkerOptions {
   unsigned concurrency = 1;  ///< handlers running at a time
   std::size_t batch = 1;     ///< items given to one call of a `BatchHandler`, at most `kMaxBatch`
-  /// How long an item may wait for its batch to be full. A batch is handed out when it is full, or
-  /// when this has passed, or when ready is empty and no producer holds the queue open.
+  /// The longest wait of an item for a full batch. A batch is handed out when it is full, when this
+  /// time has passed, or when no item is ready and no producer holds the queue open.
   std::chrono::milliseconds max_delay{0};
   /// A batch is full, too, when one more item would make it larger than this. An item that is
   /// larger by itself is handed out alone. Zero: no limit.
@@ -96,12 +97,12 @@ struct WorkerOptions {
   /// throws ends the worker as `CannotRun` does, and is thrown by `Worker::run`. Empty: always
   /// ready.
   std::function<void(unsigned slot, std::stop_token stop)> prepare{};
-  /// How long an item stays ours when we are not heard of. Renewed every third of it while the
-  /// item is here. 100 ms to 24 h.
+  /// How long an item stays leased without renewal. The worker renews every third of this time
+  /// while it holds the item. 100 ms to 24 h.
   std::chrono::milliseconds lease{std::chrono::seconds{60}};
   /// How long handlers may go on after `request_stop`.
   std::chrono::milliseconds grace{std::chrono::seconds{25}};
-  /// How long one call of the handler may take; zero: for ever.
+  /// Time limit for one call of the handler; zero: none.
   std::chrono::milliseconds timeout{0};
   RetryPolicy retry{};
   /// End as `halted` after this many failures in a row; zero: never. From then on nothing more is
@@ -111,7 +112,7 @@ struct WorkerOptions {
   /// Count towards `halt_after` only until the first success.
   bool halt_only_at_start = true;
   std::uint64_t max_items = 0;            ///< end after that many items were leased; zero: never
-  std::chrono::milliseconds max_idle{0};  ///< end after waiting for an item so long; zero: never
+  std::chrono::milliseconds max_idle{0};  ///< end after this time without an item; zero: never
   std::chrono::milliseconds wait_open{std::chrono::minutes{10}};  ///< for the queue to begin
   /// How often the queue's counts are read for `Worker::counts` while there is work; zero: only
   /// when the worker needs them itself.
@@ -119,11 +120,11 @@ struct WorkerOptions {
   /// Called when the worker says that the queue has not begun: more of the sentence, such as which
   /// queues there are. May take its time; must not throw. May be empty.
   std::function<std::string()> other_queues{};
-  /// Called for each item whose settlement Redis has accepted, tries that were given back too, in
+  /// Called for each item whose settlement Redis has accepted, released attempts too, in
   /// the thread of `Worker::run`; must be quick and not throw. May be empty.
   std::function<void(const Settlement&)> settled{};
-  std::string label{};  ///< who we are, for people; default: the host's name
-  Log log{};            ///< what the worker does and meets; empty: standard error
+  std::string label{};  ///< name of this worker for people; default: the host name
+  Log log{};            ///< empty: standard error
 };
 
 /// Why `Worker::run` returned.
@@ -146,9 +147,9 @@ struct WorkerReport {
   std::uint64_t unknown = 0;  ///< see `Settled::unknown`
 };
 
-/// What a worker has done so far, for whoever watches it.
-struct WorkerFigures {
-  // Items by what became of them; see `WorkerReport`.
+/// Statistics of a running worker.
+struct WorkerStats {
+  // Items by outcome; see `WorkerReport`.
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
   std::uint64_t released = 0;
@@ -178,13 +179,13 @@ struct WorkerFigures {
   std::chrono::nanoseconds handler_time{0};  ///< of all calls together
 };
 
-/// Leases items, runs the handler on them, settles them in batches, renews leases from a thread
-/// and a connection of its own, and now and then, one worker at a time, returns to the queue what
-/// dead workers left.
+/// Leases items, runs the handler on them and settles them in batches. Renews leases in a separate
+/// thread with its own connection. One worker at a time also returns the items of dead workers to
+/// the queue.
 ///
-/// How many items it takes ahead of the handlers follows from how long they take: none for items
-/// of a tenth of a second and more, up to a few hundred for tiny ones. An item that was taken
-/// ahead and is not begun within a second is given back, except for what fills `calls_per_slot` (if
+/// How many items it takes ahead of the handlers follows from how long they take: none for items of
+/// a tenth of a second and more, up to a few hundred for tiny ones. An item that was taken ahead
+/// and is not begun within a second is released, except for those that fill `calls_per_slot` (if
 /// that is 1, one next batch for each slot if there are batches). A slot that is not ready
 /// (`prepare`) does not count.
 class WQ_API Worker {
@@ -206,9 +207,9 @@ class WQ_API Worker {
   /// once.
   WorkerReport run();
 
-  /// Makes `run` end: nothing more is begun, what waits is given back at once, and handlers may
-  /// finish within the grace time. From then on no crash and no timeout is charged. Any thread, any
-  /// number of times; not from a signal handler.
+  /// Makes `run` return: no more items begin, waiting items are released at once, and handlers may
+  /// finish within the grace time. No crash or timeout is charged from then on. Callable from any
+  /// thread, any number of times; not from a signal handler.
   void request_stop() noexcept;
 
   /// The same without the grace time.
@@ -216,7 +217,7 @@ class WQ_API Worker {
 
   /// Any thread, at any time, also while `run` runs. The numbers may be of slightly different
   /// times.
-  [[nodiscard]] WorkerFigures figures() const;
+  [[nodiscard]] WorkerStats stats() const;
 
   /// The queue's counts as they were read last; all zero before. Any thread, at any time.
   [[nodiscard]] Counts counts() const;

@@ -32,7 +32,7 @@ void check_number(std::size_t n) {
 
 void check_droppable(ItemState from) {
   if (from == ItemState::leased) {
-    throw std::invalid_argument("a leased item belongs to who works on it and cannot be dropped");
+    throw std::invalid_argument("a leased item cannot be dropped: a worker holds it");
   }
 }
 
@@ -57,9 +57,9 @@ ItemPage Admin::list(ItemState state, std::string_view after, std::size_t n) {
   });
 }
 
-TryPage Admin::tries(std::string_view after) {
+AttemptPage Admin::attempts(std::string_view after) {
   return session_->link().run(
-      [&](Connection& redis) { return internal::list_tries(redis, session_->keys(), after); });
+      [&](Connection& redis) { return internal::list_attempts(redis, session_->keys(), after); });
 }
 
 Inspection Admin::inspect(std::string_view item, std::size_t max_scan) {
@@ -76,7 +76,7 @@ std::vector<Changed> Admin::retry(std::span<const std::string> items) {
 
 std::uint64_t Admin::retry_matching(std::string_view pattern, ItemState from) {
   if (from != ItemState::dead && from != ItemState::delayed) {
-    throw std::invalid_argument("only dead and delayed items can be tried again");
+    throw std::invalid_argument("only dead and delayed items can be retried");
   }
   return internal::retry_matching(session_->link_to_change(), session_->keys(), pattern, from);
 }

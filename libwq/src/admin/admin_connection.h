@@ -14,7 +14,7 @@
 
 namespace wq::internal {
 
-/// What an `Admin` holds.
+/// The state of an `Admin`.
 class AdminConnection {
  public:
   AdminConnection(std::string queue, RedisOptions options, std::stop_token stop)

@@ -72,12 +72,12 @@ std::vector<Changed> drop_step(Connection& redis, const Keys& keys,
 
 using Step = std::function<std::uint64_t(Connection&, std::span<const std::string> items)>;
 
-// Hands everything in a sorted set that matches to `step`, in small numbers. What is there all the
-// time is handed over at least once.
+// Passes the matching members of a sorted set to `step`, some at a time. A member that stays in the
+// set is passed at least once.
 std::uint64_t for_matching(ReconnectingConnection& link, const std::string& set,
                            std::string_view pattern, const Step& step) {
   std::uint64_t changed = 0;
-  // What is small comes all at once, however many there are.
+  // Redis returns a small set in one reply, whatever the count.
   for_members(link, set, pattern, [&](std::span<const std::string> items) {
     while (!items.empty()) {
       const auto chunk = items.first(std::min(items.size(), kAtOnce));
@@ -88,7 +88,7 @@ std::uint64_t for_matching(ReconnectingConnection& link, const std::string& set,
   return changed;
 }
 
-// What one step of going through ready took off its right end.
+// The items that one step took from the right end of ready.
 struct Taken {
   std::uint64_t n = 0;
   std::uint64_t dropped = 0;
@@ -134,7 +134,7 @@ std::vector<Changed> retry_items(Connection& redis, const Keys& keys,
 std::uint64_t retry_matching(ReconnectingConnection& link, const Keys& keys,
                              std::string_view pattern, ItemState from) {
   Which which{.delayed = from == ItemState::delayed, .dead = from == ItemState::dead};
-  // What dies again meanwhile is left alone. (A delayed item's time lies in the future.)
+  // Items that die again meanwhile are left alone. (A delayed item's time lies in the future.)
   if (which.dead) which.latest_ms = link.run(server_ms);
   return for_matching(link, set_of(keys, from), pattern,
                       [&](Connection& redis, std::span<const std::string> items) {
@@ -181,7 +181,7 @@ std::uint64_t drop_ready(ReconnectingConnection& link, const Keys& keys, std::st
     });
     if (taken.n == 0) return dropped;
     dropped += taken.dropped;
-    // An equal item that is not leased loses no more than its count of tries.
+    // An equal item that is not leased loses no more than its attempt count.
     forget(link, keys, read_histories(link, keys, taken.hashes));
     chunk = taken.dropped_bytes > kChunkBytes ? kFirstChunk : std::min(2 * chunk, kLargestChunk);
   }

@@ -12,7 +12,8 @@
 #include "redis/connection.h"
 #include "redis/reconnecting_connection.h"
 
-/// Changing what a queue holds: see `Admin` for what these do. What gets a connection is one try.
+/// The changes of a queue; `Admin` describes their effect. A function that takes a connection makes
+/// one attempt.
 namespace wq::internal {
 
 [[nodiscard]] std::vector<Changed> retry_items(Connection& redis, const Keys& keys,

@@ -11,12 +11,12 @@
 #include "base/keys.h"
 #include "redis/reconnecting_connection.h"
 
-/// What is recorded about items that failed, by the hash of the item.
+/// The records of failed items, by the hash of the item.
 namespace wq::internal {
 
 inline constexpr std::array kHistoryKeys{Key::attempts, Key::crashes, Key::failures};
 
-/// The values in the order of `kHistoryKeys`, empty where there is none.
+/// The values in the order of `kHistoryKeys`, empty if missing.
 using Histories = std::map<std::string, std::vector<std::string>>;
 
 /// Of those of `hashes` of which something is recorded.

@@ -55,7 +55,7 @@ void read_failure(std::string_view text, ItemInfo& item) {
   read(json, "stderr_tail", failure.stderr_tail);
   read(json, "worker", failure.worker);
   read(json, "host", failure.host);
-  // What the reclaimer writes of one that had given no sign of life: its session is all there is.
+  // For a worker without a heartbeat, the reclaimer records only its session.
   if (failure.worker.empty()) read(json, "holder", failure.worker);
   const auto at = json.find("at_ms");
   if (at != json.end() && at->is_number()) {

@@ -7,8 +7,8 @@
 
 namespace wq::internal {
 
-// What stands in Redis about an item, which anybody may have written: what makes no sense is
-// passed over, nothing throws for it.
+// The records of an item in Redis. Any client can write them: invalid fields are ignored, without
+// an exception.
 
 /// Reads a value of `Q:failures`.
 void read_failure(std::string_view text, ItemInfo& item);

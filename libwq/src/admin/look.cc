@@ -12,7 +12,7 @@
 
 #include "admin/item_info.h"
 #include "admin/worker_entry.h"
-#include "queue/tries.h"
+#include "queue/attempts.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -32,7 +32,7 @@ void append_lookup(CommandBuffer& out, const Keys& keys, std::span<const ItemHas
   }
 }
 
-std::uint32_t tries(Value value) {
+std::uint32_t attempts(Value value) {
   constexpr std::uint64_t kMost = 1'000'000'000;
   if (value.is_nil()) return 0;
   return static_cast<std::uint32_t>(std::min(read_number(value.text()), kMost));
@@ -49,7 +49,7 @@ void label_holders(Connection& redis, const Keys& keys, std::span<ItemInfo> item
   }
 }
 
-// What a page does not say itself.
+// Fields that a page does not contain.
 void complete_items(Connection& redis, const Keys& keys, ItemState state,
                     std::vector<ItemInfo>& items) {
   if (items.empty()) return;
@@ -69,8 +69,8 @@ void complete_items(Connection& redis, const Keys& keys, ItemState state,
   const Reply crashes = redis.receive();
   const Reply last = redis.receive();
   for (std::size_t i = 0; i < items.size(); ++i) {
-    items[i].failures = tries(failures.checked().value()[i]);
-    items[i].crashes = tries(crashes.checked().value()[i]);
+    items[i].failures = attempts(failures.checked().value()[i]);
+    items[i].crashes = attempts(crashes.checked().value()[i]);
     const Value failure = last.checked().value()[i];
     if (!failure.is_nil()) read_failure(failure.text(), items[i]);
   }
@@ -190,20 +190,20 @@ ItemPage list_items(Connection& redis, const Keys& keys, ItemState state, std::s
   return page;
 }
 
-TryPage list_tries(Connection& redis, const Keys& keys, std::string_view after) {
+AttemptPage list_attempts(Connection& redis, const Keys& keys, std::string_view after) {
   CommandBuffer call;
   call.command({"XRANGE", keys[Key::history], after.empty() ? "-" : "(" + std::string(after), "+",
                 "COUNT", std::to_string(kCallsInPage)});
   const Reply reply = redis.call(call);
-  TryPage page;
+  AttemptPage page;
   for (std::size_t i = 0; i < reply.value().size(); ++i) {
     const Value entry = reply.value()[i];
     std::map<std::string_view, std::string_view> fields;
     for (std::size_t f = 0; f + 1 < entry[1].size(); f += 2) {
       fields.emplace(entry[1][f].text(), entry[1][f + 1].text());
     }
-    std::vector<Try> tries = read_recorded(fields["tries"], fields["lost"]);
-    std::move(tries.begin(), tries.end(), std::back_inserter(page.tries));
+    std::vector<Attempt> attempts = read_recorded(fields["tries"], fields["lost"]);
+    std::move(attempts.begin(), attempts.end(), std::back_inserter(page.attempts));
     page.next = entry[0].text();
   }
   if (reply.value().size() < kCallsInPage) page.next.clear();
@@ -223,8 +223,8 @@ Inspection inspect_item(Connection& redis, const Keys& keys, std::string_view it
 
   ItemInfo known;
   known.item = item;
-  known.failures = tries(answer[6]);
-  known.crashes = tries(answer[7]);
+  known.failures = attempts(answer[6]);
+  known.crashes = attempts(answer[7]);
   if (!answer[8].is_nil()) read_failure(answer[8].text(), known);
   Inspection inspection;
   inspection.complete = answer[9].integer() == 0;

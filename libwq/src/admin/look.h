@@ -19,7 +19,8 @@ namespace wq::internal {
 [[nodiscard]] ItemPage list_items(Connection& redis, const Keys& keys, ItemState state,
                                   std::string_view after, std::size_t n);
 
-[[nodiscard]] TryPage list_tries(Connection& redis, const Keys& keys, std::string_view after);
+[[nodiscard]] AttemptPage list_attempts(Connection& redis, const Keys& keys,
+                                        std::string_view after);
 
 [[nodiscard]] Inspection inspect_item(Connection& redis, const Keys& keys, std::string_view item,
                                       std::size_t max_scan);

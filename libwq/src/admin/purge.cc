@@ -58,9 +58,8 @@ InUse look_who_is_there(Connection& redis, const Keys& keys) {
   return in_use;
 }
 
-// One try, disturbed if a producer's session began or ended in the middle of it. What a purge that
-// was broken off has removed needs no second look: with its answer lost, the counts are those of an
-// empty queue.
+// One attempt, disturbed if a producer's session began or ended during it. After a lost reply the
+// counts are those of an empty queue, since the interrupted purge has already removed the keys.
 Removal remove_all(Connection& redis, const Keys& keys, const MayGo& may_go, PurgeReport& report,
                    std::string& fence) {
   CommandBuffer ask;

@@ -67,7 +67,7 @@ QueueMetrics MetricsReader::read(const std::string& queue) {
     metrics.workers = static_cast<std::uint64_t>(
         std::count_if(workers.begin(), workers.end(),
                       [](const WorkerInfo& worker) { return !worker.overdue(); }));
-    // What workers say of themselves may be two seconds old.
+    // Heartbeats may be two seconds old.
     if (metrics.counts.processing > 0) metrics.oldest_lease = oldest_lease(workers);
     return metrics;
   });

@@ -42,8 +42,8 @@ Step scan(Connection& redis, const std::string& cursor, const std::string& glob)
   const Reply reply = redis.receive();
   if (reply.has_error("NOPERM")) {
     throw RefusedError(
-        "NOPERM our user may not SCAN, so it cannot see which queues there are; name the queue, or "
-        "give the user the right: ACL SETUSER NAME +scan");
+        "NOPERM this user may not SCAN and cannot list queues; name the queue, or grant the right: "
+        "ACL SETUSER NAME +scan");
   }
   Step step;
   const internal::Value answer = reply.checked().value();

@@ -28,8 +28,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kExamples = 5;
-// What looks wrong must look so in each of these looks, the last at least the grace period behind
-// the first.
+// An inconsistency must be seen in each of these reads; the last read is at least the grace period
+// after the first.
 constexpr int kLooks = 3;
 constexpr milliseconds kBetweenLooks = kUnleasedGrace / (kLooks - 1) + milliseconds{50};
 constexpr milliseconds kBetweenPasses{500};
@@ -40,7 +40,7 @@ constexpr int kWalks = 4;
 // So many items of which something is recorded are held against the queue in one run.
 constexpr std::size_t kMostHistories = 1'000'000;
 
-// What was found, by hash of an item or by session, and how it is shown or what was read.
+// Suspects by the hash of an item or by session, with their display text or the value read.
 using Suspects = std::map<std::string, std::string>;
 
 // One look at processing and the leases.
@@ -181,7 +181,8 @@ LeaseLook Verifier::steady_leases() {
 
 LeaseLook Verifier::look_at_leases() {
   LeaseLook look;
-  // The leases first: the item of one that was there before stands in processing for as long.
+  // Leases first: the item of an earlier lease is in processing at least as long as the lease
+  // exists.
   std::set<std::string> alone;
   for_keys(link_, keys_.lease_prefix(), [&](std::span<const std::string> found) {
     for (const std::string& lease : found) alone.insert(lease.substr(keys_.lease_prefix().size()));
@@ -315,8 +316,8 @@ void Verifier::take_off_what_is_there(std::set<std::string>& hashes) {
   }
 }
 
-// What counts the items that come out of processing with nothing new recorded about them, and those
-// that are removed or moved within ready.
+// The counters of items that leave processing without a new record, and of items that are removed
+// or moved within ready.
 std::array<std::string, 4> Verifier::comings_back() {
   return link_.run([&](Connection& redis) {
     CommandBuffer ask;
@@ -331,8 +332,8 @@ std::array<std::string, 4> Verifier::comings_back() {
   });
 }
 
-// What was recorded before a look that did not meet the item and in which nothing came back, and is
-// the same behind it, is about an item that is not in the queue.
+// A record that is equal before and after a read is stale if the read did not find its item and no
+// item returned to the queue during it.
 Histories Verifier::stale_histories() {
   std::set<std::string> hashes = recorded_hashes();
   take_off_what_is_there(hashes);
@@ -348,10 +349,10 @@ Histories Verifier::stale_histories() {
     });
     return now;
   }
-  return {};  // items come back all the time: one of them cannot be told from one that is gone
+  return {};  // items return all the time: a returned item looks like a removed one
 }
 
-// What is seen after a wait that was cut short would say nothing.
+// A read after a shortened wait would prove nothing.
 void Verifier::wait(milliseconds time) {
   wait_for(time, session_.stop());
   if (session_.stop().stop_requested()) throw ConnectionError("stopped while verifying");

@@ -56,7 +56,7 @@ WorkerInfo read_worker(std::string_view session, std::string_view entry, std::in
   worker.started = ServerTime{milliseconds{started_ms}};
   worker.age = since(started_ms, server_ms);
   worker.silent = since(number(json, "seen_ms"), server_ms);
-  // What it held when it last said so, it has held for longer by now.
+  // The age at the last heartbeat has grown since.
   if (worker.holding > 0) worker.oldest = milliseconds{number(json, "oldest_ms")} + worker.silent;
   return worker;
 }

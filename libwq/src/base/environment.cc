@@ -39,8 +39,7 @@ std::string redis_url_from_environment() {
   if (port.empty()) port = "6379";
   if (!is_port(port)) {
     throw std::invalid_argument(fmt::format(
-        "$REDIS_SERVICE_PORT: '{}' is not a port (1 to 65535); $WQ_REDIS says where Redis is",
-        port));
+        "$REDIS_SERVICE_PORT: '{}' is not a port (1 to 65535); set $WQ_REDIS instead", port));
   }
   return fmt::format("redis://{}:{}/0", host, port);
 }

@@ -22,15 +22,14 @@ std::string_view first_word(std::string_view text) { return text.substr(0, text.
 
 constexpr std::string_view kAborted = "EXECABORT Transaction discarded because of: ";
 
-// What Redis says, with the code ERR, where a script calls what its user may not: 6.2 and 7.0, from
-// 7.2 on.
+// The texts of ERR if a script calls a command that the user may not run: Redis 6.2 and 7.0, then
+// 7.2 and later.
 constexpr std::array<std::string_view, 2> kRefusedInScript = {"The user executing the script can't",
                                                               "ACL failure in script"};
 
-// A transaction that Redis refuses as a whole is refused for what stands behind the colon. Redis
-// before 7.0 answers a failing script with
-// "ERR Error running script (call to f_...): @user_script:3: -OOM command not allowed ...":
-// what counts is the word after the last ": " that looks like a code.
+// If Redis refuses a whole transaction, the reason follows the colon. Redis before 7.0 answers a
+// failing script with "ERR Error running script (call to f_...): @user_script:3: -OOM command not
+// allowed ...": the code is the word after the last ": " that looks like a code.
 std::string_view code_of(std::string_view message) {
   if (message.starts_with(kAborted)) {
     const std::string_view cause = first_word(message.substr(kAborted.size()));

@@ -8,7 +8,7 @@ namespace {
 
 using Bytes = std::bitset<256>;
 
-// One byte that stands for itself: only letters and digits have a meaning behind '%'.
+// A literal byte: only letters and digits have a meaning after '%'.
 void append_byte(std::string& pattern, unsigned char byte) {
   if (byte == 0) {
     pattern += "%z";
@@ -33,7 +33,7 @@ void append_set(std::string& pattern, const Bytes& bytes) {
   pattern += ']';
 }
 
-// Reads what stands behind '[' and takes it off `glob`, the ']' included.
+// Reads the set after '[' and removes it from `glob`, including the ']'.
 Bytes read_set(std::string_view& glob) {
   Bytes bytes;
   const bool negated = glob.starts_with('^');

@@ -4,7 +4,7 @@
 
 namespace wq::internal {
 
-/// What the machine calls itself.
+/// The host name of this machine.
 [[nodiscard]] std::string host_name();
 
 }  // namespace wq::internal

@@ -31,7 +31,7 @@ enum class Key : std::size_t {
 };
 inline constexpr std::size_t kKeyCount = 17;
 
-/// What follows the queue's name in the name of a key, and the type Redis reports for it.
+/// The suffix of a key after the queue's name, and its type in Redis.
 struct KeyKind {
   std::string_view suffix;
   std::string_view type;
@@ -41,8 +41,8 @@ extern const std::array<KeyKind, kKeyCount> kKeyKinds;
 /// The names of a queue's keys. Immutable, so thread-safe.
 class Keys {
  public:
-  /// Throws `std::invalid_argument` if the name is empty, ends in one of our suffixes, or contains
-  /// `:leased_by_session:` or `:replay:`: its keys could not be told from those of another queue.
+  /// Throws `std::invalid_argument` if the name is empty, ends in a suffix of wq, or contains
+  /// `:leased_by_session:` or `:replay:`: its keys would be ambiguous.
   explicit Keys(std::string queue);
 
   [[nodiscard]] const std::string& queue() const noexcept { return names_[0]; }
@@ -53,7 +53,7 @@ class Keys {
   [[nodiscard]] const std::string& lease_prefix() const noexcept { return lease_prefix_; }
   [[nodiscard]] std::string lease(const ItemHash& hash) const;
   [[nodiscard]] std::string replay(std::string_view session) const;
-  /// What ready is called within a push of the session, and at no other time.
+  /// The name of ready during a push of the session, and only then.
   [[nodiscard]] std::string pushing(std::string_view session) const;
 
   /// True if the name has a hash tag, `{...}` with something in it, so that all keys of the queue
@@ -65,7 +65,7 @@ class Keys {
   std::string lease_prefix_;
 };
 
-/// What `seen` holds of what was pushed once, by its key: the 28 bytes of the key's SHA-224.
+/// The entry of an item in `seen`: the 28 bytes of the SHA-224 of its once-key.
 [[nodiscard]] std::string seen_entry(std::string_view once_key);
 
 }  // namespace wq::internal

@@ -30,8 +30,8 @@ std::string_view word_of(LogLevel level) {
 void log_to_stderr(LogLevel level, std::string_view message) {
   if (level == LogLevel::debug) return;
   const std::string line = fmt::format("wq: {}: {}\n", word_of(level), internal::one_line(message));
-  // In one piece, so that no line of others stands within it, and not through a stream that
-  // belongs to whoever uses us.
+  // One write, so that lines of other threads do not mix, and not through a stream of the
+  // application.
   std::string_view rest = line;
   while (!rest.empty()) {
     const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());

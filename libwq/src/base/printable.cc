@@ -39,7 +39,7 @@ constexpr std::array kNotShown = {
 };
 
 // Copies the text, with `escape(out, piece)` in place of each character that is not `kept` and of
-// each byte that is none.
+// each invalid byte.
 template <typename Kept, typename Escape>
 std::string copied(std::string_view text, Kept kept, Escape escape) {
   std::string out;

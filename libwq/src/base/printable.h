@@ -6,9 +6,9 @@
 
 namespace wq::internal {
 
-// What may be shown on a terminal, and how the rest is written. Every program asks here.
+// Escapes text for a terminal. All programs use these functions.
 
-/// How many bytes the UTF-8 character at the front of the text has; 0 if there is none.
+/// How many bytes the UTF-8 character at the front of the text has; 0 if the text begins with none.
 [[nodiscard]] std::size_t character_length(std::string_view text);
 
 /// The number of a character; `character_length` must have found one.

@@ -9,7 +9,7 @@
 // Header only, since our programs use it too and the library may be a shared one.
 namespace wq::internal {
 
-/// What to do where a limit of the system is in the way; empty for other errors.
+/// Advice if a limit of the system is the cause; empty for other errors.
 [[nodiscard]] inline std::string_view room_advice(int error) {
   switch (error) {
     case EAGAIN:

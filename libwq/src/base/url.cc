@@ -15,11 +15,11 @@ namespace {
       why));
 }
 
-// What is behind the '/' of a password that was not encoded must not be shown as something wrong.
+// The rest of an unencoded password after its '/' must not appear in a message.
 void refuse_rest_of_login(std::string_view text) {
   if (text.find('@') == std::string_view::npos) return;
   refuse(
-      "an '@' stands behind a '/'; a '/' in the user or the password is written as %2F, a '?' as "
+      "'@' after '/'; write '/' in the user or the password as %2F, and '?' as "
       "%3F");
 }
 
@@ -123,7 +123,7 @@ RedisUrl parse_url(std::string_view text) {
   if (!is_unix) {
     url.tls = take_scheme("rediss://");
     if (!url.tls && !take_scheme("redis://")) {
-      refuse("it begins with none of redis://, rediss://, unix://");
+      refuse("it must begin with redis://, rediss:// or unix://");
     }
   }
   take_login(rest, url);

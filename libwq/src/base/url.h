@@ -5,7 +5,7 @@
 
 namespace wq::internal {
 
-/// What a Redis URL says.
+/// The parts of a Redis URL.
 struct RedisUrl {
   bool tls = false;
   std::string host;  ///< empty: a unix socket

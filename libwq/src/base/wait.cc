@@ -3,10 +3,9 @@
 #include <condition_variable>
 #include <mutex>
 
-// A program built with -fsanitize=thread may link a libwq that is not. The sanitizer sees mutexes,
-// but no atomic operation of ours, so that it knows nothing of the order in which a stop is
-// requested and its callback runs, which we tell it. Without it these are null; one that is built
-// into us needs to be told nothing.
+// A program built with -fsanitize=thread may link a libwq that is not. The sanitizer sees mutexes
+// but not the atomic operations of such a libwq, so these annotations give it the order of a stop
+// request and its callback. Without the sanitizer they are null; a libwq built with it needs none.
 #if !defined(__SANITIZE_THREAD__)
 extern "C" {
 // NOLINTBEGIN(readability-identifier-naming, bugprone-reserved-identifier): the sanitizer's names

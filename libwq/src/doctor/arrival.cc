@@ -27,10 +27,10 @@ void check_arrival(Diagnosis& look) {
   counts.returned = look.facts.returned;
   if (!counts.arrives_late()) return look.pass("arrival", "items reach workers in time");
   look.warn("arrival",
-            fmt::format("{} of {} items that workers took came too late to be leased",
-                        counts.returned, counts.leased),
-            "Answers of Redis take longer than an item may be without a lease. Such items go back "
-            "to the queue and cross the link again.",
+            fmt::format("{} of {} popped items arrived too late to be leased", counts.returned,
+                        counts.leased),
+            "Replies of Redis take longer than an item may stay unleased. Such items return to the "
+            "queue and are transferred again.",
             "Give workers a faster link or more CPU time, or push the names of large data instead "
             "of the data.");
 }

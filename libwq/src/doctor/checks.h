@@ -5,9 +5,9 @@
 
 namespace wq::internal {
 
-// What the doctor looks at, each in the file of its subject: `read_x` asks the server, and
-// `check_x` judges what was read, without a server. What has no `read_x` goes by INFO and the
-// settings, which `read_server` reads.
+// The checks of the doctor, each in the file of its subject: `read_x` asks the server, `check_x`
+// judges the facts without a server. A check without `read_x` uses INFO and the settings, which
+// `read_server` reads.
 
 // kind.cc
 void read_server(Examination& look);

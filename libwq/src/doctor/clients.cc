@@ -26,8 +26,7 @@ void check_clients(Diagnosis& look) {
   const std::uint64_t needed = workers == 0 ? 0 : workers * kConnectionsOfAWorker + 1;
   if (needed > left) {
     return look.fail("clients", fmt::format("{}; {} more workers take {}", what, workers, needed),
-                     "Workers that find no place wait and, when their patience ends, fail.",
-                     advice);
+                     "Workers without a connection wait, and fail after --redis-patience.", advice);
   }
   if (static_cast<double>(*now) > 0.9 * static_cast<double>(*most)) {
     return look.warn("clients", what, "A worker takes 2 connections; few more can start.", advice);

@@ -65,14 +65,14 @@ void check_clock(Diagnosis& look) {
   if (!look.facts.clock_ahead) return look.blind("clock", "time");
   const microseconds ahead = *look.facts.clock_ahead;
   const microseconds off{std::abs(ahead.count())};
-  if (off < kClockOff) return look.pass("clock", "the same here and there, to within 2 s");
+  if (off < kClockOff) return look.pass("clock", "local and server clocks agree to within 2 s");
   look.warn(
       "clock",
-      fmt::format("our clock is {} {} the server's", text(off),
+      fmt::format("the local clock is {} {} the server's", text(off),
                   ahead.count() > 0 ? "ahead of" : "behind"),
-      "Leases go by the server's clock alone, so nothing is lost; but the times in our logs and "
-      "those kept with failures do not fit together.",
-      "Let both be set by NTP.");
+      "Leases use only the server's clock, so nothing is lost; but times in local logs and in "
+      "failures do not match.",
+      "Synchronise both with NTP.");
 }
 
 void check_connection(Diagnosis& look) {
@@ -81,10 +81,10 @@ void check_connection(Diagnosis& look) {
   if (look.facts.encrypted) {
     return look.pass("connection", fmt::format("over the network, encrypted, {}", login));
   }
-  look.find(
-      FindingLevel::ok, "connection", fmt::format("over the network, not encrypted, {}", login),
-      "Whoever is on the way reads items and the password.",
-      "Use it on a network that you trust, or let Redis speak TLS, and connect to rediss://.");
+  look.find(FindingLevel::ok, "connection",
+            fmt::format("over the network, not encrypted, {}", login),
+            "Anyone on the network path can read items and the password.",
+            "Use a trusted network, or enable TLS in Redis and connect to rediss://.");
 }
 
 }  // namespace wq::internal

@@ -9,7 +9,7 @@
 namespace wq::internal {
 namespace {
 
-constexpr const char* kUnseen = "What is wrong here would go unnoticed.";
+constexpr const char* kUnseen = "A problem here would go unnoticed.";
 
 }  // namespace
 
@@ -39,9 +39,11 @@ void Diagnosis::find(FindingLevel level, const char* check, std::string what, st
 void Diagnosis::blind(const char* check, const char* right) {
   // A server that answers INFO without the field has its own way; that is no right to be given.
   const bool answered = std::string_view(right) == "info" && !facts.info.empty();
-  if (answered)
-    return warn(check, "could not be seen: INFO does not tell", kUnseen, "Ask whoever runs it.");
-  warn(check, fmt::format("could not be seen: {} is refused", right), kUnseen,
+  if (answered) {
+    return warn(check, "unknown: INFO has no such field", kUnseen,
+                "Ask the operator of the server.");
+  }
+  warn(check, fmt::format("unknown: {} is refused", right), kUnseen,
        fmt::format("ACL SETUSER {} +{}, or run doctor as another user.", facts.user, right));
 }
 

@@ -10,7 +10,7 @@
 
 namespace wq::internal {
 
-/// What was read, in a form that is easy to ask, and what was found so far.
+/// The facts, with convenient access, and the findings so far.
 struct Diagnosis {
   const ServerFacts& facts;
   const DoctorOptions& options;

@@ -1,4 +1,4 @@
-// What is looked at, and in which order.
+// The checks and their order.
 #include <algorithm>
 #include <string_view>
 #include <utility>

@@ -13,7 +13,7 @@
 
 namespace wq::internal {
 
-/// What the questions to a server need, and what was read so far.
+/// The context of the questions to a server, and the facts so far.
 struct Examination {
   Connection& redis;
   const RedisOptions& login;  ///< to log in with once more
@@ -28,17 +28,17 @@ struct Examination {
                                        std::string_view name, ServerFacts& facts);
 void append(CommandBuffer& out, const Command& command);
 
-/// What Redis says to each command if our user may not run it or nobody knows it, else an empty
-/// text, without carrying out any: within MULTI it looks at the rights and keeps the command for
-/// later, and the end of the connection, which must be a new one, discards it. Other errors (no
-/// memory, a replica) come behind the look at the rights. Nothing if MULTI is refused.
+/// For each command, the error of Redis if the user may not run it or the server does not know it,
+/// else an empty text. No command is executed: within MULTI, Redis checks the rights and queues the
+/// command, and closing the connection, which must be new, discards the queue. Redis reports other
+/// errors (no memory, a replica) only after the check of the rights. Nothing if MULTI is refused.
 [[nodiscard]] std::optional<std::vector<std::string>> refusals(Connection redis,
                                                                const std::vector<Command>& commands,
                                                                ServerFacts& facts);
 /// True if INFO was answered with this value.
 [[nodiscard]] bool info_says(const ServerFacts& facts, const std::string& field,
                              std::string_view value);
-/// True of such a text if nobody knows the command.
+/// True if the text says that the server does not know the command.
 [[nodiscard]] bool is_unknown(std::string_view said);
 /// Its name as ACL SETUSER takes it.
 [[nodiscard]] std::string command_name(const Command& command);

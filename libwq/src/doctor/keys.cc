@@ -39,12 +39,12 @@ void check_keys(Diagnosis& look) {
     look.fail("keys",
               fmt::format("the key '{}' is a {} and not the {} of a queue", each.key, each.type,
                           each.needed),
-              "It belongs to somebody else; our programs refuse to touch it.",
+              "It belongs to another program; wq refuses to touch it.",
               "Choose another name for the queue, or remove the key if nobody needs it.");
   }
   const bool looked = look.facts.keys_refused.empty() && look.facts.moved_to.empty();
   if (look.facts.in_the_way.empty() && looked) {
-    look.pass("keys", "no keys of others where the queue has its own");
+    look.pass("keys", "no conflicting keys of other programs");
   }
 }
 

@@ -66,9 +66,10 @@ void check_version(Diagnosis& look) {
   if (text.empty()) return look.blind("version", "info");
   const auto version = version_number(text);
   if (!version) {
-    return look.warn("version", fmt::format("the server calls itself '{}'", text),
-                     "wq needs what Redis 6.2 can do and cannot tell whether this server does.",
-                     "Try it on a queue that does not matter.");
+    return look.warn(
+        "version", fmt::format("the server calls itself '{}'", text),
+        "wq needs the features of Redis 6.2 and cannot tell whether this server has them.",
+        "Test it with an unimportant queue.");
   }
   if (is_too_old(*version)) {
     return look.fail("version", fmt::format("Redis {}", text),
@@ -87,7 +88,7 @@ bool check_sentinel(Diagnosis& look) {
     masters += (masters.empty() ? "" : ", ") + master;
   }
   look.fail("role", "this is a Sentinel",
-            "A Sentinel holds no data; programs that are pointed at it leave at once with 2.",
+            "A Sentinel holds no data; programs that connect to it exit with 2 at once.",
             masters.empty()
                 ? "Give the URL of the master that it watches."
                 : fmt::format("Give the URL of the master that it watches: {}", masters));

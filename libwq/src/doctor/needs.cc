@@ -16,7 +16,7 @@ namespace {
 
 struct Sample {
   std::string_view command;
-  std::string_view words;  // that follow; "KEY" stands for a key
+  std::string_view words;  // the arguments; "KEY" is replaced by a key
   bool writes = false;
 };
 
@@ -80,7 +80,7 @@ constexpr std::array kSamples = {
     Sample{"ZSCORE", "KEY v"},
 };
 
-// What a role sends without a script.
+// The commands that a role sends outside scripts.
 struct RoleNeeds {
   std::string_view name;  // as the heads of the scripts have it
   std::vector<std::string_view> commands;
@@ -127,7 +127,7 @@ std::vector<const Script*> scripts_of(const RoleNeeds& role) {
   return scripts;
 }
 
-// What a role sends, and what its scripts call.
+// The commands that a role sends and that its scripts call.
 void collect_commands(const RoleNeeds& role, std::set<std::string_view>& commands) {
   commands.insert(role.commands.begin(), role.commands.end());
   for (const Script* script : scripts_of(role)) {

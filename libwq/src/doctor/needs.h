@@ -23,8 +23,8 @@ using Command = std::vector<std::string>;
 /// one that cannot exist.
 [[nodiscard]] std::vector<std::string> keys_needed(Role role, const Keys& keys);
 
-/// Every command of ours that changes something, and so stands in an append-only file; of a key
-/// that cannot exist.
+/// Every command of wq that changes data, and so is in an append-only file; with a key that cannot
+/// exist.
 [[nodiscard]] std::vector<Command> commands_replayed(const Keys& keys);
 
 /// The command that finds out whether a key may be read and written.

@@ -29,7 +29,7 @@ void check_snapshots(Diagnosis& look) {
         "persistence",
         "no append-only file; when Redis saves could not be seen: "
         "CONFIG GET is refused",
-        "What was done since the last save is lost in a crash, without saves the queue.",
+        "A crash loses everything since the last save; without saves, the whole queue.",
         kTurnOnAof);
   }
   if (save.empty()) {

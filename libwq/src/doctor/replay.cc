@@ -96,7 +96,8 @@ void check_replay(Diagnosis& look) {
         fmt::format("ACL SETUSER {} +acl|dryrun, or run doctor as another user.", look.facts.user));
   }
   if (refused->empty()) {
-    return look.pass("replay", "a restart can read the append-only file: default has the rights");
+    return look.pass("replay",
+                     "a restart can replay the append-only file: the user default has the rights");
   }
   look.fail(
       "replay",

@@ -26,7 +26,7 @@ void check_replication(Diagnosis& look) {
     const std::size_t at = line.find("lag=");
     if (line.find("state=online") == std::string::npos) {
       look.warn("replication", fmt::format("replica {} is not online: {}", i, line),
-                "A failover to it loses what it has not got.", "Look at its log.");
+                "A failover to it loses the writes that it has not received.", "Look at its log.");
     }
     if (at == std::string::npos) continue;
     std::uint64_t lag = 0;
@@ -39,7 +39,7 @@ void check_replication(Diagnosis& look) {
       "Replicas follow with a delay, and wq does not wait for them: a failover loses the last "
       "writes. Items completed in them are done again, items pushed in them are lost.";
   if (slowest >= kSlowReplicaSeconds) {
-    return look.warn("replication", what, why, "Look at the network and the load of the replica.");
+    return look.warn("replication", what, why, "Check the network and the load of the replica.");
   }
   look.find(FindingLevel::ok, "replication", what, why, "");
 }

@@ -1,4 +1,4 @@
-// What the user may do that logs in.
+// The rights of the user that logs in.
 #include <algorithm>
 #include <array>
 #include <span>
@@ -47,7 +47,7 @@ void tell_missing(Diagnosis& look, const std::string& who, Role role,
             grant(look, missing));
 }
 
-// Users for one role are what we advise: what another one lacks is told, and nobody asked for it.
+// wq recommends one user per role, so a role that the user lacks is information, not a problem.
 void tell_lacking(Diagnosis& look, const std::string& who, Role role,
                   const MissingRights& missing) {
   constexpr std::size_t kFew = 3;
@@ -57,7 +57,7 @@ void tell_lacking(Diagnosis& look, const std::string& who, Role role,
       n <= kFew
           ? missing_text(who, role, missing)
           : fmt::format("{} may not do what {}s do: {} rights are missing", who, name_of(role), n);
-  look.find(FindingLevel::ok, "rights", what, "Nothing is wrong if it is not meant to.",
+  look.find(FindingLevel::ok, "rights", what, "This is fine if the user should not have this role.",
             fmt::format("If it is: doctor --role {} says what to give it.", name_of(role)));
 }
 

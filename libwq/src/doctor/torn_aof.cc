@@ -1,4 +1,4 @@
-// What a kill of Redis in the middle of a write does to its append-only file: see queue/torn_aof.h.
+// The damage of a kill of Redis during a write to its append-only file: see queue/torn_aof.h.
 #include "queue/torn_aof.h"
 
 #include <algorithm>
@@ -25,7 +25,7 @@ constexpr const char* kWhy =
 std::vector<std::string_view> roles_that_may_not_rewrite(const Diagnosis& look) {
   std::vector<std::string_view> roles;
   for (const auto& [role, missing] : look.facts.rights) {
-    if (!missing.none()) continue;  // the user is none of these
+    if (!missing.none()) continue;  // the user has none of these roles
     const auto& refused = missing.optional;
     if (std::find(refused.begin(), refused.end(), "bgrewriteaof") != refused.end()) {
       roles.push_back(name_of(role));

@@ -16,8 +16,8 @@
 namespace wq::internal {
 namespace {
 
-// Whoever writes to a queue may call these two. In one script nobody ever sees the key, and nothing
-// of it is left behind, whatever dies. Like most of what we do it is refused at maxmemory.
+// Every role that writes may call these two commands. One script, so no other client sees the key,
+// and no key remains, whatever dies. At maxmemory it is refused, like most commands of wq.
 constexpr std::string_view kWriteAndTakeBack =
     "redis.call('HSET', KEYS[1], 'doctor', 'was here') return redis.call('DEL', KEYS[1])";
 // A write that changes nothing, since there is no such key, and is refused as any other, but for
@@ -50,10 +50,9 @@ struct Refusal {
 
 constexpr std::array kRefusals = {
     Refusal{"MISCONF", "Redis could not save, and takes no writes until a save succeeds.",
-            "Look at its log and at its disk, which may be full or read-only; BGSAVE tries "
+            "Look at its log and its disk, which may be full or read-only; BGSAVE tries "
             "again."},
-    Refusal{"NOREPLICAS",
-            "It is to have more replicas than are there in time (min-replicas-to-write).",
+    Refusal{"NOREPLICAS", "Fewer replicas are in sync than min-replicas-to-write.",
             "Bring the replicas back, or CONFIG SET min-replicas-to-write 0."},
     Refusal{"READONLY", "This is a replica.", "Give the URL of the master."},
     Refusal{"CLUSTERDOWN", "The cluster does not serve the queue's slot.",
@@ -64,7 +63,7 @@ constexpr Refusal kFull{"OOM",
                         "At maxmemory nothing can be pushed until memory is free; workers can "
                         "drain what is there.",
                         "Raise maxmemory, or drain queues."};
-constexpr Refusal kOther{"", "The words are the server's.", "Look at its log and its settings."};
+constexpr Refusal kOther{"", "The message is the server's.", "Look at its log and its settings."};
 
 void tell_refusal(Diagnosis& look, const std::string& said) {
   const std::string code = ReplyError(said).code();
@@ -82,7 +81,7 @@ void tell_refusal(Diagnosis& look, const std::string& said) {
                                          [&](const Refusal& each) { return each.code == code; });
   const Refusal& refusal = known == kRefusals.end() ? kOther : *known;
   look.fail("writes", what,
-            fmt::format("{} Workers and producers would wait until their patience ends, or leave.",
+            fmt::format("{} Workers and producers would wait for --redis-patience, or exit.",
                         refusal.why),
             std::string(refusal.advice));
 }

@@ -24,8 +24,8 @@ using std::chrono::nanoseconds;
 constexpr milliseconds kExtendEvery{1'000};
 constexpr milliseconds kShortestPause{50};
 // A pass over a long list should cost Redis no more than a fiftieth of its time, but must come
-// often enough: what has no lease goes back in the third pass, at least 5 s behind the first, and
-// within 10 s in all.
+// often enough: an unleased item returns in the third pass, at least 5 s after the first, and
+// within 10 s in total.
 constexpr int kRestPerPass = 50;
 constexpr milliseconds kLongestRest{1'500};
 
@@ -100,8 +100,8 @@ void ElectedReclaimer::tell(const ReclaimReport& report) const {
   const std::uint64_t back = report.reclaimed + report.died + report.returned;
   if (back == 0) return;
   say(log_, LogLevel::warning,
-      fmt::format("handed back {} items whose worker was gone: {} whose lease ran out, {} dead "
-                  "now, {} that had no lease",
+      fmt::format("returned {} items of dead workers: {} expired leases, {} now dead, {} "
+                  "unleased",
                   back, report.reclaimed, report.died, report.returned));
 }
 

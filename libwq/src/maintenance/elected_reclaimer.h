@@ -14,8 +14,8 @@
 
 namespace wq::internal {
 
-/// The reclaimer that a worker becomes when its `Heartbeat` is elected, with a connection of its
-/// own while it is in office.
+/// The reclaimer that a worker becomes when its `Heartbeat` is elected, with its own connection
+/// while it is in office.
 class ElectedReclaimer {
  public:
   /// `lease`: of this worker; the shorter it is, the more often a pass begins.
@@ -25,8 +25,8 @@ class ElectedReclaimer {
   /// Begins a tenure, in the thread that is in `run`. Thread-safe.
   void elect();
 
-  /// Waits to be elected and reclaims while it is in office, until `stop`. What goes wrong with
-  /// Redis ends a tenure and is not told: somebody else is elected, or this worker again.
+  /// Waits to be elected and reclaims while it is in office, until `stop`. An error of Redis ends
+  /// the tenure silently: another worker is elected, or this one again.
   void run(const std::stop_token& stop);
 
  private:

@@ -86,7 +86,7 @@ std::optional<bool> Heartbeat::try_beat(const std::string& json, bool write_at_m
   expiry.checked();
   const std::int64_t left_ms = tenure.checked().value().integer();
   if (left_ms == -1 || left_ms > kTenure.count()) {
-    // The server's clock went back, or somebody took the expiry away.
+    // The server's clock went back, or another client removed the expiry.
     CommandBuffer cut;
     cut.command({"PEXPIRE", keys_[Key::reclaimer], std::to_string(kTenure.count())});
     redis.call(cut);

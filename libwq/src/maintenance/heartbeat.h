@@ -10,7 +10,7 @@
 
 namespace wq::internal {
 
-/// What a worker tells people about itself.
+/// The status of a worker, for people.
 struct WorkerStatus {
   std::string label;
   std::string host;
@@ -22,11 +22,11 @@ struct WorkerStatus {
   std::uint64_t failed = 0;
 };
 
-/// True if an entry of `Q:workers`, which anybody may have written, is a worker's sign of life of
-/// the last ten minutes by the server's clock.
+/// True if an entry of `Q:workers`, which anybody may have written, is a heartbeat of the last ten
+/// minutes by the server's clock.
 [[nodiscard]] bool is_alive(std::string_view entry, std::int64_t server_ms);
 
-/// A worker's sign of life in `Q:workers`, and its bid to be the reclaimer. Not thread-safe.
+/// A worker's heartbeat in `Q:workers`, and its bid to be the reclaimer. Not thread-safe.
 class Heartbeat {
  public:
   /// How long the election of a reclaimer holds; it keeps it up every second.
@@ -35,8 +35,8 @@ class Heartbeat {
 
   Heartbeat(ReconnectingConnection& link, const Keys& keys, std::string session);
 
-  /// Writes the entry and bids. True if we are the reclaimer from now on; a reclaimer in office is
-  /// not elected again. One try; throws `ConnectionError` or `ReplyError`.
+  /// Writes the entry and bids. True if this worker is the reclaimer from now on; a reclaimer in
+  /// office is not elected again. One try; throws `ConnectionError` or `ReplyError`.
   [[nodiscard]] bool beat(const WorkerStatus& status);
 
   /// The queue's id at the last beat; empty if it had none.

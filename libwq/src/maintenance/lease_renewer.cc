@@ -13,7 +13,7 @@ RedisOptions for_keeper(RedisOptions redis, std::chrono::milliseconds lease) {
   redis.client_name += "-renewer";
   redis.connect_timeout = std::min(redis.connect_timeout, longest);
   redis.command_timeout = std::min(redis.command_timeout, longest);
-  redis.log = no_log;  // the main connection has said it
+  redis.log = no_log;  // the main connection logs it
   return redis;
 }
 

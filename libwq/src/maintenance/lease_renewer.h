@@ -26,8 +26,8 @@ namespace wq::internal {
 /// so short that this is more than a quarter of them do not outlive a silent connection.
 [[nodiscard]] RedisOptions for_keeper(RedisOptions redis, std::chrono::milliseconds lease);
 
-/// Knows every lease this worker holds, renews each when a third of it has passed, and says which
-/// are lost: refused by Redis, or ended by our own clock because no renewal got through.
+/// Knows every lease this worker holds, renews each when a third of it has passed, and reports lost
+/// leases: refused by Redis, or expired by the local clock because no renewal got through.
 ///
 /// A renewal may cross a settlement of the same lease: it never sets a lease, so it cannot undo the
 /// settlement, and its answer is ignored once the lease is removed here.
@@ -35,8 +35,8 @@ namespace wq::internal {
 /// `renew` is called by one thread; the rest is thread-safe.
 class LeaseRenewer {
  public:
-  /// Told the fences that are lost; they are not kept any more. Called by whoever calls `renew`
-  /// or `expire`, without a lock of ours.
+  /// Receives the fences of lost leases, which are removed before. Called in the thread of `renew`
+  /// or `expire`, without a lock held.
   using OnLost = std::function<void(std::span<const std::uint64_t> fences)>;
 
   LeaseRenewer(ReconnectingConnection& link, const Keys& keys, std::string session,
@@ -47,13 +47,13 @@ class LeaseRenewer {
   /// Before their settlement is sent. Those that were lost meanwhile are passed over.
   void remove(std::span<const Settlement> settlements);
 
-  /// Marks a lease as alone (`Lease::alone`) with `mark`, which tells Redis and returns whether the
-  /// lease is still ours. It is not renewed meanwhile, and an answer to a renewal without the mark
-  /// does not count any more. False, and kept no longer, if it was lost. What `mark` throws is
-  /// passed on; the lease is not kept then.
+  /// Marks a lease as alone (`Lease::alone`) with `mark`, which tells Redis and returns whether
+  /// this worker still has the lease. The lease is not renewed meanwhile, and the reply to a
+  /// renewal without the mark is ignored. A lost lease is removed; returns false. An exception of
+  /// `mark` propagates and removes the lease.
   bool isolate(std::uint64_t fence, const std::function<bool()>& mark);
   [[nodiscard]] std::size_t size() const;
-  /// How long the lease that is held longest has been held; zero if there is none.
+  /// How long the lease that is held longest has been held; zero without leases.
   [[nodiscard]] std::chrono::milliseconds oldest(TimePoint now) const;
 
   /// How many leases were lengthened, each time it was.

@@ -12,8 +12,8 @@ namespace wq::internal {
 
 /// One look at everything that a queue holds, as its steps see it: `promote`, `ReclaimItems`,
 /// `SweepProducers`, `SweepWorkers`. A step keeps from one pass to the next what it must remember,
-/// and drops it in `reconnected`: how long something has stood idle is counted on our own clock,
-/// and over one connection only, so that an outage of Redis is not taken for the death of a worker.
+/// and drops it in `reconnected`: idle times are measured with the local clock, and over one
+/// connection only, so that an outage of Redis does not look like the death of a worker.
 struct Pass {
   Connection& redis;
   const Keys& keys;

@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 
 // An item without a lease must be seen so in that many passes in a row.
 constexpr int kUnleasedPasses = 3;
-// What is remembered from pass to pass is bounded (some 60 MB); more than that waits for its turn.
+// The memory between passes is bounded (some 60 MB); further items wait for a later pass.
 constexpr std::size_t kMostUnleased = 1'000'000;
 constexpr std::size_t kMostForeign = 100'000;
 
@@ -68,7 +68,7 @@ void ReclaimItems::run(Pass& pass) {
     const std::uint64_t before = handed_back(pass.report);
     look_at(pass, items);
     if (items.size() < chunk) break;
-    // What was handed back does not stand there any more.
+    // Returned items are no longer in processing.
     seen += items.size() - (handed_back(pass.report) - before);
   }
   std::erase_if(unleased_, [this](const auto& each) { return each.second.last_pass != passes_; });

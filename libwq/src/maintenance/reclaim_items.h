@@ -15,8 +15,8 @@
 
 namespace wq::internal {
 
-/// A step of a pass: hands back what stands in processing with a lease that ran out, or without one
-/// for too long. Not thread-safe.
+/// A step of a pass: returns the items of processing whose lease expired, or that are unleased for
+/// too long. Not thread-safe.
 class ReclaimItems {
  public:
   /// Without `max_crashes` that of the workers of the queue decides.
@@ -24,7 +24,7 @@ class ReclaimItems {
 
   void run(Pass& pass);
   void reconnected();
-  /// True if something was seen that may have to be handed back in a later pass.
+  /// True if a later pass may have to return something.
   [[nodiscard]] bool pending() const noexcept { return overdue_ || !unleased_.empty(); }
 
  private:
@@ -43,7 +43,7 @@ class ReclaimItems {
 
   const std::optional<std::uint32_t> max_crashes_;
   std::uint64_t passes_ = 0;
-  bool overdue_ = false;  // a lease ran out, and it is too early to take it
+  bool overdue_ = false;  // a lease expired, but it is too early to take the item
   std::unordered_map<std::uint64_t, Unleased> unleased_;  // by the first 64 bits of the hash
   ChunkSize chunk_;
   bool reading_ = false;           // a chunk was asked for and did not come yet

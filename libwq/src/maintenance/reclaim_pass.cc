@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// What the workers of the queue have said.
+// The settings recorded by the workers of the queue.
 milliseconds read_lease(Connection& redis, const Keys& keys) {
   CommandBuffer ask;
   ask.command({"HGET", keys[Key::stats], kLeaseField});
@@ -30,7 +30,7 @@ ReclaimPass::ReclaimPass(std::string queue, RedisOptions redis, ReclaimerOptions
       link_(std::move(redis), std::move(stop),
             [this](Connection& connection) {
               static_cast<void>(check_server(connection, keys_));
-              mender_.ask(connection);  // who calls has told the time
+              mender_.ask(connection);  // the caller limits the time
             }),
       items_(options.max_crashes) {}
 

@@ -18,7 +18,7 @@
 
 namespace wq::internal {
 
-/// One pass after another over a queue, with a connection of its own: puts the steps together, see
+/// One pass after another over a queue, with its own connection: puts the steps together, see
 /// `Pass`. Not thread-safe.
 class ReclaimPass {
  public:
@@ -28,9 +28,9 @@ class ReclaimPass {
   /// See `Reclaimer::pass`.
   ReclaimReport run(TimePoint now);
 
-  /// How long workers are left to renew their leases after we have connected.
+  /// The time for workers to renew their leases after the reclaimer has connected.
   [[nodiscard]] std::chrono::milliseconds courtesy() const noexcept;
-  /// True if something was seen that may have to be handed back in a later pass.
+  /// True if a later pass may have to return something.
   [[nodiscard]] bool pending() const noexcept;
 
   [[nodiscard]] ReconnectingConnection& link() noexcept { return link_; }

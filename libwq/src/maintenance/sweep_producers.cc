@@ -57,8 +57,8 @@ void SweepProducers::run(Pass& pass) {
   }
 }
 
-// A hold that has expired counts until no sign of life of its producer was seen for the whole
-// length of it: Redis may have been away for longer than that, and its producer with it.
+// An expired hold counts until its producer sent no heartbeat for the whole length of the hold:
+// Redis may have been away for longer than that, and its producer with it.
 void SweepProducers::watch_holds(const Pass& pass, const Value& holds, bool expired) {
   for (std::size_t i = 0; i + 1 < holds.size(); i += 2) {
     const std::string session(holds[i].text());

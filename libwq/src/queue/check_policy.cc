@@ -25,7 +25,7 @@ void check_policy(const RetryPolicy& policy) {
   check_range("the results' time to live", policy.results_ttl, milliseconds{0}, kLongestResultsTtl);
   if (policy.history > kMostHistory) {
     throw std::invalid_argument(
-        fmt::format("the history is {} tries; {} are the most", policy.history, kMostHistory));
+        fmt::format("the history is {} attempts; the limit is {}", policy.history, kMostHistory));
   }
   if (policy.max_attempts == 0) throw std::invalid_argument("the attempts must be at least 1");
   if (policy.max_crashes == 0) throw std::invalid_argument("the crashes must be at least 1");

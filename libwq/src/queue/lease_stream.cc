@@ -17,8 +17,8 @@ namespace {
 
 // One settle call carries at most this much, so that large results do not make one huge command.
 constexpr std::size_t kSettleBytes = std::size_t{8} << 20U;
-// What a follow-up costs besides its own bytes. It is four words of a command, of which Redis 6.2
-// takes no more than 2^20.
+// The cost of a follow-up besides its own bytes. It is four arguments of a command, and Redis 6.2
+// accepts at most 2^20.
 constexpr std::size_t kFollowUpBytes = 64;
 // How long leases are taken the longer way after Redis was found to be full.
 constexpr std::chrono::seconds kPastOom{10};
@@ -101,7 +101,8 @@ void LeaseStream::post(std::vector<Settlement> settlements, std::size_t want) {
 }
 
 LeaseStream::Answer LeaseStream::take() {
-  // What is not answered was sent again then, so reading starts over with the same request.
+  // A new connection has sent the unanswered requests again, so reading starts over with the same
+  // request.
   while (!attempt([this] { read(requests_.front()); })) continue;
   Answer answer = std::move(requests_.front().answer);
   requests_.pop_front();
@@ -169,11 +170,11 @@ void LeaseStream::write(Request& request) {
   redis.send(out_);
 }
 
-// A lease that is asked for the first time is ours if SET says so. When the request is sent again,
+// A lease requested for the first time is granted if SET succeeds. When the request is sent again,
 // the first SET may have succeeded, and a renewal that follows the second tells: it succeeds if and
-// only if the lease is exactly ours. An item that was popped too long ago is on its way back to
-// ready, and only what the first SET achieved counts; as where that may have been a lease ago: it
-// has ended, and others may have completed the item since.
+// only if this session has exactly this lease. An item that was popped too long ago is on its way
+// back to ready, and only what the first SET achieved counts; as where that may have been a lease
+// ago: it has ended, and others may have completed the item since.
 void LeaseStream::write_leases(Request& request, CommandBuffer& out) {
   request.write_at_maxmemory = request.sent_at < write_at_maxmemory_until_;
   request.too_late.clear();
@@ -202,14 +203,14 @@ void LeaseStream::note_late(const Pop& pop, std::chrono::nanoseconds age) {
   say(link_.options().log, LogLevel::warning,
       items.size() > 1
           ? fmt::format(
-                "{} items of {:.1f} MB together arrived {:.1f} s after they were asked for, "
-                "too late to be leased ({:.1f} s): they go back to the queue, and fewer "
-                "are asked for next",
+                "{} items of {:.1f} MB in total arrived {:.1f} s after the request, "
+                "too late to be leased ({:.1f} s): they return to the queue, and the next request "
+                "is smaller",
                 items.size(), mb, took_s, longest_s)
-          : fmt::format("an item of {:.1f} MB arrived {:.1f} s after it was asked for, too late to "
-                        "be leased ({:.1f} s): it goes back to the queue, behind the others. It "
-                        "needs a faster link to Redis, or a worker with more CPU time; large data "
-                        "is better pushed by its name",
+          : fmt::format("an item of {:.1f} MB arrived {:.1f} s after the request, too late to be "
+                        "leased ({:.1f} s): it returns to the end of the queue. Use a faster link "
+                        "to Redis or give the worker more CPU time; push the name of large data "
+                        "instead of the data",
                         mb, took_s, longest_s));
 }
 
@@ -245,8 +246,7 @@ void LeaseStream::read_leases(Connection& redis, Request& request) {
   request.pops.clear();
 }
 
-// What Redis had no memory for is asked for the longer way, by the next request on the same
-// connection.
+// If Redis lacked memory for a pop, the next request on the same connection asks in the longer way.
 void LeaseStream::ask_again(Pop pop) {
   std::vector<Lease>& items = pop.popped.items;
   std::size_t kept = 0;
@@ -264,7 +264,7 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
   pop.refused.assign(items.size(), false);
   if (!request.too_late[p]) {
     for (std::size_t i = 0; i < items.size(); ++i) {
-      // Nil: an equal item is held by somebody. This copy returns to the queue by itself.
+      // Nil: another session holds an equal item. This copy returns to the queue by itself.
       const Reply reply = redis.receive();
       pop.refused[i] = reply.has_error("OOM");
       pop.ours[i] = !pop.refused[i] && !reply.checked().value().is_nil();
@@ -289,7 +289,7 @@ void LeaseStream::note_memory(const Pop& pop, TimePoint asked_at) {
   if (full) write_at_maxmemory_until_ = asked_at + kPastOom;
   if (std::exchange(full_, full) == full) return;
   say(link_.options().log, full ? LogLevel::warning : LogLevel::info,
-      full ? "Redis has no memory left (maxmemory); the queue still drains, pushes must wait"
+      full ? "Redis is out of memory (maxmemory): pushes wait, the queue can still be drained"
            : "Redis has memory again");
 }
 

@@ -23,23 +23,24 @@ namespace wq::internal {
 /// before the answer to the one before it is taken. So an item costs a third of three round trips,
 /// and Redis is never idle while work is prepared.
 ///
-/// A connection that breaks is made again within the patience of the link, and what was under way
-/// is posted again: settlements (accepted at most once), leases (which are ours already, or taken
-/// if not too late), pops (what the lost ones moved returns by itself; fewer are asked for then).
-/// What arrives too late to be leased returns by itself as well, and is said. Not thread-safe.
+/// A connection that breaks is made again within the patience of the link, and the requests in
+/// flight are posted again: settlements (accepted at most once), leases (which this worker has
+/// already, or takes if not too late), pops (the items of lost pops return to the queue by
+/// themselves; the repeated pop asks for fewer). Items that arrive too late to be leased return by
+/// themselves too, and are logged. Not thread-safe.
 class LeaseStream {
  public:
   /// The answer to one request.
   struct Answer {
     std::vector<Settlement> settlements;  ///< as posted
     std::vector<Settled> settled;         ///< what became of each
-    std::vector<Lease> leased;            ///< ours now: work may begin
+    std::vector<Lease> leased;            ///< leased: work may begin
     TimePoint leased_at;                  ///< when the leases were asked for; they end a ttl later
     bool popped = false;                  ///< something was ready; it is leased by the next request
   };
 
   /// `now` is the clock by which a popped item is too old to be leased. `link` and `keys` must
-  /// outlive the stream; nobody else may use the link while requests are under way.
+  /// outlive the stream; no other code may use the link while requests are in flight.
   LeaseStream(ReconnectingConnection& link, const Keys& keys, std::string session,
               PopSize pop_size = {}, TimePoint (*now)() = &BootClock::now);
 
@@ -82,7 +83,7 @@ class LeaseStream {
   struct Pop {
     Popped popped;
     TimePoint sent_at;
-    std::vector<bool> ours = {};     // for each item: the lease is ours
+    std::vector<bool> ours = {};     // for each item: true if leased
     std::vector<bool> refused = {};  // for each item: Redis has no memory for its lease
     bool asked = false;              // for the leases, and no answer came
   };
@@ -92,7 +93,7 @@ class LeaseStream {
     std::size_t count;
     bool answered = false;
   };
-  // What is not answered yet. Sending a request again sends only that.
+  // The unanswered parts. Only these are sent again.
   struct Request {
     std::vector<SettleCall> calls;
     std::vector<Pop> pops;  // to be leased

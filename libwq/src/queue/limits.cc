@@ -15,7 +15,7 @@
 namespace wq::internal {
 namespace {
 
-// What may stand in the server's buffer of a connection besides the word that it waits for.
+// Room in the server's buffer of a connection besides the argument that it waits for.
 constexpr std::size_t kBesideAWord = std::size_t{64} << 10U;
 
 // The number that the server gives this setting; nothing where it does not say.
@@ -52,7 +52,7 @@ std::size_t ask_for_longest_word(Connection& redis) {
 std::optional<std::string> too_long(std::size_t bytes, std::size_t longest) {
   if (bytes <= longest) return std::nullopt;
   if (longest == kLongestWord) {
-    return fmt::format("has {} bytes; Redis is given no more than {}", bytes, longest);
+    return fmt::format("has {} bytes; the limit is {}", bytes, longest);
   }
   return fmt::format(
       "has {} bytes; this Redis takes no more than {} (proto-max-bulk-len, "
@@ -84,8 +84,8 @@ std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest
     if (const auto why = too_long(bytes, longest)) return "its result " + *why;
   }
   if (outcome.follow_ups.size() > kMostFollowUps) {
-    return fmt::format("it has {} follow-ups; {} are the most that one item may have",
-                       outcome.follow_ups.size(), kMostFollowUps);
+    return fmt::format("it has {} follow-ups; the limit per item is {}", outcome.follow_ups.size(),
+                       kMostFollowUps);
   }
   for (const auto& [item, once_key] : outcome.follow_ups) {
     bytes += item.size();

@@ -10,23 +10,23 @@
 
 namespace wq::internal {
 
-// What is too large for Redis is refused before it is sent: Redis would close the connection
-// without a word that can be relied on, and the same would be sent again and again.
+// Data that is too large for Redis is refused before it is sent: Redis would close the connection
+// without a reliable error, and wq would send the same data again and again.
 
 /// The longest word of a command (an item, a result, a follow-up) that any server is given; the
-/// limit of Redis unless somebody set another one.
+/// default limit of Redis.
 inline constexpr std::size_t kLongestWord = std::size_t{512} << 20U;
-/// So much every server takes: it lets nobody set a limit below 1 MiB. What is no longer needs no
-/// question, and no right to ask it.
+/// Every server accepts this length: the limit cannot be set below 1 MiB. Shorter arguments need
+/// neither a query nor the right to make it.
 inline constexpr std::size_t kAlwaysTaken = (std::size_t{1} << 20U) - (std::size_t{64} << 10U);
 /// The result and the follow-ups of one item together. Redis refuses an entry of a stream, which
 /// has the item too, that is larger than 1 GiB, and would in the middle of the script.
 inline constexpr std::size_t kMostOutcomeBytes = std::size_t{256} << 20U;
 /// Follow-ups of one item: four words each of a command, of which Redis 6.2 takes 2^20.
 inline constexpr std::size_t kMostFollowUps = 250'000;
-/// The message of a failure, and each of the two that its program said; then its other texts. So a
-/// failure is smaller than the smallest limit that Redis lets anybody set (1 MiB) even where each
-/// byte takes six.
+/// The limit of the message of a failure and of each output tail of its program; then that of its
+/// other texts. So a failure is smaller than the smallest possible limit of Redis (1 MiB) even if
+/// each byte takes six.
 inline constexpr std::size_t kLongestFailureText = std::size_t{48} << 10U;
 inline constexpr std::size_t kLongestFailureWord = std::size_t{1} << 10U;
 
@@ -42,7 +42,7 @@ inline constexpr std::size_t kLongestFailureWord = std::size_t{1} << 10U;
 /// not take the longest word of it any more.
 void check_still_taken(Connection& redis, std::size_t longest_sent);
 
-/// Why what a handler said of an item cannot be committed: "its result has ...". Nothing if it can.
+/// The reason why an outcome cannot be committed: "its result has ...". Nothing if it can.
 [[nodiscard]] std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest);
 
 /// The longest word of what will be sent.
@@ -51,8 +51,8 @@ void check_still_taken(Connection& redis, std::size_t longest_sent);
 /// Makes a failure of the item of what is too large: fatal, of the kind `result`.
 void refuse_too_large(Outcome& outcome, std::size_t longest);
 
-/// The texts of a failure, shortened to what is kept of them: the beginning of the message, the end
-/// of what its program said.
+/// The failure with its texts cut to the stored length: the beginning of the message, the end of
+/// the program's output.
 [[nodiscard]] Failure shortened(Failure failure);
 
 }  // namespace wq::internal

@@ -11,8 +11,8 @@
 
 #include "base/backoff.h"
 #include "base/random.h"
+#include "queue/attempts.h"
 #include "queue/limits.h"
-#include "queue/tries.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -30,12 +30,12 @@ std::string failure_json(const Failure& whole) {
   if (!failure.host.empty()) json["host"] = failure.host;
   if (!failure.stdout_tail.empty()) json["stdout_tail"] = failure.stdout_tail;
   if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
-  // What is not UTF-8 is shown with replacement characters: this is for people. The script puts
-  // the server's time in front, in place of the first brace.
+  // Bytes that are not UTF-8 become replacement characters: this is for people. The script puts the
+  // server's time in front, in place of the first brace.
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(1);
 }
 
-// What the settle script is told of an item beyond completion and its result.
+// The arguments of the settle script for an item that is not simply completed.
 struct Verb {
   std::size_t position;
   std::string_view name;
@@ -43,11 +43,11 @@ struct Verb {
   std::string more;  // the delay in ms, or of a follow-up the hash of its key
 };
 
-// `tries` so far, this one included, of the `most` that the item may have.
-std::string backoff_ms(std::uint32_t tries, std::uint32_t most, const RetryPolicy& policy) {
-  if (tries >= most) return {};
+// `attempts` so far, this one included, of the `most` that the item may have.
+std::string backoff_ms(std::uint32_t attempts, std::uint32_t most, const RetryPolicy& policy) {
+  if (attempts >= most) return {};
   const auto delay =
-      backoff_delay(tries, policy.backoff_base, policy.backoff_max, random_fraction());
+      backoff_delay(attempts, policy.backoff_base, policy.backoff_max, random_fraction());
   return std::to_string(delay.count());
 }
 
@@ -116,13 +116,13 @@ Lease make_lease(std::string item, std::uint64_t fence) {
 }
 
 // So many that one more is still a number.
-constexpr std::uint64_t kMostTries = 1'000'000'000;
+constexpr std::uint64_t kMostAttempts = 1'000'000'000;
 
 template <typename Field>
-void read_tries(Value answer, std::span<Lease> leases, Field field) {
+void read_attempts(Value answer, std::span<Lease> leases, Field field) {
   for (std::size_t i = 0; i < leases.size(); ++i) {
     if (!answer[i].is_nil()) {
-      leases[i].*field = static_cast<std::uint32_t>(std::min(answer[i].count(), kMostTries));
+      leases[i].*field = static_cast<std::uint32_t>(std::min(answer[i].count(), kMostAttempts));
     }
   }
 }
@@ -141,10 +141,10 @@ void append_attach(CommandBuffer& out, const Keys& keys) {
 }
 
 RefusedError key_in_the_way(std::string_view key, std::string_view type, std::string_view needed) {
-  return RefusedError(fmt::format(
-      "WRONGTYPE the key '{}' is in the way: it is a {} and the queue needs a {} there; "
-      "choose another queue name or remove the key",
-      key, type, needed));
+  return RefusedError(
+      fmt::format("WRONGTYPE the key '{}' has the wrong type: it is a {} and the queue needs a {}; "
+                  "choose another queue name or remove the key",
+                  key, type, needed));
 }
 
 void read_attach(Value answer) {
@@ -214,11 +214,11 @@ void append_history(CommandBuffer& out, const Keys& keys, std::span<const Lease>
 }
 
 void read_failures(Value answer, std::span<Lease> leases) {
-  read_tries(answer, leases, &Lease::failures);
+  read_attempts(answer, leases, &Lease::failures);
 }
 
 void read_crashes(Value answer, std::span<Lease> leases) {
-  read_tries(answer, leases, &Lease::crashes);
+  read_attempts(answer, leases, &Lease::crashes);
 }
 
 std::vector<std::size_t> read_positions(Value answer, std::size_t n) {
@@ -243,10 +243,10 @@ void append_settle(CommandBuffer& out, const Keys& keys, std::string_view sessio
   }
   const std::vector<Run> runs = runs_with_result(settlements);
   const std::size_t n = settlements.size();
-  RecordedTries tries;
-  if (policy.history > 0) tries = record_tries(settlements, policy.history_worker);
+  RecordedAttempts attempts;
+  if (policy.history > 0) attempts = record_attempts(settlements, policy.history_worker);
   std::size_t words = 1 + 2 * n;
-  const bool bare = verbs.empty() && runs.empty() && tries.begun == 0;
+  const bool bare = verbs.empty() && runs.empty() && attempts.begun == 0;
   if (!bare) words += 5 + 4 * verbs.size();
   for (const Run& run : runs) words += 3 + run.size;
   begin_call(out, scripts::settle, keys, n, words);
@@ -260,8 +260,8 @@ void append_settle(CommandBuffer& out, const Keys& keys, std::string_view sessio
   if (bare) return;
   out.arg(policy.results_ttl.count());
   out.arg(policy.history);
-  out.arg(tries.begun);
-  out.arg(tries.text);
+  out.arg(attempts.begun);
+  out.arg(attempts.text);
   out.arg(runs.size());
   for (const Run& run : runs) {
     out.arg(run.first + 1);

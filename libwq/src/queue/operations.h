@@ -20,8 +20,8 @@
 /// reads its answer. Nothing here talks to Redis or keeps state. The scripts say what they do.
 namespace wq::internal {
 
-/// How long the key of a lease outlives the lease, so that a lease that ran out can be told from
-/// one that was never set, and its holder from any other.
+/// How long the key of a lease outlives the lease, so that an expired lease differs from one that
+/// was never set, and its holder is known.
 inline constexpr std::chrono::milliseconds kLeaseTail = std::chrono::hours{1};
 /// How long an item may stand in processing without a lease: the time between pop and lease.
 inline constexpr std::chrono::milliseconds kUnleasedGrace{5'000};
@@ -31,19 +31,18 @@ inline constexpr std::chrono::milliseconds kLongestLease = std::chrono::hours{24
 inline constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours{24};
 inline constexpr std::chrono::milliseconds kLongestHold = std::chrono::hours{1};
 
-/// Under these names `Q:stats` says what the workers of the queue have for `WorkerOptions::lease`
-/// and `RetryPolicy::max_crashes`; the worker that has begun last decides. And what is taken for it
-/// where none has said so.
+/// The fields of `Q:stats` with the `WorkerOptions::lease` and `RetryPolicy::max_crashes` of the
+/// workers; the worker that started last sets them. Then the defaults for missing fields.
 inline constexpr std::string_view kLeaseField = "lease_ms";
 inline constexpr std::string_view kMaxCrashesField = "max_crashes";
 inline constexpr std::chrono::milliseconds kUsualLease{60'000};
 
-/// What holds a result in an entry of the stream: text or other bytes, or what is said to be JSON.
+/// The fields of a result in an entry of the stream: any bytes, or JSON.
 inline constexpr std::string_view kResultField = "result";
 inline constexpr std::string_view kJsonField = "json";
 
-/// What the key of a lease holds: who we are and the fence, so that no two leases are ever equal,
-/// and a mark if the item is alone with us (see `Lease::alone`).
+/// The value of a lease: the session and the fence, so that no two leases are equal, and a mark if
+/// the holder holds no other item (see `Lease::alone`).
 [[nodiscard]] std::string holder(std::string_view session, std::uint64_t fence, bool alone);
 
 /// On a new connection: look for keys of another type and raise the fence, if there is one.
@@ -66,8 +65,7 @@ void append_pop(CommandBuffer& out, const Keys& keys, std::size_t n, std::string
 void append_claim(CommandBuffer& out, const Keys& keys, std::string_view queue_id);
 [[nodiscard]] Popped read_claim(Value answer, std::string item);
 
-/// Sets the lease of one item; nil when somebody holds an equal one. `write_at_maxmemory`: at
-/// maxmemory.
+/// Sets the lease of one item; nil if an equal item is leased. `write_at_maxmemory`: at maxmemory.
 void append_lease(CommandBuffer& out, const Keys& keys, std::string_view session,
                   const Lease& lease, std::chrono::milliseconds ttl, bool write_at_maxmemory);
 
@@ -78,7 +76,7 @@ void read_crashes(Value answer, std::span<Lease> leases);
 
 /// The answers of settle and renew name the items that were lost, that of reclaim those of RedisWQ
 /// clients: by their positions, here from 0, among the `n` that were asked about. Throws
-/// `ProtocolError` for a position that is none of theirs.
+/// `ProtocolError` for an invalid position.
 [[nodiscard]] std::vector<std::size_t> read_positions(Value answer, std::size_t n);
 void append_settle(CommandBuffer& out, const Keys& keys, std::string_view session,
                    std::span<const Settlement> settlements, const RetryPolicy& policy);
@@ -93,7 +91,7 @@ void append_renew(CommandBuffer& out, const Keys& keys, std::string_view session
                   std::span<const Held> leases, std::chrono::milliseconds ttl);
 [[nodiscard]] std::vector<Held> held(std::span<const Lease> leases);
 
-/// Gives a lease the mark of an item that is alone with us. Safe to send again.
+/// Marks a lease: its holder holds no other item. Safe to send again.
 void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view session,
                     const Lease& lease);
 

@@ -14,7 +14,7 @@ using std::chrono::nanoseconds;
 // A link that is slower than twice this cannot carry the largest items in time.
 constexpr std::size_t kGraceBytesPerSecond = std::size_t{512} << 10U;
 
-// What one pop moves should arrive within this: well before half the grace period.
+// The items of one pop should arrive within this time: well before half the grace period.
 constexpr duration<double> kTarget{1};
 // Two pops that take no longer may be under way at once.
 constexpr milliseconds kPipelined{250};

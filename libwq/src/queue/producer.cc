@@ -38,13 +38,13 @@ namespace {
 // transaction has to fit into the smallest client-query-buffer-limit that there is, 1 MiB.
 constexpr std::size_t kBatchItems = 1'000;
 constexpr std::size_t kBatchBytes = std::size_t{768} << 10U;
-// So that Redis never waits for us.
+// So that Redis never waits for the producer.
 constexpr std::size_t kInFlight = 2;
 
 }  // namespace
 
-/// What a `Producer` holds. A push has a number in a replay session, under which Redis keeps the
-/// answer until we say that we have it: sent again, it is not carried out again.
+/// The state of a `Producer`. A push has a number in a replay session, under which Redis keeps the
+/// reply until the producer confirms it: a repeated push is not executed again.
 class PushSession {
  public:
   PushSession(std::string queue, RedisOptions redis, ProducerOptions options, std::stop_token stop)
@@ -138,7 +138,7 @@ class PushSession {
           "set it to noeviction, or allow eviction if losing items is acceptable",
           server.maxmemory_policy));
     }
-    // Not so long that our hold would end meanwhile.
+    // Not so long that the hold would expire meanwhile.
     mender_.mend(connection, std::min(AofMender::kLongestWait, options_.hold / 3));
   }
 
@@ -150,7 +150,7 @@ class PushSession {
     limit_of_ = link_.generation();
   }
 
-  // After an exception nothing can be said of the answers that are still to come, so it is the end.
+  // After an exception the outstanding replies are unknown, so the session is over.
   template <typename Step>
   void guarded(Step step) {
     if (failure_) std::rethrow_exception(failure_);
@@ -181,7 +181,7 @@ class PushSession {
     });
     if (reply.value().text() == "drained") {
       throw DrainedError(
-          fmt::format("queue '{}' is drained: its workers may be leaving", keys_.queue()));
+          fmt::format("queue '{}' is drained: its workers may be exiting", keys_.queue()));
     }
   }
 
@@ -224,7 +224,7 @@ class PushSession {
   }
 
   void send_again() {
-    // What is refused (for want of memory) is no sign of life, and that may last.
+    // A refused push (out of memory) is not a heartbeat, and the refusals may last.
     if (is_touch_due()) static_cast<void>(touch(link_.connection()));
     for (Batch& batch : batches_) write(batch);
   }
@@ -261,12 +261,11 @@ class PushSession {
   void read_refusal(std::string_view why) {
     if (why == "holdlost") {
       throw DrainedError(fmt::format(
-          "our hold on queue '{}' ran out and the queue was drained: its workers may have left",
+          "the hold on queue '{}' expired and the queue was drained: its workers may have exited",
           keys_.queue()));
     }
     if (why == "purged") {
-      throw ProtocolError(
-          fmt::format("queue '{}' was purged while it was being filled", keys_.queue()));
+      throw ProtocolError(fmt::format("queue '{}' was purged during the push", keys_.queue()));
     }
     if (why != "nosession") {
       throw ProtocolError(fmt::format("a push was answered with '{}'", why));
@@ -274,8 +273,8 @@ class PushSession {
     begin_anew();
   }
 
-  // Redis has forgotten the session, and what it is told under it is not carried out. What was sent
-  // once before that is in or not: nobody can tell. The rest is sent again in a new session.
+  // Redis has lost the session and does not execute its commands. Whether the pushes that were sent
+  // before are in the queue is unknown. The rest is sent again in a new session.
   void begin_anew() {
     std::deque<Batch> again;
     for (Batch& batch : batches_) {
@@ -290,7 +289,7 @@ class PushSession {
     link_.drop();  // with the answers that are still to come
     const std::string forgotten = session_;
     open(false);
-    close_for_sure(forgotten);  // a sign of life may have taken its hold again
+    close_for_sure(forgotten);  // a heartbeat may have renewed the hold
     for (Batch& batch : again) {
       batch.number = next_number_++;
       batches_.push_back(std::move(batch));
@@ -312,7 +311,7 @@ class PushSession {
           if (answer != "ok") read_refusal(answer);
         });
       } catch (...) {
-        return;  // the next call is told
+        return;  // the next call throws
       }
     }
   }
@@ -356,7 +355,7 @@ class PushSession {
   std::uint64_t next_number_ = 1;
   std::uint64_t answered_ = 0;
   std::deque<Batch> batches_;  // sent, not answered
-  TimePoint alive_at_;         // of our last sign of life that Redis took
+  TimePoint alive_at_;         // of the last heartbeat that Redis accepted
   CommandBuffer out_;
   bool finished_ = false;
   std::exception_ptr failure_;

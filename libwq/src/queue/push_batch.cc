@@ -65,8 +65,7 @@ void PushBatch::append_to(CommandBuffer& out, const Keys& keys, const PushConfig
 PushAnswer PushBatch::receive_from(Connection& redis) const {
   if (!is_transaction()) return read_answer(redis.receive().value());
   constexpr std::size_t kBeforeExec = 4;
-  // What keeps a command out of the transaction says why it will not be carried out, and more
-  // exactly than EXEC does.
+  // The error that keeps a command out of the transaction is more exact than that of EXEC.
   for (std::size_t i = 0; i < kBeforeExec; ++i) redis.receive().checked();
   const Reply executed = redis.receive();
   const Value answers = executed.checked().value();

@@ -13,7 +13,7 @@
 
 namespace wq::internal {
 
-/// What a push says besides its items; see libwq/scripts/push.lua.
+/// The arguments of a push besides its items; see libwq/scripts/push.lua.
 struct PushConfig {
   std::string_view session;
   std::uint64_t number;
@@ -34,7 +34,7 @@ class PushBatch {
   void add(std::string_view item, bool once);
 
   [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
-  /// What the items take on the way.
+  /// The size of the items in the request.
   [[nodiscard]] std::size_t bytes() const noexcept { return items_.bytes().size(); }
 
   /// Writes the push: a call of the script, or a transaction that begins with one.
@@ -53,7 +53,7 @@ class PushBatch {
 };
 
 /// Throws `RefusedError` if the user may not use transactions: the commands of a push would be
-/// carried out one by one.
+/// executed one by one.
 void check_transactions(Connection& redis);
 
 }  // namespace wq::internal

@@ -22,7 +22,7 @@
 namespace wq {
 namespace internal {
 
-/// What a `Queue` holds.
+/// The state of a `Queue`.
 class QueueClient {
  public:
   QueueClient(std::string name, RedisOptions options, std::stop_token stop)

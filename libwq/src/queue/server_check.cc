@@ -39,8 +39,8 @@ void check_types(Connection& redis, const Keys& keys) {
     if (reply.has_error("NOPERM")) continue;
     if (is_unknown(reply)) {
       throw RefusedError(
-          fmt::format("{}: whatever this server is, it holds no queues; a Sentinel (port 26379) is "
-                      "like that, and then the URL of the master that it watches is wanted",
+          fmt::format("{}: this server cannot hold queues; if it is a Sentinel (port 26379), use "
+                      "the URL of its master",
                       reply.value().text()));
     }
     const std::string_view type = reply.checked().value().text();

@@ -30,7 +30,7 @@ constexpr milliseconds kTellAfter{1'000};
 
 constexpr const char* kDanger =
     "a kill may have left half a transaction at the end of its append-only file, which the next "
-    "restart would carry out: items would be lost or done twice";
+    "restart would execute: items would be lost or run twice";
 
 // The first releases of Valkey whose notes name valkey-io/valkey#4342. 9.0 and 9.1 may have it too:
 // a rewrite that was not needed does no harm.
@@ -114,7 +114,7 @@ bool AofMender::request(Connection& redis, bool quiet) {
   if (!reply.value().is_error()) return true;
   const ReplyError error{std::string(reply.value().text())};
   if (error.transient()) throw error;
-  // Somebody else was faster.
+  // Another client was faster.
   if (reply.value().text().find("already in progress") != std::string_view::npos) return true;
   if (quiet) return false;
   log(LogLevel::warning,
@@ -142,13 +142,13 @@ void AofMender::wait(Connection& redis, milliseconds longest) {
     if (waited >= longest) {
       log(LogLevel::warning,
           fmt::format(
-              "Redis still rewrites its append-only file; going on. Until it has done so, {}",
+              "Redis is still rewriting its append-only file; continuing. Until it ends, {}",
               kDanger));
       return;
     }
     if (waited >= kTellAfter && !std::exchange(told, true)) {
       log(LogLevel::info,
-          "waiting for Redis to rewrite its append-only file, as once after each start");
+          "waiting for Redis to rewrite its append-only file (once after each start)");
     }
     wait_for(backoff_delay(look, kFirstLook, kLongestLook, random_fraction()), stop_);
   }

@@ -11,14 +11,15 @@
 
 /// A redis-server that is killed may leave half a transaction at the end of its append-only file
 /// (AOF). At the next start most versions drop that transaction from memory but leave its MULTI and
-/// its first commands in the file. At the start after that these are carried out, in front of
-/// everything since: items are lost, or there twice. docs/guarantees.md tells of it.
+/// its first commands in the file. The start after that executes these commands before everything
+/// written since: items are lost or duplicated. See docs/guarantees.md.
 ///
-/// BGREWRITEAOF closes it: a rewrite writes what is in memory, where the half is not. Whoever
-/// writes asks for it once after each start of the server, before its first write.
+/// BGREWRITEAOF repairs it: a rewrite writes the data in memory, without the half transaction.
+/// Every program that writes requests it once after each start of the server, before its first
+/// write.
 namespace wq::internal {
 
-/// What INFO says of the append-only file.
+/// The state of the append-only file, from INFO.
 struct AofState {
   bool kept = false;       ///< there is one, and the server has loaded it
   bool empty = false;      ///< there was nothing in it when the server started
@@ -36,7 +37,7 @@ class AofMender {
  public:
   static constexpr std::chrono::milliseconds kLongestWait{10'000};
 
-  /// `log` is told when it takes long or cannot be done. A requested `stop` ends the waiting.
+  /// Logs a rewrite that takes long or is impossible. A requested `stop` ends the wait.
   explicit AofMender(Log log = {}, std::stop_token stop = {});
 
   /// On a new connection, before the first write on it. Asks for a rewrite if there was none since

@@ -40,7 +40,7 @@ timeval to_timeval(std::chrono::milliseconds time) {
 }
 
 void set_option(int socket, int level, int name, int value) {
-  // Best effort: none of these options is needed for correctness.
+  // Best effort: correctness does not depend on these options.
   static_cast<void>(setsockopt(socket, level, name, &value, sizeof value));
 }
 
@@ -177,10 +177,10 @@ void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
 void Connection::refuse(const std::string& said) {
   const std::string info = server_info();
   if (info.find("redis_mode:sentinel") != std::string::npos) {
-    throw RefusedError(fmt::format(
-        "{}; the server is a Sentinel, which holds no data: give the URL of the master that it "
-        "watches",
-        said));
+    throw RefusedError(
+        fmt::format("{}; the server is a Sentinel, which holds no data: use the URL of its "
+                    "master",
+                    said));
   }
   if (info.find("redis_mode:cluster") != std::string::npos) {
     throw RefusedError(fmt::format(
@@ -222,7 +222,7 @@ void Connection::send_plain(std::string_view rest) {
   }
 }
 
-// Behind the answers that were not read stands why the server closed the connection, if it said so.
+// The reason for the closed connection, if the server sent one, follows the unread replies.
 void Connection::check_last_words() {
   // NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read when `receive` has thrown
   const int error = errno;
@@ -261,7 +261,7 @@ void Connection::read_plain() {
   const bool closed =
       context_->err == REDIS_ERR_EOF || (context_->err == REDIS_ERR_IO && errno == ECONNRESET);
   if (closed && !logged_in_) {
-    fail(fmt::format("{} at once: it stops or begins just now, or it speaks only TLS (rediss://)",
+    fail(fmt::format("{} at once: it is stopping or starting, or it accepts only TLS (rediss://)",
                      context_->errstr));
   }
   fail(context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK)

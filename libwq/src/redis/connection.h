@@ -48,14 +48,14 @@ class Connection {
     void operator()(redisContext* context) const noexcept;
   };
 
-  /// What is left until the connection must be made, and at most `limit`.
+  /// The time left to connect, at most `limit`.
   [[nodiscard]] std::chrono::milliseconds left(std::chrono::milliseconds limit) const;
   void configure_socket(const RedisOptions& options);
   void encrypt(const Endpoint& endpoint, const RedisOptions& options);
   void log_in(const Endpoint& endpoint, const RedisOptions& options);
   /// The login was refused with these words.
   [[noreturn]] void refuse(const std::string& said);
-  /// What it says of itself; empty if it does not.
+  /// The reply to INFO server; empty if refused.
   [[nodiscard]] std::string server_info();
   void send_plain(std::string_view rest);
   void check_last_words();

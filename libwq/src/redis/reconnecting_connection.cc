@@ -24,7 +24,7 @@ constexpr milliseconds kLongestWait{5'000};
 // Of the last try too, so that each is one.
 constexpr milliseconds kShortestTry{1'000};
 
-// What is still so is said again that often.
+// The interval of repeated log lines.
 constexpr std::chrono::minutes kWord{1};
 
 void check_positive(const char* what, milliseconds value) {
@@ -74,7 +74,7 @@ void ReconnectingConnection::failed(const Error& error) {
   if ((failures_++ == 0 || now >= next_word_) && rest > milliseconds::zero()) {
     next_word_ = now + kWord;
     say(options_.log, LogLevel::warning,
-        fmt::format("{}; trying again for {} s", error.what(),
+        fmt::format("{}; retrying for {} s", error.what(),
                     std::chrono::ceil<std::chrono::seconds>(rest).count()));
   }
   if (stop_.stop_requested()) {
@@ -94,7 +94,7 @@ void ReconnectingConnection::recovered() {
   if (connection_) connection_->set_timeout(options_.command_timeout);
   tell_waiting("");
   say(options_.log, LogLevel::info,
-      fmt::format("Redis is back after {}",
+      fmt::format("Redis is reachable again after {}",
                   duration_cast<milliseconds>(BootClock::now() - since_)));
 }
 

@@ -55,17 +55,17 @@ class ReconnectingConnection {
   }
   void recovered();
 
-  /// The connection, made now if there is none: one try, no waiting.
+  /// The connection, opened if necessary: one attempt, no wait.
   Connection& connection();
   [[nodiscard]] bool connected() const noexcept { return connection_.has_value(); }
-  /// Grows with every new connection, for what must be said once on each. Any thread.
+  /// Grows with every new connection, for commands that each needs once. Any thread.
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
   /// How many connections took the place of one that was lost. Any thread.
   [[nodiscard]] std::uint64_t reconnects() const noexcept {
     const std::uint64_t made = generation_;
     return made > 0 ? made - 1 : 0;
   }
-  /// Throws the connection away; harmless if there is none.
+  /// Throws the connection away; harmless without one.
   void drop() noexcept { connection_.reset(); }
 
   [[nodiscard]] const RedisOptions& options() const noexcept { return options_; }

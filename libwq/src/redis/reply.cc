@@ -15,12 +15,12 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kFinal = {"NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE"};
 
-// What Redis says before it closes the connection.
+// The error of Redis before it closes the connection.
 constexpr std::string_view kNotTaken = "ERR Protocol error";
 
-// What a node of a cluster answers about keys that are not its own, in our words; empty for any
-// other error. "MOVED 3999 127.0.0.1:6381"; the host is missing where the node does not know it.
-// A space stands behind what Redis said, so that its code reads the same in both.
+// A readable text for the error of a cluster node about keys of another node; empty for any other
+// error. "MOVED 3999 127.0.0.1:6381"; the host is missing where the node does not know it. A space
+// follows the text of Redis, so that the code is parsed alike in both.
 std::string cluster_refusal(const ReplyError& error) {
   const std::string said = error.what();
   if (error.code() == "CROSSSLOT") {
@@ -88,8 +88,8 @@ const Value& Value::checked() const {
   const std::string message(text());
   if (message.starts_with(kNotTaken)) {
     throw RefusedError(message +
-                       "; it takes nothing that is so long: raise proto-max-bulk-len, or allow "
-                       "CONFIG GET, so that what is too long is known before it is sent");
+                       "; the argument is too long for this server: raise proto-max-bulk-len, or "
+                       "allow CONFIG GET, so that wq checks sizes before it sends");
   }
   const ReplyError error(message);
   if (std::find(kFinal.begin(), kFinal.end(), error.code()) != kFinal.end()) {

@@ -28,7 +28,7 @@ struct FreeMethod {
 };
 
 // A BIO over a socket, since OpenSSL's own writes with write(), which raises SIGPIPE on a closed
-// connection. What a BIO must answer: BIO_meth_new(3), BIO_ctrl(3).
+// connection. See BIO_meth_new(3) and BIO_ctrl(3) for the contract of a BIO.
 
 int socket_of(BIO* bio) {
   return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
@@ -86,7 +86,7 @@ BIO* make_bio(int socket) {
   return bio;
 }
 
-/// What OpenSSL says was wrong; forgets it.
+/// The last error of OpenSSL; clears it.
 std::string reason() {
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();
@@ -109,11 +109,11 @@ int no_passphrase(char*, int, int, void*) { return -1; }
 
 Context make_context(const TlsOptions& options) {
   if (options.cert_file.empty() != options.key_file.empty()) {
-    throw std::invalid_argument("a client certificate and its key are of use only together");
+    throw std::invalid_argument("a client certificate needs its key, and a key its certificate");
   }
   if (options.insecure && !options.ca_file.empty()) {
     throw std::invalid_argument(
-        "a CA is named, but no certificate is checked against it: leave out one of the two");
+        "a CA file and the option to accept any certificate exclude each other");
   }
   ERR_clear_error();
   Context context(SSL_CTX_new(TLS_client_method()));
@@ -121,7 +121,7 @@ Context make_context(const TlsOptions& options) {
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_verify(context.get(), options.insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_default_passwd_cb(context.get(), no_passphrase);
-  // A server that goes without saying goodbye is no more than a closed connection.
+  // A server that closes without close_notify is just a closed connection.
   SSL_CTX_set_options(context.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
   if (options.insecure) {
     // Nothing is trusted and nothing is asked.
@@ -146,8 +146,8 @@ std::string distrust(long verdict, const std::string& expected_name) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return fmt::format(
-          "its certificate is not for '{}'; connect by a name that it has, or say which one to "
-          "expect",
+          "its certificate is not for '{}'; connect by a name in the certificate, or set the "
+          "expected name (tls-server-name)",
           expected_name);
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return "its certificate, or one that signed it, has expired";
@@ -159,8 +159,8 @@ std::string distrust(long verdict, const std::string& expected_name) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
       return fmt::format(
-          "its certificate is signed by none of the CAs that are trusted here ({}); name the file "
-          "with its CA (tls-ca), or take any certificate (tls-insecure)",
+          "its certificate is not signed by a trusted CA ({}); set the file of its CA (tls-ca), or "
+          "accept any certificate (tls-insecure)",
           X509_verify_cert_error_string(verdict));
     default:
       return fmt::format("its certificate is not accepted: {}",
@@ -168,15 +168,15 @@ std::string distrust(long verdict, const std::string& expected_name) {
   }
 }
 
-/// What the server's alert about our certificate means; empty for any other error.
+/// The meaning of the server's alert about the client certificate; empty for any other error.
 std::string alert_about_us(unsigned long code) {
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return "";
   switch (ERR_GET_REASON(code)) {
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
-      return "it asks for a client certificate, or shares no cipher with us";
+      return "it requires a client certificate, or has no cipher in common with this client";
     case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
-      return "it does not know the CA of our client certificate";
+      return "it does not know the CA of the client certificate";
     case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
       return "our client certificate has expired";
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
@@ -185,7 +185,7 @@ std::string alert_about_us(unsigned long code) {
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
     case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
     case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
-      return "it does not accept our client certificate";
+      return "it does not accept the client certificate";
     default:
       return "";
   }
@@ -234,7 +234,7 @@ void TlsSession::write(std::string_view bytes) {
   const int result = SSL_write_ex(session_.get(), bytes.data(), bytes.size(), &written);
   if (result == 1) return;
   if (SSL_get_error(session_.get(), result) == SSL_ERROR_SYSCALL) {
-    // A server that refuses our certificate closes; why, it said before.
+    // A server that refuses the client certificate sends an alert with the reason, then closes.
     char nothing = 0;
     static_cast<void>(read({&nothing, 1}));
   }

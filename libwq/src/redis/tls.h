@@ -13,11 +13,11 @@ using SSL = struct ssl_st;
 
 namespace wq::internal {
 
-/// TLS 1.2 or later over one connected socket. hiredis has TLS of its own from 1.0 on; this stands
-/// in its place because that neither checks the server's name nor says what was wrong with a
-/// certificate, and so that Debian 12, whose hiredis is older, has TLS too. Not thread-safe.
+/// TLS 1.2 or later over one connected socket. hiredis has TLS from 1.0 on, but does not check the
+/// server's name and gives no reason for a refused certificate; and Debian 12, whose hiredis is
+/// older, needs TLS too. Not thread-safe.
 ///
-/// After anything was thrown the session is broken for good.
+/// After an exception the session is unusable.
 class TlsSession {
  public:
   /// Shakes hands over `socket`, which must block, with time limits set, and outlive the session.

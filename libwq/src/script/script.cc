@@ -11,8 +11,7 @@
 namespace wq::internal {
 namespace {
 
-/// What the line calls that an error of Redis names, in the words of ACL SETUSER; empty if that
-/// cannot be told.
+/// The command at the script line in an error of Redis, as ACL SETUSER spells it; empty if unknown.
 std::string called_at(const Script& script, std::string_view error) {
   constexpr std::string_view kPlace = "@user_script:";
   constexpr std::string_view kCall = "call('";
@@ -40,8 +39,8 @@ std::string called_at(const Script& script, std::string_view error) {
   const std::string name = called_at(script, error);
   if (name.empty()) throw RefusedError(std::string(error));
   throw RefusedError(fmt::format(
-      "NOPERM our user may not run '{}', or not on the queue's keys; wqctl doctor lists all rights "
-      "that are missing ({})",
+      "NOPERM this user may not run '{}', or not on the queue's keys; wqctl doctor lists the "
+      "missing rights ({})",
       name, error));
 }
 

@@ -24,7 +24,7 @@ std::vector<Outcome> call_handler(const BatchHandler& handler, const Batch& batc
   } catch (const std::exception& error) {
     return all(Outcome::fail(error.what()));
   } catch (...) {
-    return all(Outcome::fail("the handler threw something that is no std::exception"));
+    return all(Outcome::fail("the handler threw an exception not derived from std::exception"));
   }
 }
 

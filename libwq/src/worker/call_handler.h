@@ -17,7 +17,7 @@ namespace wq::internal {
 /// A handler of batches that calls this one for each item in turn.
 [[nodiscard]] BatchHandler one_by_one(Handler handler);
 
-/// What `Batch::settle` says of an index that it does not take.
+/// Throws for an index that `Batch::settle` rejects.
 [[noreturn]] void refuse_to_settle(std::size_t index, std::size_t size);
 
 }  // namespace wq::internal

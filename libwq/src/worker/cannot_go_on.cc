@@ -11,7 +11,7 @@ namespace {
 
 std::exception_ptr failed(std::string_view who, std::string_view why) {
   return std::make_exception_ptr(
-      CannotGoOn(fmt::format("{} failed: {}; what was held is given back", who, why)));
+      CannotGoOn(fmt::format("{} failed: {}; held items are released", who, why)));
 }
 
 }  // namespace

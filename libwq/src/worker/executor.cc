@@ -22,8 +22,8 @@ constexpr std::size_t kMostOfLongest = 1'000;
 
 }  // namespace
 
-// Handlers that must stop. They are told when this goes, which is after the lock was given up: who
-// is told may call whatever it likes.
+// Stop requests for handlers. The destructor issues them, after the lock is released, since stop
+// callbacks may run arbitrary code.
 class Executor::PendingStops {
  public:
   PendingStops() = default;
@@ -217,7 +217,8 @@ void Executor::lose(QueueIndex queue, std::span<const std::uint64_t> fences) {
   };
   PendingStops told;
   const std::lock_guard lock(mutex_);
-  // It may still be ours, when only our clock says that it ended: then this hands it back.
+  // It may still be in force, if only the local clock says that it expired: then this hands it
+  // back.
   for (QueueLease& each : waiting_.take_lost(queue, fences)) give_up_waiting(std::move(each));
   if (aside_ && is_lost(aside_->queue, aside_->lease)) give_up_aside();
   for (Slot& slot : slots_) {
@@ -276,22 +277,22 @@ Executor::Load Executor::load() const {
   return load;
 }
 
-WorkerFigures Executor::handler_figures() const {
+WorkerStats Executor::handler_stats() const {
   const std::lock_guard lock(mutex_);
-  WorkerFigures figures = figures_;
+  WorkerStats stats = stats_;
   const Slot* longest = nullptr;
   for (const Slot& slot : slots_) {
     if (slot.open > 0 && (longest == nullptr || slot.since < longest->since)) longest = &slot;
   }
-  figures.running = running_;
+  stats.running = running_;
   if (longest != nullptr) {
     const auto open = std::find(longest->settled.begin(), longest->settled.end(), false);
-    figures.longest_item =
+    stats.longest_item =
         longest->leases[static_cast<std::size_t>(open - longest->settled.begin())].item.substr(
             0, kMostOfLongest);
-    figures.longest_time = BootClock::now() - longest->since;
+    stats.longest_time = BootClock::now() - longest->since;
   }
-  return figures;
+  return stats;
 }
 
 std::exception_ptr Executor::cannot_run() const {
@@ -449,7 +450,7 @@ void Executor::settle(Slot& slot, std::size_t index, Outcome outcome) {
     refuse_to_settle(index, slot.leases.size());
   }
   put_finished(slot, index, std::move(outcome));
-  if (finished() == 1) progress_.notify_one();  // else it was said, and they were not taken
+  if (finished() == 1) progress_.notify_one();  // else a notification is pending
 }
 
 void Executor::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
@@ -487,10 +488,10 @@ void Executor::count(const Outcome& outcome) {
 
 // The lock is ours already, so this costs the handlers nothing to speak of.
 void Executor::count(nanoseconds took) {
-  constexpr auto& kBounds = WorkerFigures::kHandlerBounds;
+  constexpr auto& kBounds = WorkerStats::kHandlerBounds;
   const auto bound = std::lower_bound(kBounds.begin(), kBounds.end(), took);
-  ++figures_.handler_calls.at(static_cast<std::size_t>(bound - kBounds.begin()));
-  figures_.handler_time += took;
+  ++stats_.handler_calls.at(static_cast<std::size_t>(bound - kBounds.begin()));
+  stats_.handler_time += took;
 }
 
 Outcome Executor::judged(Outcome outcome, Reason reason) const {

@@ -52,7 +52,7 @@ class Executor {
   /// Lets the item that was set aside run, if there still is one: from now on it is `alone`.
   void give_aside(TimePoint now);
 
-  /// Up to `most` items of the queue that are finished, each with what is to be said of it.
+  /// Up to `most` items of the queue that are finished, each with its outcome.
   [[nodiscard]] std::vector<Settlement> take_finished(QueueIndex queue, std::size_t most);
 
   /// Items that nobody began to run since `before`, but for the first `keep` that wait; to be
@@ -66,12 +66,12 @@ class Executor {
   void wait(TimePoint until);
   void poke();
 
-  /// The queue's leases with these fences are lost: those that wait are given up, handlers are
-  /// told.
+  /// The queue's leases with these fences are lost: waiting items are dropped, handlers get a stop
+  /// request.
   void lose(QueueIndex queue, std::span<const std::uint64_t> fences);
   /// Tells handlers that have been running for too long.
   void enforce_timeout(TimePoint now);
-  /// Nothing more is begun: no item, and no preparation of a slot. Those that run are told.
+  /// Begins no more items and no more preparations of slots. Running handlers get a stop request.
   void begin_nothing_more();
   /// The same, and tells the handlers that run.
   void leave();
@@ -87,11 +87,11 @@ class Executor {
   };
   [[nodiscard]] Load load() const;
 
-  /// What handlers did and do; the other figures are not ours.
-  [[nodiscard]] WorkerFigures handler_figures() const;
+  /// Statistics of the handlers; the other fields are zero.
+  [[nodiscard]] WorkerStats handler_stats() const;
 
-  /// What a handler threw as `CannotRun` or `CannotGoOn`, or `WorkerOptions::prepare` as anything,
-  /// if one did; or that a thread of ours cannot go on. Nothing more is begun then.
+  /// The `CannotRun` or `CannotGoOn` of a handler, any exception of `WorkerOptions::prepare`, or
+  /// the failure of a worker thread; null if none. No more items begin then.
   [[nodiscard]] std::exception_ptr cannot_run() const;
 
   /// True once `WorkerOptions::halt_after` items in a row have failed. Nothing more is begun then.
@@ -183,7 +183,7 @@ class Executor {
   unsigned failures_in_a_row_ = 0;
   bool succeeded_ = false;  // once
   bool halted_ = false;
-  WorkerFigures figures_;  // but for the times of the handler, zero
+  WorkerStats stats_;  // but for the times of the handler, zero
 };
 
 }  // namespace wq::internal

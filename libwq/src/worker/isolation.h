@@ -27,7 +27,7 @@ class Isolation {
   Isolation(Executor& executor, RetryPolicy policy, Mark mark);
 
   /// Sets aside the first item of `leased` that is at risk, and takes it out. True if there was
-  /// one, or one is kept already: then nothing may be begun beside it, and the rest goes back.
+  /// one, or one is kept already: then no other item may begin beside it, and the rest is released.
   bool take_in(QueueIndex queue, std::vector<Lease>& leased);
 
   /// True from then on until that item is settled or lost. Nothing may be leased.

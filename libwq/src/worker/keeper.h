@@ -15,7 +15,7 @@
 
 namespace wq::internal {
 
-/// What became of the items of a worker.
+/// The items of a worker by outcome.
 struct Tally {
   std::atomic<std::uint64_t> completed{0};
   std::atomic<std::uint64_t> failed{0};
@@ -24,8 +24,8 @@ struct Tally {
   std::atomic<std::uint64_t> unknown{0};
 };
 
-/// Renews the leases of a worker and gives its signs of life, over a connection for nothing else.
-/// Of the keeper's thread, but for `reconnects`.
+/// Renews the leases of a worker and sends its heartbeats, over a dedicated connection. Of the
+/// keeper's thread, but for `reconnects`.
 class Keeper {
  public:
   using Sources = std::vector<std::unique_ptr<QueueSource>>;
@@ -37,11 +37,11 @@ class Keeper {
   [[nodiscard]] ReconnectingConnection& link() noexcept { return link_; }
   [[nodiscard]] std::uint64_t reconnects() const noexcept { return link_.reconnects(); }
 
-  /// Keeps everything until `stop`, also while Redis is away. Throws `ReplyError` if Redis refuses,
-  /// `ProtocolError` if a queue is not the one it was.
+  /// Keeps everything until `stop`, also while Redis is unreachable. Throws `ReplyError` if Redis
+  /// refuses, `ProtocolError` if a queue is not the one it was.
   void run(const std::stop_token& stop);
 
-  /// Removes the signs of life, see `Heartbeat::leave`.
+  /// Removes the heartbeats, see `Heartbeat::leave`.
   void leave(bool drained);
 
  private:

@@ -48,8 +48,8 @@ void QueueSource::check(Connection& connection) {
   for (const std::size_t sent : longest_sent_) check_still_taken(connection, sent);
   if (server.evicts() && !std::exchange(warned_, true)) {
     say(options_.log, LogLevel::warning,
-        fmt::format("the server's maxmemory-policy is {}: when memory runs short it deletes items; "
-                    "set it to noeviction",
+        fmt::format("the server's maxmemory-policy is {}: when it runs out of memory, "
+                    "it deletes items; set it to noeviction",
                     server.maxmemory_policy));
   }
 }
@@ -189,9 +189,8 @@ void QueueSource::tell_wait(TimePoint now, std::size_t ready_slots) {
 void QueueSource::check_id(const std::string& known, const std::string& found, bool leased) const {
   const bool same = known.empty() ? !found.empty() || !leased : found == known;
   if (same) return;
-  throw ProtocolError(fmt::format(
-      "queue '{}' is not the one this worker began with: Redis lost its data, or it was purged",
-      keys_.queue()));
+  throw ProtocolError(
+      fmt::format("queue '{}' was replaced: Redis lost its data, or it was purged", keys_.queue()));
 }
 
 // Not before the queue has begun: a worker that only waits for it leaves no key.

@@ -27,9 +27,9 @@
 namespace wq::internal {
 
 /// One queue of a worker, with all that the worker has of it: a connection to lease and settle, the
-/// leases that it holds and their renewer, what goes back, the counts that were read last, the sign
-/// of life, and the reclaimer that the worker may be elected to be. Which queue is asked when, and
-/// for how much, is not decided here.
+/// leases that it holds and their renewer, the items to release, the counts that were read last,
+/// the heartbeat, and the reclaimer that the worker may be elected to be. Which queue is asked
+/// when, and for how much, is not decided here.
 ///
 /// Of the worker's main thread, but for what says otherwise.
 class QueueSource {
@@ -78,7 +78,7 @@ class QueueSource {
 
   /// Gives an item back with the next request, unrun.
   void release(Lease lease);
-  /// What is to be given back.
+  /// The items to release.
   [[nodiscard]] std::vector<Settlement> take_released();
   [[nodiscard]] std::size_t released() const noexcept { return to_release_.size(); }
 
@@ -97,7 +97,7 @@ class QueueSource {
 
   // ---- the keeper's thread; one try each ----
 
-  /// The sign of life, and the bid to be the reclaimer. Throws as `look`.
+  /// The heartbeat, and the bid to be the reclaimer. Throws as `look`.
   void beat(std::uint64_t completed, std::uint64_t failed);
   void read_counts_again();
   /// See `Heartbeat::leave`.

@@ -8,8 +8,8 @@
 
 namespace wq::internal {
 
-/// How many items a worker holds, so that its slots are busy and nobody waits for what is held in
-/// vain. Immutable.
+/// How many items a worker holds, so that its slots are busy and no other worker waits for items
+/// that it holds idle. Immutable.
 class Supply {
  public:
   /// `options` must outlive it.

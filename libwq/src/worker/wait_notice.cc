@@ -30,12 +30,11 @@ std::int64_t number(std::string_view text) {
 std::string others_text(const Counts& counts) {
   std::string text = "nothing is ready";
   if (counts.processing > 0) {
-    text += fmt::format("; {} item{} held by others", counts.processing,
+    text += fmt::format("; {} item{} held by other workers", counts.processing,
                         counts.processing == 1 ? " is" : "s are");
   }
   if (counts.delayed > 0) {
-    text += fmt::format("; {} wait{} to be tried again", counts.delayed,
-                        counts.delayed == 1 ? "s" : "");
+    text += fmt::format("; {} wait{} for a retry", counts.delayed, counts.delayed == 1 ? "s" : "");
   }
   return text;
 }
@@ -74,12 +73,12 @@ std::string WaitNotice::text(const Counts& counts) const {
   switch (what_) {
     case For::queue:
       return fmt::format(
-          "the queue {} has not begun: nothing was ever pushed to it{}; the worker leaves {} "
-          "after its start if nothing comes",
+          "the queue {} has not begun: no item was pushed{}; the worker exits {} after its "
+          "start if no item is pushed",
           printable(keys_.queue()), options_.other_queues ? options_.other_queues() : "",
           std::chrono::duration_cast<seconds>(options_.wait_open));
     case For::slots:
-      return "no slot is ready yet to begin an item";
+      return "no slot is ready yet";
     case For::resume:
       return "the queue is paused (wqctl resume)";
     case For::producer:
@@ -115,8 +114,8 @@ std::string WaitNotice::producer_text(std::uint64_t n) const {
     const std::string who = session.value()[1].is_text() ? printable(session.value()[1].text())
                                                          : std::string(first.value()[0].text());
     return fmt::format(
-        ": {}, last heard of {} ago; if it died, its hold ends by itself within {} "
-        "of its last sign of life",
+        ": {}, last heartbeat {} ago; if it died, its hold expires within {} of its last "
+        "heartbeat",
         who, std::chrono::duration_cast<seconds>(std::max(silent, milliseconds{0})),
         std::chrono::duration_cast<seconds>(2 * hold));
   });

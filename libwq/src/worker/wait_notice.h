@@ -21,8 +21,8 @@ class WaitNotice {
   /// All of these must outlive it.
   WaitNotice(const Keys& keys, ReconnectingConnection& link, const WorkerOptions& options);
 
-  /// The counts as they are now. Waiting for another thing than before begins a new wait. Asks
-  /// Redis for the producer before that is said; throws as `ReconnectingConnection::run`.
+  /// The counts as they are now. Waiting for another thing than before begins a new wait. Reads the
+  /// producer from Redis before it logs; throws as `ReconnectingConnection::run`.
   void tell(const Counts& counts, TimePoint now, std::size_t ready_slots);
   void waits_no_more() noexcept { what_ = For::nothing; }
 

@@ -36,7 +36,7 @@ WorkerReport Worker::run() {
 
 void Worker::request_stop() noexcept { loop_->request_stop(loop_->grace()); }
 void Worker::request_stop_now() noexcept { loop_->request_stop({}); }
-WorkerFigures Worker::figures() const { return loop_->figures(); }
+WorkerStats Worker::stats() const { return loop_->stats(); }
 Counts Worker::counts() const { return loop_->counts(kOnly); }
 const std::string& Worker::session() const noexcept { return loop_->session(); }
 

@@ -22,12 +22,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// An item that was taken ahead and not begun by then is given back.
+// An item that was taken ahead and not begun by then is released.
 constexpr milliseconds kLongestWait{1'000};
 constexpr milliseconds kLongestWaitForItem{1'000};
 constexpr milliseconds kPausedWait{500};
 constexpr std::size_t kInFlight = 2;
-// How long everything may take to be settled after the handlers were told to stop.
+// The time to settle everything after the stop request to the handlers.
 constexpr std::chrono::seconds kSettleTime{10};
 
 // Often enough that nothing is late by more than a small part of a lease or timeout.
@@ -97,7 +97,9 @@ WorkerReport WorkerLoop::run() {
     if (error_) std::rethrow_exception(error_);
   } catch (const ConnectionError&) {
     if (!stopping_) throw;
-    log(LogLevel::warning, "stopped while Redis was away; what was held returns by itself");
+    log(LogLevel::warning,
+        "stopped while Redis was unreachable; held items return to the queue when their leases "
+        "expire");
     report_.end = WorkerEnd::stopped;
   }
   return report_;
@@ -171,8 +173,8 @@ void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std
     isolation_.correct(queue, each.lease);
     sources_[queue]->refuse_too_large(each);
     // Who stops us may have stopped what did the work too, as a service manager does that signals
-    // all processes; and what was too slow may have been slow since the machine goes down. Nobody
-    // can tell, so nobody is charged.
+    // all processes; and what was too slow may have been slow since the machine goes down. The
+    // cause is unknown, so no item is charged.
     if (stopping_ &&
         (outcome.kind == Outcome::Kind::crash ||
          (outcome.kind == Outcome::Kind::fail && outcome.failure.kind == FailureKind::timeout))) {
@@ -247,8 +249,8 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
     log(LogLevel::warning,
         fmt::format("item {}: {}", printable(settlement.lease.item),
                     settled == Settled::lost
-                        ? "its lease was lost before it was settled; another try counts"
-                        : "the answer to its settlement was lost; Redis knows what counts"));
+                        ? "its lease was lost before it was settled; another attempt counts"
+                        : "the reply to its settlement was lost; the state in Redis is exact"));
     return;
   }
   if (options_.settled) options_.settled(settlement);
@@ -301,7 +303,7 @@ std::uint64_t WorkerLoop::leased() const {
   return n;
 }
 
-// Nothing is under way to Redis and nothing is to be said to it.
+// No request is in flight, and none is pending.
 std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
   const TimePoint now = BootClock::now();
   if (holding_ > 0) {
@@ -374,7 +376,7 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
   return std::nullopt;
 }
 
-// No more leases. What waits goes back, unless we were asked to work on so many items; what runs
+// No more leases. Waiting items are released, unless they count towards `max_items`; running items
 // may finish.
 void WorkerLoop::settle_the_rest() {
   const auto is_under_way = [](const auto& each) {
@@ -405,7 +407,7 @@ void WorkerLoop::settle_the_rest() {
 }
 
 // After an exception that came from anywhere in this thread: what was on its way between the
-// handlers and Redis is given up, and its leases run out. All else goes back.
+// handlers and Redis is given up, and its leases run out. All other items are released.
 void WorkerLoop::give_back() noexcept {
   try {
     executor_.leave();
@@ -498,7 +500,7 @@ void WorkerLoop::give_up(std::exception_ptr error) noexcept {
   executor_.poke();
 }
 
-// Within a catch. Unlike after `give_up`, Redis is there and what is held goes back to it.
+// Within a catch. Unlike after `give_up`, Redis is reachable and the held items are released.
 void WorkerLoop::fail(const char* who) noexcept {
   {
     const std::lock_guard lock(mutex_);
@@ -512,20 +514,20 @@ void WorkerLoop::fail(const char* who) noexcept {
 
 // ---- what it tells ----
 
-WorkerFigures WorkerLoop::figures() const {
-  WorkerFigures figures = executor_.handler_figures();
-  figures.completed = tally_.completed;
-  figures.failed = tally_.failed;
-  figures.released = tally_.released;
-  figures.lost = tally_.lost;
-  figures.unknown = tally_.unknown;
-  figures.holding = holding_;
-  figures.reconnects = keeper_.reconnects();
+WorkerStats WorkerLoop::stats() const {
+  WorkerStats stats = executor_.handler_stats();
+  stats.completed = tally_.completed;
+  stats.failed = tally_.failed;
+  stats.released = tally_.released;
+  stats.lost = tally_.lost;
+  stats.unknown = tally_.unknown;
+  stats.holding = holding_;
+  stats.reconnects = keeper_.reconnects();
   for (const auto& each : sources_) {
-    figures.renewals += each->renewer().renewals();
-    figures.reconnects += each->reconnects();
+    stats.renewals += each->renewer().renewals();
+    stats.reconnects += each->reconnects();
   }
-  return figures;
+  return stats;
 }
 
 void WorkerLoop::log(LogLevel level, std::string_view text) const {

@@ -26,14 +26,14 @@
 
 namespace wq::internal {
 
-/// What a `Worker` holds: decides which queue is asked for how much and when the worker ends, and
-/// owns the threads.
+/// The state of a `Worker`: decides how many items to request from which queue and when the worker
+/// ends, and owns the threads.
 ///
 /// The thread that calls `run` has a connection for each queue: it leases and settles through a
 /// `QueueSource` and blocks on Redis only while it holds nothing. The keeper's thread has one
-/// connection, for renewals and signs of life alone. The watch has none: it ends leases and
-/// handlers by our own clock, so that no connection can delay that. The thread of a queue's
-/// reclaimer has a connection while this worker is elected.
+/// connection, only for renewals and heartbeats. The watch has none: it ends leases and handlers by
+/// the local clock, so that no connection can delay it. The thread of a queue's reclaimer has a
+/// connection while this worker is elected.
 class WorkerLoop {
  public:
   WorkerLoop(std::vector<std::string> queues, RedisOptions redis, WorkerOptions options,
@@ -46,7 +46,7 @@ class WorkerLoop {
   WorkerReport run();
   void request_stop(std::chrono::milliseconds grace) noexcept;
 
-  [[nodiscard]] WorkerFigures figures() const;
+  [[nodiscard]] WorkerStats stats() const;
   [[nodiscard]] Counts counts(QueueIndex queue) const { return sources_[queue]->counts(); }
   [[nodiscard]] std::chrono::milliseconds grace() const noexcept { return options_.grace; }
   [[nodiscard]] const std::string& session() const noexcept { return session_; }
@@ -112,9 +112,9 @@ class WorkerLoop {
   std::atomic<bool> drained_{false};
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
-  std::optional<TimePoint> leave_at_;  // when handlers are told to stop
+  std::optional<TimePoint> leave_at_;  // when handlers get the stop request
   std::exception_ptr error_;           // of Redis, or what it holds: the first counts
-  std::exception_ptr fault_;           // of one of our threads
+  std::exception_ptr fault_;           // of a thread of the worker
 
   std::jthread keeper_thread_;
   std::jthread watch_thread_;

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "model/random/hashes.h"
+#include "queue/attempts.h"
 #include "queue/operations.h"
-#include "queue/tries.h"
 
 namespace wq::test::random {
 namespace {
@@ -202,7 +202,7 @@ void QueueModel::record(std::span<const Settled> settlements, const std::vector<
   const std::int64_t last = stats_["tries"] += std::max<std::int64_t>(1, accepted_ones);
   history_.erase(history_.begin(),
                  history_.lower_bound(last - static_cast<std::int64_t>(policy.history) + 1));
-  history_[last] = {"tries", internal::record_tries(all, policy.history_worker).text, "lost",
+  history_[last] = {"tries", internal::record_attempts(all, policy.history_worker).text, "lost",
                     fmt::format("{}", fmt::join(lost, ","))};
 }
 

@@ -47,7 +47,7 @@ wq::Outcome outcome_of(const wq::Job& job) {
 void classes_can_be_made() {
   wq::Worker worker("consumer", kNoRedis, kWorker, outcome_of);
   worker.request_stop();
-  must(worker.figures().completed == 0 && !worker.session().empty(), "a worker that did nothing");
+  must(worker.stats().completed == 0 && !worker.session().empty(), "a worker that did nothing");
   const wq::Admin admin("consumer", kTls);
   const wq::Reclaimer reclaimer("consumer", kNoRedis, kReclaimer);
   const wq::MetricsReader reader{wq::RedisOptions{}};

@@ -64,7 +64,7 @@ bool one_by_one() {
   });
   std::jthread watcher([&worker](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      static_cast<void>(worker.figures());
+      static_cast<void>(worker.stats());
       std::this_thread::yield();
     }
   });

@@ -14,26 +14,25 @@ namespace wq::ctl {
 namespace {
 
 constexpr const char* kDoctorSummary =
-    "Looks at the server for what would hurt the queue: version, role, eviction,\n"
-    "memory, persistence, replicas, connections, latency, clock, keys of others, items\n"
-    "that reach workers too late, and whether the user that logs in may do what\n"
-    "workers, producers, viewers (status, ls, results, metrics) and admins (retry,\n"
-    "drop, pause, purge, verify) do: one of them at least, or those of --role. The\n"
-    "queue need not exist. Nothing is left changed: for a user that may write it\n"
-    "writes a key of the queue and removes it in the same step, so that whatever\n"
-    "refuses writes is found. Each right that is missing leaves an entry in ACL LOG,\n"
-    "since it is tried in a transaction that is never carried out. It answers within\n"
-    "10 s; with --redis-patience it waits as long as it is told for a Redis that is\n"
-    "away or refuses writes, as workers do.\n";
+    "Checks that the server is suitable for the queue: version, role, eviction, memory,\n"
+    "persistence, replicas, connections, latency, clock, keys of other programs, items\n"
+    "that reach workers too late, and the rights of the user: those of workers,\n"
+    "producers, viewers (status, ls, results, metrics) or admins (retry, drop, pause,\n"
+    "purge, verify); at least one of these roles, or those of --role. The queue need\n"
+    "not exist. doctor changes nothing: if the user may write, it writes a key of the\n"
+    "queue and removes it in the same step, to find any cause of refused writes. It\n"
+    "tries rights in a transaction that is never executed; each missing right leaves\n"
+    "an entry in ACL LOG. It answers within 10 s; with --redis-patience it waits that\n"
+    "long for a Redis that is unreachable or refuses writes, as workers do.\n";
 
 constexpr const char* kEnding =
     "Exit codes:\n"
-    "  0    nothing to say, or warnings only\n"
-    "  1    warnings, with --strict; or something failed on our side\n"
-    "  2    do not start: standard output says why. Usage and a login that is refused\n"
-    "       have this code too, with nothing on standard output\n"
-    "  4    Redis was not reachable within --redis-patience, or, if that was given,\n"
-    "       refused writes\n"
+    "  0    no findings, or only warnings\n"
+    "  1    warnings, with --strict; or an internal error\n"
+    "  2    do not start: standard output has the reason. A usage error or a refused\n"
+    "       login has this code too, with empty standard output\n"
+    "  4    Redis was unreachable for longer than --redis-patience, or, if that was\n"
+    "       given, refused writes\n"
     "\n"
     "Examples:\n"
     "  wqctl doctor shards\n"
@@ -60,12 +59,11 @@ cli::ExitCode run_doctor(cli::Process& process, int argc, const char* const* arg
   bool strict = false;
   options.group("Doctor");
   options.add_number("workers", doctor.workers,
-                     "how many more workers are planned: is there room for their connections?");
+                     "number of planned workers, to check the connection limit");
   options.add_choices(
       "role", roles, roles_by_name(),
-      "whose rights the user must have; may be given several times [default: one of them at "
-      "least]");
-  options.add_switch("strict", strict, "leave with 1 if there are warnings");
+      "role whose rights the user must have; repeatable [default: at least one of them]");
+  options.add_switch("strict", strict, "exit with 1 if there are warnings");
   options.add_switch("json", json, "one JSON object instead of lines for people");
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;

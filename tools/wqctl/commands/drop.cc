@@ -13,10 +13,10 @@ namespace wq::ctl {
 cli::ExitCode run_drop(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "drop",
-      "Removes items for good, and what is recorded about them; the queue counts them as dropped.\n"
-      "An item that somebody works on is left alone. Ends with 1 if one that was named was not\n"
-      "removed. Looking a named item up among the ready ones takes Redis time in proportion to\n"
-      "their number, in which it does nothing else.\n",
+      "Removes items and their records permanently; the queue counts them as dropped. Leased "
+      "items\n"
+      "are left alone. Exits with 1 if a named item was not removed. Searching a named item among\n"
+      "the ready items blocks Redis for a time in proportion to their number.\n",
       "Examples:\n"
       "  wqctl drop shards shard-000017.tar\n"
       "  wqctl drop shards --match '*.tmp' --from ready\n"
@@ -30,7 +30,7 @@ cli::ExitCode run_drop(cli::Process& process, int argc, const char* const* argv)
   options.add_choice<ItemState>(
       "from", from,
       {{"dead", ItemState::dead}, {"delayed", ItemState::delayed}, {"ready", ItemState::ready}},
-      "where they are removed");
+      "state from which items are removed");
   add_json_switch(options, json, "a line for people");
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;

@@ -22,7 +22,7 @@ namespace {
 
 std::string report_line(const ReclaimReport& report) {
   return fmt::format(
-      "handed back {} (leases that ran out {}, never leased {}), dead {}, promoted {}, holds ended "
+      "returned {} (expired leases {}, unleased {}), dead {}, promoted {}, holds ended "
       "{}\n",
       report.reclaimed + report.returned, report.reclaimed, report.returned, report.died,
       report.promoted, report.holds);
@@ -43,9 +43,9 @@ std::string report_json(const std::string& queue, const ReclaimReport& report) {
 cli::ExitCode run_gc(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "gc",
-      "Hands back what dead workers left and ends the holds of dead producers, until nothing is\n"
-      "left to do; that takes as long as the waiting periods do. Workers do the same among\n"
-      "themselves: this is for queues on which none of them runs.\n",
+      "Returns the items of dead workers to the queue and ends the holds of dead producers, until\n"
+      "nothing is left; this takes as long as the waiting periods. Workers do the same: use gc\n"
+      "for a queue without running workers.\n",
       "Examples:\n"
       "  wqctl gc shards\n"
       "  wqctl gc shards --lease 10m\n")};
@@ -53,16 +53,16 @@ cli::ExitCode run_gc(cli::Process& process, int argc, const char* const* argv) {
   options.group("Reclaiming");
   options.add(
       "lease", cli::Value::time(),
-      "the --lease of the workers; a third of it is left to them to be heard of",
+      "the --lease of the workers; gc gives them a third of it to renew",
       [&](const std::string& text) { reclaimer.lease = cli::parse_duration(text); },
-      "as the workers have said");
+      "as recorded by the workers");
   options.add(
       "max-crashes", cli::Value::number(), "crashes that make an item a dead letter",
       [&](const std::string& text) {
         reclaimer.max_crashes = static_cast<std::uint32_t>(
             cli::parse_number(text, 1, std::numeric_limits<std::uint32_t>::max()));
       },
-      "as the workers have said");
+      "as recorded by the workers");
   bool json = false;
   add_json_switch(options, json, "a line for people");
   Target target;

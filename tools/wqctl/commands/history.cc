@@ -14,12 +14,11 @@ namespace wq::ctl {
 cli::ExitCode run_history(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "history",
-      "The last tries at the items of a queue, done ones too, in the order in which they were\n"
-      "settled: when it began, how long it took, processor time and memory where the worker runs\n"
-      "processes, how it ended, on which worker. With ITEM those of one item. Workers record "
-      "tries\n"
-      "if they are asked to: wq-worker --history N keeps the last N. A try whose worker died is\n"
-      "not among them; wqctl inspect knows of it as long as the item is in the queue.\n",
+      "Lists the last attempts of all items, or of ITEM, successful ones too, in the order in\n"
+      "which they were settled: start, duration, CPU time and memory (if the worker runs\n"
+      "processes), outcome and worker. Workers record attempts with wq-worker --history N, which\n"
+      "keeps the last N. An attempt whose worker died is missing; wqctl inspect shows it while\n"
+      "the item is in the queue.\n",
       "Examples:\n"
       "  wqctl history shards | tail\n"
       "  wqctl history shards shard-000017.tar\n"
@@ -36,20 +35,20 @@ cli::ExitCode run_history(cli::Process& process, int argc, const char* const* ar
       target.more.empty() ? "" : std::string(text(hash_item(target.more.front())));
   Admin admin{target.queue, target.redis};
   bool any = false;
-  for (TryPage page{.tries = {}, .next = ""};;) {
-    page = admin.tries(page.next);
+  for (AttemptPage page{.attempts = {}, .next = ""};;) {
+    page = admin.attempts(page.next);
     std::string lines;
-    for (const Try& each : page.tries) {
+    for (const Attempt& each : page.attempts) {
       if (!wanted.empty() && each.sha224 != wanted) continue;
-      if (!json && !std::exchange(any, true)) lines += try_heading();
-      lines += json ? try_json(each) + "\n" : try_line(each);
+      if (!json && !std::exchange(any, true)) lines += attempt_heading();
+      lines += json ? attempt_json(each) + "\n" : attempt_line(each);
     }
     cli::write_out(lines);
     if (page.next.empty()) break;
   }
   if (!json && !any) {
-    cli::write_out(fmt::format("{}: no tries are recorded{}\n", cli::one_line(target.queue),
-                               wanted.empty() ? "; workers do it with --history N"
+    cli::write_out(fmt::format("{}: no attempts are recorded{}\n", cli::one_line(target.queue),
+                               wanted.empty() ? "; workers record them with --history N"
                                               : " of " + item_text(target.more.front())));
   }
   return cli::ExitCode::done;

@@ -38,11 +38,10 @@ std::string text_of(const std::string& item, const Inspection& inspection, bool 
 cli::ExitCode run_inspect(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "inspect",
-      "Where an item is and what is known of it: who holds it and for how long yet, when it is "
-      "due\n"
-      "or died, its failed tries and the last failure. Ends with 1 if one is not in the queue.\n"
-      "Finding an item among the ready and leased ones takes Redis time in proportion to their\n"
-      "number, some 10 ms for a million, in which it does nothing else.\n",
+      "Shows the state of an item: the holder and the rest of its lease, when it is due or died,\n"
+      "its failures and crashes, and the last failure. Exits with 1 if an item is not in the\n"
+      "queue. Searching ready and leased items blocks Redis for a time in proportion to their\n"
+      "number, some 10 ms for a million.\n",
       "Examples:\n"
       "  wqctl inspect shards shard-000017.tar\n"
       "  wqctl ls shards dead -0 | wqctl inspect shards -0 --json\n",
@@ -53,13 +52,13 @@ cli::ExitCode run_inspect(cli::Process& process, int argc, const char* const* ar
   options.group("Inspect");
   arguments.declare(options);
   options.add_number("max-scan", max_scan,
-                     "how many of the ready and of the leased items to look through; 0: all");
+                     "how many ready and how many leased items to search; 0: all");
   add_json_switch(options, json, "lines for people");
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
   if (!arguments.given(target)) {
-    throw cli::UsageError("which item? wqctl inspect QUEUE ITEM; --help says more");
+    throw cli::UsageError("the item is missing: wqctl inspect QUEUE ITEM; see --help");
   }
 
   Admin admin{target.queue, target.redis};

@@ -28,7 +28,7 @@ std::string line_of(const ItemInfo& item, bool json, bool null_ended) {
 ItemState read_state(const Target& target, const std::string& word) {
   if (const auto state = state_called(word)) return *state;
   const bool swapped = state_called(target.queue).has_value();
-  throw cli::UsageError(fmt::format("'{}' is none of ready, leased, delayed, dead{}",
+  throw cli::UsageError(fmt::format("'{}' is not ready, leased, delayed or dead{}",
                                     cli::one_line(word), swapped ? "; the queue comes first" : ""));
 }
 
@@ -37,12 +37,11 @@ ItemState read_state(const Target& target, const std::string& word) {
 cli::ExitCode run_ls(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "ls",
-      "Lists the items in one state, without reading more of the queue than it shows. Ready: what\n"
-      "is leased next comes first. Leased: what was leased first comes first, roughly. Delayed: "
-      "by\n"
-      "the time they are due, dead: by the time they died. Each line ends with the item, with \n"
-      "what is no text written as \\xNN. While the queue moves, nothing that stays where it is is\n"
-      "passed over, except among the leased items.\n",
+      "Lists the items in one state, and reads no more of the queue than it shows. Order of ready\n"
+      "items: next to be leased first. Leased: oldest lease first, roughly. Delayed: by due time.\n"
+      "Dead: by time of death. Each line ends with the item; bytes that are not text are shown as\n"
+      "\\xNN. While the queue changes, an item that stays in its state is always listed, except\n"
+      "for leased items.\n",
       "Examples:\n"
       "  wqctl ls shards dead\n"
       "  wqctl ls shards leased --json | jq 'select(.left_ms < 5000)'\n"
@@ -55,7 +54,7 @@ cli::ExitCode run_ls(cli::Process& process, int argc, const char* const* argv) {
   options.group("List");
   options.add_number("limit", limit, "how many to show; 0: all");
   options.add_text("after", cli::Value::text("PLACE"), after,
-                   "go on where another list ended, as it said");
+                   "continue a list at the place that it printed");
   add_json_switch(options, json, "a line for people");
   options.add_switch("null,0", null_ended, "the bare items, each followed by a NUL byte");
   Target target;
@@ -84,7 +83,7 @@ cli::ExitCode run_ls(cli::Process& process, int argc, const char* const* argv) {
     n = std::clamp(kListPageBytes * page.items.size() / bytes, std::size_t{1}, Admin::kMaxItems);
   }
   cli::flush_out();
-  cli::log(LogLevel::info, fmt::format("there is more: --after {}", after));
+  cli::log(LogLevel::info, fmt::format("the list continues: --after {}", after));
   return cli::ExitCode::done;
 }
 

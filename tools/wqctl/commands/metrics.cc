@@ -9,9 +9,9 @@ namespace wq::ctl {
 namespace {
 
 constexpr const char* kMetricsSummary =
-    "Prints what Prometheus reads of the queue, in its text format: items by state,\n"
+    "Prints the metrics of the queue in the text format of Prometheus: items by state,\n"
     "totals, workers, producers, the age of the oldest lease, memory. Costs Redis a\n"
-    "few commands, however many items there are.\n";
+    "few commands, whatever the number of items.\n";
 
 }  // namespace
 

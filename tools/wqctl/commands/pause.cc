@@ -8,11 +8,11 @@ namespace wq::ctl {
 
 cli::ExitCode run_pause(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text("pause",
-                                    "From now on nothing is leased, within a second everywhere. "
-                                    "Workers finish what they hold and\n"
-                                    "stay; items can be pushed; the queue does not count as "
-                                    "drained until it is resumed. RedisWQ\n"
-                                    "clients do not know of it.\n",
+                                    "Stops leasing items, within a second on all workers. Workers "
+                                    "finish the items that they hold,\n"
+                                    "and stay. Items can be pushed. A paused queue is never "
+                                    "drained. RedisWQ clients ignore the\n"
+                                    "pause.\n",
                                     "Examples:\n"
                                     "  wqctl pause shards\n")};
   bool json = false;

@@ -24,14 +24,14 @@ bool is_empty(const Counts& counts) {
 // On the terminal, not on standard output, which may be a file.
 bool confirmed(const Target& target) {
   if (isatty(STDIN_FILENO) == 0) {
-    throw cli::UsageError("this removes a queue for good: say --yes where nobody can be asked");
+    throw cli::UsageError("purge removes a queue permanently: use --yes without a terminal");
   }
   Snapshot now;
   now.queue = target.queue;
   now.counts = Queue{target.queue, target.redis}.counts();
   now.crew = crew_of(Admin{target.queue, target.redis}.workers());
   std::cerr << status_line(now)
-            << "\nEverything of it will be removed for good. Type the queue's name to go on: "
+            << "\nAll its data will be removed permanently. Type the queue's name to continue: "
             << std::flush;
   std::string answer;
   if (!std::getline(std::cin, answer)) std::cerr << '\n';  // Ctrl-D
@@ -54,11 +54,10 @@ std::string report_line(const std::string& queue, const PurgeReport& report) {
 cli::ExitCode run_purge(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "purge",
-      "Removes everything of a queue, its results and what it knows of --once included, without\n"
-      "holding Redis up. Workers and producers that are at it stop with an error. Only the last\n"
-      "fence stays, so that no fence ever repeats. Asks first: type the queue's name.\n"
-      "Leases that nothing refers to are looked for among all keys of the database, some hundred\n"
-      "at a time.\n",
+      "Removes all data of a queue, including results and the memory of --once, without blocking\n"
+      "Redis. Running workers and producers stop with an error. Only the last fencing token is\n"
+      "kept, so that no token ever repeats. Asks for confirmation: type the queue's name.\n"
+      "Searches all keys of the database for leftover leases, some hundred at a time.\n",
       "Examples:\n"
       "  wqctl purge shards\n"
       "  wqctl purge shards --yes\n")};
@@ -70,7 +69,7 @@ cli::ExitCode run_purge(cli::Process& process, int argc, const char* const* argv
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (!yes && !confirmed(target)) {
-    throw cli::UsageError("that was not the queue's name; nothing was removed");
+    throw cli::UsageError("the name does not match; nothing was removed");
   }
 
   const PurgeReport report = Admin{target.queue, target.redis}.purge();

@@ -9,20 +9,20 @@ namespace wq::ctl {
 namespace {
 
 constexpr const char* kResultsSummary =
-    R"(Prints the results kept so far, oldest first, one JSON object a line: "id", "item", "result". A
-value that is not valid UTF-8 stands in "item_base64" or "result_base64" instead, so no byte is
-lost. A result that a coprocess gave as JSON, such as an object, stands there as JSON; any other is
-a string. Each item has at most one result, whatever crashed. Results stay in Redis, also when
-the queue is drained, until --trim, wqctl purge, or the workers' --results-ttl removes them.
+    R"(Prints the results so far, oldest first, one JSON object per line: "id", "item", "result". A value
+that is not valid UTF-8 is in "item_base64" or "result_base64" instead, so no byte is lost. A result
+that a coprocess returned as JSON is JSON; any other result is a string. Each item has at most one
+result, whatever crashed. Results stay in Redis, also after the queue is drained, until --trim,
+wqctl purge, or the workers' --results-ttl removes them.
 
 --to writes the same lines to DIR/results-000001.jsonl, DIR/results-000002.jsonl and so on: a new
-file each 64 MiB, of which only the last is ever written to; DIR/results-queue.json says whose they
-are. Run again it goes on where it was, after kill -9 too: no result is there twice, none is
-missing. Read them at any time; take away all but the last as you like.
+file every 64 MiB, and only the last file is ever written; DIR/results-queue.json names the queue.
+The next run resumes, also after kill -9, without duplicate or missing results. Read the files at
+any time; move or delete all but the last.
 
---trim removes from Redis what was written, and not before it is on the disk, also behind a >. What
-went into a pipe counts as written, whatever its reader made of it. Killed in between, it prints
-some of it again the next time; with --to it does not. Only one may trim a queue at a time.
+--trim removes written results from Redis, only after they are safe on disk if the output is a
+file. Output to a pipe counts as written, whatever the reader does. If killed in between, the next
+run prints some results again; with --to it does not. Only one process may trim a queue at a time.
 )";
 
 constexpr const char* kResultsExamples =
@@ -51,12 +51,12 @@ cli::ExitCode run_results(cli::Process& process, int argc, const char* const* ar
   ResultsOptions reading;
   std::string folder;
   options.group("Results");
-  options.add_switch("follow,f", reading.follow, "go on until the queue is drained");
+  options.add_switch("follow,f", reading.follow, "continue until the queue is drained");
   options.add_duration("wait-open", reading.wait_open,
                        "with --follow: how long to wait for the queue to begin");
   options.add_text("to", cli::Value::text("DIR"), folder,
-                   "to files in this folder, which is made if need be");
-  options.add_switch("trim", reading.trim, "remove from Redis what was written");
+                   "write to files in this folder, which is created if missing");
+  options.add_switch("trim", reading.trim, "remove written results from Redis");
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (!reading.follow && !reading.trim) only_look(target);

@@ -7,7 +7,7 @@
 namespace wq::ctl {
 
 cli::ExitCode run_resume(cli::Process& process, int argc, const char* const* argv) {
-  cli::Options options{command_text("resume", "Ends a pause: workers go on within a second.\n",
+  cli::Options options{command_text("resume", "Ends a pause: workers continue within a second.\n",
                                     "Examples:\n"
                                     "  wqctl resume shards\n")};
   bool json = false;

@@ -14,7 +14,7 @@ namespace {
 
 void warn_if_nobody_works(Admin& admin, std::uint64_t changed) {
   if (changed > 0 && admin.workers().empty()) {
-    cli::log(LogLevel::warning, "no worker is at the queue; start one to have them tried");
+    cli::log(LogLevel::warning, "no worker is running on this queue; start one");
   }
 }
 
@@ -23,11 +23,9 @@ void warn_if_nobody_works(Admin& admin, std::uint64_t changed) {
 cli::ExitCode run_retry(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "retry",
-      "Puts dead letters back to ready, where they come next, with all their attempts before "
-      "them.\n"
-      "An item that is delayed and named is made due now. Items that die again while --all or\n"
-      "--match is at it are left alone. Ends with 1 if one that was named is not dead or "
-      "delayed.\n",
+      "Moves dead letters to the front of the ready items, with attempt and crash counts reset. A\n"
+      "delayed item that is named becomes due now. --all and --match leave alone items that die\n"
+      "again meanwhile. Exits with 1 if a named item is not dead or delayed.\n",
       "Examples:\n"
       "  wqctl retry shards shard-000017.tar\n"
       "  wqctl retry shards --match 'shard-0001*'\n"
@@ -38,7 +36,8 @@ cli::ExitCode run_retry(cli::Process& process, int argc, const char* const* argv
   bool json = false;
   options.group("Retry");
   selection.declare(options);
-  options.add_switch("delayed", delayed, "of --all and --match: the delayed items instead");
+  options.add_switch("delayed", delayed,
+                     "with --all or --match: delayed items instead of dead ones");
   add_json_switch(options, json, "a line for people");
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;

@@ -19,14 +19,14 @@ namespace wq::ctl {
 
 namespace {
 
-// A scrape gives up after 10 s, unless it is told otherwise; the answer must come before.
+// The default timeout of a scrape is 10 s; the reply must be earlier.
 constexpr std::chrono::milliseconds kScrapePatience{1'000};
 constexpr std::chrono::milliseconds kScrapeTimeout{2'000};
 
 constexpr const char* kServeSummary =
-    "Answers GET /metrics with what 'wqctl metrics' prints, read anew each time, for\n"
-    "one queue or several. While Redis cannot be asked, wq_up is 0. Ends with 0 at\n"
-    "SIGTERM or SIGINT.\n";
+    "Serves the output of 'wqctl metrics' at GET /metrics for one or more queues, read\n"
+    "for each request. While Redis is unreachable, wq_up is 0. Exits with 0 on SIGTERM\n"
+    "or SIGINT.\n";
 
 }  // namespace
 
@@ -40,7 +40,8 @@ cli::ExitCode run_serve_metrics(cli::Process& process, int argc, const char* con
   std::optional<metrics::ListenAddress> address;
   options.group("Metrics");
   options.add(
-      "listen", cli::Value::text("ADDR:PORT"), "where to listen; needed. :PORT is all addresses",
+      "listen", cli::Value::text("ADDR:PORT"),
+      "address to listen on; required. :PORT is all addresses",
       [&address](const std::string& text) { address = metrics::parse_listen_address(text); });
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;

@@ -20,12 +20,12 @@ namespace {
 constexpr std::chrono::milliseconds kFastest{100};
 
 constexpr const char* kStatusSummary =
-    R"(How many items are where, read in one atomic step, and who works on them. With --watch it is
-shown again and again until the queue is drained (all is done or dead, nobody is filling it, and it
-is not paused), on a terminal in place, with how fast it goes and the time that is left. That is a
-range, taken from how fast and how evenly the last while went and from how long items take; it is
-missing while there is nothing honest to say, and only "at least" while somebody is filling the
-queue. Without a QUEUE it lists the queues there are, as wqctl queues does.
+    R"(Shows the number of items per state, read in one atomic step, and the workers. With --watch, it
+repeats until the queue is drained (every item is completed or dead, no producer holds it open, and
+it is not paused), with the rate and the time left; on a terminal it redraws in place. The time left
+is a range, estimated from the recent rate, its variation and the duration of items. There is none
+while the estimate would be unreliable, and only "at least" while a producer is pushing. Without a
+QUEUE, it lists the queues, as wqctl queues does.
 )";
 
 constexpr const char* kStatusExamples =
@@ -67,12 +67,12 @@ cli::ExitCode run_status(cli::Process& process, int argc, const char* const* arg
   bool watches = false;
   options.group("Status");
   add_json_switch(options, watching.json, "a line for people");
-  options.add_switch("watch,w", watches, "go on until the queue is drained");
+  options.add_switch("watch,w", watches, "repeat until the queue is drained");
   options.add_duration("interval", watching.interval,
-                       "with --watch: from one look to the next; 0 is 1s on a terminal and with "
+                       "with --watch: time between two outputs; 0 is 1s on a terminal and with "
                        "--json, else 10s");
   options.add_switch("fail-on-dead", watching.fail_on_dead,
-                     "with --watch: end with 3 instead of 0 if dead letters remain");
+                     "with --watch: exit with 3 instead of 0 if dead letters remain");
   options.add_duration("wait-open", watching.wait_open,
                        "with --watch: how long to wait for the queue to begin");
   Target target;
@@ -83,7 +83,7 @@ cli::ExitCode run_status(cli::Process& process, int argc, const char* const* arg
                                       cli::duration_text(kFastest)));
   }
   if (target.queue.empty() && watches) {
-    throw cli::UsageError("which queue? --watch is for one: wqctl status QUEUE --watch");
+    throw cli::UsageError("--watch needs a queue: wqctl status QUEUE --watch");
   }
   if (watches) return watch(process, target, watching);
 

@@ -22,29 +22,26 @@ struct Words {
 Words words_of(Inconsistency::Kind kind) {
   switch (kind) {
     case Inconsistency::Kind::missing:
-      return {
-          "missing",
-          "pushed and nowhere to be found: lost by Redis (a crash, a failover, eviction, half a "
-          "transaction in its append-only file: see torn-aof in wqctl doctor), or removed past "
-          "our programs",
-          "push them again"};
+      return {"missing",
+              "missing: lost by Redis (a crash, a failover, eviction, half a transaction in its "
+              "append-only file: see torn-aof in wqctl doctor), or removed by another client",
+              "push them again"};
     case Inconsistency::Kind::unleased:
-      return {"unleased", "in processing without a lease for more than 5 s",
-              "a worker or wqctl gc hands them back"};
+      return {"unleased", "unleased in processing for more than 5 s",
+              "a worker or wqctl gc returns them to the queue"};
     case Inconsistency::Kind::stray_lease:
       return {"stray_lease", "leases of items that are not in processing",
-              "those that run end by themselves"};
+              "leases in force expire by themselves"};
     case Inconsistency::Kind::endless_lease:
-      return {"endless_lease", "leases that never end", "a worker or wqctl gc gives them an end"};
+      return {"endless_lease", "leases that never expire", "a worker or wqctl gc sets an expiry"};
     case Inconsistency::Kind::stale_history:
-      return {"stale_history", "failures recorded of items that are not in the queue",
-              "they do no harm"};
+      return {"stale_history", "failures of items that are not in the queue", "harmless"};
     case Inconsistency::Kind::dead_worker:
-      return {"dead_worker", "entries of workers not heard of for ten minutes",
+      return {"dead_worker", "entries of workers without a heartbeat for ten minutes",
               "a worker or wqctl gc removes them"};
     case Inconsistency::Kind::expired_hold:
-      return {"expired_hold", "producers not heard of for their whole hold",
-              "wqctl gc ends the hold when it has seen it expired for its whole length"};
+      return {"expired_hold", "producers without a heartbeat for their whole hold",
+              "wqctl gc ends a hold that stays expired for its whole length"};
     case Inconsistency::Kind::endless_election:
       return {"endless_election", "the election of the reclaimer has no end",
               "a worker gives it one"};
@@ -65,20 +62,20 @@ std::string text_of(const std::string& queue, const VerifyReport& report, bool r
   text += '\n';
   if (!report.provable) {
     text +=
-        "  RedisWQ clients take items too: what they complete is not counted, so these numbers "
+        "  RedisWQ clients take items too: their completions are not counted, so these numbers "
         "prove nothing\n";
   }
   for (const Inconsistency& inconsistency : report.inconsistencies) {
     const Words words = words_of(inconsistency.kind);
     text += fmt::format("  {} {}", inconsistency.count, words.text);
-    if (repair) text += fmt::format("; mended {}", inconsistency.mended);
+    if (repair) text += fmt::format("; repaired {}", inconsistency.mended);
     if (inconsistency.mended < inconsistency.count) text += fmt::format("; {}", words.not_mended);
     text += '\n';
     for (const std::string& example : inconsistency.examples) {
       text += fmt::format("    {}\n", item_text(example));
     }
   }
-  if (report.inconsistencies.empty()) text += "  nothing is wrong\n";
+  if (report.inconsistencies.empty()) text += "  no inconsistencies\n";
   return text;
 }
 
@@ -116,15 +113,13 @@ std::string json_of(const std::string& queue, const VerifyReport& report) {
 cli::ExitCode run_verify(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "verify",
-      "Holds what was pushed against what is there, in one atomic read, and looks for what should\n"
-      "not be there: items and leases without each other, leases and elections without an end,\n"
-      "records about items that are gone, workers and producers that are dead. Items pushed by\n"
-      "others and equal ones that were merged are counted and are no inconsistencies. Ends with 1 "
-      "if\n"
-      "there are inconsistencies that were not mended.\n"
-      "It reads all leased items and looks for leases among all keys of the database; if failures\n"
-      "are recorded (of a million items at most) it reads all items twice; in small steps. It\n"
-      "takes 5 s more when something looks wrong, to see whether that stays.\n",
+      "Compares the counters with the items in one atomic read, and looks for inconsistencies:\n"
+      "unleased items, leases without an item, leases and elections that never expire, records of\n"
+      "removed items, dead workers and producers. Items pushed by other clients and merged equal\n"
+      "items are counted, not reported. Exits with 1 if an inconsistency was not repaired.\n"
+      "Reads all leased items and scans all keys of the database for leases. If failures are\n"
+      "recorded (for at most a million items), reads all items twice. All in small steps. Takes\n"
+      "5 s longer if it finds an inconsistency, to see whether it persists.\n",
       "Examples:\n"
       "  wqctl verify shards\n"
       "  wqctl verify shards --repair\n")};
@@ -132,7 +127,7 @@ cli::ExitCode run_verify(cli::Process& process, int argc, const char* const* arg
   bool json = false;
   options.group("Verify");
   options.add_switch("repair", repair,
-                     "mend what can be mended without losing an item; safe at any time");
+                     "repair inconsistencies without losing an item; safe at any time");
   add_json_switch(options, json, "lines for people");
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;

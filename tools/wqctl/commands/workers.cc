@@ -13,9 +13,9 @@ namespace wq::ctl {
 cli::ExitCode run_workers(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
       "workers",
-      "Who works on the queue: where, since when, how many items it holds and for how\n"
-      "long, what it did, and when it was last heard of. A worker that was not heard of\n"
-      "for more than 10 s is marked with '!'. A drained queue has none.\n",
+      "Lists the workers of the queue: host, start, items held and for how long, items\n"
+      "done and failed, and last heartbeat. A worker without a heartbeat for more than\n"
+      "10 s is marked with '!'. A drained queue has no workers.\n",
       "Examples:\n"
       "  wqctl workers shards\n"
       "  wqctl workers shards --json | jq 'select(.silent_ms > 10000)'\n")};

@@ -21,14 +21,14 @@ constexpr std::size_t kMessageColumns = 60;
 std::string holder_text(const ItemInfo& item) {
   if (item.holder.empty()) return "popped, not leased";
   const std::string who = cli::one_line(item.worker.empty() ? item.holder : item.worker);
-  if (item.left == milliseconds::max()) return fmt::format("held by {}, without an end", who);
+  if (item.left == milliseconds::max()) return fmt::format("held by {}, never expires", who);
   if (item.left < milliseconds::zero()) {
-    return fmt::format("held by {}, ran out {} ago", who, age_text(-item.left));
+    return fmt::format("held by {}, expired {} ago", who, age_text(-item.left));
   }
   return fmt::format("held by {}, {} left", who, age_text(item.left));
 }
 
-std::string tries_text(const ItemInfo& item) {
+std::string attempts_text(const ItemInfo& item) {
   return fmt::format("{}, {}", cli::plural(item.failures, "failure"),
                      cli::plural(item.crashes, "crash", "crashes"));
 }
@@ -74,7 +74,7 @@ std::string failure_details(const ItemInfo& item) {
   if (failure.exit_code) text += fmt::format("    exit code:  {}\n", *failure.exit_code);
   if (failure.signal) text += fmt::format("    signal:     {}\n", *failure.signal);
   if (failure.max_rss_bytes)
-    text += fmt::format("    memory:     {} at the most\n", memory_text(*failure.max_rss_bytes));
+    text += fmt::format("    memory:     {} (peak)\n", memory_text(*failure.max_rss_bytes));
   if (failure.wall_time) text += fmt::format("    took:       {}\n", age_text(*failure.wall_time));
   if (failure.cpu_time) text += fmt::format("    CPU time:   {}\n", age_text(*failure.cpu_time));
   return text + said_text("stdout", failure.stdout_tail) + said_text("stderr", failure.stderr_tail);
@@ -123,10 +123,10 @@ std::string item_line(const ItemInfo& item) {
       return fmt::format("{}  {}", holder_text(item), shown);
     case ItemState::delayed:
       return fmt::format("due {}  {}  {}", time_text(item.due.value_or(ServerTime{})),
-                         tries_text(item), shown);
+                         attempts_text(item), shown);
     case ItemState::dead:
       return fmt::format("died {}  {}  {}  {}", time_text(item.died.value_or(ServerTime{})),
-                         tries_text(item), short_failure(item), shown);
+                         attempts_text(item), short_failure(item), shown);
   }
   return shown;
 }
@@ -142,7 +142,7 @@ std::string item_details(const ItemInfo& item) {
   }
   if (item.due) text += fmt::format("  due:          {}\n", time_text(*item.due));
   if (item.died) text += fmt::format("  died:         {}\n", time_text(*item.died));
-  text += fmt::format("  tried before: {}\n", tries_text(item));
+  text += fmt::format("  tried before: {}\n", attempts_text(item));
   text += fmt::format("  sha224:       {}\n", wq::text(hash_item(item.item)));
   if (item.failure) text += failure_details(item);
   return text;

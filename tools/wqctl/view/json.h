@@ -7,7 +7,7 @@
 
 namespace wq::ctl {
 
-// What every command's `--json` has in common. Pure, for tests.
+// The common part of `--json` of all commands. Pure, for tests.
 
 /// Members stand in the order in which they were put there.
 using Json = nlohmann::ordered_json;

@@ -33,7 +33,7 @@ Row row_of(const WorkerInfo& worker) {
 }  // namespace
 
 std::string time_text(ServerTime time) {
-  // What somebody else wrote may be no time at all.
+  // A value of another client may be out of range.
   constexpr ServerTime kLast{std::chrono::milliseconds{253'402'300'799'000}};  // of year 9999
   if (time.time_since_epoch().count() < 0 || time > kLast) return "?";
   const auto s = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
@@ -62,7 +62,7 @@ std::string table_text(std::span<const std::vector<std::string>> rows) {
 
 std::string workers_table(std::span<const WorkerInfo> workers) {
   std::vector<Row> rows{{"", "WORKER", "HOST", "PID", "SINCE", "SLOTS", "HOLDS", "OLDEST",
-                         "DONE/FAILED", "HEARD OF"}};
+                         "DONE/FAILED", "HEARTBEAT"}};
   for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
   return table_text(rows);  // the first column is left out if nobody is marked
 }

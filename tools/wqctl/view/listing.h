@@ -21,7 +21,7 @@ using cli::age_text;
 /// `2026-11-21T09:30:00Z`, to the second.
 [[nodiscard]] std::string time_text(ServerTime time);
 
-/// Rows of equal length as lines with aligned columns; one in which nothing stands is left out.
+/// Rows of equal length as lines with aligned columns; an empty row is skipped.
 [[nodiscard]] std::string table_text(std::span<const std::vector<std::string>> rows);
 
 /// A table with a heading.
@@ -35,15 +35,15 @@ using cli::age_text;
 /// "12 MiB"
 [[nodiscard]] std::string memory_text(std::uint64_t bytes);
 
-/// A try in one line with its end, the item last, and what stands above the first.
-[[nodiscard]] std::string try_heading();
-[[nodiscard]] std::string try_line(const Try& each);
-[[nodiscard]] std::string try_json(const Try& each);
+/// The heading of the attempts, and an attempt in one line with its outcome, the item last.
+[[nodiscard]] std::string attempt_heading();
+[[nodiscard]] std::string attempt_line(const Attempt& each);
+[[nodiscard]] std::string attempt_json(const Attempt& each);
 
 [[nodiscard]] std::string_view state_name(ItemState state);
 [[nodiscard]] std::optional<ItemState> state_called(std::string_view name);
 
-/// What is most wanted of an item in its state, and the item last.
+/// The main facts of an item in its state, the item last.
 [[nodiscard]] std::string item_line(const ItemInfo& item);
 /// Everything, in several lines.
 [[nodiscard]] std::string item_details(const ItemInfo& item);

@@ -29,7 +29,7 @@ std::vector<std::string> row_of(const ListedQueue& queue) {
   const std::string name = cli::one_line(queue.name);
   if (!queue.counts) {
     const bool right = queue.refusal.starts_with("NOPERM");
-    return {name, "?", "?", "?", "?", "?", right ? "our user may not read it" : queue.refusal};
+    return {name, "?", "?", "?", "?", "?", right ? "no permission to read it" : queue.refusal};
   }
   const Counts& counts = *queue.counts;
   return {name,

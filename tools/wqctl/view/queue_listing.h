@@ -11,8 +11,8 @@ namespace wq::ctl {
 /// A table with a heading.
 [[nodiscard]] std::string queues_table(const QueueList& list);
 
-/// One object, in one line: as that of `wqctl status --json` without what is not counted, or
-/// "refused" with what Redis said.
+/// One object, in one line: as in `wqctl status --json` without uncounted fields, or "refused" with
+/// the error of Redis.
 [[nodiscard]] std::string queue_json(const ListedQueue& queue);
 
 }  // namespace wq::ctl

@@ -36,13 +36,13 @@ std::string painted(const std::string& text, Colour colour) {
   return text;
 }
 
-/// What belongs together on a line.
+/// Text that must stay on one line.
 struct Piece {
   std::string text;
   Colour colour = Colour::none;
 };
 
-/// Puts the pieces into as few lines as they need. What is wider than a line is cut.
+/// Puts the pieces into as few lines as they need. A piece wider than a line is cut.
 void lay_out(const std::vector<Piece>& pieces, std::size_t columns, bool colour,
              std::vector<std::string>& lines) {
   std::string line;
@@ -67,8 +67,8 @@ bool has_begun(const Counts& counts) {
 }
 
 std::string not_begun_text(const Counts& counts) {
-  std::string text = counts.producers > 0 ? "not begun, a producer is about to fill it"
-                                          : "not begun, nothing was pushed yet";
+  std::string text = counts.producers > 0 ? "not begun, a producer is about to push"
+                                          : "not begun, no item was pushed yet";
   return counts.paused ? text + ", paused" : text;
 }
 
@@ -84,7 +84,7 @@ std::string rates_text(const Eta& eta) {
   return text;
 }
 
-/// RedisWQ clients give no sign of life. Once one was seen, nobody knows that there are none.
+/// RedisWQ clients send no heartbeat. Once one was seen, nobody knows that there are none.
 bool knows_workers(const Counts& counts) {
   return counts.foreign == 0 && (counts.leased > 0 || counts.processing == 0);
 }
@@ -95,12 +95,13 @@ std::string workers_text(const Snapshot& now) {
     return knows_workers(now.counts) ? "no workers" : "";
   }
   std::string text = cli::plural(now.crew.alive, "worker");
-  if (now.crew.overdue > 0) text += fmt::format(" ({} more not heard of)", now.crew.overdue);
+  if (now.crew.overdue > 0) text += fmt::format(" ({} more without a heartbeat)", now.crew.overdue);
   return text;
 }
 
 std::string returned_text(const Counts& counts) {
-  return counts.arrives_late() ? fmt::format("{} came too late to be leased", counts.returned) : "";
+  return counts.arrives_late() ? fmt::format("{} arrived too late to be leased", counts.returned)
+                               : "";
 }
 
 std::string oldest_text(const Snapshot& now) {
@@ -117,7 +118,7 @@ double fraction_of(const Counts& counts) {
 }
 
 std::string percent_text(double fraction) {
-  // 100% is said when nothing is left, and not before.
+  // 100% only when no item is left.
   return fmt::format("{:.1f}%", std::floor(fraction * 1'000) / 10);
 }
 
@@ -160,7 +161,7 @@ std::string status_line(const Snapshot& now) {
 
 std::string silence_text(const Snapshot& now, const Eta& eta) {
   if (!eta.silent) return "";
-  std::string text = fmt::format("nothing was completed for {}", age_text(whole(*eta.silent)));
+  std::string text = fmt::format("no item completed for {}", age_text(whole(*eta.silent)));
   if (now.crew.alive == 0 && knows_workers(now.counts)) return text + ": no worker is alive";
   if (now.crew.oldest) text += "; oldest lease " + age_text(*now.crew.oldest);
   return text;

@@ -23,10 +23,10 @@ using cli::Seconds;
 
 // How `wqctl status` shows a queue. Pure, for tests.
 
-/// What `Admin::workers` says, in short.
+/// A summary of `Admin::workers`.
 struct Crew {
   std::size_t alive = 0;
-  std::size_t overdue = 0;                          ///< not heard of for more than ten seconds
+  std::size_t overdue = 0;  ///< without a heartbeat for more than ten seconds
   std::optional<std::chrono::milliseconds> oldest;  ///< lease
 };
 [[nodiscard]] Crew crew_of(std::span<const WorkerInfo> workers);
@@ -54,8 +54,8 @@ void drop_outdated(Snapshot& now);
 [[nodiscard]] Json status_json(const Snapshot& now);
 [[nodiscard]] Json watch_json(const Snapshot& now, const Eta& eta);
 
-/// What is drawn on a terminal: lines of fewer than `columns` columns, as many as it takes. With
-/// escape sequences for colours only if `colour`.
+/// The frame on a terminal: lines of fewer than `columns` columns, as many as it takes. With escape
+/// sequences for colours only if `colour`.
 [[nodiscard]] std::vector<std::string> watch_frame(const Snapshot& now, const Eta& eta,
                                                    std::size_t columns, bool colour);
 

@@ -73,7 +73,7 @@ std::string result_json(const Result& result) {
 std::string pause_text(const std::string& queue, bool json, bool paused, bool changed) {
   if (json) return json_line({{"queue", queue}, {"paused", paused}, {"changed", changed}}) + "\n";
   const char* now = paused ? "paused" : "resumed";
-  const char* before = paused ? "was paused already" : "was not paused";
+  const char* before = paused ? "was already paused" : "was not paused";
   return fmt::format("{}: {}\n", cli::one_line(queue), changed ? now : before);
 }
 

@@ -23,17 +23,18 @@ namespace wq {
 /// should return:
 ///
 ///   0         the queue is drained
-///   1         something failed on our side; or the handler threw `CannotGoOn`
+///   1         a program or file error, or the queue's data was lost; or the handler threw
+///             `CannotGoOn`
 ///   2         usage, configuration or rights; or the handler threw `CannotRun`
 ///   3         drained, but dead letters remain (`--fail-on-dead`); or halted (`--halt`)
-///   4         Redis was not reachable for longer than `--redis-patience`
-///   5         left early as asked (`--max-items`, `--max-idle`)
+///   4         Redis was unreachable for longer than `--redis-patience`
+///   5         exited early as configured (`--max-items`, `--max-idle`)
 ///   6         the queue was never opened within `--wait-open`
 ///   130, 143  SIGINT, SIGTERM
 ///
 /// A first SIGINT or SIGTERM stops leasing and gives handlers `--grace` to finish; a second one
-/// does not wait for that; ten seconds later, or at a third, the process ends even if a handler
-/// does not return. An item that was held then comes back when its lease ends.
+/// ends that time. Ten seconds later, or at a third signal, the process exits even if a handler
+/// does not return; its items return to the queue when their leases expire.
 ///
 /// Call it from `main`, before there is any other thread: SIGINT and SIGTERM are blocked for all
 /// threads while it runs (a handler that starts processes must lift that in them), and SIGPIPE is
@@ -55,7 +56,7 @@ struct WorkerOption {
   std::function<void(const std::string&)> set{};
 };
 
-/// What a handler may want to know before the first item.
+/// The settings of the program, for a handler factory.
 struct WorkerContext {
   std::string queue{};
   std::string session{};  ///< of the worker, see `Worker::session`
@@ -64,11 +65,11 @@ struct WorkerContext {
   RedisOptions redis{};                  ///< for a handler that pushes items by itself
 };
 
-/// A worker program that has arguments and options of its own.
+/// A worker program with its own arguments and options.
 struct WorkerProgram {
   std::string summary{};  ///< what it does, for `--help`
   /// How its arguments are shown, such as "DIR". Empty: it takes none. If it begins with "-- ",
-  /// they must stand behind `--`, so that those which begin with a dash are not taken for ours.
+  /// they must follow `--`, so that those which begin with a dash are not parsed as options.
   std::string arguments{};
   std::vector<WorkerOption> options{};
   std::string examples{};  ///< the end of `--help`

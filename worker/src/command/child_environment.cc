@@ -12,7 +12,7 @@
 namespace wq::internal {
 namespace {
 
-// What a child has from us, or must not have.
+// The variables that a child gets from the worker, or must not have.
 constexpr std::array<std::string_view, 9> kOurVariables{
     "WQ_ITEM",    "WQ_ITEM_SHA224", "WQ_QUEUE",         "WQ_ATTEMPT",   "WQ_FENCE",
     "WQ_SESSION", "WQ_SLOT",        "WQ_LEASE_SECONDS", "REDISCLI_AUTH"};

@@ -50,15 +50,15 @@ bool is_programs_fault(int error) {
 }
 
 std::string exec_error_text(int error, const std::vector<std::string>& paths) {
-  if (error == E2BIG) return "the command and the environment are too long for the system";
+  if (error == E2BIG) return "the command line and the environment exceed the system's limit";
   if (error == ENOEXEC) {
-    return "neither a program for this machine nor a script that begins with a line such as "
+    return "not a program for this machine, and not a script that begins with a line such as "
            "#!/bin/sh";
   }
   if (error == ENOENT && std::any_of(paths.begin(), paths.end(), [](const std::string& path) {
         return ::access(path.c_str(), F_OK) == 0;
       })) {
-    return "the file is there, but the interpreter that it names is not";
+    return "the file exists, but its interpreter does not";
   }
   return std::generic_category().message(error);
 }
@@ -70,11 +70,11 @@ Failure failure_of(ChildResult& result, std::uint64_t memory_limit_bytes) {
   if (result.signal == SIGKILL && result.killed_at_bytes) {
     failure.kind = FailureKind::oom;
     failure.message = "killed: it used " + mebibytes(*result.killed_at_bytes) +
-                      ", most of what all commands of this worker may use together (" +
-                      mebibytes(memory_limit_bytes) + ", --memory-limit)";
+                      ", the most of all commands, which together exceeded --memory-limit (" +
+                      mebibytes(memory_limit_bytes) + ")";
   } else if (result.oom_killed) {
     failure.kind = FailureKind::oom;
-    failure.message = "killed by the kernel: no memory was left";
+    failure.message = "killed by the kernel: out of memory";
   } else if (result.exit_code) {
     failure.kind = FailureKind::exit;
     failure.message = "exited with code " + std::to_string(*result.exit_code);

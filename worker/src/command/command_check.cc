@@ -129,18 +129,17 @@ void refuse_missing_program(const CommandTemplate& command) {
   const std::string shown = cli::one_line(name);
   if (has_any(name, kBlanks) || has_any(name, kForShells)) {
     throw std::invalid_argument(
-        fmt::format("there is no program '{}': the words of a command are given one by one, and no "
-                    "shell reads them; write: -- {}",
+        fmt::format("program '{}' not found: pass the words of the command as separate arguments, "
+                    "no shell splits them; write: -- {}",
                     shown, cli::one_line(right_form(command))));
   }
   if (const std::size_t equals = name.find('='); equals < name.find('/') && equals > 0) {
     throw std::invalid_argument(
-        fmt::format("there is no program '{}'; to set a variable write: -- env {}", shown,
+        fmt::format("program '{}' not found; to set a variable write: -- env {}", shown,
                     cli::one_line(shell_line(command.words()))));
   }
   if (command.item_chooses_program()) {
-    throw std::invalid_argument(
-        fmt::format("there is no program '{}', whatever the item is", shown));
+    throw std::invalid_argument(fmt::format("program '{}' not found, whatever the item", shown));
   }
   throw std::invalid_argument(fmt::format("cannot run '{}': No such file or directory", shown));
 }
@@ -158,8 +157,8 @@ std::optional<std::string> shell_operator_warning(const CommandTemplate& command
   });
   if (found == words.end()) return std::nullopt;
   return fmt::format(
-      "'{}' is handed to {} as an argument, since no shell reads the command; with "
-      "one: -- {}",
+      "'{}' is passed to {} as an argument, since no shell is involved; with a "
+      "shell: -- {}",
       *found, cli::one_line(command.program()), cli::one_line(as_script(command)));
 }
 

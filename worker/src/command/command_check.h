@@ -13,8 +13,8 @@ namespace wq::internal {
 /// exists that it could be.
 void refuse_missing_program(const CommandTemplate& command);
 
-/// What to say of a word that only a shell would heed, a `|` say; it is an argument here, and the
-/// command may succeed with it.
+/// A warning about a word that only a shell interprets, such as `|`; it is an argument here, and
+/// the command may succeed with it.
 [[nodiscard]] std::optional<std::string> shell_operator_warning(const CommandTemplate& command);
 
 }  // namespace wq::internal

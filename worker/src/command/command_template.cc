@@ -44,7 +44,7 @@ const std::string* find_script(std::span<const std::string> arguments) {
 CommandTemplate::CommandTemplate(std::vector<std::string> command, std::string marker)
     : command_(std::move(command)), marker_(std::move(marker)) {
   if (command_.empty() || command_.front().empty()) {
-    throw std::invalid_argument("no command to run: its name is missing");
+    throw std::invalid_argument("the command name is missing");
   }
   refuse_scripts();
   refuse_unknown();
@@ -66,7 +66,7 @@ void CommandTemplate::refuse_scripts() const {
     const std::string found(item_in(*script, marker_));
     if (found.empty()) continue;
     throw std::invalid_argument(found + " inside the script of " + command_[at] +
-                                " -c would run what an item says; hand the item over as an "
+                                " -c would execute the item as code; pass the item as an "
                                 "argument: " +
                                 command_[at] + " -c '... \"$1\"' _ " + found);
   }
@@ -77,9 +77,9 @@ void CommandTemplate::refuse_unknown() const {
   for (const std::string& word : command_) {
     const std::string unknown(find_unknown_placeholder(word));
     if (unknown.empty()) continue;
-    throw std::invalid_argument(
-        unknown + " in the command is not replaced by anything; what is replaced is " +
-        all_placeholders() + " (with -I STR only STR, all braces are left as they are)");
+    throw std::invalid_argument(unknown +
+                                " in the command is not a placeholder; the placeholders are " +
+                                all_placeholders() + " (-I STR replaces only STR)");
   }
 }
 

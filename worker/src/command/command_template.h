@@ -13,10 +13,10 @@ namespace wq::internal {
 /// the marker does. Immutable, so thread-safe.
 class CommandTemplate {
  public:
-  /// An empty marker stands for none. Throws `std::invalid_argument`, with one line for the user,
-  /// if the command is empty, if the item stands in the script of a shell (`sh -c`, also after
-  /// other words, as in `timeout 5 bash -ec`): what is in an item would be run as code; or if there
-  /// is a placeholder that GNU parallel has and we do not, where it would be handed on as it is.
+  /// Empty: no marker. Throws `std::invalid_argument`, with one line for the user, if the command
+  /// is empty, if the item is in the script of a shell (`sh -c`, also after other words, as in
+  /// `timeout 5 bash -ec`): the shell would execute the item as code; or if it has a placeholder of
+  /// GNU parallel that wq does not support and would pass on literally.
   CommandTemplate(std::vector<std::string> command, std::string marker);
 
   /// The item, or a part of it, is an argument. Otherwise it belongs on stdin.

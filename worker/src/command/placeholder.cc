@@ -52,7 +52,7 @@ const Entry* entry_at(std::string_view word, std::size_t at) {
   return is_shells ? nullptr : found;
 }
 
-/// What stands between the braces, without a number in front; nothing if it is a number alone.
+/// The text between the braces, without a number in front; nothing if it is a number alone.
 bool has_shape(std::string_view inside, bool begins_word) {
   if (!inside.empty() && (inside.front() == '+' || inside.front() == '-')) inside.remove_prefix(1);
   const std::size_t digits = std::min(inside.find_first_not_of(kDigits), inside.size());

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-// What stands in a command for something of the item. The meaning is that of GNU parallel.
+// The placeholders of a command. Their meaning is that of GNU parallel.
 namespace wq::internal {
 
 inline constexpr std::string_view kDefaultMarker = "{}";
@@ -26,7 +26,7 @@ enum class ItemPart {
   return part != ItemPart::sequence && part != ItemPart::slot;
 }
 
-/// What a command is filled in for.
+/// The values of the placeholders.
 struct Filling {
   std::string_view item;
   std::uint64_t sequence = 0;
@@ -41,9 +41,9 @@ struct Placeholder {
   ItemPart part = ItemPart::whole;
 };
 
-/// The first one in `word` at or behind `from`. With a marker other than `{}` only that is one, and
-/// stands for the whole item; with an empty one there is none. `${#}` and the like belong to a
-/// shell and are none.
+/// The first one in `word` at or behind `from`. With a marker other than `{}`, only the marker is a
+/// placeholder, for the whole item; an empty marker has no placeholders. `${#}` and similar belong
+/// to a shell and are not placeholders.
 [[nodiscard]] std::optional<Placeholder> find_placeholder(std::string_view word,
                                                           std::string_view marker,
                                                           std::size_t from = 0);

@@ -1,4 +1,4 @@
-// What a coprocess says.
+// The answers of a coprocess.
 #include <algorithm>
 #include <utility>
 
@@ -31,8 +31,8 @@ void CoprocessSlot::on_answer(CoprocessAnswer answer) {
   });
   Item* item = piece == sent_.end() ? nullptr : piece->items[answer.id - piece->first_id];
   if (item == nullptr) {
-    throw BadLine(fmt::format("it answers item {}, which it was not given or has answered before",
-                              answer.id));
+    throw BadLine(
+        fmt::format("it answers item {}, which is unknown or already answered", answer.id));
   }
   piece->heard_at = Clock::now();
   piece->begun = true;
@@ -51,9 +51,8 @@ void CoprocessSlot::on_answer(CoprocessAnswer answer) {
     // The work was done, and would be as long again.
     Failure failure;
     failure.kind = FailureKind::result;
-    failure.message =
-        fmt::format("its result has more than the {} bytes that one may have (--results-max-bytes)",
-                    config_.options.results_max_bytes);
+    failure.message = fmt::format("the result is longer than {} bytes (--results-max-bytes)",
+                                  config_.options.results_max_bytes);
     outcome = Outcome::fatal(std::move(failure));
   }
   settle(*item, std::move(outcome));
@@ -69,8 +68,8 @@ void CoprocessSlot::bad_line(std::string_view line, std::string_view why) {
   }
   const bool whole = process_->too_long_line().empty();
   bad_line_ = fmt::format(
-      "line {} of its stdout is no answer: {}: '{}'{}; stdout is for answers alone, everything "
-      "else belongs on stderr",
+      "line {} of its stdout is not a valid answer: {}: '{}'{}; write only answers to stdout, "
+      "everything else to stderr",
       process_->lines() + (whole ? 0 : 1), why, shown, line.size() > kShown ? "..." : "");
   ending_why_ = Ending::bad_line;
   process_->ask_to_end();

@@ -13,8 +13,8 @@
 
 namespace wq::internal {
 
-/// A command that runs for as long as it is told lines and answers them. All calls come from one
-/// thread, which must not end before this does.
+/// A command that stays, reads lines and answers them. All calls come from one thread, which must
+/// not end before this does.
 class Coprocess {
  public:
   using Clock = std::chrono::steady_clock;
@@ -31,9 +31,9 @@ class Coprocess {
   /// Puts a line, with its end, on its stdin: here or in `wait`.
   void send(std::string_view line);
 
-  /// Waits until it says something or ends, `wake_fd` is readable or `until`, and sees to all that.
-  /// False when it has ended; all that it said by then was given to `on_line`. What it wrote after
-  /// its last line end is dropped.
+  /// Waits until the coprocess writes or ends, `wake_fd` is readable, or `until`, and handles these
+  /// events. False when it has ended; all its lines were passed to `on_line`. Output after its last
+  /// line end is dropped.
   bool wait(int wake_fd, Clock::time_point until, const OnLine& on_line);
 
   /// SIGTERM for its group, and SIGKILL after the kill delay. Again: nothing.

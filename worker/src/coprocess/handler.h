@@ -15,7 +15,7 @@
 namespace wq::internal {
 
 /// A `BatchHandler` with one coprocess for each slot. Its environment is that of the commands of
-/// `ExecHandler`, without what is said of a single item. Thread-safe.
+/// `ExecHandler`, without the variables of a single item. Thread-safe.
 class CoprocessHandler {
  public:
   /// `reaper` must outlive the handler.

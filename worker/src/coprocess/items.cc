@@ -44,7 +44,7 @@ bool CoprocessSlot::take_calls() {
     piece.give_back_at = Clock::now() + kLongestWait;
     for (Item& item : call->items) {
       piece.items.push_back(&item);
-      // What has crashed before is not to take others with it.
+      // An item that crashed before must not take others with it.
       piece.alone = piece.alone || call->batch.leases[item.index].crashes > 0;
     }
     todo_.push_back(std::move(piece));
@@ -55,7 +55,7 @@ bool CoprocessSlot::take_calls() {
   return !ending_ || !calls_.empty();
 }
 
-// What was sent cannot be had back, so the process must end before these items are anybody's.
+// Sent items cannot be recalled: the process must end before they can be leased again.
 void CoprocessSlot::give_up_stopped() {
   const auto stopped = [](const Item* item) {
     return item != nullptr && item->call->batch.stop.stop_requested();
@@ -143,7 +143,7 @@ std::vector<CoprocessSlot::Item*> CoprocessSlot::open_items(const Piece& piece) 
 void CoprocessSlot::charge(std::vector<Item*> suspects, const Failure& failure) {
   if (suspects.size() > 1) {
     log(
-        fmt::format("the coprocess ended with {} items unanswered, which are tried again in "
+        fmt::format("the coprocess exited with {} unanswered items, which are retried in "
                     "halves: {}",
                     suspects.size(), failure.message));
     const auto middle = suspects.begin() + static_cast<std::ptrdiff_t>(suspects.size() / 2);
@@ -164,14 +164,14 @@ void CoprocessSlot::charge(std::vector<Item*> suspects, const Failure& failure) 
 void CoprocessSlot::blame_the_program(Item& item, const Failure& failure) {
   const unsigned ends = ++record_.protocol_ends;
   if (ends >= kMostProtocolEnds) {
-    fail_calls(std::make_exception_ptr(CannotRun(fmt::format(
-        "the coprocess has broken the protocol {} times, and never answered an item: {}", ends,
-        failure.message))));
+    fail_calls(std::make_exception_ptr(CannotRun(
+        fmt::format("the coprocess broke the protocol {} times and never answered an item: {}",
+                    ends, failure.message))));
     return;
   }
   log(
-      fmt::format("the coprocess broke the protocol before it had answered any item, so the item "
-                  "is released uncharged: {}",
+      fmt::format("the coprocess broke the protocol before it answered any item; the item is "
+                  "released, uncharged: {}",
                   failure.message));
   // Late enough that the next process is given another item first, if there is one.
   const auto lived = std::chrono::ceil<milliseconds>(Clock::now() - started_at_);

@@ -37,7 +37,7 @@ std::string text_of(const std::exception_ptr& error) {
   } catch (const std::exception& known) {
     return known.what();
   } catch (...) {
-    return "something was thrown that is no std::exception";
+    return "an exception not derived from std::exception was thrown";
   }
 }
 
@@ -105,7 +105,7 @@ void CoprocessSlot::refuse_all() {
   std::exception_ptr error = std::current_exception();
   try {
     error = std::make_exception_ptr(
-        CannotGoOn("the thread that speaks with a coprocess failed: " + text_of(error)));
+        CannotGoOn("the thread that communicates with a coprocess failed: " + text_of(error)));
   } catch (...) {  // no memory to say that
   }
   process_.reset();
@@ -165,7 +165,7 @@ void CoprocessSlot::run() {
   static_cast<void>(process_->end());
 }
 
-// The worker begins nothing more: what was not begun goes back.
+// The worker begins nothing more: items not begun are released.
 void CoprocessSlot::end_if_stopping() {
   release_todo();
   if (!process_ || process_->asked_to_end()) return;
@@ -173,7 +173,7 @@ void CoprocessSlot::end_if_stopping() {
     process_->close_stdin();
     return;
   }
-  // What it works on may be finished; the batch behind that, of which nothing was heard, is not
+  // The current batch may finish; the next batch, without an answer so far, does not count as
   // begun.
   if (!stop_seen_ && !sent_.empty()) sent_.front().begun = true;
   stop_seen_ = true;
@@ -198,7 +198,7 @@ void CoprocessSlot::start_if_due() {
 // The system has no room just now.
 void CoprocessSlot::start_later(std::string_view why) {
   process_.reset();
-  log(fmt::format("{}; it is tried again", why));
+  log(fmt::format("{}; retrying", why));
   answered_ = false;
   restart_later(false, false);
 }
@@ -274,8 +274,8 @@ void CoprocessSlot::enforce_deadlines() {
   } else {
     warned_ = true;
     log(fmt::format(
-        "the coprocess has not said {{\"wq\":{}}} for {}: it gets no items yet; it may be loading, "
-        "or it may not have flushed its stdout",
+        "the coprocess has not written {{\"wq\":{}}} for {} and gets no items yet: it may still be "
+        "loading, or it did not flush its stdout",
         kCoprocessVersion, std::chrono::duration_cast<std::chrono::seconds>(kReadyWarning)));
   }
 }
@@ -309,7 +309,7 @@ void CoprocessSlot::on_end() {
   } else if (!answered_) {
     on_useless_end(why);
   } else if (!left && !retiring_) {
-    log(fmt::format("the coprocess ended with nothing to do: {}", why.message));
+    log(fmt::format("the idle coprocess exited: {}", why.message));
   }
 }
 
@@ -325,13 +325,13 @@ void CoprocessSlot::restart_later(bool halved, bool left) {
 
 // No item can be why: it was given none, or left without a word.
 void CoprocessSlot::on_useless_end(const Failure& why) {
-  const char* when = given_ ? "without an answer" : "before it was given anything";
+  const char* when = given_ ? "without an answer" : "before it got an item";
   std::string text =
       fmt::format("the coprocess ended {}: {}", ready_ ? when : "before it was ready", why.message);
   const bool hopeless = ending_why_ == Ending::bad_line && !(ready_ && record_.useful);
   const unsigned most = ending_why_ == Ending::not_ready ? kMostStartTimeouts : kMostUselessEnds;
   if (!hopeless && ++useless_ends_ < most) {
-    log(text + "; it is started again");
+    log(text + "; restarting it");
     return;
   }
   if (!hopeless) text += fmt::format("; {} times in a row", useless_ends_);
@@ -353,12 +353,12 @@ Failure CoprocessSlot::failure() {
     ended_by_us(FailureKind::protocol, bad_line_);
   } else if (ending_why_ == Ending::hung) {
     ended_by_us(FailureKind::timeout,
-                fmt::format("no answer and no progress for {}", config_.options.timeout));
+                fmt::format("no answer or progress for {}", config_.options.timeout));
   } else if (ending_why_ == Ending::not_ready) {
     ended_by_us(FailureKind::timeout,
                 fmt::format("it was not ready within {}", config_.options.start_timeout));
   } else if (closed) {
-    ended_by_us(FailureKind::protocol, "it closed its stdin or stdout and went on");
+    ended_by_us(FailureKind::protocol, "it closed its stdin or stdout without exiting");
   }
   return failure;
 }

@@ -34,7 +34,7 @@ struct CoprocessConfig {
   std::size_t max_line_bytes = std::size_t{64} << 20U;
 };
 
-/// What the slots of a worker know together.
+/// The shared state of the slots of a worker.
 struct CoprocessRecord {
   std::atomic<bool> useful{false};         ///< an answer was accepted
   std::atomic<unsigned> protocol_ends{0};  ///< items that alone ended a process of this kind before
@@ -74,7 +74,7 @@ class CoprocessSlot {
   void begin_end();
 
  private:
-  // What no process is ready for by then is released.
+  // Items without a ready process after this time are released.
   static constexpr std::chrono::milliseconds kLongestWait{1'000};
 
   using Clock = Coprocess::Clock;
@@ -98,7 +98,7 @@ class CoprocessSlot {
     std::exception_ptr error;
     std::condition_variable changed;
   };
-  // What is sent in one line.
+  // The items of one line.
   struct Piece {
     std::vector<Item*> items;  // null: answered
     bool alone = false;        // nothing else may be in the process
@@ -107,7 +107,7 @@ class CoprocessSlot {
     std::uint64_t first_id = 0;
     std::size_t open = 0;
     Clock::time_point heard_at{};  // or since when it is worked on
-    bool begun = false;            // something was heard of it
+    bool begun = false;            // it has written something
   };
 
   // The thread, and its process; see slot.cc.
@@ -161,7 +161,7 @@ class CoprocessSlot {
   std::vector<Call*> new_calls_;
   bool ending_ = false;
   unsigned wanted_by_ = 0;      // calls of `prepare` that wait
-  bool accepts_items_ = false;  // as said last
+  bool accepts_items_ = false;  // the last reported state
   std::exception_ptr error_;    // for `prepare`
   std::stop_token stop_;
   std::optional<std::stop_callback<Wake>> on_stop_;
@@ -174,7 +174,7 @@ class CoprocessSlot {
   bool stopping_ = false;
   bool stop_seen_ = false;
   std::unique_ptr<Coprocess> process_;
-  bool ready_ = false;     // it has said so
+  bool ready_ = false;     // it has sent its greeting
   bool retiring_ = false;  // it was given all that it may be
   bool answered_ = false;  // it has settled an item
   bool given_ = false;     // it was given an item

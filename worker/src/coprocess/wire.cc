@@ -112,28 +112,28 @@ void append_bytes(std::string& line, std::string_view name, std::string_view byt
 std::optional<std::string> take_bytes(Json& object, const std::string& name) {
   std::optional<std::string> bytes;
   if (const auto text = object.find(name); text != object.end()) {
-    if (!text->is_string()) throw BadLine("its \"" + name + "\" is no string");
+    if (!text->is_string()) throw BadLine("its \"" + name + "\" is not a string");
     bytes = std::move(text->get_ref<std::string&>());
   }
   const auto encoded = object.find(name + "_base64");
   if (encoded == object.end()) return bytes;
   if (bytes) throw BadLine("it has both \"" + name + "\" and \"" + name + "_base64\"");
   if (encoded->is_string()) bytes = cli::from_base64(encoded->get_ref<std::string&>());
-  if (!bytes) throw BadLine("its \"" + name + "_base64\" is no base64 with padding");
+  if (!bytes) throw BadLine("its \"" + name + "_base64\" is not base64 with padding");
   return bytes;
 }
 
 milliseconds delay_of(const Json& delay) {
   const double seconds = delay.is_number() ? delay.get<double>() : -1;
   if (!(seconds >= 0 && seconds <= kLongestDelaySeconds)) {
-    throw BadLine("its \"delay_seconds\" is no number from 0 to 86400");
+    throw BadLine("its \"delay_seconds\" is not a number from 0 to 86400");
   }
   return milliseconds{std::llround(seconds * 1000)};
 }
 
 Failure error_of(Json& object) {
   Failure failure;
-  failure.message = take_bytes(object, "error").value_or("the coprocess did not say why");
+  failure.message = take_bytes(object, "error").value_or("the coprocess gave no reason");
   return failure;
 }
 
@@ -159,11 +159,11 @@ std::optional<Outcome> outcome_of(Json& object) {
     const auto delay = object.find("delay_seconds");
     return delay == object.end() ? Outcome::release() : Outcome::release(delay_of(*delay));
   }
-  throw BadLine("its \"answer\" is none of done, failed, fatal, release and progress");
+  throw BadLine("its \"answer\" is not done, failed, fatal, release or progress");
 }
 
 CoprocessAnswer answer_of(Json& object) {
-  if (!object.is_object()) throw BadLine("an answer in it is no object");
+  if (!object.is_object()) throw BadLine("an answer in it is not an object");
   const auto id = object.find("id");
   if (id == object.end() || !id->is_number_unsigned()) {
     throw BadLine("it has no \"id\", the number of an item");
@@ -173,7 +173,7 @@ CoprocessAnswer answer_of(Json& object) {
 
 void check_version(const Json& version) {
   if (version == kCoprocessVersion) return;
-  throw BadLine("it speaks another version of the protocol; this worker speaks " +
+  throw BadLine("it uses another version of the protocol; this worker uses " +
                 std::to_string(kCoprocessVersion));
 }
 
@@ -209,7 +209,7 @@ CoprocessLine read_coprocess_line(std::string_view line) {
     read.answers.reserve(json.size());
     for (Json& each : json) read.answers.push_back(answer_of(each));
   } else if (!json.is_object()) {
-    throw BadLine("it is no JSON object or array of them");
+    throw BadLine("it is not a JSON object or an array of objects");
   } else if (const auto version = json.find("wq"); version != json.end()) {
     check_version(*version);
     read.ready = true;

@@ -16,13 +16,13 @@ namespace wq::internal {
 
 inline constexpr int kCoprocessVersion = 1;
 
-/// What a coprocess is told first.
+/// The greeting to a coprocess.
 struct CoprocessHello {
   std::string queue;
   std::string session;
   unsigned slot = 0;
   std::size_t batch = 1;        ///< most items of a line
-  std::uint64_t max_items = 0;  ///< that one process is given; 0: no limit, and it is not said
+  std::uint64_t max_items = 0;  ///< of one process; 0: no limit, not sent
 };
 
 /// Each with its line end.
@@ -31,10 +31,10 @@ struct CoprocessHello {
 [[nodiscard]] std::string batch_line(std::uint64_t first_id,
                                      const std::vector<const Lease*>& items);
 
-/// What a coprocess says of one item.
+/// The answer of a coprocess for one item.
 struct CoprocessAnswer {
   std::uint64_t id = 0;
-  /// What becomes of it; nothing: it is being worked on.
+  /// The outcome; nothing: still in progress.
   std::optional<Outcome> outcome;
 };
 
@@ -43,7 +43,7 @@ struct CoprocessLine {
   std::vector<CoprocessAnswer> answers;
 };
 
-/// A line that is none of a coprocess. `what()` says why, without quoting it.
+/// An invalid line of a coprocess. `what()` has the reason, without the line.
 class BadLine : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };

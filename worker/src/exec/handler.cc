@@ -64,8 +64,8 @@ Outcome ExecHandler::operator()(const Job& job) const {
   ChildSpec spec;
   if (command_.takes_item()) {
     if (has_zero_byte(job.item)) {
-      return unpassable("the item holds a zero byte, which no argument can; without " +
-                        command_.marker() + " in the command it comes on stdin");
+      return unpassable("the item contains a NUL byte and cannot be an argument; without " +
+                        command_.marker() + ", the command reads the item from stdin");
     }
     // Looked at before the words are made, since it may be huge.
     if (job.item.size() < max_string_bytes())
@@ -141,8 +141,8 @@ Outcome ExecHandler::outcome(ChildResult result) const {
   if (result.exit_code == 0) {
     failure.kind = FailureKind::result;
     failure.exit_code.reset();
-    failure.message = "wrote more than the " + std::to_string(options_.results_max_bytes) +
-                      " bytes to stdout that a result may have (--results-max-bytes)";
+    failure.message = "the result on stdout is longer than " +
+                      std::to_string(options_.results_max_bytes) + " bytes (--results-max-bytes)";
   }
 
   // The work was done, and would be as long again.
@@ -151,7 +151,7 @@ Outcome ExecHandler::outcome(ChildResult result) const {
                         (failure.exit_code &&
                          std::find(fatal.begin(), fatal.end(), *failure.exit_code) != fatal.end());
   if (is_fatal) return Outcome::fatal(std::move(failure));
-  // A signal of our own is no crash: the worker knows better why it ended a command.
+  // A signal that the worker sent is not a crash: the worker knows better why it ended a command.
   return is_crash(failure) ? Outcome::crash(std::move(failure)) : Outcome::fail(std::move(failure));
 }
 
@@ -162,13 +162,13 @@ void ExecHandler::hint_at_stdin(const Outcome& outcome) const {
   if (outcome.failure.kind != FailureKind::exit || !hint_is_due_.exchange(false) || !options_.log)
     return;
   options_.log(LogLevel::warning, "the command has no " + command_.marker() +
-                                      ": it gets the item itself on stdin, and has failed at once");
+                                      ": it reads the item from stdin, and failed at once");
 }
 
 Outcome ExecHandler::not_executed(const ChildSpec& spec, int error) const {
   if (error == E2BIG && command_.takes_item()) {
     return unpassable("the item is too long for an argument; without " + command_.marker() +
-                      " in the command it comes on stdin");
+                      ", the command reads the item from stdin");
   }
   const std::string reason = exec_error_text(error, spec.paths);
   if (error != E2BIG && !is_programs_fault(error)) {
@@ -178,7 +178,7 @@ Outcome ExecHandler::not_executed(const ChildSpec& spec, int error) const {
   if (command_.item_chooses_program()) {
     std::string text = "cannot run the program that the item names: " + reason;
     if (spec.arguments.front().find(' ') != std::string::npos) {
-      text += "; the item is one word, no shell reads it (one does with: sh -c \"$1\" _ " +
+      text += "; the item is one word and no shell splits it (a shell does with: sh -c \"$1\" _ " +
               command_.marker() + ")";
     }
     return Outcome::fail(std::move(text));

@@ -23,18 +23,18 @@ struct ChildSpec {
   /// "NAME=value", in two parts so that the one which all children share is not copied.
   std::span<const std::string> shared_environment;
   std::vector<std::string> environment;
-  /// What it reads on stdin: any bytes of any length, held in memory. Without: nothing.
+  /// Its stdin: any bytes of any length, held in memory. Without: empty.
   std::optional<std::string_view> input;
   /// Keep what it writes to stdout, up to so many bytes. Without: it goes to our stdout, see
   /// `StdoutRelay`.
   std::optional<std::size_t> stdout_limit_bytes;
-  /// What it writes to stdout, and is not kept, is treated as if it were written to stderr.
+  /// Treats stdout that is not kept as stderr.
   bool stdout_as_stderr = false;
   /// Who it is, for what it writes.
   OutputOrigin origin{};
   /// How long its process group may go on after it was asked to end with SIGTERM.
   std::chrono::milliseconds kill_delay{3'000};
-  /// What may kill it for the memory that it uses; may be null.
+  /// The guard that may kill it for its memory; may be null.
   MemoryGuard* memory_guard = nullptr;
 };
 
@@ -57,9 +57,10 @@ struct ChildResult {
 };
 
 /// Starts the command as `spawn` says, waits until it has ended, and ends its whole process group
-/// with it: what is left of the group is killed and collected before this returns. What it writes
-/// to stderr goes to our stderr, see `StderrRelay`; the end of that and of its stdout is kept.
-/// Processes that have left the group, and may still hold stdout or stderr, are not waited for.
+/// with it: remaining processes of the group are killed and collected before this returns. Its
+/// stderr goes to the worker's stderr, see `StderrRelay`; the end of that and of its stdout is
+/// kept. Processes that have left the group, and may still hold stdout or stderr, are not waited
+/// for.
 ///
 /// When `stop` is requested the group gets SIGTERM. It may then go on until the kill delay has
 /// passed, also when the command itself (a shell, say) has ended; then it gets SIGKILL. The same

@@ -43,7 +43,7 @@ void MemoryGuard::start() {
 
 std::uint64_t MemoryGuard::look() {
   const std::lock_guard lock(mutex_);
-  // What was killed takes a while to give its memory back. The next one is not to pay for that.
+  // A killed process takes a while to free its memory. The next one must not pay for that.
   const bool one_is_dying = std::any_of(watched_.begin(), watched_.end(), [](const Watched* each) {
     return each->killed_at_bytes_.has_value();
   });

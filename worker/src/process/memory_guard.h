@@ -40,7 +40,7 @@ class MemoryGuard {
   /// the limit; the limit while one that was killed is dying.
   std::uint64_t look();
 
-  /// How many processes of our cgroup the kernel has killed so far, for want of memory.
+  /// The number of processes of this cgroup that the kernel has killed so far for lack of memory.
   [[nodiscard]] std::uint64_t oom_kills() const { return oom_kills_.count(); }
 
   /// For a child that was killed, and not by us: true if there was an OOM kill since there were
@@ -48,8 +48,8 @@ class MemoryGuard {
   /// of a process which nobody missed.
   [[nodiscard]] bool claim_oom_kill(std::uint64_t before);
 
-  /// A direct child of this process that leads a process group, from its start until just before
-  /// it is collected. What it has started counts too.
+  /// A direct child of this process that leads a process group, from its start until just before it
+  /// is collected. Processes that it has started count too.
   class Watched {
    public:
     Watched(MemoryGuard& guard, pid_t child);
@@ -57,7 +57,7 @@ class MemoryGuard {
     Watched(const Watched&) = delete;
     Watched& operator=(const Watched&) = delete;
 
-    /// What it used, if it was killed for that.
+    /// Its memory, if it was killed for it.
     [[nodiscard]] std::optional<std::uint64_t> killed_at_bytes() const;
 
    private:

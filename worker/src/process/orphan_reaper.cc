@@ -79,7 +79,7 @@ std::size_t OrphanReaper::sweep() {
     if (!collect_if_orphan(dead.si_pid)) break;
     ++collected;
   }
-  // A direct child that its own thread has yet to collect stands first and hides the others.
+  // A direct child that its own thread has yet to collect comes first and hides the others.
   for (const pid_t pid : children_of(::getpid())) collected += collect_if_orphan(pid) ? 1 : 0;
   return collected;
 }

@@ -16,7 +16,7 @@ namespace wq::internal {
 
 class DirectChild;
 
-/// What processes used that were collected, with all those that they had waited for themselves.
+/// The usage of collected processes, including the children that they waited for.
 struct Used {
   std::uint64_t max_rss_bytes = 0;        ///< the largest resident set of any of them
   std::chrono::microseconds cpu_time{0};  ///< of all together
@@ -37,7 +37,7 @@ class OrphanReaper {
   /// parents hand it down: exit statuses would be lost otherwise. No thread yet.
   OrphanReaper();
 
-  /// Stops. Every `DirectChild` must be gone. What still runs goes to the next subreaper.
+  /// Stops. No `DirectChild` may exist. Running processes go to the next subreaper.
   ~OrphanReaper();
   OrphanReaper(const OrphanReaper&) = delete;
   OrphanReaper& operator=(const OrphanReaper&) = delete;
@@ -45,16 +45,16 @@ class OrphanReaper {
   /// Starts a thread that sweeps once a second: a single system call while there is nothing to do.
   /// Does nothing when there is one.
   void start();
-  /// Ends it. Does nothing when there is none.
+  /// Ends it. Does nothing without one.
   void stop();
 
   /// The thread's step: collects every adopted process that has ended, and returns how many.
   std::size_t sweep();
 
   /// For what a child that was collected has left in its process group: collects those that have
-  /// ended and, if `kill_rest`, sends the others SIGKILL. Returns whether any is still there. Cheap
-  /// when there is none. Processes whose parent has left the group and lives are not seen. What
-  /// those used that were collected is added to `used`.
+  /// ended and, if `kill_rest`, sends the others SIGKILL. Returns whether any remain. Cheap if
+  /// there are none. Does not see processes whose live parent has left the group. Adds the usage of
+  /// collected processes to `used`.
   [[nodiscard]] bool collect_group(pid_t group, bool kill_rest, Used& used);
 
  private:
@@ -90,7 +90,7 @@ class DirectChild {
   [[nodiscard]] pid_t pid() const noexcept;
 
   /// Waits for the child, which should have ended already, and returns its status as `waitpid`
-  /// does. What it used is added to `used`.
+  /// does. Adds its usage to `used`.
   int collect(Used& used);
 
  private:

@@ -17,7 +17,7 @@
 namespace wq::internal {
 namespace {
 
-// What is longer becomes several lines.
+// A longer line is split.
 constexpr std::size_t kLongestLine = std::size_t{64} << 10U;
 constexpr std::size_t kLongestTag = 200;
 

@@ -7,7 +7,7 @@
 
 namespace wq::internal {
 
-/// How what a child writes to stderr comes out of ours.
+/// How the stderr of a child is passed on.
 enum class StderrMode {
   lines,  ///< whole lines; as JSON where the log is
   raw,    ///< every byte at once, as it comes
@@ -17,14 +17,14 @@ enum class StderrMode {
 struct OutputOrigin {
   StderrMode stderr_mode = StderrMode::lines;
   bool stdout_at_once = false;  ///< not in lines: nobody else writes to our stdout
-  /// Begin each line with the item, or the slot if there is none, and a tab; not in JSON, which
-  /// says both.
+  /// Begin each line with the item, or the slot if there is none, and a tab; not in JSON, which has
+  /// both.
   bool tag = false;
   unsigned slot = 0;
   std::optional<std::string_view> item{};  ///< borrowed; none for a process with many
 };
 
-/// Whole lines of what comes in pieces. What has no end after 64 KiB is not waited for.
+/// Assembles whole lines from pieces. A line without an end after 64 KiB is split.
 class LineBuffer {
  public:
   /// `exact`: nothing is added. Otherwise each piece of a longer line, and the last line, gets an

@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 
 fs::path folder_of(pid_t pid) { return fs::path("/proc") / std::to_string(pid); }
 
-/// The sum of the lines that begin with one of `names`, which are in kB; nothing if there is none.
+/// The sum of the lines that begin with one of `names`, which are in kB; nothing if all are
+/// missing.
 template <typename Names>
 std::optional<std::uint64_t> sum_of(const fs::path& path, const Names& names) {
   std::ifstream file(path);
@@ -43,7 +44,7 @@ std::optional<std::uint64_t> limit_in(const fs::path& path) {
   std::uint64_t bytes = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  // What version 1 says for none, rounded to pages, is close to 2^63.
+  // Version 1 reports no limit as a number close to 2^63, rounded to pages.
   constexpr std::uint64_t kNone = std::uint64_t{1} << 62U;
   if (bytes >= kNone) return std::nullopt;
   return bytes;

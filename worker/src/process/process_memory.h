@@ -10,8 +10,8 @@
 
 namespace wq::internal {
 
-/// The memory of a process that no file stands for, each shared page counted in full: what it uses
-/// is never more. Cheap. 0 for a process that is gone.
+/// The anonymous memory of a process, each shared page counted in full: an upper bound of its
+/// usage. Cheap. 0 for a process that is gone.
 [[nodiscard]] std::uint64_t most_memory_bytes(pid_t pid);
 
 /// The same with each shared page divided among those who share it, so that the figures of

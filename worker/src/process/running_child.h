@@ -22,7 +22,7 @@ struct Pipe {
   UniqueFd childs;
 };
 
-/// What the child writes and we read, or the other way round. Throws `std::system_error`.
+/// A pipe from the child, or to the child. Throws `std::system_error`.
 [[nodiscard]] Pipe pipe_from_child();
 [[nodiscard]] Pipe pipe_to_child();
 
@@ -40,7 +40,7 @@ class OutputTail {
   std::string kept_;
 };
 
-/// What a child writes to stderr: goes on to ours, and its end is kept.
+/// The stderr of a child: passed on, and its end is kept.
 class ChildStderr {
  public:
   /// A pipe of which the child's end is returned.
@@ -63,8 +63,8 @@ class ChildStderr {
 /// other side any more.
 std::size_t read_pipe(UniqueFd& pipe, std::string& bytes);
 
-/// How many bytes a pipe holds by now. Whoever drains a pipe of a child that has ended reads so
-/// much and no more: somebody may hold the other side for ever, and may go on writing.
+/// How many bytes a pipe holds by now. Read only this much from a pipe of a child that has ended:
+/// another process may hold the other side for ever, and keep writing.
 [[nodiscard]] std::size_t waiting_bytes(const UniqueFd& pipe);
 
 /// A command that runs, and its process group. All calls come from the thread that started it.
@@ -85,8 +85,8 @@ class RunningChild {
   /// When it has ended: says how in `result`.
   void collect(ChildResult& result);
 
-  /// After `collect`: true while something of the group is left, which gets SIGKILL if
-  /// `kill_rest`. What is collected is added to what `result` says was used.
+  /// After `collect`: true while something of the group is left, which gets SIGKILL if `kill_rest`.
+  /// Adds the usage of collected processes to `result`.
   [[nodiscard]] bool collect_group(bool kill_rest, ChildResult& result) {
     return reaper_.collect_group(group_, kill_rest, result.used);
   }

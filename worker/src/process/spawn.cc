@@ -17,8 +17,8 @@
 
 #include "base/start_thread.h"
 
-// glibc's clone by its other name, which sanitizers do not replace. What the thread sanitizer puts
-// in its place is for a child with a copy of the memory; ours shares it.
+// glibc's clone by its other name, which sanitizers do not replace. The thread sanitizer's
+// replacement expects a child with a copy of the memory; this child shares it.
 extern "C" int wq_clone(int (*function)(void*), void* stack, int flags, void* argument,
                         ...) __asm__("__clone");
 
@@ -148,7 +148,7 @@ std::vector<std::string> executable_paths(std::string_view program) {
   for (;;) {
     const std::size_t colon = folders.find(':');
     std::string path(folders.substr(0, colon));
-    if (!path.empty()) path += '/';  // an empty one stands for the current folder
+    if (!path.empty()) path += '/';  // empty: the current folder
     paths.push_back(path.append(program));
     if (colon == std::string_view::npos) return paths;
     folders.remove_prefix(colon + 1);

@@ -11,7 +11,7 @@
 
 namespace wq::internal {
 
-/// What a child is started with. Pointers and descriptors are borrowed until `spawn` returns.
+/// The parameters of a child. Pointers and descriptors are borrowed until `spawn` returns.
 /// Descriptors must be 3 or greater; those for stdout and stderr may be -1: inherited.
 struct SpawnRequest {
   const char* const* paths = nullptr;  ///< tried in turn, as `execvp` does; ends with null

@@ -1,4 +1,4 @@
-#include "queue/tries.h"
+#include "queue/attempts.h"
 
 #include <algorithm>
 #include <array>
@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
 // Of all items of a call together, and of each at most; the same for stderr. A byte takes six at
-// the worst, and what is said beside the two less than 500, so that 1,000 tries stay below 1 MiB.
+// the worst, and the other fields less than 500, so that 1,000 attempts stay below 1 MiB.
 constexpr std::size_t kItemBytes = 45'000;
 constexpr std::size_t kStderrBytes = 25'000;
 constexpr std::size_t kMostOfStderr = 4'096;
@@ -54,7 +54,7 @@ bool is_utf8(std::string_view text) {
   }
 }
 
-// What needs no look at more than each byte.
+// True if a check byte by byte suffices.
 bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
@@ -85,7 +85,7 @@ std::string_view last_lines(std::string_view text, std::size_t most) {
   return end.substr(line < end.size() ? line : 0);
 }
 
-void append_try(std::string& text, const Settlement& settlement, std::size_t n) {
+void append_attempt(std::string& text, const Settlement& settlement, std::size_t n) {
   const auto& [lease, outcome] = settlement;
   const Usage& usage = outcome.usage;
   append_item(text, lease, std::min(kItemBytes / n, kMostOfItem));
@@ -147,7 +147,7 @@ milliseconds read_ms(const Json& json, const char* name) {
   return milliseconds{std::clamp<std::int64_t>(ms, 0, kLatestMs)};
 }
 
-std::optional<Try> read_try(const Json& json) {
+std::optional<Attempt> read_attempt(const Json& json) {
   if (!json.is_object() || !json.contains("fence")) return std::nullopt;
   std::string outcome = "done";
   read_string(json, "outcome", outcome);
@@ -155,7 +155,7 @@ std::optional<Try> read_try(const Json& json) {
       std::find_if(kOutcomes.begin(), kOutcomes.end(),
                    [&outcome](const auto& each) { return each.second == outcome; });
   if (found == kOutcomes.end()) return std::nullopt;
-  Try read;
+  Attempt read;
   read.attempt = 1;
   read.outcome = found->first;
   read_string(json, "item", read.item);
@@ -188,46 +188,46 @@ std::vector<std::size_t> positions_in(std::string_view list) {
 
 }  // namespace
 
-RecordedTries record_tries(std::span<const Settlement> settlements, std::string_view worker) {
-  RecordedTries recorded;
-  std::string tries;
+RecordedAttempts record_attempts(std::span<const Settlement> settlements, std::string_view worker) {
+  RecordedAttempts recorded;
+  std::string attempts;
   for (const Settlement& each : settlements) {
-    if (!tries.empty()) tries += ',';
+    if (!attempts.empty()) attempts += ',';
     if (each.outcome.usage.begun) {
-      append_try(tries, each, settlements.size());
+      append_attempt(attempts, each, settlements.size());
       ++recorded.begun;
     } else {
-      tries += "null";  // so that each has its position
+      attempts += "null";  // so that each has its position
     }
   }
   if (recorded.begun == 0) return recorded;
   recorded.text =
       fmt::format(R"({{"worker":{},"host":{},"tries":[{}]}})",
                   json_string(worker.substr(0, whole_characters(worker, kMostOfWorker))),
-                  json_string(host_name()), tries);
+                  json_string(host_name()), attempts);
   return recorded;
 }
 
-std::vector<Try> read_recorded(std::string_view text, std::string_view lost) {
-  std::vector<Try> tries;
+std::vector<Attempt> read_recorded(std::string_view text, std::string_view lost) {
+  std::vector<Attempt> attempts;
   const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) return tries;
+  if (!json.is_object()) return attempts;
   std::string worker;
   std::string host;
   read_string(json, "worker", worker);
   read_string(json, "host", host);
   const auto list = json.find("tries");
-  if (list == json.end() || !list->is_array()) return tries;
+  if (list == json.end() || !list->is_array()) return attempts;
   const std::vector<std::size_t> lost_ones = positions_in(lost);
   for (std::size_t i = 0; i < list->size(); ++i) {
     if (std::find(lost_ones.begin(), lost_ones.end(), i + 1) != lost_ones.end()) continue;
-    std::optional<Try> read = read_try((*list)[i]);
+    std::optional<Attempt> read = read_attempt((*list)[i]);
     if (!read) continue;
     read->worker = worker;
     read->host = host;
-    tries.push_back(std::move(*read));
+    attempts.push_back(std::move(*read));
   }
-  return tries;
+  return attempts;
 }
 
 }  // namespace wq::internal

@@ -1,4 +1,4 @@
-#include "queue/tries.h"
+#include "queue/attempts.h"
 
 #include <string>
 #include <vector>
@@ -28,13 +28,13 @@ Settlement begun(std::string item, Outcome outcome = Outcome::complete()) {
   return settlement;
 }
 
-std::vector<Try> kept(const std::vector<Settlement>& settlements, std::string_view lost = "") {
-  return read_recorded(record_tries(settlements, "w1").text, lost);
+std::vector<Attempt> kept(const std::vector<Settlement>& settlements, std::string_view lost = "") {
+  return read_recorded(record_attempts(settlements, "w1").text, lost);
 }
 
-std::vector<std::string> items_of(const std::vector<Try>& tries) {
+std::vector<std::string> items_of(const std::vector<Attempt>& attempts) {
   std::vector<std::string> items;
-  for (const Try& each : tries) items.push_back(each.item);
+  for (const Attempt& each : attempts) items.push_back(each.item);
   return items;
 }
 
@@ -49,9 +49,9 @@ TEST(Tries, AreReadAsTheyWereRecorded) {
   settlement.outcome.usage.cpu_time = 20ms;
   settlement.outcome.usage.max_rss_bytes = 1'000;
   settlement.outcome.usage.stderr_tail = "no\n";
-  const std::vector<Try> tries = kept({settlement});
-  ASSERT_THAT(tries, SizeIs(1));
-  const Try& read = tries[0];
+  const std::vector<Attempt> attempts = kept({settlement});
+  ASSERT_THAT(attempts, SizeIs(1));
+  const Attempt& read = attempts[0];
   EXPECT_EQ(read.item, settlement.lease.item);
   EXPECT_TRUE(read.whole);
   EXPECT_EQ(read.sha224, text(settlement.lease.hash));
@@ -78,20 +78,20 @@ TEST(Tries, LeaveOutWhatWasNotBegunAndWhatWasLost) {
   EXPECT_THAT(items_of(kept(all)), ElementsAre("a", "c", "d"));
   EXPECT_THAT(items_of(kept(all, "3")), ElementsAre("a", "d"));
   EXPECT_THAT(items_of(kept(all, "1,4")), ElementsAre("c"));
-  EXPECT_EQ(record_tries({{waited}}, "w1").text, "");
+  EXPECT_EQ(record_attempts({{waited}}, "w1").text, "");
 }
 
 TEST(Tries, KnowAnItemByItsHashWhenItIsNotKeptWhole) {
-  const std::vector<Try> tries =
+  const std::vector<Attempt> attempts =
       kept({begun(std::string(5'000, 'x')), begun("caf\xe9"), begun(std::string("a\0b", 3))});
-  ASSERT_THAT(tries, SizeIs(3));
-  EXPECT_FALSE(tries[0].whole);
-  EXPECT_EQ(tries[0].item, std::string(1'000, 'x'));
-  EXPECT_EQ(tries[0].sha224, text(hash_item(std::string(5'000, 'x'))));
-  EXPECT_FALSE(tries[1].whole);
-  EXPECT_EQ(tries[1].sha224, text(hash_item("caf\xe9")));
-  EXPECT_TRUE(tries[2].whole);
-  EXPECT_EQ(tries[2].item, std::string("a\0b", 3));
+  ASSERT_THAT(attempts, SizeIs(3));
+  EXPECT_FALSE(attempts[0].whole);
+  EXPECT_EQ(attempts[0].item, std::string(1'000, 'x'));
+  EXPECT_EQ(attempts[0].sha224, text(hash_item(std::string(5'000, 'x'))));
+  EXPECT_FALSE(attempts[1].whole);
+  EXPECT_EQ(attempts[1].sha224, text(hash_item("caf\xe9")));
+  EXPECT_TRUE(attempts[2].whole);
+  EXPECT_EQ(attempts[2].item, std::string("a\0b", 3));
 }
 
 TEST(Tries, KeepTheLastWholeLinesOfStderr) {
@@ -116,16 +116,16 @@ TEST(Tries, OfAFullBatchOfTheWorstItemsAreLessThanAMebibyte) {
   worst.outcome.usage.max_rss_bytes = UINT64_MAX;
   worst.outcome.usage.stderr_tail = std::string(4'096, '\1');
   const std::vector<Settlement> all(Queue::kMaxBatch, worst);
-  const std::string text = record_tries(all, std::string(100'000, '\1')).text;
+  const std::string text = record_attempts(all, std::string(100'000, '\1')).text;
   EXPECT_LT(text.size(), (std::size_t{1} << 20U) - (std::size_t{64} << 10U));
   EXPECT_THAT(read_recorded(text, ""), SizeIs(Queue::kMaxBatch));
 }
 
 TEST(Tries, OfANewerVersionMayHaveAKindThatIsNotKnown) {
-  const std::vector<Try> tries =
+  const std::vector<Attempt> attempts =
       read_recorded(R"({"tries":[{"fence":1,"outcome":"failed","kind":"overheated"}]})", "");
-  ASSERT_THAT(tries, SizeIs(1));
-  EXPECT_EQ(tries[0].kind, FailureKind::other);
+  ASSERT_THAT(attempts, SizeIs(1));
+  EXPECT_EQ(attempts[0].kind, FailureKind::other);
   EXPECT_EQ(text(FailureKind::other), "other");
 }
 
@@ -135,7 +135,7 @@ TEST(Tries, OfEntriesThatMakeNoSenseAreNone) {
         R"({"tries":[{"fence":1,"outcome":"well"}]})", "{\"tries\":[{\"fence\":1}"}) {
     EXPECT_THAT(read_recorded(text, ",,x,1"), IsEmpty()) << text;
   }
-  const std::vector<Try> odd = read_recorded(
+  const std::vector<Attempt> odd = read_recorded(
       R"({"worker":1,"tries":[{"fence":"x","item":2,"begun_ms":-1,"wall_ms":1e99,"attempt":-5,"exit_code":99999999999}]})",
       "");
   ASSERT_THAT(odd, SizeIs(1));

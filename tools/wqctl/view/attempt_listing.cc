@@ -14,8 +14,8 @@ namespace {
 
 using Columns = std::array<std::string, 7>;
 
-// What is longer moves the rest of its line.
-constexpr std::array<std::size_t, 7> kWidths{22, 9, 9, 9, 18, 5, 20};
+// A longer value shifts the rest of its line.
+constexpr std::array<std::size_t, 7> kWidths{22, 9, 9, 9, 18, 9, 20};
 
 std::string line_of(const Columns& columns, std::string_view item) {
   std::string line;
@@ -41,24 +41,24 @@ std::string_view outcome_name(Outcome::Kind outcome) {
   return "";
 }
 
-std::string end_text(const Try& each) {
+std::string end_text(const Attempt& each) {
   std::string text(outcome_name(each.outcome));
   if (each.exit_code) return text += fmt::format(", exit {}", *each.exit_code);
   if (each.signal) return text += fmt::format(", signal {}", *each.signal);
   return each.kind ? text.append(", ").append(wq::text(*each.kind)) : text;
 }
 
-ServerTime begun_at(const Try& each) {
+ServerTime begun_at(const Attempt& each) {
   return std::chrono::floor<std::chrono::milliseconds>(each.usage.begun.value_or(ServerTime{}));
 }
 
 }  // namespace
 
-std::string try_heading() {
-  return line_of({"BEGUN", "TOOK", "CPU", "MEMORY", "END", "TRY", "WORKER"}, "ITEM");
+std::string attempt_heading() {
+  return line_of({"BEGUN", "TOOK", "CPU", "MEMORY", "OUTCOME", "ATTEMPT", "WORKER"}, "ITEM");
 }
 
-std::string try_line(const Try& each) {
+std::string attempt_line(const Attempt& each) {
   const Usage& usage = each.usage;
   return line_of({time_text(begun_at(each)), age_text(usage.wall_time),
                   usage.cpu_time ? age_text(*usage.cpu_time) : "-",
@@ -67,7 +67,7 @@ std::string try_line(const Try& each) {
                  item_text(each.item) + (each.whole ? "" : "..."));
 }
 
-std::string try_json(const Try& each) {
+std::string attempt_json(const Attempt& each) {
   const Usage& usage = each.usage;
   Json json;
   json["item"] = each.item;
