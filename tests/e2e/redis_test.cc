@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 // Far less than the patience, which is a quarter of an hour.
-constexpr std::chrono::seconds kSoon{20};
+constexpr std::chrono::seconds kPromptly{20};
 
 const Words kPrint{"printf", "%s", "{}"};
 
@@ -27,7 +27,7 @@ class OnRedis : public ProgramTest {
   // It ends at once with 2 and one line that says why.
   static void expect_refused(Process process, const std::string& why) {
     EXPECT_EQ(process.wait(), 2) << process.err();
-    EXPECT_LT(process.run_time(), kSoon);
+    EXPECT_LT(process.run_time(), kPromptly);
     EXPECT_THAT(process.err(), HasSubstr(why));
   }
 
