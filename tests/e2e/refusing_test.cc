@@ -185,9 +185,9 @@ TEST_F(Appending, DoctorFindsADefaultUserThatCannotReplayTheFile) {
 TEST_F(Appending, ADefaultUserThatNobodyCanBeMayReplayTheFile) {
   op_->call({"ACL", "SETUSER", "default", "off", "resetpass", "allkeys", "allcommands"});
   EXPECT_THAT(doctor("replay", {}, url("op")).findings,
-              Contains(HasSubstr("ok: a restart can read")));
+              Contains(HasSubstr("ok: a restart can replay")));
   EXPECT_THAT(doctor("replay", {}, url("bob")).findings,
-              Contains(HasSubstr("warning: whether a restart can read")));
+              Contains(HasSubstr("warning: whether a restart can replay")));
 }
 
 TEST_F(Appending, ARightThatIsMissingForTheReplayIsNamed) {
