@@ -177,7 +177,7 @@ TEST_F(Appending, DoctorFindsADefaultUserThatCannotReplayTheFile) {
     const Diagnosis diagnosis = doctor("replay", {}, url(user));
     EXPECT_EQ(diagnosis.code, 2) << user;
     EXPECT_THAT(diagnosis.findings,
-                Contains(HasSubstr("error: a restart cannot read the append-only file")))
+                Contains(HasSubstr("error: a restart cannot replay the append-only file")))
         << user;
   }
 }

@@ -89,7 +89,7 @@ void check_replay(Diagnosis& look) {
   if (!refused) {
     return look.warn(
         "replay",
-        "whether a restart can read the append-only file could not be seen: ACL "
+        "whether a restart can replay the append-only file could not be seen: ACL "
         "DRYRUN is refused",
         "Redis carries it out as the user default, and drops each transaction that "
         "this user may not run: then a restart loses the queue.",
@@ -101,7 +101,7 @@ void check_replay(Diagnosis& look) {
   }
   look.fail(
       "replay",
-      fmt::format("a restart cannot read the append-only file: the user default may not run {}",
+      fmt::format("a restart cannot replay the append-only file: the user default may not run {}",
                   fmt::join(*refused, " ")),
       "Redis carries the file out as the user default, and drops each transaction that this "
       "user may not run: a restart loses the queue, and Redis is ready and empty.",
