@@ -163,7 +163,7 @@ void QueueSource::leave_what_is_too_long(std::vector<Lease>& leased) {
 Counts QueueSource::look() {
   CommandBuffer call;
   append_counts(call, keys_);
-  const Counts counts = link_.run([&call](Connection& redis) {
+  Counts counts = link_.run([&call](Connection& redis) {
     return read_counts(run_script(redis, scripts::counts, call).value());
   });
   {

@@ -38,7 +38,7 @@ class WaitNotice {
 
   [[nodiscard]] static For what_is_waited_for(const Counts& counts, std::size_t ready_slots);
   [[nodiscard]] std::string text(const Counts& counts) const;
-  [[nodiscard]] std::string producer_text(std::uint64_t producers) const;
+  [[nodiscard]] std::string producer_text(std::uint64_t n) const;
 
   const Keys& keys_;
   ReconnectingConnection& link_;
