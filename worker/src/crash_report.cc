@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <ctime>
 #include <limits>
+#include <mutex>
+#include <string>
 #include <vector>
 
 #include <unistd.h>
@@ -47,7 +49,8 @@ class SignalStack {
   std::vector<std::byte> bytes_;
 };
 
-std::string_view program_name;
+// Written once, before the signals are handled.
+std::string program_name;
 bool as_json = false;
 
 // Text of a fixed size.
@@ -168,15 +171,7 @@ void on_crash(int signal) {
   ::raise(signal);
 }
 
-}  // namespace
-
-CrashContext::CrashContext(std::span<const Lease> items) {
-  static thread_local const SignalStack stack;
-  items_here = items;
-}
-CrashContext::~CrashContext() { items_here = {}; }
-
-void report_crashes(std::string_view program, bool json) noexcept {
+void install(std::string_view program, bool json) {
   program_name = program;
   as_json = json;
   for (const int signal : kSignals) {
@@ -188,6 +183,19 @@ void report_crashes(std::string_view program, bool json) noexcept {
     sigemptyset(&action.sa_mask);
     ::sigaction(signal, &action, nullptr);
   }
+}
+
+}  // namespace
+
+CrashContext::CrashContext(std::span<const Lease> items) {
+  static thread_local const SignalStack stack;
+  items_here = items;
+}
+CrashContext::~CrashContext() { items_here = {}; }
+
+void report_crashes(std::string_view program, bool json) {
+  static std::once_flag installed;
+  std::call_once(installed, install, program, json);
 }
 
 }  // namespace wq::internal

@@ -20,7 +20,8 @@ class CrashContext {
 /// From now on one line on standard error tells of a signal that a fault in this process raises
 /// (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT): which one, and the item whose handler ran in that
 /// thread. The process then dies of it as it would have. A signal for which somebody else has a
-/// handler (a sanitizer, the program itself) is left alone. `program` must stay.
-void report_crashes(std::string_view program, bool json) noexcept;
+/// handler (a sanitizer, the program itself) is left alone. Once in a process: later calls have no
+/// effect. Any thread. Throws `std::bad_alloc`.
+void report_crashes(std::string_view program, bool json);
 
 }  // namespace wq::internal
