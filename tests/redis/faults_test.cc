@@ -26,8 +26,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-std::string sha_of(const internal::Script& script) { return std::string(script.sha1); }
-
 class Faults : public QueueTest {
  protected:
   explicit Faults(const std::vector<std::string>& config = {}) : QueueTest(config) {}
@@ -45,7 +43,7 @@ class Faults : public QueueTest {
 TEST_F(Faults, ASettlementWhoseAnswerIsLostIsCommittedOnceAndUnknown) {
   push({"a", "b"});
   auto leases = queue_.lease(2, 1min);
-  proxy_.lose_answer_to(sha_of(internal::scripts::settle));
+  proxy_.lose_answer_to(internal::scripts::settle.sha1);
   Outcome outcome = Outcome::complete("r");
   outcome.follow_ups = {"c"};
   EXPECT_THAT(queue_.settle({{leases[0], outcome}, {leases[1], Outcome::fail("no")}}),
@@ -61,7 +59,7 @@ TEST_F(Faults, ASettlementWhoseAnswerIsLostIsCommittedOnceAndUnknown) {
 TEST_F(Faults, ASettlementThatIsLostOnTheWayIsAcceptedTheSecondTime) {
   push({"a"});
   Lease lease = lease_one(queue_);
-  proxy_.lose_request(sha_of(internal::scripts::settle));
+  proxy_.lose_request(internal::scripts::settle.sha1);
   EXPECT_THAT(queue_.settle({{std::move(lease), Outcome::complete("r")}}),
               ElementsAre(Settled::accepted));
   EXPECT_EQ(proxy_.faults(), 1U);
@@ -71,7 +69,7 @@ TEST_F(Faults, ASettlementThatIsLostOnTheWayIsAcceptedTheSecondTime) {
 TEST_F(Faults, ASettlementThatArrivesLateIsNotCommittedTwice) {
   push({"a"});
   Lease lease = lease_one(queue_);
-  proxy_.delay_request(sha_of(internal::scripts::settle));
+  proxy_.delay_request(internal::scripts::settle.sha1);
   EXPECT_THAT(queue_.settle({{std::move(lease), Outcome::complete("r")}}),
               ElementsAre(Settled::accepted));
   proxy_.deliver();
@@ -83,7 +81,7 @@ TEST_F(Faults, AFailureThatArrivesLateIsNotChargedTwice) {
   push({"a"});
   RetryPolicy policy;
   policy.backoff_base = 0ms;
-  proxy_.delay_request(sha_of(internal::scripts::settle));
+  proxy_.delay_request(internal::scripts::settle.sha1);
   EXPECT_THAT(queue_.settle({{lease_one(queue_), Outcome::fail("no")}}, policy),
               ElementsAre(Settled::accepted));
   const Lease again = lease_one(queue_);  // the same item with another fence
@@ -94,7 +92,7 @@ TEST_F(Faults, AFailureThatArrivesLateIsNotChargedTwice) {
 
 TEST_F(Faults, WhatAPopTookWhoseAnswerIsLostComesBackUncharged) {
   push(numbered("i", 5));
-  proxy_.lose_answer_to(sha_of(internal::scripts::pop));
+  proxy_.lose_answer_to(internal::scripts::pop.sha1);
   EXPECT_THAT(queue_.lease(3, 1min), SizeIs(2));
   EXPECT_EQ(counts().processing, 5U);
   return_orphans();
@@ -151,7 +149,7 @@ TEST_F(Faults, ALeaseWhoseAnswerIsLostIsNotTakenForOursWhenAnotherHoldsTheItem) 
 TEST_F(Faults, ARenewalWhoseAnswerIsLostIsRepeated) {
   push({"a"});
   const std::vector<Lease> leases = queue_.lease(1, 1min);
-  proxy_.lose_answer_to(sha_of(internal::scripts::renew));
+  proxy_.lose_answer_to(internal::scripts::renew.sha1);
   EXPECT_THAT(queue_.renew(leases, 1min), ElementsAre(true));
   EXPECT_EQ(proxy_.faults(), 1U);
 }
@@ -174,7 +172,7 @@ TEST_F(Faults, TwoRequestsUnderWayAreBothSentAgain) {
   stream.post({}, 10);
   static_cast<void>(stream.take());
   stream.post({}, 10);
-  proxy_.lose_answer_to(sha_of(internal::scripts::pop));
+  proxy_.lose_answer_to(internal::scripts::pop.sha1);
   stream.post({}, 10);
   EXPECT_EQ(items_of(stream.take().leased), numbered("i", 10));
   static_cast<void>(stream.take());

@@ -23,8 +23,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::string sha_of(const internal::Script& script) { return std::string(script.sha1); }
-
 class Producing : public QueueTest {
  protected:
   explicit Producing(const std::vector<std::string>& config = {}) : QueueTest(config) {}
@@ -176,7 +174,7 @@ TEST_F(Producing, IsThreadSafe) {
 TEST_F(Producing, APushWhoseAnswerIsLostIsInExactlyOnce) {
   FaultProxy proxy(server_);
   Producer producer("q", proxy.options());
-  proxy.lose_answer_to(sha_of(internal::scripts::push));
+  proxy.lose_answer_to(internal::scripts::push.sha1);
   for (const std::string& item : numbered("i", 100)) producer.push(item);
   EXPECT_EQ(producer.finish().pushed, 100U);
   EXPECT_EQ(proxy.faults(), 1U);
@@ -187,7 +185,7 @@ TEST_F(Producing, APushWhoseAnswerIsLostIsInExactlyOnce) {
 TEST_F(Producing, APushThatIsLostOnTheWayIsInExactlyOnce) {
   FaultProxy proxy(server_);
   Producer producer("q", proxy.options());
-  proxy.lose_request(sha_of(internal::scripts::push));
+  proxy.lose_request(internal::scripts::push.sha1);
   for (const std::string& item : numbered("i", 3'000)) producer.push(item);
   EXPECT_EQ(producer.finish().pushed, 3'000U);
   EXPECT_EQ(proxy.faults(), 1U);
@@ -209,7 +207,7 @@ TEST_F(Producing, APushThatArrivesLateIsInExactlyOnce) {
   for (const std::size_t n : {1U, 100U}) {
     FaultProxy proxy(server_);
     Producer producer("q", proxy.options());
-    proxy.delay_request(sha_of(internal::scripts::push));
+    proxy.delay_request(internal::scripts::push.sha1);
     const Counts before = counts();
     for (const std::string& item : numbered("a", n)) producer.push(item);
     producer.flush();
@@ -225,7 +223,7 @@ TEST_F(Producing, APushThatArrivesLateIsInExactlyOnce) {
 
 TEST_F(Producing, AnOpenWhoseAnswerIsLostTakesOneHold) {
   FaultProxy proxy(server_);
-  proxy.lose_answer_to(sha_of(internal::scripts::open));
+  proxy.lose_answer_to(internal::scripts::open.sha1);
   Producer producer("q", proxy.options(), {.unless_drained = true});
   EXPECT_EQ(proxy.faults(), 1U);
   EXPECT_EQ(counts().producers, 1U);
@@ -235,7 +233,7 @@ TEST_F(Producing, ACloseWhoseAnswerIsLostIsRepeated) {
   FaultProxy proxy(server_);
   Producer producer("q", proxy.options());
   producer.push("a");
-  proxy.lose_answer_to(sha_of(internal::scripts::close));
+  proxy.lose_answer_to(internal::scripts::close.sha1);
   EXPECT_EQ(producer.finish().pushed, 1U);
   EXPECT_EQ(counts().producers, 0U);
 }
@@ -257,7 +255,7 @@ TEST_F(Producing, ADataLossBetweenTwoPushesBeginsANewSession) {
 TEST_F(Producing, APushInDoubtWhenTheDataIsLostIsReportedAsUnknown) {
   FaultProxy proxy(server_);
   Producer producer("q", proxy.options());
-  proxy.lose_request(sha_of(internal::scripts::push));
+  proxy.lose_request(internal::scripts::push.sha1);
   producer.push("a");
   producer.flush();
   ASSERT_TRUE(eventually([&] { return proxy.faults() == 1; }));

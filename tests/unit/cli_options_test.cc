@@ -222,7 +222,7 @@ TEST(OptionsOnTheCommandLine, AreNotReadFromTheEnvironmentButTheUserIsTold) {
 }
 
 /// `--all` and `--one`, which counts only with it, and `--other`, which excludes it.
-std::string refusal_of(std::vector<const char*> words) {
+std::string option_refusal(std::vector<const char*> words) {
   bool all = false;
   std::string one;
   bool other = false;
@@ -244,20 +244,20 @@ std::string refusal_of(std::vector<const char*> words) {
 }
 
 TEST(OptionsThatBelongToAnother, AreRefusedWithoutItOrWithIt) {
-  EXPECT_EQ(refusal_of({"--one", "x"}), "--one needs --all");
-  EXPECT_EQ(refusal_of({"--one", "x", "--all"}), "accepted");
-  EXPECT_EQ(refusal_of({"--other"}), "accepted");
-  EXPECT_EQ(refusal_of({"--all", "--other"}), "--other cannot be combined with --all");
+  EXPECT_EQ(option_refusal({"--one", "x"}), "--one needs --all");
+  EXPECT_EQ(option_refusal({"--one", "x", "--all"}), "accepted");
+  EXPECT_EQ(option_refusal({"--other"}), "accepted");
+  EXPECT_EQ(option_refusal({"--all", "--other"}), "--other cannot be combined with --all");
 }
 
 TEST(OptionsThatBelongToAnother, AreHeldToWhatTheEnvironmentSays) {
   test::Environment environment;
   environment.set("WQ_TEST_ALL", "0");
-  EXPECT_EQ(refusal_of({"--one", "x"}), "--one needs --all");
-  EXPECT_EQ(refusal_of({"--other"}), "accepted");
+  EXPECT_EQ(option_refusal({"--one", "x"}), "--one needs --all");
+  EXPECT_EQ(option_refusal({"--other"}), "accepted");
   environment.set("WQ_TEST_ALL", "1");
-  EXPECT_EQ(refusal_of({"--one", "x"}), "accepted");
-  EXPECT_EQ(refusal_of({"--other"}), "--other cannot be combined with --all");
+  EXPECT_EQ(option_refusal({"--one", "x"}), "accepted");
+  EXPECT_EQ(option_refusal({"--other"}), "--other cannot be combined with --all");
 }
 
 TEST(Usage, IsMadeOfWhatIsDeclared) {

@@ -18,7 +18,7 @@
 namespace wq::internal {
 namespace {
 
-ChildSpec shell(std::string script) {
+ChildSpec bare_shell(std::string script) {
   ChildSpec spec;
   spec.paths = {"/bin/sh"};
   spec.arguments = {"sh", "-c", std::move(script)};
@@ -28,9 +28,10 @@ ChildSpec shell(std::string script) {
 
 /// Starts a process that ends when `release` is destroyed, and whose parent and group are gone.
 pid_t make_orphan(OrphanReaper& reaper, const std::string& script) {
-  return static_cast<pid_t>(std::stol(
-      run_child(shell("echo $(setsid sh -c 'echo $$; exec >&-; " + script + "' &)"), reaper, {})
-          .output));
+  return static_cast<pid_t>(
+      std::stol(run_child(bare_shell("echo $(setsid sh -c 'echo $$; exec >&-; " + script + "' &)"),
+                          reaper, {})
+                    .output));
 }
 
 void wait_until_dead(pid_t pid) {
@@ -127,7 +128,7 @@ TEST(OrphanReaper, SeesExitCodesThoughSigchldWasIgnored) {
       {
         ::signal(SIGCHLD, SIG_IGN);
         OrphanReaper reaper;
-        end_with(run_child(shell("exit 21"), reaper, {}).exit_code == 21);
+        end_with(run_child(bare_shell("exit 21"), reaper, {}).exit_code == 21);
       },
       ::testing::ExitedWithCode(0), "");
 }
@@ -152,7 +153,7 @@ TEST(OrphanReaper, TakesNoExitCodeFromAnyOfManyThreads) {
           std::string script = "exit " + std::to_string(code);
           if (i % 2 == 0) script.insert(0, "sleep 1000 & ");
           if (i % 5 == 0) script.insert(0, "setsid true & ");
-          if (run_child(shell(script), reaper, {}).exit_code == code) ++right;
+          if (run_child(bare_shell(script), reaper, {}).exit_code == code) ++right;
         }
       });
     }

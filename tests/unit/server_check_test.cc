@@ -20,7 +20,7 @@ std::string info(const std::string& version, const std::string& policy = "noevic
          "\r\n# Cluster\r\ncluster_enabled:" + cluster + "\r\n";
 }
 
-std::string refusal_of(const std::string& text, const std::string& queue = "q") {
+std::string server_refusal(const std::string& text, const std::string& queue = "q") {
   try {
     static_cast<void>(read_info(text, Keys(queue)));
   } catch (const RefusedError& error) {
@@ -44,35 +44,36 @@ TEST(ServerCheck, KnowsPoliciesThatDeleteKeys) {
 
 TEST(ServerCheck, RefusesAServerThatIsTooOld) {
   for (const char* version : {"6.0.16", "5.0.7", "2.8", "6.1.999", "3"}) {
-    EXPECT_THAT(refusal_of(info(version)), AllOf(HasSubstr(version), HasSubstr("6.2"))) << version;
+    EXPECT_THAT(server_refusal(info(version)), AllOf(HasSubstr(version), HasSubstr("6.2")))
+        << version;
   }
 }
 
 TEST(ServerCheck, AcceptsAServerThatIsNewEnough) {
   for (const char* version : {"6.2.0", "6.2", "6.10.1", "7.0.15", "8.0.2", "10.0"}) {
-    EXPECT_EQ(refusal_of(info(version)), "") << version;
+    EXPECT_EQ(server_refusal(info(version)), "") << version;
   }
 }
 
 TEST(ServerCheck, AcceptsAVersionThatItCannotJudge) {
-  EXPECT_EQ(refusal_of(info("unstable")), "");
-  EXPECT_EQ(refusal_of(""), "");
+  EXPECT_EQ(server_refusal(info("unstable")), "");
+  EXPECT_EQ(server_refusal(""), "");
   EXPECT_EQ(read_info("", Keys("q")).version, "");
   EXPECT_FALSE(read_info("", Keys("q")).evicts());
 }
 
 TEST(ServerCheck, RefusesASentinelAndNamesItsMasters) {
   const std::string sentinel = "# Server\r\nredis_version:7.0.15\r\nredis_mode:sentinel\r\n";
-  EXPECT_THAT(refusal_of(sentinel), HasSubstr("is a Sentinel"));
-  EXPECT_THAT(refusal_of(sentinel + "# Sentinel\r\nsentinel_masters:1\r\nmaster0:name=shop,"
-                                    "status=ok,address=10.0.0.1:6379,slaves=0,sentinels=1\r\n"),
+  EXPECT_THAT(server_refusal(sentinel), HasSubstr("is a Sentinel"));
+  EXPECT_THAT(server_refusal(sentinel + "# Sentinel\r\nsentinel_masters:1\r\nmaster0:name=shop,"
+                                        "status=ok,address=10.0.0.1:6379,slaves=0,sentinels=1\r\n"),
               HasSubstr("redis://10.0.0.1:6379 (shop)"));
 }
 
 TEST(ServerCheck, WantsAHashTagOnACluster) {
-  EXPECT_THAT(refusal_of(info("7.0.15", "noeviction", "1"), "jobs"),
+  EXPECT_THAT(server_refusal(info("7.0.15", "noeviction", "1"), "jobs"),
               AllOf(HasSubstr("Cluster"), HasSubstr("'{jobs}'")));
-  EXPECT_EQ(refusal_of(info("7.0.15", "noeviction", "1"), "{jobs}"), "");
+  EXPECT_EQ(server_refusal(info("7.0.15", "noeviction", "1"), "{jobs}"), "");
 }
 
 }  // namespace

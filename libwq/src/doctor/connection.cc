@@ -18,7 +18,7 @@ constexpr microseconds kSlowMedian = milliseconds{10};
 constexpr microseconds kSlowWorst = milliseconds{1'000};
 constexpr microseconds kClockOff = std::chrono::seconds{2};
 
-std::string text(microseconds time) {
+std::string time_text(microseconds time) {
   const auto us = static_cast<double>(time.count());
   if (us < 1'000) return fmt::format("{:.0f} us", us);
   if (us < 1'000'000) return fmt::format("{:.1f} ms", us / 1'000);
@@ -51,8 +51,8 @@ void check_latency(Diagnosis& look) {
   std::sort(times.begin(), times.end());
   const microseconds median = times[times.size() / 2];
   const microseconds slowest = times.back();
-  std::string what =
-      fmt::format("PING takes {}, at worst {} of {}", text(median), text(slowest), times.size());
+  std::string what = fmt::format("PING takes {}, at worst {} of {}", time_text(median),
+                                 time_text(slowest), times.size());
   if (median < kSlowMedian && slowest < kSlowWorst) return look.pass("latency", std::move(what));
   look.warn("latency", std::move(what),
             "Each worker needs about one round trip for a batch of items: with short items it "
@@ -68,7 +68,7 @@ void check_clock(Diagnosis& look) {
   if (off < kClockOff) return look.pass("clock", "local and server clocks agree to within 2 s");
   look.warn(
       "clock",
-      fmt::format("the local clock is {} {} the server's", text(off),
+      fmt::format("the local clock is {} {} the server's", time_text(off),
                   ahead.count() > 0 ? "ahead of" : "behind"),
       "Leases use only the server's clock, so nothing is lost; but times in local logs and in "
       "failures do not match.",

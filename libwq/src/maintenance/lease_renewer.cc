@@ -8,8 +8,8 @@
 namespace wq::internal {
 
 RedisOptions for_keeper(RedisOptions redis, std::chrono::milliseconds lease) {
-  constexpr std::chrono::milliseconds kShortest{100};
-  const auto longest = std::max(lease / 4, kShortest);
+  constexpr std::chrono::milliseconds kShortestTimeout{100};
+  const auto longest = std::max(lease / 4, kShortestTimeout);
   redis.client_name += "-renewer";
   redis.connect_timeout = std::min(redis.connect_timeout, longest);
   redis.command_timeout = std::min(redis.command_timeout, longest);

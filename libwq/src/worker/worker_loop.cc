@@ -23,10 +23,10 @@ namespace {
 using std::chrono::milliseconds;
 
 // An item that was taken ahead and not begun by then is released.
-constexpr milliseconds kLongestWait{1'000};
+constexpr milliseconds kLongestIdle{1'000};
 constexpr milliseconds kLongestWaitForItem{1'000};
 constexpr milliseconds kPausedWait{500};
-constexpr std::size_t kInFlight = 2;
+constexpr std::size_t kRequestsInFlight = 2;
 // The time to settle everything after the stop request to the handlers.
 constexpr std::chrono::seconds kSettleTime{10};
 
@@ -79,7 +79,7 @@ WorkerReport WorkerLoop::run() {
     for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
       static_cast<void>(executor_.take_finished(queue, Queue::kMaxBatch));
     }
-    executor_.wait(BootClock::now() + kLongestWait);
+    executor_.wait(BootClock::now() + kLongestIdle);
   }
   stop_threads();
   report_.completed = tally_.completed;
@@ -125,10 +125,10 @@ WorkerEnd WorkerLoop::work() {
   while (true) {
     if (const auto end = reason_to_end()) return *end;
     advance_isolation();
-    release(executor_.take_back(BootClock::now() - kLongestWait,
+    release(executor_.take_back(BootClock::now() - kLongestIdle,
                                 supply_.next_batches(executor_.load())));
     for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-      while (sources_[queue]->outstanding() < kInFlight && post_if_useful(queue)) continue;
+      while (sources_[queue]->outstanding() < kRequestsInFlight && post_if_useful(queue)) continue;
     }
     if (absorb_answers()) continue;
     if (const auto end = wait_for_work()) return *end;
@@ -318,7 +318,7 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
     each->ask_at_once();
   }
   if (ready == 0) {
-    executor_.wait(now + kLongestWait);
+    executor_.wait(now + kLongestIdle);
   } else if (std::exchange(ready_slots_, ready) >= ready) {  // else more may be wanted by now
     wait_for_item();
   }
@@ -335,7 +335,7 @@ void WorkerLoop::wait_for_progress(TimePoint now) {
       executor_.expect_more(queue, counts.ready > 0 || counts.producers > 0);
     }
   }
-  TimePoint until = now + kLongestWait;
+  TimePoint until = now + kLongestIdle;
   for (const auto& each : sources_) {
     if (now < each->dry_until()) until = std::min(until, each->dry_until());
   }
@@ -401,7 +401,7 @@ void WorkerLoop::settle_the_rest() {
         post(queue, std::move(settlements), 0);
       }
     }
-    if (!absorb_answers()) executor_.wait(BootClock::now() + kLongestWait);
+    if (!absorb_answers()) executor_.wait(BootClock::now() + kLongestIdle);
   }
   if (report_.end != WorkerEnd::drained) static_cast<void>(look_at_queues());
 }
