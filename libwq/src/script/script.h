@@ -12,7 +12,7 @@
 
 namespace wq::internal {
 
-/// A script as its head in libwq/scripts declares it: see cmake/WqProtocol.cmake.
+/// A script as its head in libwq/scripts declares it: see its generate.py.
 struct Script {
   std::string_view name;
   std::string_view sha1;  ///< by which Redis knows it
