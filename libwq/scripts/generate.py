@@ -315,20 +315,17 @@ def main(source, output, version):
     kinds = declared(source / "src/base/keys.cc", "kKeyKinds = {{", '    {"([:a-z]*)", "([a-z]+)"},')
     scripts = [Script(source / "scripts", path.stem, keys) for path in sorted((source / "scripts").glob("*.lua"))]
 
-    names = ", ".join(script.name for script in scripts)
-    write_if_new(output / "script/scripts.h", f"""\
-#pragma once
+    def fill(template, **values):
+        text = read(source / "src" / template)
+        for name, value in values.items():
+            text = text.replace(f"@{name}@", value)
+        return text
 
-namespace wq::internal {{
-
-struct Script;
-
-namespace scripts {{
-extern const Script {names};
-}}  // namespace scripts
-
-}}  // namespace wq::internal
-""")
+    write_if_new(output / "script/scripts.h",
+                 fill("script/scripts.h.in", SCRIPT_NAMES=", ".join(script.name for script in scripts)))
+    write_if_new(output / "failure_kind.cc",
+                 fill("base/failure_kind.cc.in", FAILURE_COUNT=str(len(failures)),
+                      FAILURE_TEXTS=quoted(name for name, _ in failures)))
     write_if_new(output / "scripts.cc", f"""\
 // Generated from libwq/scripts by its generate.py.
 #include <array>
@@ -348,9 +345,6 @@ std::span<const Script* const> all_scripts() {{
 
 }}  // namespace wq::internal
 """)
-    template = read(source / "src/base/failure_kind.cc.in")
-    write_if_new(output / "failure_kind.cc", template.replace("@FAILURE_COUNT@", str(len(failures))).replace(
-        "@FAILURE_TEXTS@", quoted(name for name, _ in failures)))
     write_if_new(output / "commands.md", f"""\
 <!-- Generated from libwq/scripts by its generate.py. -->
 # The commands

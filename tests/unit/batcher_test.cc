@@ -16,39 +16,37 @@ using ::testing::IsEmpty;
 
 class Batches : public ::testing::Test {
  protected:
-  // Of two queues.
   static Batcher batcher(std::size_t batch, std::chrono::milliseconds max_delay = 0ms,
                          std::size_t max_bytes = 0) {
     WorkerOptions options;
     options.batch = batch;
     options.max_delay = max_delay;
     options.max_batch_bytes = max_bytes;
-    return {options, 2};
+    return Batcher{options};
   }
 
-  void give(Batcher& batcher, std::string item, QueueIndex queue = 0, std::uint32_t crashes = 0) {
+  void give(Batcher& batcher, std::string item, std::uint32_t crashes = 0) {
     Lease lease;
     lease.item = std::move(item);
     lease.fence = ++fence_;
     lease.crashes = crashes;
-    batcher.give({queue, std::move(lease)}, now_);
+    batcher.give(std::move(lease), now_);
   }
 
   static std::vector<std::string> take(Batcher& batcher) {
     std::vector<Lease> leases;
-    queue_ = batcher.take(leases);
+    batcher.take(leases);
     std::vector<std::string> items;
     for (Lease& each : leases) items.push_back(std::move(each.item));
     return items;
   }
 
-  static std::vector<std::string> items(std::vector<QueueLease> held) {
+  static std::vector<std::string> items(std::vector<Lease> held) {
     std::vector<std::string> items;
-    for (QueueLease& each : held) items.push_back(std::move(each.lease.item));
+    for (Lease& each : held) items.push_back(std::move(each.item));
     return items;
   }
 
-  static inline QueueIndex queue_ = 0;  // of the batch that was taken last
   TimePoint now_ = BootClock::now();
   std::uint64_t fence_ = 0;
 };
@@ -86,9 +84,9 @@ TEST_F(Batches, AreDueWhenTheirOldestItemHasWaitedLongEnough) {
 TEST_F(Batches, AreDueAtOnceWhenNothingMoreComes) {
   Batcher waiting = batcher(3, 24h);
   give(waiting, "a");
-  waiting.expect_more(0, false);
+  waiting.expect_more(false);
   EXPECT_LE(waiting.due(), now_);
-  waiting.expect_more(0, true);
+  waiting.expect_more(true);
   EXPECT_EQ(waiting.due(), now_ + 24h);
 }
 
@@ -96,8 +94,8 @@ TEST_F(Batches, HoldAnItemThatCrashedBeforeWithoutOthers) {
   Batcher waiting = batcher(10, 24h);
   give(waiting, "a");
   give(waiting, "b");
-  give(waiting, "crashed", 0, 1);
-  give(waiting, "crashed too", 0, 2);
+  give(waiting, "crashed", 1);
+  give(waiting, "crashed too", 2);
   give(waiting, "c");
   for (const auto& batch :
        std::vector<std::vector<std::string>>{{"a", "b"}, {"crashed"}, {"crashed too"}}) {
@@ -116,30 +114,6 @@ TEST_F(Batches, StayBelowTheirBytesUnlessOneItemIsLarger) {
   EXPECT_EQ(waiting.due(), now_ + 24h);
 }
 
-TEST_F(Batches, NeverMixQueues) {
-  Batcher waiting = batcher(3);
-  give(waiting, "a", 0);
-  give(waiting, "b", 1);
-  give(waiting, "c", 0);
-  give(waiting, "d", 1);
-  EXPECT_THAT(take(waiting), ElementsAre("a", "c"));
-  EXPECT_EQ(queue_, 0U);
-  EXPECT_THAT(take(waiting), ElementsAre("b", "d"));
-  EXPECT_EQ(queue_, 1U);
-}
-
-TEST_F(Batches, OfOneQueueDoNotWaitBehindThoseOfAnotherThatWaitForMore) {
-  Batcher waiting = batcher(2, 24h);
-  give(waiting, "gathers", 0);
-  give(waiting, "a", 1);
-  give(waiting, "b", 1);
-  EXPECT_LE(waiting.due(), now_);
-  EXPECT_THAT(take(waiting), ElementsAre("a", "b"));
-  EXPECT_EQ(waiting.due(), now_ + 24h);
-  waiting.expect_more(1, false);  // of the other queue
-  EXPECT_EQ(waiting.due(), now_ + 24h);
-}
-
 TEST_F(Batches, AreTakenBackBehindThoseThatAreKept) {
   Batcher waiting = batcher(1);
   for (const char* item : {"a", "b", "c"}) give(waiting, item);
@@ -151,12 +125,11 @@ TEST_F(Batches, AreTakenBackBehindThoseThatAreKept) {
   EXPECT_EQ(waiting.size(), 1U);
 }
 
-TEST_F(Batches, LoseTheLeaseOfTheQueueThatIsNamed) {
+TEST_F(Batches, LoseTheLeasesThatAreNamed) {
   Batcher waiting = batcher(3);
-  give(waiting, "a", 0);
-  fence_ = 0;  // two queues give out equal fences
-  give(waiting, "b", 1);
-  EXPECT_THAT(items(waiting.take_lost(1, std::vector<std::uint64_t>{1, 99})), ElementsAre("b"));
+  give(waiting, "a");
+  give(waiting, "b");
+  EXPECT_THAT(items(waiting.take_lost(std::vector<std::uint64_t>{2, 99})), ElementsAre("b"));
   EXPECT_THAT(take(waiting), ElementsAre("a"));
 }
 

@@ -82,17 +82,17 @@ class Gate {
 std::vector<Settlement> finished(Executor& executor, std::size_t n) {
   std::vector<Settlement> taken;
   EXPECT_TRUE(eventually([&] {
-    for (Settlement& each : executor.take_finished(0, 1'000)) taken.push_back(std::move(each));
+    for (Settlement& each : executor.take_finished(1'000)) taken.push_back(std::move(each));
     return taken.size() >= n;
   }));
   return taken;
 }
 
 TEST(Executor, RunWhatTheyAreGivenInOrder) {
-  Executor executor(options(1, 1, 0ms), {"q"}, [](const Batch& batch) {
+  Executor executor(options(1, 1, 0ms), "q", [](const Batch& batch) {
     return all(batch, Outcome::complete("done " + batch.leases[0].item));
   });
-  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
+  executor.give({new_lease("a"), new_lease("b")}, BootClock::now());
   const auto settled = finished(executor, 2);
   ASSERT_THAT(settled, SizeIs(2));
   EXPECT_EQ(settled[0].lease.item, "a");
@@ -104,7 +104,7 @@ TEST(Executor, RunAsManyAtATimeAsThereAre) {
   Gate gate;
   std::mutex mutex;
   std::set<unsigned> numbers;
-  Executor executor(options(3, 1, 0ms), {"q"}, [&](const Batch& batch) {
+  Executor executor(options(3, 1, 0ms), "q", [&](const Batch& batch) {
     {
       const std::lock_guard lock(mutex);
       numbers.insert(batch.slot);
@@ -112,8 +112,7 @@ TEST(Executor, RunAsManyAtATimeAsThereAre) {
     gate.pass(batch.stop);
     return all(batch, Outcome::complete());
   });
-  executor.give(0, {new_lease("a"), new_lease("b"), new_lease("c"), new_lease("d")},
-                BootClock::now());
+  executor.give({new_lease("a"), new_lease("b"), new_lease("c"), new_lease("d")}, BootClock::now());
   gate.wait_for_handlers(3);
   const Executor::Load load = executor.load();
   EXPECT_EQ(load.running, 3U);
@@ -126,25 +125,24 @@ TEST(Executor, RunAsManyAtATimeAsThereAre) {
 TEST(Executor, GiveABatchUpToItsSize) {
   std::vector<std::size_t> sizes;
   Gate gate;
-  Executor executor(options(1, 3, 0ms), {"q"}, [&](const Batch& batch) {
+  Executor executor(options(1, 3, 0ms), "q", [&](const Batch& batch) {
     sizes.push_back(batch.leases.size());
     if (batch.leases[0].item == "first") gate.pass(batch.stop);
     return all(batch, Outcome::complete());
   });
-  executor.give(0, {new_lease("first")}, BootClock::now());
+  executor.give({new_lease("first")}, BootClock::now());
   gate.wait_for_handlers(1);
-  executor.give(0, {new_lease("a"), new_lease("b"), new_lease("c"), new_lease("d")},
-                BootClock::now());
+  executor.give({new_lease("a"), new_lease("b"), new_lease("c"), new_lease("d")}, BootClock::now());
   gate.open();
   EXPECT_THAT(finished(executor, 5), SizeIs(5));
   EXPECT_THAT(sizes, ElementsAre(1, 3, 1));
 }
 
 TEST(Executor, TakeAnExceptionForAFailureOfTheWholeBatch) {
-  Executor executor(options(1, 2, 0ms), {"q"}, [](const Batch&) -> std::vector<Outcome> {
+  Executor executor(options(1, 2, 0ms), "q", [](const Batch&) -> std::vector<Outcome> {
     throw std::runtime_error("what it said");
   });
-  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
+  executor.give({new_lease("a"), new_lease("b")}, BootClock::now());
   for (const Settlement& each : finished(executor, 2)) {
     EXPECT_EQ(each.outcome.kind, Kind::fail);
     EXPECT_EQ(each.outcome.failure.message, "what it said");
@@ -152,27 +150,26 @@ TEST(Executor, TakeAnExceptionForAFailureOfTheWholeBatch) {
 }
 
 TEST(Executor, TakeAnythingElseThatIsThrownForAFailure) {
-  Executor executor(options(1, 1, 0ms), {"q"},
+  Executor executor(options(1, 1, 0ms), "q",
                     [](const Batch&) -> std::vector<Outcome> { throw 42; });
-  executor.give(0, {new_lease("a")}, BootClock::now());
+  executor.give({new_lease("a")}, BootClock::now());
   EXPECT_EQ(finished(executor, 1).at(0).outcome.kind, Kind::fail);
 }
 
 TEST(Executor, TakeAWrongNumberOfOutcomesForAFailure) {
-  Executor executor(options(1, 2, 0ms), {"q"},
-                    [](const Batch&) { return std::vector<Outcome>(5); });
-  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
+  Executor executor(options(1, 2, 0ms), "q", [](const Batch&) { return std::vector<Outcome>(5); });
+  executor.give({new_lease("a"), new_lease("b")}, BootClock::now());
   const auto settled = finished(executor, 2);
   EXPECT_EQ(settled.at(0).outcome.kind, Kind::fail);
   EXPECT_THAT(settled.at(0).outcome.failure.message, HasSubstr("5 outcomes"));
 }
 
 TEST(Executor, ReleaseTheItemsOfAHandlerThatCannotRunAndKeepItsWords) {
-  Executor executor(options(1, 1, 0ms), {"q"}, [](const Batch&) -> std::vector<Outcome> {
+  Executor executor(options(1, 1, 0ms), "q", [](const Batch&) -> std::vector<Outcome> {
     throw CannotRun("no such program");
   });
   EXPECT_FALSE(executor.cannot_run());
-  executor.give(0, {new_lease("a")}, BootClock::now());
+  executor.give({new_lease("a")}, BootClock::now());
   const auto settled = finished(executor, 1);
   EXPECT_EQ(settled.at(0).outcome.kind, Kind::release);
   EXPECT_EQ(settled.at(0).outcome.release_delay, 0ms);
@@ -183,13 +180,13 @@ TEST(Executor, ReleaseTheItemsOfAHandlerThatCannotRunAndKeepItsWords) {
 class BusyExecutor : public ::testing::Test {
  protected:
   explicit BusyExecutor(std::chrono::milliseconds timeout = 0ms)
-      : executor_(options(1, 2, timeout), {"q"}, [this](const Batch& batch) {
+      : executor_(options(1, 2, timeout), "q", [this](const Batch& batch) {
           if (gate_.pass(batch.stop)) return all(batch, Outcome::fail("as it happens"));
           return all(batch, when_told_);
         }) {
-    executor_.give(0, {new_lease("a", 1), new_lease("b", 2)}, given_at_);
+    executor_.give({new_lease("a", 1), new_lease("b", 2)}, given_at_);
     gate_.wait_for_handlers(1);
-    executor_.give(0, {new_lease("c", 3)}, given_at_);
+    executor_.give({new_lease("c", 3)}, given_at_);
   }
 
   static std::map<std::string, Kind> kinds(const std::vector<Settlement>& settled) {
@@ -205,7 +202,7 @@ class BusyExecutor : public ::testing::Test {
 };
 
 TEST_F(BusyExecutor, TellTheHandlerWhoseLeaseIsLostAndReleaseItsItems) {
-  executor_.lose(0, std::vector<std::uint64_t>{2});
+  executor_.lose(std::vector<std::uint64_t>{2});
   const auto settled = finished(executor_, 2);
   EXPECT_THAT(kinds(settled),
               ElementsAre(std::pair("a", Kind::release), std::pair("b", Kind::release)));
@@ -217,13 +214,13 @@ TEST_F(BusyExecutor, TellTheHandlerWhoseLeaseIsLostAndReleaseItsItems) {
 
 TEST_F(BusyExecutor, KeepACompletionOfAHandlerThatWasTold) {
   when_told_ = Outcome::complete("just in time");
-  executor_.lose(0, std::vector<std::uint64_t>{1});
+  executor_.lose(std::vector<std::uint64_t>{1});
   EXPECT_THAT(kinds(finished(executor_, 2)),
               ElementsAre(std::pair("a", Kind::complete), std::pair("b", Kind::complete)));
 }
 
 TEST_F(BusyExecutor, GiveUpAWaitingItemWhoseLeaseIsLost) {
-  executor_.lose(0, std::vector<std::uint64_t>{3, 99});
+  executor_.lose(std::vector<std::uint64_t>{3, 99});
   EXPECT_THAT(kinds(finished(executor_, 1)), ElementsAre(std::pair("c", Kind::release)));
   EXPECT_EQ(executor_.load().waiting, 0U);
   EXPECT_EQ(executor_.load().running, 2U);
@@ -233,7 +230,7 @@ TEST_F(BusyExecutor, TakeBackWhatNobodyBegan) {
   EXPECT_THAT(executor_.take_back(given_at_ - 1ns), IsEmpty());
   const auto back = executor_.take_back(given_at_);
   ASSERT_THAT(back, SizeIs(1));
-  EXPECT_EQ(back[0].lease.item, "c");
+  EXPECT_EQ(back[0].item, "c");
   EXPECT_THAT(executor_.take_back(given_at_), IsEmpty());
   EXPECT_EQ(executor_.load().waiting, 0U);
 }
@@ -244,7 +241,7 @@ TEST_F(BusyExecutor, LeaveTellsTheHandlersAndReleasesWhatWaits) {
   EXPECT_THAT(kinds(finished(executor_, 3)),
               ElementsAre(std::pair("a", Kind::release), std::pair("b", Kind::release),
                           std::pair("c", Kind::release)));
-  executor_.give(0, {new_lease("d", 4)}, given_at_);
+  executor_.give({new_lease("d", 4)}, given_at_);
   EXPECT_THAT(executor_.take_back(given_at_), SizeIs(1));
 }
 
@@ -259,9 +256,9 @@ TEST_F(BusyExecutor, WithoutATimeoutLetHandlersRunForEver) {
 TEST_F(BusyExecutor, TakeNoMoreThanAsked) {
   gate_.open();
   EXPECT_TRUE(eventually([this] { return executor_.load().finished == 3; }));
-  EXPECT_THAT(executor_.take_finished(0, 2), SizeIs(2));
-  EXPECT_THAT(executor_.take_finished(0, 2), SizeIs(1));
-  EXPECT_THAT(executor_.take_finished(0, 2), IsEmpty());
+  EXPECT_THAT(executor_.take_finished(2), SizeIs(2));
+  EXPECT_THAT(executor_.take_finished(2), SizeIs(1));
+  EXPECT_THAT(executor_.take_finished(2), IsEmpty());
 }
 
 TEST_F(BusyExecutor, APokeEndsAWait) {
@@ -279,9 +276,9 @@ class ExecutorWithTimeout : public BusyExecutor {
 TEST_F(ExecutorWithTimeout, TellAHandlerThatTakesTooLongAndFailItsItems) {
   when_told_ = Outcome::release();
   executor_.enforce_timeout(BootClock::now() + 59s);
-  EXPECT_THAT(executor_.take_finished(0, 10), IsEmpty());
+  EXPECT_THAT(executor_.take_finished(10), IsEmpty());
   executor_.enforce_timeout(BootClock::now() + 1min);
-  executor_.lose(0, std::vector<std::uint64_t>{1});  // the first reason counts
+  executor_.lose(std::vector<std::uint64_t>{1});  // the first reason counts
   for (const Settlement& each : finished(executor_, 2)) {
     EXPECT_EQ(each.outcome.kind, Kind::fail);
     EXPECT_EQ(each.outcome.failure.kind, FailureKind::timeout);
@@ -292,10 +289,10 @@ TEST_F(ExecutorWithTimeout, TellAHandlerThatTakesTooLongAndFailItsItems) {
 }
 
 TEST(Executor, KnowHowLongAnItemTakesAndHowLargeItIs) {
-  Executor executor(options(1, 1, 0ms), {"q"},
+  Executor executor(options(1, 1, 0ms), "q",
                     [](const Batch& batch) { return all(batch, Outcome::complete()); });
   EXPECT_FALSE(executor.load().per_item.has_value());
-  executor.give(0, {new_lease(std::string(1'000, 'x'))}, BootClock::now());
+  executor.give({new_lease(std::string(1'000, 'x'))}, BootClock::now());
   static_cast<void>(finished(executor, 1));
   EXPECT_TRUE(executor.load().per_item.has_value());
   EXPECT_GT(executor.load().item_bytes, 0U);
@@ -306,13 +303,13 @@ TEST(Executor, KnowHowLongAnItemTakesAndHowLargeItIs) {
 TEST(Executor, BeginAllThatIsGivenAtOnceThoughFewAreWokenAtATime) {
   constexpr int kSlots = 64;
   Gate gate;
-  Executor executor(options(kSlots, 1, 0ms), {"q"}, [&](const Batch& batch) {
+  Executor executor(options(kSlots, 1, 0ms), "q", [&](const Batch& batch) {
     gate.pass(batch.stop);
     return all(batch, Outcome::complete());
   });
   std::vector<Lease> leases;
   for (int i = 0; i < kSlots; ++i) leases.push_back(new_lease(std::to_string(i)));
-  executor.give(0, std::move(leases), BootClock::now());
+  executor.give(std::move(leases), BootClock::now());
   gate.wait_for_handlers(kSlots);
   gate.open();
   EXPECT_THAT(finished(executor, kSlots), SizeIs(kSlots));
@@ -320,14 +317,14 @@ TEST(Executor, BeginAllThatIsGivenAtOnceThoughFewAreWokenAtATime) {
 
 TEST(Executor, SettleAnItemBeforeTheRestOfItsBatch) {
   Gate gate;
-  Executor executor(options(1, 3, 0ms), {"q"}, [&](const Batch& batch) {
+  Executor executor(options(1, 3, 0ms), "q", [&](const Batch& batch) {
     batch.settle(1, Outcome::complete("early"));
     EXPECT_THROW(batch.settle(1, Outcome::complete()), std::invalid_argument);
     EXPECT_THROW(batch.settle(3, Outcome::complete()), std::invalid_argument);
     gate.pass(batch.stop);
     return all(batch, Outcome::fail("late"));
   });
-  executor.give(0, {new_lease("a"), new_lease("b"), new_lease("c")}, BootClock::now());
+  executor.give({new_lease("a"), new_lease("b"), new_lease("c")}, BootClock::now());
   const auto early = finished(executor, 1);
   EXPECT_EQ(early.at(0).lease.item, "b");
   EXPECT_EQ(early.at(0).outcome.result, "early");
@@ -341,91 +338,25 @@ TEST(Executor, SettleAnItemBeforeTheRestOfItsBatch) {
 }
 
 TEST(Executor, NeedNoOutcomesOfABatchThatIsSettled) {
-  Executor executor(options(1, 2, 0ms), {"q"}, [](const Batch& batch) {
+  Executor executor(options(1, 2, 0ms), "q", [](const Batch& batch) {
     for (std::size_t i = 0; i < batch.leases.size(); ++i) batch.settle(i, Outcome::complete());
     return std::vector<Outcome>();
   });
-  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
+  executor.give({new_lease("a"), new_lease("b")}, BootClock::now());
   for (const Settlement& each : finished(executor, 2)) EXPECT_EQ(each.outcome.kind, Kind::complete);
 }
 
 TEST(Executor, DoNotTellAHandlerOfALostLeaseThatItHasSettled) {
   Gate gate;
-  Executor executor(options(1, 2, 0ms), {"q"}, [&](const Batch& batch) {
+  Executor executor(options(1, 2, 0ms), "q", [&](const Batch& batch) {
     batch.settle(0, Outcome::complete());
     return all(batch, gate.pass(batch.stop) ? Outcome::complete() : Outcome::fail("told"));
   });
-  executor.give(0, {new_lease("a", 1), new_lease("b", 2)}, BootClock::now());
+  executor.give({new_lease("a", 1), new_lease("b", 2)}, BootClock::now());
   gate.wait_for_handlers(1);
-  executor.lose(0, std::vector<std::uint64_t>{1});
+  executor.lose(std::vector<std::uint64_t>{1});
   gate.open();
   for (const Settlement& each : finished(executor, 2)) EXPECT_EQ(each.outcome.kind, Kind::complete);
-}
-
-// ---- several queues ----
-
-TEST(AnExecutorOfTwoQueues, NeverMixesThemInABatch) {
-  std::mutex mutex;
-  std::vector<std::pair<std::string, std::vector<std::string>>> batches;
-  Gate gate;
-  Executor executor(options(1, 10, 0ms), {"one", "two"}, [&](const Batch& batch) {
-    {
-      const std::lock_guard lock(mutex);
-      auto& items = batches.emplace_back(batch.queue, std::vector<std::string>{}).second;
-      for (const Lease& each : batch.leases) items.push_back(each.item);
-    }
-    if (batch.leases[0].item == "first") gate.pass(batch.stop);
-    return all(batch, Outcome::complete());
-  });
-  executor.give(0, {new_lease("first", 1)}, BootClock::now());
-  gate.wait_for_handlers(1);
-  executor.give(1, {new_lease("a", 1)}, BootClock::now());
-  executor.give(0, {new_lease("b", 2), new_lease("c", 3)}, BootClock::now());
-  executor.give(1, {new_lease("d", 2)}, BootClock::now());
-  gate.open();
-  EXPECT_TRUE(eventually([&] { return executor.load().finished == 5; }));
-  EXPECT_THAT(batches, ElementsAre(std::pair("one", std::vector<std::string>{"first"}),
-                                   std::pair("two", std::vector<std::string>{"a", "d"}),
-                                   std::pair("one", std::vector<std::string>{"b", "c"})));
-  EXPECT_THAT(executor.take_finished(0, 10), SizeIs(3));
-  EXPECT_THAT(executor.take_finished(1, 10), SizeIs(2));
-}
-
-TEST(AnExecutorOfTwoQueues, LosesALeaseOfOneAndNotItsEqualOfTheOther) {
-  Gate gate;
-  Executor executor(options(2, 1, 0ms), {"one", "two"}, [&](const Batch& batch) {
-    return all(batch, gate.pass(batch.stop) ? Outcome::complete() : Outcome::fail("told"));
-  });
-  executor.give(0, {new_lease("runs", 1)}, BootClock::now());
-  executor.give(1, {new_lease("runs too", 1)}, BootClock::now());
-  gate.wait_for_handlers(2);
-  executor.give(0, {new_lease("waits", 2)}, BootClock::now());
-  executor.give(1, {new_lease("waits too", 2)}, BootClock::now());
-  executor.lose(1, std::vector<std::uint64_t>{2});
-  const auto waited = executor.take_finished(1, 10);
-  ASSERT_THAT(waited, SizeIs(1));
-  EXPECT_EQ(waited[0].lease.item, "waits too");
-  executor.lose(1, std::vector<std::uint64_t>{1});
-  EXPECT_TRUE(eventually([&] { return executor.load().finished == 1; }));
-  const auto ran = executor.take_finished(1, 10);
-  ASSERT_THAT(ran, SizeIs(1));
-  EXPECT_EQ(ran[0].lease.item, "runs too");
-  EXPECT_EQ(ran[0].outcome.kind, Kind::release);
-  gate.open();
-  for (const Settlement& each : finished(executor, 2)) {
-    EXPECT_EQ(each.outcome.kind, Kind::complete);
-  }
-}
-
-TEST(AnExecutorOfTwoQueues, KeepsWhatWasSetAsideOfOneWhenItsEqualOfTheOtherIsLost) {
-  Executor executor(options(1, 1, 0ms), {"one", "two"},
-                    [](const Batch& batch) { return all(batch, Outcome::complete()); });
-  executor.set_aside({1, new_lease("alone", 7)});
-  executor.lose(0, std::vector<std::uint64_t>{7});
-  ASSERT_TRUE(executor.aside());
-  executor.lose(1, std::vector<std::uint64_t>{7});
-  EXPECT_FALSE(executor.aside());
-  EXPECT_THAT(executor.take_finished(1, 10), SizeIs(1));
 }
 
 // ---- batches that are gathered ----
@@ -458,21 +389,21 @@ class ExecutorThatGathers : public ::testing::Test {
 };
 
 TEST_F(ExecutorThatGathers, HandOutABatchWhenItIsFull) {
-  Executor executor(patient(3, 24h), {"q"}, handler());
-  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
+  Executor executor(patient(3, 24h), "q", handler());
+  executor.give({new_lease("a"), new_lease("b")}, BootClock::now());
   EXPECT_EQ(executor.load().waiting, 2U);
-  executor.give(0, {new_lease("c"), new_lease("d")}, BootClock::now());
+  executor.give({new_lease("c"), new_lease("d")}, BootClock::now());
   EXPECT_THAT(finished(executor, 3), SizeIs(3));
   EXPECT_EQ(executor.load().waiting, 1U);
   EXPECT_THAT(batches(), ElementsAre(ElementsAre("a", "b", "c")));
 }
 
 TEST_F(ExecutorThatGathers, HandOutABatchAtOnceWhenNothingMoreComes) {
-  Executor executor(patient(3, 24h), {"q"}, handler());
-  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
-  executor.expect_more(0, true);
+  Executor executor(patient(3, 24h), "q", handler());
+  executor.give({new_lease("a"), new_lease("b")}, BootClock::now());
+  executor.expect_more(true);
   EXPECT_EQ(executor.load().waiting, 2U);
-  executor.expect_more(0, false);
+  executor.expect_more(false);
   EXPECT_THAT(finished(executor, 2), SizeIs(2));
   EXPECT_THAT(batches(), ElementsAre(ElementsAre("a", "b")));
 }
@@ -483,7 +414,7 @@ TEST(Executor, GiveASlotItsSecondCallOnlyWhenEachHasItsFirst) {
   std::vector<unsigned> numbers;
   WorkerOptions two = options(3, 1, 0ms);
   two.calls_per_slot = 2;
-  Executor executor(two, {"q"}, [&](const Batch& batch) {
+  Executor executor(two, "q", [&](const Batch& batch) {
     {
       const std::lock_guard lock(mutex);
       numbers.push_back(batch.slot);
@@ -491,11 +422,10 @@ TEST(Executor, GiveASlotItsSecondCallOnlyWhenEachHasItsFirst) {
     gate.pass(batch.stop);
     return all(batch, Outcome::complete());
   });
-  executor.give(0, {new_lease("a"), new_lease("b"), new_lease("c")}, BootClock::now());
+  executor.give({new_lease("a"), new_lease("b"), new_lease("c")}, BootClock::now());
   gate.wait_for_handlers(3);
   EXPECT_THAT(numbers, ::testing::UnorderedElementsAre(0, 1, 2));
-  executor.give(0, {new_lease("d"), new_lease("e"), new_lease("f"), new_lease("g")},
-                BootClock::now());
+  executor.give({new_lease("d"), new_lease("e"), new_lease("f"), new_lease("g")}, BootClock::now());
   gate.wait_for_handlers(6);
   EXPECT_THAT(numbers, ::testing::UnorderedElementsAre(0, 0, 1, 1, 2, 2));
   EXPECT_EQ(executor.load().waiting, 1U);
@@ -515,9 +445,9 @@ WorkerOptions prepared(unsigned concurrency,
 TEST(SlotsThatAreNotReady, TakeNothing) {
   Gate load;
   Executor executor(prepared(1, [&](unsigned, const std::stop_token& stop) { load.pass(stop); }),
-                    {"q"}, [](const Batch& batch) { return all(batch, Outcome::complete()); });
+                    "q", [](const Batch& batch) { return all(batch, Outcome::complete()); });
   executor.start_preparing();
-  executor.give(0, {new_lease("a")}, BootClock::now());
+  executor.give({new_lease("a")}, BootClock::now());
   load.wait_for_handlers(1);
   EXPECT_EQ(executor.load().ready_slots, 0U);
   EXPECT_EQ(executor.load().waiting, 1U);
@@ -532,7 +462,7 @@ TEST(SlotsThatAreNotReady, LeaveTheItemsToThoseThatAre) {
     if (slot == 0) load.pass(stop);
   });
   two.calls_per_slot = 2;
-  Executor executor(two, {"q"}, [&](const Batch& batch) {
+  Executor executor(two, "q", [&](const Batch& batch) {
     EXPECT_EQ(batch.slot, 1U);
     gate.pass(batch.stop);
     return all(batch, Outcome::complete());
@@ -540,7 +470,7 @@ TEST(SlotsThatAreNotReady, LeaveTheItemsToThoseThatAre) {
   executor.start_preparing();
   load.wait_for_handlers(1);
   EXPECT_TRUE(eventually([&] { return executor.load().ready_slots == 1; }));
-  executor.give(0, {new_lease("a"), new_lease("b"), new_lease("c")}, BootClock::now());
+  executor.give({new_lease("a"), new_lease("b"), new_lease("c")}, BootClock::now());
   gate.wait_for_handlers(2);  // its second call does not wait for the first one of the other slot
   EXPECT_EQ(executor.load().running_ready, 2U);
   gate.open();
@@ -556,7 +486,7 @@ TEST(SlotsThatAreNotReady, HaveTheirTurnWhileItIsSeenWhetherTheyStillAre) {
     if (busy >= 0 && static_cast<int>(slot) != busy) again.pass(stop);
   });
   two.calls_per_slot = 2;
-  Executor executor(two, {"q"}, [&](const Batch& batch) {
+  Executor executor(two, "q", [&](const Batch& batch) {
     const int before = busy.exchange(static_cast<int>(batch.slot));
     EXPECT_NE(before, static_cast<int>(batch.slot));
     gate.pass(batch.stop);
@@ -564,9 +494,9 @@ TEST(SlotsThatAreNotReady, HaveTheirTurnWhileItIsSeenWhetherTheyStillAre) {
   });
   executor.start_preparing();
   EXPECT_TRUE(eventually([&] { return executor.load().ready_slots == 2; }));
-  executor.give(0, {new_lease("long")}, BootClock::now());
+  executor.give({new_lease("long")}, BootClock::now());
   gate.wait_for_handlers(1);
-  executor.give(0, {new_lease("short")}, BootClock::now());
+  executor.give({new_lease("short")}, BootClock::now());
   again.wait_for_handlers(1);
   EXPECT_EQ(executor.load().waiting, 1U);
   again.open();
@@ -577,9 +507,9 @@ TEST(SlotsThatAreNotReady, HaveTheirTurnWhileItIsSeenWhetherTheyStillAre) {
 
 TEST(SlotsThatAreNotReady, AreNotPreparedBeforeTheyAreAskedTo) {
   std::atomic<bool> asked{false};
-  Executor executor(prepared(3, [&](unsigned, const std::stop_token&) { EXPECT_TRUE(asked); }),
-                    {"q"}, [](const Batch& batch) { return all(batch, Outcome::complete()); });
-  executor.give(0, {new_lease("a")}, BootClock::now());
+  Executor executor(prepared(3, [&](unsigned, const std::stop_token&) { EXPECT_TRUE(asked); }), "q",
+                    [](const Batch& batch) { return all(batch, Outcome::complete()); });
+  executor.give({new_lease("a")}, BootClock::now());
   asked = true;
   executor.start_preparing();
   EXPECT_THAT(finished(executor, 1), SizeIs(1));
@@ -592,13 +522,13 @@ TEST(SlotsThatAreNotReady, AreCountedWhenTheyWereReadyBefore) {
                              [&](unsigned, const std::stop_token& stop) {
                                if (gone) again.pass(stop);
                              }),
-                    {"q"}, [&](const Batch& batch) {
+                    "q", [&](const Batch& batch) {
                       gone = true;
                       return all(batch, Outcome::complete());
                     });
   executor.start_preparing();
   EXPECT_TRUE(eventually([&] { return executor.load().ready_slots == 1; }));
-  executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
+  executor.give({new_lease("a"), new_lease("b")}, BootClock::now());
   again.wait_for_handlers(1);
   EXPECT_EQ(executor.load().ready_slots, 0U);
   EXPECT_EQ(executor.load().waiting, 1U);
@@ -613,10 +543,9 @@ TEST(SlotsThatAreNotReady, AreNeverPreparedTwiceAtATime) {
     --inside;
   });
   many.calls_per_slot = 8;
-  Executor executor(many, {"q"},
-                    [](const Batch& batch) { return all(batch, Outcome::complete()); });
+  Executor executor(many, "q", [](const Batch& batch) { return all(batch, Outcome::complete()); });
   executor.start_preparing();
-  for (int i = 0; i < 1'000; ++i) executor.give(0, {new_lease("a")}, BootClock::now());
+  for (int i = 0; i < 1'000; ++i) executor.give({new_lease("a")}, BootClock::now());
   EXPECT_THAT(finished(executor, 1'000), SizeIs(1'000));
 }
 
@@ -625,11 +554,11 @@ TEST(SlotsThatAreNotReady, EndAllWithWhatTheirPreparationThrows) {
                              [](unsigned slot, const std::stop_token&) {
                                if (slot == 1) throw std::runtime_error("no model");
                              }),
-                    {"q"}, [](const Batch& batch) { return all(batch, Outcome::complete()); });
+                    "q", [](const Batch& batch) { return all(batch, Outcome::complete()); });
   executor.start_preparing();
   EXPECT_TRUE(eventually([&] { return executor.cannot_run() != nullptr; }));
   EXPECT_THROW(std::rethrow_exception(executor.cannot_run()), std::runtime_error);
-  executor.give(0, {new_lease("a")}, BootClock::now());
+  executor.give({new_lease("a")}, BootClock::now());
   EXPECT_THAT(executor.take_back(BootClock::now()), SizeIs(1));
 }
 
@@ -642,12 +571,12 @@ TEST(SlotsThatAreNotReady, AreToldWhenNothingMoreIsBegun) {
                                  EXPECT_FALSE(load.pass(stop));
                                }
                              }),
-                    {"q"}, [&](const Batch& batch) {
+                    "q", [&](const Batch& batch) {
                       EXPECT_TRUE(gate.pass(batch.stop));
                       return all(batch, Outcome::complete());
                     });
   executor.start_preparing();
-  executor.give(0, {new_lease("runs"), new_lease("waits")}, BootClock::now());
+  executor.give({new_lease("runs"), new_lease("waits")}, BootClock::now());
   load.wait_for_handlers(1);
   gate.wait_for_handlers(1);
   executor.begin_nothing_more();

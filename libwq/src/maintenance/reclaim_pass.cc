@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "maintenance/promote.h"
 #include "queue/operations.h"
 #include "queue/server_check.h"
+#include "script/script.h"
 
 namespace wq::internal {
 namespace {
@@ -14,11 +14,21 @@ using std::chrono::milliseconds;
 
 // The settings recorded by the workers of the queue.
 milliseconds read_lease(Connection& redis, const Keys& keys) {
-  CommandBuffer ask;
-  ask.command({"HGET", keys[Key::stats], kLeaseField});
-  const Reply reply = redis.call(ask);
+  const Reply reply = redis.call({"HGET", keys[Key::stats], kLeaseField});
   if (reply.value().is_nil()) return kUsualLease;
   return std::clamp(milliseconds{reply.value().integer()}, milliseconds{0}, kLongestLease);
+}
+
+// Moves the delayed items that are due to ready.
+void promote(Pass& pass) {
+  constexpr int kAtOnce = 100;
+  std::uint64_t moved = 0;
+  do {
+    const Reply reply =
+        run_script(pass.redis, scripts::promote, pass.keys, {}, kAtOnce, kLongestDelay.count());
+    moved = reply.value()[0].count();
+    pass.report.promoted += moved;
+  } while (moved == kAtOnce);
 }
 
 }  // namespace

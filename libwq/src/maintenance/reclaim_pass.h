@@ -11,8 +11,7 @@
 #include "base/keys.h"
 #include "maintenance/pass.h"
 #include "maintenance/reclaim_items.h"
-#include "maintenance/sweep_producers.h"
-#include "maintenance/sweep_workers.h"
+#include "maintenance/sweep.h"
 #include "queue/torn_aof.h"
 #include "redis/reconnecting_connection.h"
 

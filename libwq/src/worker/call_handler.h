@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
+#include <string_view>
 #include <vector>
 
 #include <wq/lease.h>
@@ -19,5 +21,11 @@ namespace wq::internal {
 
 /// Throws for an index that `Batch::settle` rejects.
 [[noreturn]] void refuse_to_settle(std::size_t index, std::size_t size);
+
+/// Within a catch: a `CannotGoOn` that says that `who` failed, and why; what was caught if there is
+/// no memory for that. Each of a worker's threads has a last catch that keeps this, so that the
+/// worker ends in order and releases its items: an exception that leaves a thread would end the
+/// process, and all that it holds would be charged with a crash.
+[[nodiscard]] std::exception_ptr cannot_go_on(std::string_view who) noexcept;
 
 }  // namespace wq::internal

@@ -9,7 +9,6 @@
 
 #include "base/start_thread.h"
 #include "worker/call_handler.h"
-#include "worker/cannot_go_on.h"
 
 namespace wq::internal {
 namespace {
@@ -45,9 +44,8 @@ class Executor::PendingStops {
   std::vector<std::stop_source> sources_;
 };
 
-Executor::Executor(const WorkerOptions& options, std::vector<std::string> queues,
-                   BatchHandler handler)
-    : queues_(std::move(queues)),
+Executor::Executor(const WorkerOptions& options, std::string queue, BatchHandler handler)
+    : queue_(std::move(queue)),
       batch_(options.batch),
       calls_per_slot_(options.calls_per_slot),
       timeout_(options.timeout),
@@ -55,8 +53,7 @@ Executor::Executor(const WorkerOptions& options, std::vector<std::string> queues
       halt_only_at_start_(options.halt_only_at_start),
       handler_(std::move(handler)),
       prepare_(options.prepare),
-      waiting_(options, queues_.size()),
-      finished_(queues_.size()),
+      waiting_(options),
       slots_(std::size_t{options.concurrency} * options.calls_per_slot),
       readiness_(options.concurrency,
                  Readiness{.ready = !prepare_, .preparing = false, .was_ready = false}),
@@ -88,26 +85,26 @@ void Executor::start_preparing() {
   work_.notify_all();
 }
 
-void Executor::give(QueueIndex queue, std::vector<Lease> leases, TimePoint now) {
+void Executor::give(std::vector<Lease> leases, TimePoint now) {
   const std::lock_guard lock(mutex_);
   for (Lease& lease : leases) {
     estimator_.add_item(lease.item.size());
-    waiting_.give({queue, std::move(lease)}, now);
+    waiting_.give(std::move(lease), now);
   }
   wake();
 }
 
-void Executor::set_aside(QueueLease lease) {
+void Executor::set_aside(Lease lease) {
   const std::lock_guard lock(mutex_);
   aside_ = std::move(lease);
 }
 
-std::optional<QueueLease> Executor::aside() const {
+std::optional<Lease> Executor::aside() const {
   const std::lock_guard lock(mutex_);
   return aside_;
 }
 
-std::optional<QueueLease> Executor::take_aside() {
+std::optional<Lease> Executor::take_aside() {
   const std::lock_guard lock(mutex_);
   return std::exchange(aside_, std::nullopt);
 }
@@ -115,7 +112,7 @@ std::optional<QueueLease> Executor::take_aside() {
 void Executor::give_aside(TimePoint now) {
   const std::lock_guard lock(mutex_);
   if (!aside_) return;
-  aside_->lease.alone = true;
+  aside_->alone = true;
   waiting_.give(*std::exchange(aside_, std::nullopt), now);
   wake();
 }
@@ -162,46 +159,40 @@ void Executor::sleep(const Slot& slot, std::unique_lock<std::mutex>& lock,
 }
 
 // The caller has the lock, as of all that follows which does not take it.
-void Executor::give_up_waiting(QueueLease held) {
-  finished_[held.queue].push_back({std::move(held.lease), Outcome::release(milliseconds::zero())});
+void Executor::give_up_waiting(Lease lease) {
+  finished_.push_back({std::move(lease), Outcome::release(milliseconds::zero())});
 }
 
 void Executor::give_up_aside() {
   if (aside_) give_up_waiting(*std::exchange(aside_, std::nullopt));
 }
 
-std::size_t Executor::finished() const {
-  std::size_t n = 0;
-  for (const auto& of_queue : finished_) n += of_queue.size();
-  return n;
-}
-
-std::vector<Settlement> Executor::take_finished(QueueIndex queue, std::size_t most) {
+std::vector<Settlement> Executor::take_finished(std::size_t most) {
   const std::lock_guard lock(mutex_);
-  std::vector<Settlement>& finished = finished_[queue];
-  if (finished.size() <= most) return std::exchange(finished, {});
-  const auto end = finished.begin() + static_cast<std::ptrdiff_t>(most);
-  std::vector<Settlement> taken{std::make_move_iterator(finished.begin()),
+  if (finished_.size() <= most) return std::exchange(finished_, {});
+  const auto end = finished_.begin() + static_cast<std::ptrdiff_t>(most);
+  std::vector<Settlement> taken{std::make_move_iterator(finished_.begin()),
                                 std::make_move_iterator(end)};
-  finished.erase(finished.begin(), end);
+  finished_.erase(finished_.begin(), end);
   return taken;
 }
 
-std::vector<QueueLease> Executor::take_back(TimePoint before, std::size_t keep) {
+std::vector<Lease> Executor::take_back(TimePoint before, std::size_t keep) {
   const std::lock_guard lock(mutex_);
   return waiting_.take_back(before, keep);
 }
 
-void Executor::expect_more(QueueIndex queue, bool more) {
+void Executor::expect_more(bool more) {
   const std::lock_guard lock(mutex_);
-  waiting_.expect_more(queue, more);
+  waiting_.expect_more(more);
   if (!more) wake();
 }
 
 void Executor::wait(TimePoint until) {
   std::unique_lock lock(mutex_);
   // The condition variable knows no boot clock; what it waits too little is waited again.
-  progress_.wait_for(lock, until - BootClock::now(), [this] { return finished() > 0 || poked_; });
+  progress_.wait_for(lock, until - BootClock::now(),
+                     [this] { return !finished_.empty() || poked_; });
   poked_ = false;
 }
 
@@ -211,19 +202,19 @@ void Executor::poke() {
   progress_.notify_one();
 }
 
-void Executor::lose(QueueIndex queue, std::span<const std::uint64_t> fences) {
-  const auto is_lost = [&](QueueIndex of, const Lease& lease) {
-    return of == queue && std::find(fences.begin(), fences.end(), lease.fence) != fences.end();
+void Executor::lose(std::span<const std::uint64_t> fences) {
+  const auto is_lost = [&](const Lease& lease) {
+    return std::find(fences.begin(), fences.end(), lease.fence) != fences.end();
   };
   PendingStops told;
   const std::lock_guard lock(mutex_);
   // It may still be in force, if only the local clock says that it expired: then this hands it
   // back.
-  for (QueueLease& each : waiting_.take_lost(queue, fences)) give_up_waiting(std::move(each));
-  if (aside_ && is_lost(aside_->queue, aside_->lease)) give_up_aside();
+  for (Lease& each : waiting_.take_lost(fences)) give_up_waiting(std::move(each));
+  if (aside_ && is_lost(*aside_)) give_up_aside();
   for (Slot& slot : slots_) {
     for (std::size_t i = 0; i < slot.leases.size(); ++i) {
-      if (!slot.settled[i] && is_lost(slot.queue, slot.leases[i])) told.add(slot, Reason::lost);
+      if (!slot.settled[i] && is_lost(slot.leases[i])) told.add(slot, Reason::lost);
     }
   }
   progress_.notify_one();
@@ -252,7 +243,7 @@ void Executor::leave() {
   begin_nothing_more();
   PendingStops told;
   const std::lock_guard lock(mutex_);
-  for (QueueLease& each : waiting_.take_back(TimePoint::max(), 0)) give_up_waiting(std::move(each));
+  for (Lease& each : waiting_.take_back(TimePoint::max(), 0)) give_up_waiting(std::move(each));
   give_up_aside();
   for (Slot& slot : slots_) {
     if (!slot.leases.empty()) told.add(slot, Reason::leaving);
@@ -264,7 +255,7 @@ Executor::Load Executor::load() const {
   const std::lock_guard lock(mutex_);
   Load load{.waiting = waiting_.size(),
             .running = running_,
-            .finished = finished(),
+            .finished = finished_.size(),
             .per_item = estimator_.per_item(),
             .item_bytes = estimator_.item_bytes(),
             .ready_slots = readiness_.size(),
@@ -352,7 +343,7 @@ bool Executor::take_batch(Slot& slot) {
   }
   if (over()) return false;
   slot.settled.assign(batch_, false);
-  slot.queue = waiting_.take(slot.leases);
+  waiting_.take(slot.leases);
   slot.open = slot.leases.size();
   running_ += slot.open;
   slot.since = BootClock::now();
@@ -423,7 +414,7 @@ std::vector<Outcome> Executor::run(Slot& slot) {
                          [this, &slot](std::size_t index, Outcome outcome) {
                            settle(slot, index, std::move(outcome));
                          },
-                         queues_[slot.queue]},
+                         queue_},
                         slot.open);
   } catch (const CannotRun&) {
     return release_all();
@@ -450,7 +441,7 @@ void Executor::settle(Slot& slot, std::size_t index, Outcome outcome) {
     refuse_to_settle(index, slot.leases.size());
   }
   put_finished(slot, index, std::move(outcome));
-  if (finished() == 1) progress_.notify_one();  // else a notification is pending
+  if (finished_.size() == 1) progress_.notify_one();  // else a notification is pending
 }
 
 void Executor::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
@@ -462,8 +453,7 @@ void Executor::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
   usage.wall_time = std::chrono::duration_cast<milliseconds>(BootClock::now() - slot.since);
   if (outcome.kind != Outcome::Kind::complete) outcome.failure.wall_time = usage.wall_time;
   outcome.usage = std::move(usage);
-  Settlement& settlement =
-      finished_[slot.queue].emplace_back();  // may throw: it is the slot's then
+  Settlement& settlement = finished_.emplace_back();  // may throw: it is the slot's then
   settlement.lease = std::move(slot.leases[index]);
   settlement.outcome = std::move(outcome);
   slot.settled[index] = true;

@@ -20,7 +20,6 @@
 
 #include "worker/batcher.h"
 #include "worker/load_estimator.h"
-#include "worker/queue_lease.h"
 
 namespace wq::internal {
 
@@ -28,8 +27,7 @@ namespace wq::internal {
 /// Thread-safe.
 class Executor {
  public:
-  /// `queues`: their names; a `QueueIndex` is a place in this list.
-  Executor(const WorkerOptions& options, std::vector<std::string> queues, BatchHandler handler);
+  Executor(const WorkerOptions& options, std::string queue, BatchHandler handler);
   /// Waits for the handlers that run; `leave` should have been called.
   ~Executor();
   Executor(const Executor&) = delete;
@@ -40,35 +38,34 @@ class Executor {
   void start_preparing();
 
   /// Items to run, in this order; see `Batcher`.
-  void give(QueueIndex queue, std::vector<Lease> leases, TimePoint now);
+  void give(std::vector<Lease> leases, TimePoint now);
 
   /// One item that must wait until nothing else is held. It is lost, and given up when we leave, as
   /// those that wait are; it is not counted as waiting.
-  void set_aside(QueueLease lease);
+  void set_aside(Lease lease);
   /// The item that was set aside, if there still is one.
-  [[nodiscard]] std::optional<QueueLease> aside() const;
-  /// Takes it out, not to be run.
-  [[nodiscard]] std::optional<QueueLease> take_aside();
+  [[nodiscard]] std::optional<Lease> aside() const;
+  /// Takes it out, not to be run, when the worker leaves.
+  [[nodiscard]] std::optional<Lease> take_aside();
   /// Lets the item that was set aside run, if there still is one: from now on it is `alone`.
   void give_aside(TimePoint now);
 
-  /// Up to `most` items of the queue that are finished, each with its outcome.
-  [[nodiscard]] std::vector<Settlement> take_finished(QueueIndex queue, std::size_t most);
+  /// Up to `most` items that are finished, each with its outcome.
+  [[nodiscard]] std::vector<Settlement> take_finished(std::size_t most);
 
   /// Items that nobody began to run since `before`, but for the first `keep` that wait; to be
   /// released. Not what was set aside.
-  [[nodiscard]] std::vector<QueueLease> take_back(TimePoint before, std::size_t keep = 0);
+  [[nodiscard]] std::vector<Lease> take_back(TimePoint before, std::size_t keep = 0);
 
   /// See `Batcher::expect_more`.
-  void expect_more(QueueIndex queue, bool more);
+  void expect_more(bool more);
 
   /// Waits until something is finished, `poke` is called, or `until`.
   void wait(TimePoint until);
   void poke();
 
-  /// The queue's leases with these fences are lost: waiting items are dropped, handlers get a stop
-  /// request.
-  void lose(QueueIndex queue, std::span<const std::uint64_t> fences);
+  /// The leases with these fences are lost: waiting items are dropped, handlers get a stop request.
+  void lose(std::span<const std::uint64_t> fences);
   /// Tells handlers that have been running for too long.
   void enforce_timeout(TimePoint now);
   /// Begins no more items and no more preparations of slots. Running handlers get a stop request.
@@ -103,7 +100,6 @@ class Executor {
   // One call at a time; `calls_per_slot_` of them are a slot to the handler.
   struct Slot {
     unsigned number = 0;
-    QueueIndex queue = 0;       // of the leases
     std::vector<Lease> leases;  // running now; not touched while they do, but by `settle`
     std::vector<bool> settled;  // of these; longer than they are
     std::size_t open = 0;       // how many are not
@@ -130,9 +126,8 @@ class Executor {
   class PendingStops;
 
   void end();
-  void give_up_waiting(QueueLease held);
+  void give_up_waiting(Lease lease);
   void give_up_aside();
-  [[nodiscard]] std::size_t finished() const;
   [[nodiscard]] bool over() const;
   void prepare(unsigned number, std::unique_lock<std::mutex>& lock);
   [[nodiscard]] std::size_t calls_running(std::size_t number) const;
@@ -152,7 +147,7 @@ class Executor {
   void count(const Outcome& outcome);
   Outcome judged(Outcome outcome, Reason reason) const;
 
-  const std::vector<std::string> queues_;
+  const std::string queue_;
   const std::size_t batch_;
   const unsigned calls_per_slot_;
   const std::chrono::milliseconds timeout_;
@@ -166,8 +161,8 @@ class Executor {
   std::condition_variable progress_;  // something is finished, or poked
   Batcher waiting_;
   LoadEstimator estimator_;
-  std::optional<QueueLease> aside_;
-  std::vector<std::vector<Settlement>> finished_;  // by queue
+  std::optional<Lease> aside_;
+  std::vector<Settlement> finished_;
   std::vector<Slot> slots_;
   std::vector<Readiness> readiness_;  // by slot number
   std::vector<Turn> turns_;           // by slot number

@@ -2,33 +2,30 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include <wq/lease.h>
 #include <wq/queue.h>
 
 #include "worker/executor.h"
-#include "worker/queue_lease.h"
 
 namespace wq::internal {
 
-/// Runs items that may kill their worker (`at_risk`) while the worker holds nothing else, of any of
-/// its queues, one at a time: an item is buried only for a crash that it had alone, so the lease
-/// says that it is.
+/// Runs items that may kill their worker (`at_risk`) while the worker holds nothing else, one at a
+/// time: an item is buried only for a crash that it had alone, so the lease says that it is.
 ///
 /// Such an item is kept aside, with its lease renewed, until everything else is settled; nothing
 /// more is leased meanwhile. Then its lease is marked and it runs. Of the worker's main thread.
 class Isolation {
  public:
   /// Marks a lease on Redis; false if it was lost.
-  using Mark = std::function<bool(const QueueLease&)>;
+  using Mark = std::function<bool(const Lease&)>;
 
   Isolation(Executor& executor, RetryPolicy policy, Mark mark);
 
   /// Sets aside the first item of `leased` that is at risk, and takes it out. True if there was
   /// one, or one is kept already: then no other item may begin beside it, and the rest is released.
-  bool take_in(QueueIndex queue, std::vector<Lease>& leased);
+  bool take_in(std::vector<Lease>& leased);
 
   /// True from then on until that item is settled or lost. Nothing may be leased.
   [[nodiscard]] bool active() const noexcept { return phase_ != Phase::none; }
@@ -41,11 +38,8 @@ class Isolation {
   /// Throws what the mark throws.
   void advance(std::uint64_t holding, bool quiet);
 
-  /// The item that was kept aside and has not begun, to be released, when the worker leaves.
-  [[nodiscard]] std::optional<QueueLease> give_up();
-
   /// A lease that was given up while it was marked is settled as what it is to Redis.
-  void correct(QueueIndex queue, Lease& lease) const noexcept;
+  void correct(Lease& lease) const noexcept;
 
  private:
   enum class Phase { none, waiting, running };
@@ -55,8 +49,7 @@ class Isolation {
   const Mark mark_;
   Phase phase_ = Phase::none;
   bool expects_another_ = false;
-  QueueIndex queue_ = 0;     // of the last item that was marked
-  std::uint64_t fence_ = 0;  // likewise; 0: there was none
+  std::uint64_t fence_ = 0;  // of the last item that was marked; 0: there was none
 };
 
 }  // namespace wq::internal

@@ -21,10 +21,6 @@ void LoadEstimator::add_call(std::chrono::nanoseconds took, std::size_t items) {
   per_item_ns_ = averaged(per_item_ns_.value_or(now), now);
 }
 
-std::size_t LoadEstimator::item_bytes() const noexcept {
-  return static_cast<std::size_t>(item_bytes_);
-}
-
 std::optional<std::chrono::nanoseconds> LoadEstimator::per_item() const noexcept {
   if (!per_item_ns_) return std::nullopt;
   return std::chrono::nanoseconds{static_cast<std::int64_t>(*per_item_ns_)};

@@ -15,7 +15,9 @@ class LoadEstimator {
   /// One call of the handler took so long with so many items.
   void add_call(std::chrono::nanoseconds took, std::size_t items);
 
-  [[nodiscard]] std::size_t item_bytes() const noexcept;
+  [[nodiscard]] std::size_t item_bytes() const noexcept {
+    return static_cast<std::size_t>(item_bytes_);
+  }
   /// Nothing before the first call.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> per_item() const noexcept;
 

@@ -12,6 +12,7 @@
 #include "base/host_name.h"
 #include "base/printable.h"
 #include "base/say.h"
+#include "base/wait.h"
 #include "queue/operations.h"
 #include "queue/server_check.h"
 #include "script/script.h"
@@ -24,21 +25,29 @@ using std::chrono::milliseconds;
 // How often ready is asked for more while we hold something; doubled while there is nothing.
 constexpr milliseconds kFirstDryWait{50};
 constexpr milliseconds kLongestDryWait{1'000};
+// How long a drained worker tries to remove the signs of life.
+constexpr std::chrono::seconds kLongestGoodbye{5};
+constexpr milliseconds kGoodbyeAgain{50};
 
 }  // namespace
 
 QueueSource::QueueSource(std::string queue, const RedisOptions& redis, const WorkerOptions& options,
                          const std::string& session, const std::stop_token& abandon,
-                         ReconnectingConnection& keeper_link, LeaseRenewer::OnLost on_lost)
+                         LeaseRenewer::OnLost on_lost)
     : keys_(std::move(queue)),
       options_(options),
       session_(session),
       link_(redis, abandon, [this](Connection& connection) { check(connection); }),
       stream_(link_, keys_, session_, PopSize::from_one_item()),
       notice_(keys_, link_, options_),
-      keeper_link_(keeper_link),
-      renewer_(keeper_link, keys_, session_, options_.lease, std::move(on_lost)),
-      heartbeat_(keeper_link, keys_, session_),
+      keeper_link_(for_keeper(redis, options_.lease), abandon,
+                   [this](Connection& connection) {
+                     // Whichever thread is the first to meet a wrong server says what is wrong.
+                     static_cast<void>(check_server(connection, keys_));
+                     mender_.ask(connection);
+                   }),
+      renewer_(keeper_link_, keys_, session_, options_.lease, std::move(on_lost)),
+      heartbeat_(keeper_link_, keys_, session_),
       reclaimer_(keys_, redis, options_.lease, session_, options_.log) {
   stream_.set_terms(options_.lease, options_.retry);
 }
@@ -92,10 +101,6 @@ bool QueueSource::quiet() const noexcept {
 
 std::size_t QueueSource::coming() const noexcept {
   return std::accumulate(wants_.begin(), wants_.end(), stream_.popped());
-}
-
-std::size_t QueueSource::bearable(std::size_t want) const noexcept {
-  return stream_.bearable(want);
 }
 
 bool QueueSource::wait_for_item(milliseconds longest) {
@@ -161,10 +166,8 @@ void QueueSource::leave_what_is_too_long(std::vector<Lease>& leased) {
 // ---- the queue ----
 
 Counts QueueSource::look() {
-  CommandBuffer call;
-  append_counts(call, keys_);
-  Counts counts = link_.run([&call](Connection& redis) {
-    return read_counts(run_script(redis, scripts::counts, call).value());
+  Counts counts = link_.run([this](Connection& redis) {
+    return read_counts(run_script(redis, scripts::counts, keys_, {}).value());
   });
   {
     const std::lock_guard lock(mutex_);
@@ -179,10 +182,6 @@ Counts QueueSource::look() {
 Counts QueueSource::counts() const {
   const std::lock_guard lock(mutex_);
   return counts_;
-}
-
-void QueueSource::tell_wait(TimePoint now, std::size_t ready_slots) {
-  notice_.tell(counts(), now, ready_slots);
 }
 
 // `known` and `leased` are of a time before `found` was read.
@@ -207,8 +206,57 @@ void QueueSource::meet_queue(const std::string& id) {
 
 // ---- the keeper's thread ----
 
+void QueueSource::keep(const std::stop_token& stop, const Tally& tally) {
+  const milliseconds tick = std::clamp(options_.lease / 12, milliseconds{10}, Heartbeat::kInterval);
+  next_counts_ = BootClock::now();
+  while (!stop.stop_requested()) {
+    try {
+      keep_once(BootClock::now(), tally);
+    } catch (const ConnectionError&) {
+      keeper_link_.drop();
+    } catch (const ReplyError& error) {
+      keeper_link_.drop();
+      if (!error.transient()) throw;
+    }
+    wait_for(tick, stop);
+  }
+}
+
+void QueueSource::keep_once(TimePoint now, const Tally& tally) {
+  renewer_.renew(now);
+  if (now >= next_beat_) {
+    next_beat_ = now + Heartbeat::kInterval;
+    beat(tally);
+  }
+  if (options_.counts_interval > milliseconds::zero() && now >= next_counts_) {
+    next_counts_ = now + options_.counts_interval;
+    read_counts_again();
+  }
+}
+
+// After a drain nobody may come to remove what we leave behind, so a Redis that restarts just then
+// is given some time. Else the others remove our entry later.
+void QueueSource::leave(bool drained) {
+  // NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read when the heartbeat has thrown
+  const TimePoint give_up_at = BootClock::now() + (drained ? kLongestGoodbye : milliseconds{0});
+  while (true) {
+    try {
+      heartbeat_.leave(drained);
+      return;
+    } catch (const ConnectionError&) {
+    } catch (const ReplyError& error) {
+      if (!error.transient()) return;
+    } catch (const Error&) {
+      return;
+    }
+    keeper_link_.drop();
+    if (BootClock::now() >= give_up_at) return;
+    wait_for(kGoodbyeAgain, {});
+  }
+}
+
 // The main thread looks at the queue only while it holds nothing; this is for the rest of the time.
-void QueueSource::beat(std::uint64_t completed, std::uint64_t failed) {
+void QueueSource::beat(const Tally& tally) {
   std::string known;
   {
     const std::lock_guard lock(mutex_);
@@ -217,21 +265,19 @@ void QueueSource::beat(std::uint64_t completed, std::uint64_t failed) {
   const WorkerStatus before{options_.label,  host_name(),
                             getpid(),        options_.concurrency,
                             renewer_.size(), renewer_.oldest(BootClock::now()),
-                            completed,       failed};
+                            tally.completed, tally.failed};
   if (heartbeat_.beat(before)) reclaimer_.elect();
   check_id(known, heartbeat_.queue_id(), before.holding > 0);
 }
 
 void QueueSource::read_counts_again() {
-  CommandBuffer call;
-  append_counts(call, keys_);
   std::uint64_t looks = 0;
   {
     const std::lock_guard lock(mutex_);
     looks = looks_;
   }
   const Counts counts =
-      read_counts(run_script(keeper_link_.connection(), scripts::counts, call).value());
+      read_counts(run_script(keeper_link_.connection(), scripts::counts, keys_, {}).value());
   const std::lock_guard lock(mutex_);
   if (looks == looks_) counts_ = counts;  // else these may be older
 }

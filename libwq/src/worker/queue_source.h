@@ -1,12 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -21,27 +21,43 @@
 #include "maintenance/lease_renewer.h"
 #include "queue/lease_stream.h"
 #include "queue/limits.h"
+#include "queue/torn_aof.h"
 #include "redis/reconnecting_connection.h"
 #include "worker/wait_notice.h"
 
 namespace wq::internal {
 
-/// One queue of a worker, with all that the worker has of it: a connection to lease and settle, the
+/// The items of a worker by outcome.
+struct Tally {
+  std::atomic<std::uint64_t> completed{0};
+  std::atomic<std::uint64_t> failed{0};
+  std::atomic<std::uint64_t> released{0};
+  std::atomic<std::uint64_t> lost{0};
+  std::atomic<std::uint64_t> unknown{0};
+
+  /// Into a `WorkerReport` or `WorkerStats`.
+  template <typename Report>
+  void copy_to(Report& report) const {
+    report.completed = completed;
+    report.failed = failed;
+    report.released = released;
+    report.lost = lost;
+    report.unknown = unknown;
+  }
+};
+
+/// The queue of a worker, with all that the worker has of it: a connection to lease and settle, the
 /// leases that it holds and their renewer, the items to release, the counts that were read last,
-/// the heartbeat, and the reclaimer that the worker may be elected to be. Which queue is asked
-/// when, and for how much, is not decided here.
+/// the heartbeat, and the reclaimer that the worker may be elected to be. When it is asked, and for
+/// how much, is not decided here.
 ///
 /// Of the worker's main thread, but for what says otherwise.
 class QueueSource {
  public:
-  /// A requested `abandon` ends every wait for Redis. `keeper_link` is the connection of the thread
-  /// that keeps the leases; it and `options` must outlive this.
+  /// A requested `abandon` ends every wait for Redis. `options` must outlive this.
   QueueSource(std::string queue, const RedisOptions& redis, const WorkerOptions& options,
               const std::string& session, const std::stop_token& abandon,
-              ReconnectingConnection& keeper_link, LeaseRenewer::OnLost on_lost);
-
-  /// Any thread.
-  [[nodiscard]] const Keys& keys() const noexcept { return keys_; }
+              LeaseRenewer::OnLost on_lost);
 
   // ---- requests; all of this throws as `LeaseStream` does ----
 
@@ -59,7 +75,9 @@ class QueueSource {
   /// Items that were asked for and are not leased yet.
   [[nodiscard]] std::size_t coming() const noexcept;
   /// See `LeaseStream::bearable`.
-  [[nodiscard]] std::size_t bearable(std::size_t want) const noexcept;
+  [[nodiscard]] std::size_t bearable(std::size_t want) const noexcept {
+    return stream_.bearable(want);
+  }
   /// When it may be asked again after it was found empty.
   [[nodiscard]] TimePoint dry_until() const noexcept { return dry_until_; }
   void ask_at_once() noexcept { dry_until_ = TimePoint{}; }
@@ -92,23 +110,27 @@ class QueueSource {
   /// As they were read last, by whichever thread. Any thread.
   [[nodiscard]] Counts counts() const;
   /// Says what is waited for, see `WaitNotice`. After `look`.
-  void tell_wait(TimePoint now, std::size_t ready_slots);
+  void tell_wait(TimePoint now, std::size_t ready_slots) {
+    notice_.tell(counts(), now, ready_slots);
+  }
   void waits_no_more() noexcept { notice_.waits_no_more(); }
 
-  // ---- the keeper's thread; one try each ----
+  // ---- the keeper's thread, over a connection of its own ----
 
-  /// The heartbeat, and the bid to be the reclaimer. Throws as `look`.
-  void beat(std::uint64_t completed, std::uint64_t failed);
-  void read_counts_again();
-  /// See `Heartbeat::leave`.
-  void leave(bool drained) { heartbeat_.leave(drained); }
+  /// Renews the leases, sends heartbeats and bids to be the reclaimer until `stop`, also while
+  /// Redis is unreachable. Throws `ReplyError` if Redis refuses, `ProtocolError` as `look`.
+  void keep(const std::stop_token& stop, const Tally& tally);
+  /// Removes the heartbeat, see `Heartbeat::leave`.
+  void leave(bool drained);
 
   // ---- what is thread-safe by itself ----
 
   [[nodiscard]] LeaseRenewer& renewer() noexcept { return renewer_; }
   [[nodiscard]] const LeaseRenewer& renewer() const noexcept { return renewer_; }
   [[nodiscard]] ElectedReclaimer& reclaimer() noexcept { return reclaimer_; }
-  [[nodiscard]] std::uint64_t reconnects() const noexcept { return link_.reconnects(); }
+  [[nodiscard]] std::uint64_t reconnects() const noexcept {
+    return link_.reconnects() + keeper_link_.reconnects();
+  }
 
  private:
   void check(Connection& connection);
@@ -116,6 +138,10 @@ class QueueSource {
   void leave_what_is_too_long(std::vector<Lease>& leased);
   void check_id(const std::string& known, const std::string& found, bool leased) const;
   void meet_queue(const std::string& id);
+  // One try each.
+  void keep_once(TimePoint now, const Tally& tally);
+  void beat(const Tally& tally);
+  void read_counts_again();
 
   const Keys keys_;
   const WorkerOptions& options_;
@@ -136,7 +162,10 @@ class QueueSource {
   std::chrono::milliseconds dry_wait_{0};
   WaitNotice notice_;
 
-  ReconnectingConnection& keeper_link_;
+  AofMender mender_;
+  ReconnectingConnection keeper_link_;
+  TimePoint next_beat_;
+  TimePoint next_counts_;
   LeaseRenewer renewer_;
   Heartbeat heartbeat_;
   ElectedReclaimer reclaimer_;

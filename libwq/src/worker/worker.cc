@@ -8,9 +8,6 @@
 namespace wq {
 namespace {
 
-// A worker has one queue so far.
-constexpr internal::QueueIndex kOnly = 0;
-
 WorkerOptions without_batches(WorkerOptions options) {
   options.batch = 1;
   return options;
@@ -23,21 +20,16 @@ Worker::Worker(std::string queue, RedisOptions redis, WorkerOptions options, Han
              internal::one_by_one(std::move(handler))) {}
 
 Worker::Worker(std::string queue, RedisOptions redis, WorkerOptions options, BatchHandler handler)
-    : loop_(std::make_unique<internal::WorkerLoop>(std::vector{std::move(queue)}, std::move(redis),
-                                                   std::move(options), std::move(handler))) {}
+    : loop_(std::make_unique<internal::WorkerLoop>(queue, std::move(redis), std::move(options),
+                                                   std::move(handler))) {}
 
 Worker::~Worker() = default;
 
-WorkerReport Worker::run() {
-  WorkerReport report = loop_->run();
-  report.counts = loop_->counts(kOnly);
-  return report;
-}
-
+WorkerReport Worker::run() { return loop_->run(); }
 void Worker::request_stop() noexcept { loop_->request_stop(loop_->grace()); }
 void Worker::request_stop_now() noexcept { loop_->request_stop({}); }
 WorkerStats Worker::stats() const { return loop_->stats(); }
-Counts Worker::counts() const { return loop_->counts(kOnly); }
+Counts Worker::counts() const { return loop_->counts(); }
 const std::string& Worker::session() const noexcept { return loop_->session(); }
 
 }  // namespace wq

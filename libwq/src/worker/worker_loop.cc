@@ -14,7 +14,7 @@
 #include "base/random.h"
 #include "base/say.h"
 #include "base/start_thread.h"
-#include "worker/cannot_go_on.h"
+#include "worker/call_handler.h"
 #include "worker/check_options.h"
 
 namespace wq::internal {
@@ -37,28 +37,27 @@ milliseconds watch_tick(const WorkerOptions& options) {
   return std::clamp(tick, milliseconds{10}, milliseconds{500});
 }
 
+RedisOptions with_log(RedisOptions redis, const Log& log) {
+  if (!redis.log) redis.log = log;
+  return redis;
+}
+
 }  // namespace
 
-WorkerLoop::WorkerLoop(std::vector<std::string> queues, RedisOptions redis, WorkerOptions options,
+WorkerLoop::WorkerLoop(const std::string& queue, RedisOptions redis, WorkerOptions options,
                        BatchHandler handler)
     : options_(checked(std::move(options))),
       session_(random_id()),
       supply_(options_),
-      executor_(options_, queues, std::move(handler)),
-      isolation_(
-          executor_, options_.retry,
-          [this](const QueueLease& held) { return sources_[held.queue]->isolate(held.lease); }),
-      keeper_(redis, options_, abandon_.get_token(), sources_, tally_) {
-  if (!redis.log) redis.log = options_.log;
-  for (QueueIndex queue = 0; queue < queues.size(); ++queue) {
-    sources_.push_back(std::make_unique<QueueSource>(
-        std::move(queues[queue]), redis, options_, session_, abandon_.get_token(), keeper_.link(),
-        [this, queue](std::span<const std::uint64_t> fences) {
-          log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
-          executor_.lose(queue, fences);
-        }));
-  }
-}
+      executor_(options_, queue, std::move(handler)),
+      isolation_(executor_, options_.retry,
+                 [this](const Lease& lease) { return source_.isolate(lease); }),
+      source_(queue, with_log(std::move(redis), options_.log), options_, session_,
+              abandon_.get_token(), [this](std::span<const std::uint64_t> fences) {
+                say(options_.log, LogLevel::warning,
+                    fmt::format("{} leases were lost", fences.size()));
+                executor_.lose(fences);
+              }) {}
 
 WorkerLoop::~WorkerLoop() { stop_threads(); }
 
@@ -76,32 +75,25 @@ WorkerReport WorkerLoop::run() {
   }
   executor_.leave();
   while (executor_.load().running > 0) {
-    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-      static_cast<void>(executor_.take_finished(queue, Queue::kMaxBatch));
-    }
+    static_cast<void>(executor_.take_finished(Queue::kMaxBatch));
     executor_.wait(BootClock::now() + kLongestWait);
   }
   stop_threads();
-  report_.completed = tally_.completed;
-  report_.failed = tally_.failed;
-  report_.released = tally_.released;
-  report_.lost = tally_.lost;
-  report_.unknown = tally_.unknown;
+  tally_.copy_to(report_);
   const std::lock_guard lock(mutex_);
   if (executor_.cannot_run()) std::rethrow_exception(executor_.cannot_run());
-  for (const auto& each : sources_) {
-    if (each->refused()) std::rethrow_exception(each->refused());
-  }
+  if (source_.refused()) std::rethrow_exception(source_.refused());
   if (fault_) std::rethrow_exception(fault_);
   try {
     if (error_) std::rethrow_exception(error_);
   } catch (const ConnectionError&) {
     if (!stopping_) throw;
-    log(LogLevel::warning,
+    say(options_.log, LogLevel::warning,
         "stopped while Redis was unreachable; held items return to the queue when their leases "
         "expire");
     report_.end = WorkerEnd::stopped;
   }
+  report_.counts = counts();
   return report_;
 }
 
@@ -120,17 +112,15 @@ void WorkerLoop::request_stop(milliseconds grace) noexcept {
 
 WorkerEnd WorkerLoop::work() {
   started_at_ = idle_since_ = BootClock::now();
-  if (const auto end = look_at_queues()) return *end;
+  if (const auto end = look_at_queue()) return *end;
   executor_.start_preparing();
   while (true) {
     if (const auto end = reason_to_end()) return *end;
-    advance_isolation();
+    isolation_.advance(holding_, source_.quiet());
     release(executor_.take_back(BootClock::now() - kLongestWait,
                                 supply_.next_batches(executor_.load())));
-    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-      while (sources_[queue]->outstanding() < kInFlight && post_if_useful(queue)) continue;
-    }
-    if (absorb_answers()) continue;
+    while (source_.outstanding() < kInFlight && post_if_useful()) continue;
+    if (absorb_answer()) continue;
     if (const auto end = wait_for_work()) return *end;
   }
 }
@@ -138,9 +128,7 @@ WorkerEnd WorkerLoop::work() {
 std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
   rethrow_error();
   if (stopping_) return WorkerEnd::stopped;
-  const bool refused = std::any_of(sources_.begin(), sources_.end(),
-                                   [](const auto& each) { return each->refused() != nullptr; });
-  if (executor_.cannot_run() || executor_.halted() || refused || failed_thread_) {
+  if (executor_.cannot_run() || executor_.halted() || source_.refused() || failed_thread_) {
     return WorkerEnd::halted;
   }
   // Results that Redis would not take are failures that the slots know nothing of.
@@ -148,30 +136,30 @@ std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
       !(options_.halt_only_at_start && succeeded_)) {
     return WorkerEnd::halted;
   }
-  if (options_.max_items > 0 && leased() >= options_.max_items) return WorkerEnd::max_items;
+  if (options_.max_items > 0 && source_.leased() >= options_.max_items) return WorkerEnd::max_items;
   return std::nullopt;
 }
 
-bool WorkerLoop::post_if_useful(QueueIndex queue) {
-  std::vector<Settlement> settlements = to_settle(queue);
-  const std::size_t want = wanted(*sources_[queue]);
-  if (settlements.empty() && !sources_[queue]->has_unasked() && want == 0) return false;
-  post(queue, std::move(settlements), want);
+bool WorkerLoop::post_if_useful() {
+  std::vector<Settlement> settlements = to_settle();
+  const std::size_t want = wanted();
+  if (settlements.empty() && !source_.has_unasked() && want == 0) return false;
+  post(std::move(settlements), want);
   return true;
 }
 
-std::vector<Settlement> WorkerLoop::to_settle(QueueIndex queue) {
-  std::vector<Settlement> settlements = executor_.take_finished(queue, Queue::kMaxBatch);
-  std::vector<Settlement> released = sources_[queue]->take_released();
+std::vector<Settlement> WorkerLoop::to_settle() {
+  std::vector<Settlement> settlements = executor_.take_finished(Queue::kMaxBatch);
+  std::vector<Settlement> released = source_.take_released();
   std::move(released.begin(), released.end(), std::back_inserter(settlements));
   return settlements;
 }
 
-void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std::size_t want) {
+void WorkerLoop::post(std::vector<Settlement> settlements, std::size_t want) {
   for (Settlement& each : settlements) {
     Outcome& outcome = each.outcome;
-    isolation_.correct(queue, each.lease);
-    sources_[queue]->refuse_too_large(each);
+    isolation_.correct(each.lease);
+    source_.refuse_too_large(each);
     // Who stops us may have stopped what did the work too, as a service manager does that signals
     // all processes; and what was too slow may have been slow since the machine goes down. The
     // cause is unknown, so no item is charged.
@@ -186,59 +174,44 @@ void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std
     if (outcome.failure.worker.empty()) outcome.failure.worker = options_.label;
     if (outcome.failure.host.empty()) outcome.failure.host = host_name();
   }
-  sources_[queue]->post(std::move(settlements), want);
+  source_.post(std::move(settlements), want);
 }
 
-// One of each queue. False if nothing was under way.
-bool WorkerLoop::absorb_answers() {
-  bool any = false;
-  for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-    if (sources_[queue]->outstanding() == 0) continue;
-    any = true;
-    absorb(queue);
-  }
-  return any;
-}
-
-void WorkerLoop::absorb(QueueIndex queue) {
-  LeaseStream::Answer answer = sources_[queue]->take();
+// False if nothing was under way.
+bool WorkerLoop::absorb_answer() {
+  if (source_.outstanding() == 0) return false;
+  LeaseStream::Answer answer = source_.take();
   holding_ += answer.leased.size();
   holding_ -= answer.settled.size();
   // First, so that nothing that is ours is out of sight if what follows throws.
-  if (!answer.leased.empty()) take_in(queue, std::move(answer.leased));
+  if (!answer.leased.empty()) take_in(std::move(answer.leased));
   for (std::size_t i = 0; i < answer.settled.size(); ++i) {
     count(answer.settlements[i], answer.settled[i]);
   }
   if (!answer.settled.empty() || answer.popped) idle_since_ = BootClock::now();
-  if (answer.popped) executor_.expect_more(queue, true);
+  if (answer.popped) executor_.expect_more(true);
+  return true;
 }
 
 // An item that has crashed before may take this process with it, and whatever it holds would be
 // charged for that as well. So nothing is held beside such items but what runs, and nothing at all
 // beside one that has no more than one crash left.
-void WorkerLoop::take_in(QueueIndex queue, std::vector<Lease> leased) {
+void WorkerLoop::take_in(std::vector<Lease> leased) {
   const TimePoint now = BootClock::now();
-  const bool took_in = !giving_back_ && isolation_.take_in(queue, leased);
+  const bool took_in = !giving_back_ && isolation_.take_in(leased);
   std::size_t room = leased.size();
-  if (sources_[queue]->brought_crashed() || took_in) {
+  if (source_.brought_crashed() || took_in) {
     release(executor_.take_back(now));
     const Executor::Load load = executor_.load();
     room = load.ready_slots - std::min(load.running_ready, load.ready_slots);
   }
   if (giving_back_ || took_in) room = 0;
-  for (; leased.size() > room; leased.pop_back()) {
-    sources_[queue]->release(std::move(leased.back()));
-  }
-  executor_.give(queue, std::move(leased), now);
+  for (; leased.size() > room; leased.pop_back()) source_.release(std::move(leased.back()));
+  executor_.give(std::move(leased), now);
 }
 
-void WorkerLoop::release(std::vector<QueueLease> held) {
-  for (QueueLease& each : held) sources_[each.queue]->release(std::move(each.lease));
-}
-
-void WorkerLoop::advance_isolation() {
-  isolation_.advance(holding_, std::all_of(sources_.begin(), sources_.end(),
-                                           [](const auto& each) { return each->quiet(); }));
+void WorkerLoop::release(std::vector<Lease> held) {
+  for (Lease& each : held) source_.release(std::move(each));
 }
 
 void WorkerLoop::count(const Settlement& settlement, Settled settled) {
@@ -246,7 +219,7 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
   if (settled == Settled::unknown) ++tally_.unknown;
   if (settled == Settled::lost) ++tally_.lost;
   if (settled != Settled::accepted) {
-    log(LogLevel::warning,
+    say(options_.log, LogLevel::warning,
         fmt::format("item {}: {}", printable(settlement.lease.item),
                     settled == Settled::lost
                         ? "its lease was lost before it was settled; another attempt counts"
@@ -268,7 +241,7 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
     case Outcome::Kind::fatal:
       ++tally_.failed;
       ++failures_in_a_row_;
-      log(LogLevel::warning,
+      say(options_.log, LogLevel::warning,
           fmt::format("item {} failed, attempt {}: {}: {}", printable(settlement.lease.item),
                       settlement.lease.attempt(), text(outcome.failure.kind),
                       outcome.failure.message));
@@ -276,31 +249,21 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
   }
 }
 
-std::size_t WorkerLoop::wanted(const QueueSource& source) {
-  if (BootClock::now() < source.dry_until() || isolation_.active()) return 0;
+std::size_t WorkerLoop::wanted() {
+  if (BootClock::now() < source_.dry_until() || isolation_.active()) return 0;
   const Executor::Load load = executor_.load();
   ready_slots_ = load.ready_slots;
-  std::size_t coming = 0;
-  bool isolating = false;
-  for (const auto& each : sources_) {
-    coming += each->coming();
-    isolating = isolating || each->brought_crashed();
-  }
+  const std::size_t coming = source_.coming();
   const std::size_t have = load.waiting + load.running_ready + coming;
-  const std::size_t target = isolating ? load.ready_slots : supply_.target(load);
+  const std::size_t target = source_.brought_crashed() ? load.ready_slots : supply_.target(load);
   std::size_t want = target - std::min(target, have);
   if (options_.max_items > 0) {
-    const std::uint64_t left = options_.max_items - std::min(options_.max_items, leased() + coming);
+    const std::uint64_t left =
+        options_.max_items - std::min(options_.max_items, source_.leased() + coming);
     want = static_cast<std::size_t>(std::min<std::uint64_t>(want, left));
   }
   want = std::min(want, isolation_.expects_another() ? std::size_t{1} : Queue::kMaxBatch);
-  return source.bearable(want);
-}
-
-std::uint64_t WorkerLoop::leased() const {
-  std::uint64_t n = 0;
-  for (const auto& each : sources_) n += each->leased();
-  return n;
+  return source_.bearable(want);
 }
 
 // No request is in flight, and none is pending.
@@ -312,11 +275,9 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
   }
   const std::size_t ready = executor_.load().ready_slots;
   if (ready == 0) idle_since_ = now;  // it is not the queue that we wait for
-  if (const auto end = look_at_queues()) return end;
-  for (const auto& each : sources_) {
-    each->tell_wait(now, ready);
-    each->ask_at_once();
-  }
+  if (const auto end = look_at_queue()) return end;
+  source_.tell_wait(now, ready);
+  source_.ask_at_once();
   if (ready == 0) {
     executor_.wait(now + kLongestWait);
   } else if (std::exchange(ready_slots_, ready) >= ready) {  // else more may be wanted by now
@@ -326,50 +287,31 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
 }
 
 void WorkerLoop::wait_for_progress(TimePoint now) {
-  for (const auto& each : sources_) each->waits_no_more();
+  source_.waits_no_more();
   // Is it worth waiting for more items, so that a batch becomes full?
   if (options_.max_delay > milliseconds::zero() && executor_.load().waiting > 0) {
-    static_cast<void>(look_at_queues());
-    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-      const Counts counts = sources_[queue]->counts();
-      executor_.expect_more(queue, counts.ready > 0 || counts.producers > 0);
-    }
+    static_cast<void>(look_at_queue());
+    executor_.expect_more(counts().ready > 0 || counts().producers > 0);
   }
   TimePoint until = now + kLongestWait;
-  for (const auto& each : sources_) {
-    if (now < each->dry_until()) until = std::min(until, each->dry_until());
-  }
+  if (now < source_.dry_until()) until = std::min(until, source_.dry_until());
   executor_.wait(until);
 }
 
-// Redis waits for one queue at a time: the queues take turns.
 void WorkerLoop::wait_for_item() {
-  std::vector<QueueSource*> open;
-  for (const auto& each : sources_) {
-    if (!each->counts().paused) open.push_back(each.get());
+  if (!counts().paused) {
+    if (source_.wait_for_item(kLongestWaitForItem)) return;
+    // It is refused at maxmemory and returns at once: then a pop is tried from time to time.
+    if (BootClock::now() < source_.dry_until()) return;
   }
-  if (open.empty()) {
-    executor_.wait(BootClock::now() + kPausedWait);
-    return;
-  }
-  QueueSource& next = *open[turn_++ % open.size()];
-  if (next.wait_for_item(kLongestWaitForItem / open.size())) return;
-  // It is refused at maxmemory and returns at once: then a pop is tried from time to time.
-  const bool returned_at_once = BootClock::now() >= next.dry_until();
-  if (returned_at_once) executor_.wait(BootClock::now() + kPausedWait);
+  executor_.wait(BootClock::now() + kPausedWait);
 }
 
-std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
-  bool drained = true;
-  bool begun = false;
-  for (const auto& each : sources_) {
-    const Counts counts = each->look();
-    drained = drained && counts.drained();
-    begun = begun || !counts.id.empty();
-  }
+std::optional<WorkerEnd> WorkerLoop::look_at_queue() {
+  const Counts counts = source_.look();
   const TimePoint now = BootClock::now();
-  if (drained) return WorkerEnd::drained;
-  if (!begun && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
+  if (counts.drained()) return WorkerEnd::drained;
+  if (counts.id.empty() && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
   if (options_.max_idle > milliseconds::zero() && now - idle_since_ >= options_.max_idle) {
     return WorkerEnd::max_idle;
   }
@@ -379,10 +321,7 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
 // No more leases. Waiting items are released, unless they count towards `max_items`; running items
 // may finish.
 void WorkerLoop::settle_the_rest() {
-  const auto is_under_way = [](const auto& each) {
-    return each->has_unasked() || each->outstanding() > 0;
-  };
-  while (holding_ > 0 || std::any_of(sources_.begin(), sources_.end(), is_under_way)) {
+  while (holding_ > 0 || source_.has_unasked() || source_.outstanding() > 0) {
     rethrow_error();
     if (failed_thread_) executor_.leave();
     giving_back_ = report_.end != WorkerEnd::max_items || stopping_ || executor_.cannot_run() ||
@@ -390,20 +329,14 @@ void WorkerLoop::settle_the_rest() {
     if (giving_back_) {
       executor_.begin_nothing_more();
       release(executor_.take_back(BootClock::now()));
-      if (auto held = isolation_.give_up()) {
-        sources_[held->queue]->release(std::move(held->lease));
-      }
+      if (auto held = executor_.take_aside()) source_.release(*std::move(held));
     }
-    advance_isolation();
-    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-      std::vector<Settlement> settlements = to_settle(queue);
-      if (!settlements.empty() || sources_[queue]->has_unasked()) {
-        post(queue, std::move(settlements), 0);
-      }
-    }
-    if (!absorb_answers()) executor_.wait(BootClock::now() + kLongestWait);
+    isolation_.advance(holding_, source_.quiet());
+    std::vector<Settlement> settlements = to_settle();
+    if (!settlements.empty() || source_.has_unasked()) post(std::move(settlements), 0);
+    if (!absorb_answer()) executor_.wait(BootClock::now() + kLongestWait);
   }
-  if (report_.end != WorkerEnd::drained) static_cast<void>(look_at_queues());
+  if (report_.end != WorkerEnd::drained) static_cast<void>(look_at_queue());
 }
 
 // After an exception that came from anywhere in this thread: what was on its way between the
@@ -412,11 +345,8 @@ void WorkerLoop::give_back() noexcept {
   try {
     executor_.leave();
     const Executor::Load load = executor_.load();
-    holding_ = load.running + load.finished;
-    for (const auto& each : sources_) {
-      each->forget();
-      holding_ += each->released();
-    }
+    source_.forget();
+    holding_ = load.running + load.finished + source_.released();
     report_.end = WorkerEnd::halted;
     settle_the_rest();
   } catch (...) {  // then all leases run out; why this worker ends is known
@@ -430,11 +360,8 @@ void WorkerLoop::start_threads() {
       start("the thread that renews leases", [this](const std::stop_token& stop) { keep(stop); });
   watch_thread_ = start("the thread that watches timeouts",
                         [this](const std::stop_token& stop) { watch(stop); });
-  for (const auto& each : sources_) {
-    reclaimer_threads_.push_back(start(
-        "the thread of the reclaimer",
-        [source = each.get()](const std::stop_token& stop) { source->reclaimer().run(stop); }));
-  }
+  reclaimer_thread_ = start("the thread of the reclaimer",
+                            [this](const std::stop_token& stop) { source_.reclaimer().run(stop); });
 }
 
 template <typename Body>
@@ -454,21 +381,21 @@ void WorkerLoop::stop_threads() noexcept {
     changed_.notify_all();
     if (thread.joinable()) thread.join();
   };
-  for (std::jthread& each : reclaimer_threads_) end(each);
+  end(reclaimer_thread_);
   end(keeper_thread_);
   end(watch_thread_);
 }
 
 void WorkerLoop::keep(const std::stop_token& stop) {
   try {
-    keeper_.run(stop);
+    source_.keep(stop, tally_);
   } catch (const ReplyError&) {
     give_up(std::current_exception());
     return;
   } catch (const ProtocolError&) {
     give_up(std::current_exception());
   }
-  keeper_.leave(drained_);
+  source_.leave(drained_);
 }
 
 void WorkerLoop::watch(const std::stop_token& stop) {
@@ -479,7 +406,7 @@ void WorkerLoop::watch(const std::stop_token& stop) {
     lock.unlock();
     const TimePoint now = BootClock::now();
     executor_.enforce_timeout(now);
-    for (const auto& each : sources_) each->renewer().expire(now);
+    source_.renewer().expire(now);
     if (leave_at && now >= *leave_at) executor_.leave();
     if (leave_at && (holding_ == 0 || now >= *leave_at + kSettleTime)) abandon_.request_stop();
     lock.lock();
@@ -516,22 +443,11 @@ void WorkerLoop::fail(const char* who) noexcept {
 
 WorkerStats WorkerLoop::stats() const {
   WorkerStats stats = executor_.handler_stats();
-  stats.completed = tally_.completed;
-  stats.failed = tally_.failed;
-  stats.released = tally_.released;
-  stats.lost = tally_.lost;
-  stats.unknown = tally_.unknown;
+  tally_.copy_to(stats);
   stats.holding = holding_;
-  stats.reconnects = keeper_.reconnects();
-  for (const auto& each : sources_) {
-    stats.renewals += each->renewer().renewals();
-    stats.reconnects += each->reconnects();
-  }
+  stats.renewals = source_.renewer().renewals();
+  stats.reconnects = source_.reconnects();
   return stats;
-}
-
-void WorkerLoop::log(LogLevel level, std::string_view text) const {
-  say(options_.log, level, text);
 }
 
 }  // namespace wq::internal

@@ -10,7 +10,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -19,35 +18,31 @@
 
 #include "worker/executor.h"
 #include "worker/isolation.h"
-#include "worker/keeper.h"
-#include "worker/queue_lease.h"
 #include "worker/queue_source.h"
 #include "worker/supply.h"
 
 namespace wq::internal {
 
-/// The state of a `Worker`: decides how many items to request from which queue and when the worker
-/// ends, and owns the threads.
+/// The state of a `Worker`: decides how many items to request and when the worker ends, and owns
+/// the threads.
 ///
-/// The thread that calls `run` has a connection for each queue: it leases and settles through a
-/// `QueueSource` and blocks on Redis only while it holds nothing. The keeper's thread has one
-/// connection, only for renewals and heartbeats. The watch has none: it ends leases and handlers by
-/// the local clock, so that no connection can delay it. The thread of a queue's reclaimer has a
-/// connection while this worker is elected.
+/// The thread that calls `run` has a connection: it leases and settles through a `QueueSource` and
+/// blocks on Redis only while it holds nothing. The keeper's thread has one only for renewals and
+/// heartbeats. The watch has none: it ends leases and handlers by the local clock, so that no
+/// connection can delay it. The thread of the reclaimer has one while this worker is elected.
 class WorkerLoop {
  public:
-  WorkerLoop(std::vector<std::string> queues, RedisOptions redis, WorkerOptions options,
+  WorkerLoop(const std::string& queue, RedisOptions redis, WorkerOptions options,
              BatchHandler handler);
   ~WorkerLoop();
   WorkerLoop(const WorkerLoop&) = delete;
   WorkerLoop& operator=(const WorkerLoop&) = delete;
 
-  /// `WorkerReport::counts` are not filled in: they are of a queue.
   WorkerReport run();
   void request_stop(std::chrono::milliseconds grace) noexcept;
 
   [[nodiscard]] WorkerStats stats() const;
-  [[nodiscard]] Counts counts(QueueIndex queue) const { return sources_[queue]->counts(); }
+  [[nodiscard]] Counts counts() const { return source_.counts(); }
   [[nodiscard]] std::chrono::milliseconds grace() const noexcept { return options_.grace; }
   [[nodiscard]] const std::string& session() const noexcept { return session_; }
 
@@ -55,21 +50,18 @@ class WorkerLoop {
   // The main thread.
   WorkerEnd work();
   std::optional<WorkerEnd> reason_to_end();
-  bool post_if_useful(QueueIndex queue);
-  void post(QueueIndex queue, std::vector<Settlement> settlements, std::size_t want);
-  [[nodiscard]] std::vector<Settlement> to_settle(QueueIndex queue);
-  bool absorb_answers();
-  void absorb(QueueIndex queue);
-  void take_in(QueueIndex queue, std::vector<Lease> leased);
-  void release(std::vector<QueueLease> held);
-  void advance_isolation();
+  bool post_if_useful();
+  void post(std::vector<Settlement> settlements, std::size_t want);
+  [[nodiscard]] std::vector<Settlement> to_settle();
+  bool absorb_answer();
+  void take_in(std::vector<Lease> leased);
+  void release(std::vector<Lease> held);
   void count(const Settlement& settlement, Settled settled);
-  std::size_t wanted(const QueueSource& source);
-  [[nodiscard]] std::uint64_t leased() const;
+  std::size_t wanted();
   [[nodiscard]] std::optional<WorkerEnd> wait_for_work();
   void wait_for_progress(TimePoint now);
   void wait_for_item();
-  std::optional<WorkerEnd> look_at_queues();
+  std::optional<WorkerEnd> look_at_queue();
   void settle_the_rest();
   void give_back() noexcept;
 
@@ -83,7 +75,6 @@ class WorkerLoop {
   void rethrow_error() const;
   void give_up(std::exception_ptr error) noexcept;
   void fail(const char* who) noexcept;
-  void log(LogLevel level, std::string_view text) const;
 
   const WorkerOptions options_;
   const std::string session_;
@@ -96,7 +87,6 @@ class WorkerLoop {
   bool succeeded_ = false;
   bool giving_back_ = false;     // what is leased from now on is released unrun
   std::size_t ready_slots_ = 0;  // when it was last asked how much is wanted
-  std::size_t turn_ = 0;         // of the queues that are waited for
   TimePoint started_at_;
   TimePoint idle_since_;
 
@@ -104,8 +94,7 @@ class WorkerLoop {
   Tally tally_;
   Executor executor_;
   Isolation isolation_;  // of the main thread
-  Keeper keeper_;
-  Keeper::Sources sources_;
+  QueueSource source_;
   std::atomic<std::uint64_t> holding_{0};  // leased, and the settlement not answered
   std::atomic<bool> stopping_{false};
   std::atomic<bool> failed_thread_{false};  // there is a fault_
@@ -118,7 +107,7 @@ class WorkerLoop {
 
   std::jthread keeper_thread_;
   std::jthread watch_thread_;
-  std::vector<std::jthread> reclaimer_threads_;  // by queue
+  std::jthread reclaimer_thread_;
 };
 
 }  // namespace wq::internal

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,6 +36,16 @@ class SweepProducers {
 
   std::map<std::string, Hold> holds_;  // by session
   std::vector<std::string> to_drop_;   // session, expiry, ...
+};
+
+/// A step of a pass, once a minute: removes the entries of workers that are gone. Until then they
+/// are kept for people to see. Not thread-safe.
+class SweepWorkers {
+ public:
+  void run(const Pass& pass);
+
+ private:
+  std::int64_t swept_ms_ = 0;  // by the server's clock
 };
 
 }  // namespace wq::internal
