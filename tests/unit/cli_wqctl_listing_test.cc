@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 #include "wqctl/view/listing.h"
-#include "wqctl/view/queue_listing.h"
 
 namespace wq::ctl {
 namespace {

@@ -149,6 +149,11 @@ std::string bash_function(const ProgramText& text, std::span<const OptionText> o
                      function_name(text.full_name()), valued, first, cases, behind, all, places);
 }
 
+std::string bash_head(const ProgramText& text) {
+  return fmt::format("# Completion of {} for bash; made from its --help.\n", text.name) +
+         kBashHelpers;
+}
+
 /// For zsh: text within '...' and [...] or after a colon.
 std::string zsh_text(std::string_view text) {
   std::string out;
@@ -229,18 +234,14 @@ std::string zsh_arguments(const ProgramText& text, std::span<const OptionText> o
 
 std::string bash_completion(const ProgramText& text, std::span<const OptionText> options) {
   if (!text.command.empty()) return bash_function(text, options, 2);
-  return fmt::format("# Completion of {} for bash; made from its --help.\n", text.name) +
-         kBashHelpers + bash_function(text, options, 1) +
-         fmt::format("\ncomplete -F {} {}\n", function_name(text.name), text.name);
+  return bash_head(text) + bash_function(text, options, 1) + end_bash(text);
 }
 
 std::string begin_bash(const ProgramText& text, std::span<const CommandText> commands) {
   std::string words = "--help --version";
   for (const CommandText& command : commands) words += " " + command.name;
   const std::string name = function_name(text.name);
-  return fmt::format("# Completion of {} for bash; made from its --help.\n", text.name) +
-         kBashHelpers +
-         fmt::format(R"sh(
+  return bash_head(text) + fmt::format(R"sh(
 {0}() {{
   local command=${{COMP_WORDS[1]}}
   COMPREPLY=()
@@ -252,7 +253,7 @@ std::string begin_bash(const ProgramText& text, std::span<const CommandText> com
   fi
 }}
 )sh",
-                     name, words);
+                                       name, words);
 }
 
 std::string end_bash(const ProgramText& text) {

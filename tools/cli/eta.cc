@@ -32,29 +32,29 @@ constexpr double kWidestRange = 10;
 constexpr Seconds kSilence{60};
 constexpr double kSilenceInItems = 10;
 
-double left_in(const Counts& counts) {
-  return static_cast<double>(counts.ready + counts.processing + counts.delayed);
-}
-
-/// Dead letters as they are now, not as they were counted: to drop them is no progress, and an item
-/// that joins an equal one among them is counted once, as merged.
-double gone_from(const Counts& counts) {
-  return static_cast<double>(counts.completed + counts.dead + counts.dropped + counts.merged);
-}
-
 /// How many left the queue between two samples. Where dead letters were retried, it is at least
 /// what was completed. RedisWQ clients count nothing when they complete an item: then what is
 /// missing is what was pushed less what was added to the lists.
 double finished_between(const Counts& before, const Counts& now) {
-  const double gone = gone_from(now) - gone_from(before);
+  const double gone = static_cast<double>(gone_from(now)) - static_cast<double>(gone_from(before));
   const double completed =
       static_cast<double>(now.completed) - static_cast<double>(before.completed);
   const double missing = static_cast<double>(now.pushed) - static_cast<double>(before.pushed) -
-                         (left_in(now) - left_in(before));
+                         (static_cast<double>(left_in(now)) - static_cast<double>(left_in(before)));
   return std::max({gone, completed, now.foreign > 0 ? missing : 0.0, 0.0});
 }
 
 }  // namespace
+
+std::uint64_t left_in(const Counts& counts) {
+  return counts.ready + counts.processing + counts.delayed;
+}
+
+// Dead letters as they are now, not as they were counted: to drop them is no progress, and an item
+// that joins an equal one among them is counted once, as merged.
+std::uint64_t gone_from(const Counts& counts) {
+  return counts.completed + counts.dead + counts.dropped + counts.merged;
+}
 
 void EtaHistory::add(TimePoint at, const Counts& counts, const InFlight& in_flight) {
   if (points_.empty()) {
@@ -145,7 +145,7 @@ std::optional<Seconds> EtaHistory::silence() const {
 }
 
 void EtaHistory::find_range(Eta& eta) const {
-  const double left = left_in(last_);
+  const auto left = static_cast<double>(left_in(last_));
   const Seconds span = points_.back().at - points_.front().at;
   if (left == 0 || last_.paused || eta.silent) return;
   if (span < kShortestSpan || points_.back().finished < kFewestFinished) return;

@@ -77,6 +77,10 @@ class EtaHistory {
   Seconds slowest_finished_{0};  // the same up to the last finish
 };
 
+/// The items that are not done yet, and those that left the queue for good.
+[[nodiscard]] std::uint64_t left_in(const Counts& counts);
+[[nodiscard]] std::uint64_t gone_from(const Counts& counts);
+
 /// Such as `58s to 1m20s left`; empty if there is nothing to say. Rounded as coarsely as the number
 /// allows, away from the middle.
 [[nodiscard]] std::string left_text(const Eta& eta);

@@ -1,34 +1,26 @@
 #include "cli/exit_code.h"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace wq::cli {
 
 namespace {
 
-std::string_view meaning(ExitCode code) {
-  switch (code) {
-    case ExitCode::done:
-      return "success; for a worker: the queue is drained";
-    case ExitCode::failure:
-      return "a program or file error, or the queue's data was lost";
-    case ExitCode::usage:
-      return "usage, configuration or permission error, or the command cannot be run";
-    case ExitCode::dead_or_halted:
-      return "drained, but dead letters remain; or halted";
-    case ExitCode::no_redis:
-      return "Redis was unreachable for longer than --redis-patience";
-    case ExitCode::left_early:
-      return "exited early as configured (--max-items, --max-idle)";
-    case ExitCode::never_opened:
-      return "the queue was never opened within --wait-open";
-    case ExitCode::interrupted:
-      return "interrupted (SIGINT)";
-    case ExitCode::terminated:
-      return "terminated (SIGTERM)";
-  }
-  return "";
-}
+constexpr std::array<std::pair<ExitCode, const char*>, 9> kMeanings{{
+    {ExitCode::done, "success; for a worker: the queue is drained"},
+    {ExitCode::failure, "a program or file error, or the queue's data was lost"},
+    {ExitCode::usage, "usage, configuration or permission error, or the command cannot be run"},
+    {ExitCode::dead_or_halted, "drained, but dead letters remain; or halted"},
+    {ExitCode::no_redis, "Redis was unreachable for longer than --redis-patience"},
+    {ExitCode::left_early, "exited early as configured (--max-items, --max-idle)"},
+    {ExitCode::never_opened, "the queue was never opened within --wait-open"},
+    {ExitCode::interrupted, "interrupted (SIGINT)"},
+    {ExitCode::terminated, "terminated (SIGTERM)"},
+}};
 
 }  // namespace
 
@@ -36,8 +28,9 @@ ExitCode exit_code_for_signal(int signal) noexcept { return static_cast<ExitCode
 
 std::string exit_code_help(std::initializer_list<ExitCode> codes) {
   std::string text = "Exit codes:\n";
-  for (const ExitCode code : codes) {
-    text += fmt::format("  {:<5}{}\n", static_cast<int>(code), meaning(code));
+  for (const auto& [code, meaning] : kMeanings) {
+    if (std::find(codes.begin(), codes.end(), code) == codes.end()) continue;
+    text += fmt::format("  {:<5}{}\n", static_cast<int>(code), meaning);
   }
   return text;
 }

@@ -28,25 +28,14 @@ constexpr unsigned kHelpWidth = 96;
 constexpr unsigned kDescriptionWidth = 62;
 
 /// Tells Boost how many words an option takes. `Setter` interprets the words.
-class Words : public po::value_semantic {
- public:
-  explicit Words(std::string argument) : argument_(std::move(argument)) {}
-  std::string name() const override { return argument_; }
-  unsigned min_tokens() const override { return argument_.empty() ? 0 : 1; }
-  unsigned max_tokens() const override { return min_tokens(); }
-  bool is_composing() const override { return true; }
-  bool is_required() const override { return false; }
-  void parse(boost::any&, const std::vector<std::string>&, bool) const override {}
-  bool apply_default(boost::any&) const override { return false; }
-  void notify(const boost::any&) const override {}
-
- private:
-  std::string argument_;
-};
+po::value_semantic* words_of(const std::string& argument) {
+  auto* const words = po::value<std::string>();
+  return argument.empty() ? words->zero_tokens() : words->value_name(argument);
+}
 
 void add_to(po::options_description& group, const OptionText& option, const std::string& help) {
   const std::string names = option.letter == 0 ? option.name : option.name + "," + option.letter;
-  group.add(boost::make_shared<po::option_description>(names.c_str(), new Words(option.value.name),
+  group.add(boost::make_shared<po::option_description>(names.c_str(), words_of(option.value.name),
                                                        help.c_str()));
 }
 

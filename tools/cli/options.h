@@ -163,6 +163,10 @@ class Options {
     std::string not_with{};
   };
 
+  /// Calls `found` with what a word means.
+  template <typename T>
+  void add_choices_of(std::string name, const Choices<T>& choices, std::string help,
+                      std::function<void(const T&)> found, const std::string& now);
   void read_command_line(const std::vector<std::string>& words);
   void read_environment();
   void refuse_combinations() const;
@@ -197,23 +201,19 @@ void Options::add_number(std::string name, T& value, std::string help, std::uint
       std::to_string(value));
 }
 
-/// Calls `found` with what a word means.
 template <typename T>
-[[nodiscard]] Setter choice_setter(const std::vector<std::pair<std::string, T>>& choices,
-                                   const std::string& all, std::function<void(const T&)> found) {
-  return [choices, all, found](const std::string& text) {
+void Options::add_choices_of(std::string name, const Choices<T>& choices, std::string help,
+                             std::function<void(const T&)> found, const std::string& now) {
+  std::vector<std::string> words;
+  for (const auto& [word, meaning] : choices) words.push_back(word);
+  Value kind = Value::choice(std::move(words));
+  Setter set = [choices, all = kind.name, found](const std::string& text) {
     for (const auto& [word, meaning] : choices) {
       if (word == text) return found(meaning);
     }
     throw std::invalid_argument("'" + text + "' is invalid: must be one of " + all);
   };
-}
-
-template <typename T>
-[[nodiscard]] Value choice_of(const std::vector<std::pair<std::string, T>>& choices) {
-  std::vector<std::string> words;
-  for (const auto& [word, meaning] : choices) words.push_back(word);
-  return Value::choice(std::move(words));
+  add(std::move(name), std::move(kind), std::move(help), std::move(set), now);
 }
 
 template <typename T>
@@ -222,19 +222,17 @@ void Options::add_choice(std::string name, T& value, const Choices<T>& choices, 
   for (const auto& [word, meaning] : choices) {
     if (meaning == value) now = word;
   }
-  Value kind = choice_of(choices);
-  Setter set =
-      choice_setter<T>(choices, kind.name, [&value](const T& meaning) { value = meaning; });
-  add(std::move(name), std::move(kind), std::move(help), std::move(set), now);
+  add_choices_of<T>(
+      std::move(name), choices, std::move(help), [&value](const T& meaning) { value = meaning; },
+      now);
 }
 
 template <typename T>
 void Options::add_choices(std::string name, std::vector<T>& values, const Choices<T>& choices,
                           std::string help) {
-  Value kind = choice_of(choices);
-  Setter set = choice_setter<T>(choices, kind.name,
-                                [&values](const T& meaning) { values.push_back(meaning); });
-  add(std::move(name), std::move(kind), std::move(help), std::move(set));
+  add_choices_of<T>(
+      std::move(name), choices, std::move(help),
+      [&values](const T& meaning) { values.push_back(meaning); }, "");
   options_.back().repeats = true;
 }
 

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/start_thread.h"
+#include "base/wait.h"
+#include "cli/terminal.h"
 
 namespace wq::cli {
 
@@ -125,5 +127,21 @@ SignalWatcher::SignalWatcher(StopSignals& signals, Callback callback)
 }
 
 SignalWatcher::~SignalWatcher() { signals_.remove(*this); }
+
+StopRequest::StopRequest(StopSignals& signals)
+    : signals_(signals, [this](int signal, int count) {
+        source_.request_stop();
+        if (count == 1) return;
+        leave_live_text();
+        _exit(static_cast<int>(exit_code_for_signal(signal)));
+      }) {}
+
+ExitCode StopRequest::exit_code(ExitCode otherwise) const noexcept {
+  return signals_.first() == 0 ? otherwise : exit_code_for_signal(signals_.first());
+}
+
+void StopRequest::wait_for(std::chrono::milliseconds time) const {
+  internal::wait_for(time, token());
+}
 
 }  // namespace wq::cli

@@ -1,10 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <vector>
+
+#include "cli/exit_code.h"
 
 namespace wq::cli {
 
@@ -71,6 +75,24 @@ class SignalWatcher {
   const Callback callback_;
   int count_ = 0;
   std::atomic<int> first_{0};
+};
+
+/// The request to stop of a program that has nothing to undo: the first signal makes it, and the
+/// second, which waits neither for Redis nor for a reader of the output, ends the process.
+class StopRequest {
+ public:
+  explicit StopRequest(StopSignals& signals);
+
+  [[nodiscard]] std::stop_token token() const noexcept { return source_.get_token(); }
+  [[nodiscard]] bool is_made() const noexcept { return source_.stop_requested(); }
+  /// The exit code for the first signal; `otherwise` before there was one.
+  [[nodiscard]] ExitCode exit_code(ExitCode otherwise = ExitCode::failure) const noexcept;
+  /// Lets the time pass, or less as soon as it is made.
+  void wait_for(std::chrono::milliseconds time) const;
+
+ private:
+  std::stop_source source_;
+  SignalWatcher signals_;
 };
 
 }  // namespace wq::cli

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/printable.h"
+#include "base/whole_number.h"
 
 namespace wq::cli {
 
@@ -68,10 +68,8 @@ bool is_set(const char* name) noexcept {
 unsigned size_of(int fd, const char* variable, unsigned short winsize::*member,
                  unsigned usual) noexcept {
   if (const char* value = std::getenv(variable); value != nullptr) {
-    const std::string_view text = value;
-    unsigned n = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-    if (error == std::errc{} && end == text.data() + text.size() && n > 0) return n;
+    const unsigned n = internal::whole_number<unsigned>(value).value_or(0);
+    if (n > 0) return n;
   }
   winsize size{};
   if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.*member > 0) return size.*member;

@@ -14,6 +14,11 @@ prometheus::MetricFamily gauge(std::string name, std::string help) {
   return {std::move(name), std::move(help), prometheus::MetricType::Gauge, {}};
 }
 
+Labels with(Labels labels, std::string name, std::string value) {
+  labels.push_back({std::move(name), std::move(value)});
+  return labels;
+}
+
 void add(prometheus::MetricFamily& family, Labels labels, double value) {
   prometheus::ClientMetric metric;
   metric.label = std::move(labels);

@@ -13,6 +13,9 @@ using Labels = std::vector<prometheus::ClientMetric::Label>;
 [[nodiscard]] prometheus::MetricFamily counter(std::string name, std::string help);
 [[nodiscard]] prometheus::MetricFamily gauge(std::string name, std::string help);
 
+/// The labels and one more.
+[[nodiscard]] Labels with(Labels labels, std::string name, std::string value);
+
 /// Adds a value to a family that is a counter or a gauge.
 void add(prometheus::MetricFamily& family, Labels labels, double value);
 

@@ -79,9 +79,7 @@ MetricFamily by_state(std::span<const QueueReading> readings) {
   MetricFamily family = gauge("wq_items", "Items that are ready, in processing, delayed or dead.");
   for_each_read(readings, [&](const Labels& labels, const QueueMetrics& of) {
     for (const State& state : kStates) {
-      Labels all = labels;
-      all.push_back({"state", state.name});
-      add(family, std::move(all), static_cast<double>(of.counts.*state.value));
+      add(family, with(labels, "state", state.name), static_cast<double>(of.counts.*state.value));
     }
   });
   return family;
@@ -93,9 +91,7 @@ MetricFamily memory(std::span<const QueueReading> readings) {
             "Memory of each key of the queue in Redis, estimated; the leases are not among them.");
   for_each_read(readings, [&](const Labels& labels, const QueueMetrics& of) {
     for (const auto& [key, bytes] : of.memory_bytes) {
-      Labels all = labels;
-      all.push_back({"key", key});
-      add(family, std::move(all), static_cast<double>(bytes));
+      add(family, with(labels, "key", key), static_cast<double>(bytes));
     }
   });
   return family;

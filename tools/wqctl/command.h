@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,6 +52,17 @@ void only_look(Target& target);
 /// declares, and the first of them as the name of a queue if it is one.
 [[nodiscard]] bool read_target(cli::Process& process, cli::Options& options, int argc,
                                const char* const* argv, Target& target);
+
+/// How queues are listed.
+struct ShowQueues {
+  std::string pattern = {};  ///< empty: all
+  bool json = false;
+  bool names = false;                   ///< bare names, one a line
+  std::chrono::milliseconds longest{};  ///< see `wq::QueueSearch`
+};
+
+/// Prints the queues there are.
+[[nodiscard]] cli::ExitCode show_queues(const Target& target, const ShowQueues& how);
 
 /// The texts of a command for `cli::Options`.
 [[nodiscard]] cli::ProgramText command_text(const std::string& name, const std::string& summary,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -15,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/whole_number.h"
 #include "cli/options.h"
 #include "wqctl/view/json.h"
 
@@ -71,9 +71,7 @@ std::uint64_t number_of(std::string_view name) {
   if (name.size() <= kPrefix.size() + kSuffix.size()) return 0;
   name.remove_prefix(kPrefix.size());
   name.remove_suffix(kSuffix.size());
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  return error == std::errc{} && end == name.data() + name.size() ? number : 0;
+  return internal::whole_number<std::uint64_t>(name).value_or(0);
 }
 
 /// Empty for another line.

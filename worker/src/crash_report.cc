@@ -14,6 +14,7 @@
 #include <limits>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -97,18 +98,18 @@ void add_time(Line& line) {
   const sys_days day = floor<days>(second);
   const year_month_day date{day};
   const hh_mm_ss time{second - day};
-  line.add_number(static_cast<std::uint64_t>(static_cast<int>(date.year())), 4);
-  line.add("-");
-  line.add_number(static_cast<unsigned>(date.month()), 2);
-  line.add("-");
-  line.add_number(static_cast<unsigned>(date.day()), 2);
-  line.add("T");
-  line.add_number(static_cast<std::uint64_t>(time.hours().count()), 2);
-  line.add(":");
-  line.add_number(static_cast<std::uint64_t>(time.minutes().count()), 2);
-  line.add(":");
-  line.add_number(static_cast<std::uint64_t>(time.seconds().count()), 2);
-  line.add(".");
+  const std::array<std::pair<std::int64_t, char>, 6> parts{{
+      {static_cast<int>(date.year()), '-'},
+      {static_cast<unsigned>(date.month()), '-'},
+      {static_cast<unsigned>(date.day()), 'T'},
+      {time.hours().count(), ':'},
+      {time.minutes().count(), ':'},
+      {time.seconds().count(), '.'},
+  }};
+  for (const auto& [number, end] : parts) {
+    line.add_number(static_cast<std::uint64_t>(number), 2);
+    line.add({&end, 1});
+  }
   line.add_number(static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000, 3);
   line.add("Z");
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/printable.h"
+#include "base/write_all.h"
 #include "cli/output.h"
 #include "command/shell_words.h"
 
@@ -28,14 +29,8 @@ constexpr std::size_t kMostInComment = 1'000;
 }
 
 void write_line(int file, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(file, text.data(), text.size());
-    if (written >= 0) {
-      text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno != EINTR) {
-      throw std::system_error(errno, std::generic_category());
-    }
-  }
+  const int error = write_all(file, text);
+  if (error != 0) throw std::system_error(error, std::generic_category());
 }
 
 /// Of a file that is not empty.

@@ -42,9 +42,7 @@ MetricFamily items(const Labels& labels, const WorkerStats& stats) {
                                                             {"lost", stats.lost},
                                                             {"unknown", stats.unknown}};
   for (const auto& [outcome, number] : outcomes) {
-    Labels all = labels;
-    all.push_back({"outcome", outcome});
-    add(family, std::move(all), static_cast<double>(number));
+    add(family, metrics::with(labels, "outcome", outcome), static_cast<double>(number));
   }
   return family;
 }

@@ -1,8 +1,6 @@
 #include "worker_progress.h"
 
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +9,7 @@
 #include <wq/clock.h>
 
 #include "base/printable.h"
+#include "base/wait.h"
 #include "cli/log.h"
 #include "cli/output.h"
 #include "cli/units.h"
@@ -25,10 +24,6 @@ constexpr milliseconds kRedraw{1'000};
 constexpr milliseconds kCountsInPlace{2'000};
 // Of the bytes of an item, so that the text after it is visible.
 constexpr std::size_t kMostShown = 60;
-
-std::uint64_t left_in(const Counts& counts) {
-  return counts.ready + counts.processing + counts.delayed;
-}
 
 std::string longest_text(const WorkerStats& stats) {
   if (stats.longest_time == std::chrono::nanoseconds::zero()) return "";
@@ -49,7 +44,7 @@ void append(std::string& line, const std::string& more) {
 std::string progress_text(const WorkerStats& stats, const Counts& counts, const cli::Eta& eta) {
   std::string line = fmt::format("{} done, {} failed", stats.completed, stats.failed);
   if (!counts.id.empty()) {
-    append(line, fmt::format("{} left in the queue", left_in(counts)));
+    append(line, fmt::format("{} left in the queue", cli::left_in(counts)));
     if (counts.dead > 0) append(line, fmt::format("{} dead", counts.dead));
     if (eta.span > cli::Seconds{0}) append(line, cli::rate_text(eta.rate_now));
     append(line, cli::left_text(eta));
@@ -82,11 +77,8 @@ WorkerProgress::~WorkerProgress() {
 }
 
 void WorkerProgress::run(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
   while (true) {
-    never.wait_for(lock, stop, in_place_ ? kRedraw : interval_, [] { return false; });
+    wait_for(in_place_ ? kRedraw : interval_, stop);
     if (stop.stop_requested()) return;
     if (in_place_) {
       show_line();
@@ -111,7 +103,7 @@ void WorkerProgress::log_line() {
   if (!counts.id.empty()) history_.add(BootClock::now(), counts);
   std::string state =
       fmt::format("completed={} failed={} released={} left={} dead={}", stats.completed,
-                  stats.failed, stats.released, left_in(counts), counts.dead);
+                  stats.failed, stats.released, cli::left_in(counts), counts.dead);
   const bool nothing_yet = stats.completed + stats.failed + stats.released == 0;
   if (stats.running == 0 && (nothing_yet || state == last_)) return;
   std::string line = "progress: " + state + fmt::format(" running={}", stats.running);

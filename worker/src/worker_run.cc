@@ -2,11 +2,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <csignal>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <string_view>
@@ -21,6 +18,8 @@
 #include <wq/version.h>
 
 #include "base/host_name.h"
+#include "base/name_in.h"
+#include "base/wait.h"
 #include "cli/exit_code.h"
 #include "cli/log.h"
 #include "cli/redis_flags.h"
@@ -47,21 +46,8 @@ constexpr const char* kStuck =
     "the lease expires";
 
 std::string_view name_of(WorkerEnd end) {
-  switch (end) {
-    case WorkerEnd::drained:
-      return "drained";
-    case WorkerEnd::stopped:
-      return "stopped";
-    case WorkerEnd::halted:
-      return "halted";
-    case WorkerEnd::max_items:
-      return "max-items";
-    case WorkerEnd::max_idle:
-      return "max-idle";
-    case WorkerEnd::never_opened:
-      return "never-opened";
-  }
-  return "";
+  return name_in<WorkerEnd, 6>(
+      {"drained", "stopped", "halted", "max-items", "max-idle", "never-opened"}, end);
 }
 
 ExitCode code_for(const WorkerReport& report, bool fail_on_dead, int signal) {
@@ -151,12 +137,8 @@ class Interruption {
   }
 
   void watch(const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, kStuckAfter, [] { return false; });
-    if (stop.stop_requested()) return;
-    leave(kStuck);
+    wait_for(kStuckAfter, stop);
+    if (!stop.stop_requested()) leave(kStuck);
   }
 
   [[noreturn]] void leave(std::string_view why) noexcept {
@@ -201,73 +183,59 @@ class JobLogging {
   bool failed_ = false;
 };
 
-class WorkerRun::Parts {
- public:
-  template <typename AnyHandler>
-  Parts(cli::Process& process, const WorkerCommandLine& line, AnyHandler handler,
-        AttemptText attempt_text)
-      : line_(line), interruption_(process.signals(), line.worker.grace) {
-    report_crashes(process.name(), cli::log_is_json());
-    WorkerOptions options = line.worker;
-    options.other_queues = [&line] { return other_queues(line.queue, line.redis); };
-    if (!line.joblog.empty()) {
-      joblog_.emplace(process.name(), line, std::move(attempt_text), worker_);
-      options.settled = [this](const Settlement& settlement) { joblog_->add(settlement); };
-    }
-    worker_ = std::make_unique<Worker>(line.queue, line.redis, options, std::move(handler));
-    if (!line.metrics_listen) return;
-    // Before a model is loaded, so that a port that is taken is known at once.
-    server_ = std::make_unique<metrics::MetricsServer>(
-        *line.metrics_listen, std::make_shared<WorkerCollector>(*worker_, line.queue));
-    cli::log(LogLevel::info, fmt::format("serving {}", server_->url()));
+template <typename Make>
+WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, AttemptText attempt_text,
+                     const Make& make)
+    : line_(line),
+      interruption_(std::make_unique<Interruption>(process.signals(), line.worker.grace)) {
+  report_crashes(process.name(), cli::log_is_json());
+  WorkerOptions options = line.worker;
+  options.other_queues = [&line] { return other_queues(line.queue, line.redis); };
+  if (!line.joblog.empty()) {
+    joblog_ = std::make_unique<JobLogging>(process.name(), line, std::move(attempt_text), worker_);
+    options.settled = [this](const Settlement& settlement) { joblog_->add(settlement); };
   }
-
-  [[nodiscard]] const std::string& session() const { return worker_->session(); }
-
-  ExitCode run() {
-    log_start(line_, *worker_);
-    interruption_.tell(*worker_);
-    try {
-      const WorkerReport report = work();
-      log_end(report);
-      if (report.end == WorkerEnd::drained) log_dead(line_.queue, line_.redis, report.counts);
-      return code_for(report, line_.fail_on_dead, interruption_.first());
-    } catch (const ConnectionError& error) {
-      // Told to leave while Redis was away: there was nobody to give the items back to.
-      if (interruption_.first() == 0) throw;
-      cli::log(LogLevel::warning, error.what());
-      return cli::exit_code_for_signal(interruption_.first());
-    }
-  }
-
- private:
-  WorkerReport work() {
-    const WorkerProgress progress(*worker_, line_.progress);
-    return worker_->run();
-  }
-
-  const WorkerCommandLine& line_;
-  // Outlives the interruption that speaks to it, but is made after it: with signals blocked.
-  std::unique_ptr<Worker> worker_;
-  Interruption interruption_;
-  std::optional<JobLogging> joblog_;
-  std::unique_ptr<metrics::MetricsServer> server_;
-};
+  worker_ = make(options);
+  if (!line.metrics_listen) return;
+  // Before a model is loaded, so that a port that is taken is known at once.
+  server_ = std::make_unique<metrics::MetricsServer>(
+      *line.metrics_listen, std::make_shared<WorkerCollector>(*worker_, line.queue));
+  cli::log(LogLevel::info, fmt::format("serving {}", server_->url()));
+}
 
 WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Handler handler,
                      AttemptText attempt_text)
-    : parts_(std::make_unique<Parts>(process, line, in_crash_context<Job>(std::move(handler)),
-                                     std::move(attempt_text))) {}
+    : WorkerRun(process, line, std::move(attempt_text), [&](const WorkerOptions& options) {
+        return std::make_unique<Worker>(line.queue, line.redis, options,
+                                        in_crash_context<Job>(std::move(handler)));
+      }) {}
 
 WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, BatchHandler handler,
                      AttemptText attempt_text)
-    : parts_(std::make_unique<Parts>(process, line, in_crash_context<Batch>(std::move(handler)),
-                                     std::move(attempt_text))) {}
+    : WorkerRun(process, line, std::move(attempt_text), [&](const WorkerOptions& options) {
+        return std::make_unique<Worker>(line.queue, line.redis, options,
+                                        in_crash_context<Batch>(std::move(handler)));
+      }) {}
 
 WorkerRun::~WorkerRun() = default;
 
-const std::string& WorkerRun::session() const { return parts_->session(); }
-
-ExitCode WorkerRun::run() { return parts_->run(); }
+ExitCode WorkerRun::run() {
+  log_start(line_, *worker_);
+  interruption_->tell(*worker_);
+  try {
+    const WorkerReport report = [this] {
+      const WorkerProgress progress(*worker_, line_.progress);
+      return worker_->run();
+    }();
+    log_end(report);
+    if (report.end == WorkerEnd::drained) log_dead(line_.queue, line_.redis, report.counts);
+    return code_for(report, line_.fail_on_dead, interruption_->first());
+  } catch (const ConnectionError& error) {
+    // Told to leave while Redis was away: there was nobody to give the items back to.
+    if (interruption_->first() == 0) throw;
+    cli::log(LogLevel::warning, error.what());
+    return cli::exit_code_for_signal(interruption_->first());
+  }
+}
 
 }  // namespace wq::internal

@@ -15,6 +15,9 @@ namespace wq::internal {
 /// The command line that a try was, for `--joblog`; empty: the program's name and the item.
 using AttemptText = std::function<std::string(const Settlement&)>;
 
+class Interruption;
+class JobLogging;
+
 /// One run of a worker as its command line says it, with all that is around the work: signals, the
 /// log, metrics, `--joblog`, progress, and the exit code.
 class WorkerRun {
@@ -31,14 +34,23 @@ class WorkerRun {
   WorkerRun& operator=(const WorkerRun&) = delete;
 
   /// Of the worker, see `Worker::session`.
-  [[nodiscard]] const std::string& session() const;
+  [[nodiscard]] const std::string& session() const { return worker_->session(); }
 
   /// Returns when the worker has left. Throws as `Worker::run`.
   [[nodiscard]] cli::ExitCode run();
 
  private:
-  class Parts;
-  const std::unique_ptr<Parts> parts_;
+  /// Makes the worker in the end, with the options of `line` and what is here.
+  template <typename Make>
+  WorkerRun(cli::Process& process, const WorkerCommandLine& line, AttemptText attempt_text,
+            const Make& make);
+
+  const WorkerCommandLine& line_;
+  // Outlives the interruption that speaks to it, but is made after it: with signals blocked.
+  std::unique_ptr<Worker> worker_;
+  const std::unique_ptr<Interruption> interruption_;
+  std::unique_ptr<JobLogging> joblog_;
+  std::unique_ptr<metrics::MetricsServer> server_;
 };
 
 }  // namespace wq::internal

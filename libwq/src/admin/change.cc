@@ -1,12 +1,17 @@
-#include "admin/change.h"
-
 #include <algorithm>
 #include <functional>
 #include <optional>
 #include <set>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include <wq/admin.h>
 #include <wq/error.h>
 
+#include "admin/admin_connection.h"
 #include "admin/history.h"
 #include "admin/look.h"
 #include "admin/walk.h"
@@ -14,7 +19,8 @@
 #include "queue/operations.h"
 #include "script/script.h"
 
-namespace wq::internal {
+namespace wq {
+namespace internal {
 namespace {
 
 // Looking one item up in ready costs its length.
@@ -48,26 +54,18 @@ std::uint64_t done(const std::vector<Changed>& answers) {
 
 std::vector<Changed> retry_step(Connection& redis, const Keys& keys,
                                 std::span<const std::string> items, const Which& which) {
-  CommandBuffer call;
-  begin_call(call, scripts::retry, keys, items.size(), 3 + items.size());
-  for (const std::string& item : items) call.arg(keys.lease(hash_item(item)));
-  call.arg(which.latest_ms ? std::to_string(*which.latest_ms) : "");
-  call.arg(which.delayed ? "1" : "0");
-  call.arg(which.dead ? "1" : "0");
-  for (const std::string& item : items) call.arg(item);
-  return read_answers(run_script(redis, scripts::retry, call).value());
+  const Reply reply = run_script(redis, scripts::retry, keys, lease_keys(keys, items),
+                                 which.latest_ms ? std::to_string(*which.latest_ms) : "",
+                                 which.delayed, which.dead, items);
+  return read_answers(reply.value());
 }
 
 std::vector<Changed> drop_step(Connection& redis, const Keys& keys,
                                std::span<const std::string> items, ItemState from,
                                std::optional<std::int64_t> latest_ms) {
-  CommandBuffer call;
-  begin_call(call, scripts::drop, keys, items.size(), 2 + items.size());
-  for (const std::string& item : items) call.arg(keys.lease(hash_item(item)));
-  call.arg(word_of(from));
-  call.arg(latest_ms ? std::to_string(*latest_ms) : "");
-  for (const std::string& item : items) call.arg(item);
-  return read_answers(run_script(redis, scripts::drop, call).value());
+  const Reply reply = run_script(redis, scripts::drop, keys, lease_keys(keys, items), word_of(from),
+                                 latest_ms ? std::to_string(*latest_ms) : "", items);
+  return read_answers(reply.value());
 }
 
 using Step = std::function<std::uint64_t(Connection&, std::span<const std::string> items)>;
@@ -110,9 +108,7 @@ Taken read_taken(Value answer) {
 
 // Items put on the left of ready so far.
 std::int64_t put_so_far(Connection& redis, const Keys& keys) {
-  CommandBuffer call;
-  call.command({"HMGET", keys[Key::stats], "pushed", "moved"});
-  const Reply answer = redis.call(call);
+  const Reply answer = redis.call({"HMGET", keys[Key::stats], "pushed", "moved"});
   std::int64_t put = 0;
   for (std::size_t i = 0; i < 2; ++i) {
     if (!answer.value()[i].is_nil()) put += answer.value()[i].integer();
@@ -124,46 +120,10 @@ const std::string& set_of(const Keys& keys, ItemState state) {
   return keys[state == ItemState::dead ? Key::dead : Key::delayed];
 }
 
-}  // namespace
-
-std::vector<Changed> retry_items(Connection& redis, const Keys& keys,
-                                 std::span<const std::string> items) {
-  return retry_step(redis, keys, items, {.delayed = true, .dead = true});
-}
-
-std::uint64_t retry_matching(ReconnectingConnection& link, const Keys& keys,
-                             std::string_view pattern, ItemState from) {
-  Which which{.delayed = from == ItemState::delayed, .dead = from == ItemState::dead};
-  // Items that die again meanwhile are left alone. (A delayed item's time lies in the future.)
-  if (which.dead) which.latest_ms = link.run(server_ms);
-  return for_matching(link, set_of(keys, from), pattern,
-                      [&](Connection& redis, std::span<const std::string> items) {
-                        return done(retry_step(redis, keys, items, which));
-                      });
-}
-
-std::vector<Changed> drop_items(ReconnectingConnection& link, const Keys& keys,
-                                std::span<const std::string> items, ItemState from) {
-  std::vector<Changed> answers;
-  const std::size_t most = from == ItemState::ready ? kReadyAtOnce : items.size();
-  while (!items.empty()) {
-    const auto chunk = items.first(std::min(items.size(), most));
-    items = items.subspan(chunk.size());
-    const std::vector<Changed> some = link.run(
-        [&](Connection& redis) { return drop_step(redis, keys, chunk, from, std::nullopt); });
-    answers.insert(answers.end(), some.begin(), some.end());
+void check_droppable(ItemState from) {
+  if (from == ItemState::leased) {
+    throw std::invalid_argument("a leased item cannot be dropped: a worker holds it");
   }
-  return answers;
-}
-
-std::uint64_t drop_matching(ReconnectingConnection& link, const Keys& keys,
-                            std::string_view pattern, ItemState from) {
-  std::optional<std::int64_t> latest_ms{};
-  if (from == ItemState::dead) latest_ms = link.run(server_ms);
-  return for_matching(link, set_of(keys, from), pattern,
-                      [&](Connection& redis, std::span<const std::string> items) {
-                        return done(drop_step(redis, keys, items, from, latest_ms));
-                      });
 }
 
 std::uint64_t drop_ready(ReconnectingConnection& link, const Keys& keys, std::string_view pattern) {
@@ -172,12 +132,8 @@ std::uint64_t drop_ready(ReconnectingConnection& link, const Keys& keys, std::st
   std::uint64_t dropped = 0;
   for (std::uint64_t chunk = kFirstChunk;;) {
     const Taken taken = link.run([&](Connection& redis) {
-      CommandBuffer call;
-      begin_call(call, scripts::drop_ready, keys, 0, 2 + patterns.size());
-      call.arg(chunk);
-      call.arg(put);
-      for (const std::string& each : patterns) call.arg(each);
-      return read_taken(run_script(redis, scripts::drop_ready, call).value());
+      return read_taken(
+          run_script(redis, scripts::drop_ready, keys, {}, chunk, put, patterns).value());
     });
     if (taken.n == 0) return dropped;
     dropped += taken.dropped;
@@ -187,4 +143,61 @@ std::uint64_t drop_ready(ReconnectingConnection& link, const Keys& keys, std::st
   }
 }
 
-}  // namespace wq::internal
+}  // namespace
+}  // namespace internal
+
+using internal::Connection;
+using internal::ReconnectingConnection;
+
+std::vector<Changed> Admin::retry(std::span<const std::string> items) {
+  internal::check_number(items.size());
+  return session_->link_to_change().run([&](Connection& redis) {
+    return internal::retry_step(redis, session_->keys(), items, {.delayed = true, .dead = true});
+  });
+}
+
+std::uint64_t Admin::retry_matching(std::string_view pattern, ItemState from) {
+  internal::Which which{.delayed = from == ItemState::delayed, .dead = from == ItemState::dead};
+  if (!which.delayed && !which.dead) {
+    throw std::invalid_argument("only dead and delayed items can be retried");
+  }
+  ReconnectingConnection& link = session_->link_to_change();
+  // Items that die again meanwhile are left alone. (A delayed item's time lies in the future.)
+  if (which.dead) which.latest_ms = link.run(internal::server_ms);
+  return internal::for_matching(
+      link, internal::set_of(session_->keys(), from), pattern,
+      [&](Connection& redis, std::span<const std::string> items) {
+        return internal::done(internal::retry_step(redis, session_->keys(), items, which));
+      });
+}
+
+std::vector<Changed> Admin::drop(std::span<const std::string> items, ItemState from) {
+  internal::check_number(items.size());
+  internal::check_droppable(from);
+  std::vector<Changed> answers;
+  const std::size_t most = from == ItemState::ready ? internal::kReadyAtOnce : items.size();
+  while (!items.empty()) {
+    const auto chunk = items.first(std::min(items.size(), most));
+    items = items.subspan(chunk.size());
+    const std::vector<Changed> some = session_->link_to_change().run([&](Connection& redis) {
+      return internal::drop_step(redis, session_->keys(), chunk, from, std::nullopt);
+    });
+    answers.insert(answers.end(), some.begin(), some.end());
+  }
+  return answers;
+}
+
+std::uint64_t Admin::drop_matching(std::string_view pattern, ItemState from) {
+  internal::check_droppable(from);
+  ReconnectingConnection& link = session_->link_to_change();
+  if (from == ItemState::ready) return internal::drop_ready(link, session_->keys(), pattern);
+  std::optional<std::int64_t> latest_ms{};
+  if (from == ItemState::dead) latest_ms = link.run(internal::server_ms);
+  return internal::for_matching(
+      link, internal::set_of(session_->keys(), from), pattern,
+      [&](Connection& redis, std::span<const std::string> items) {
+        return internal::done(internal::drop_step(redis, session_->keys(), items, from, latest_ms));
+      });
+}
+
+}  // namespace wq

@@ -10,8 +10,8 @@
 
 #include <fmt/format.h>
 
-#include "admin/item_info.h"
-#include "admin/worker_entry.h"
+#include "admin/admin_connection.h"
+#include "admin/records.h"
 #include "queue/attempts.h"
 #include "script/script.h"
 
@@ -84,43 +84,11 @@ void complete_items(Connection& redis, const Keys& keys, ItemState state,
   label_holders(redis, keys, items);
 }
 
-std::string next_place(ItemState state, std::string_view after, std::size_t n, Value answer,
-                       const std::vector<ItemInfo>& items) {
-  switch (state) {
-    case ItemState::ready: {
-      const Value place = answer[1];
-      if (place[0].integer() < 0) return {};
-      return place_text(state,
-                        {std::to_string(place[0].integer()), std::to_string(place[1].integer())});
-    }
-    case ItemState::leased: {
-      if (items.size() < n) return {};
-      const std::uint64_t seen = after.empty() ? 0 : read_number(read_place(state, after).first);
-      return place_text(state, {std::to_string(seen + items.size()), ""});
-    }
-    case ItemState::delayed:
-    case ItemState::dead: {
-      if (items.size() < n) return {};
-      return place_text(state,
-                        {std::string(answer[1][items.size() - 1].text()), items.back().item});
-    }
-  }
-  return {};
-}
-
-void set_time(ItemInfo& item, std::string_view score) {
-  (item.state == ItemState::dead ? item.died : item.due) = read_score(score);
-}
-
-}  // namespace
-
-std::int64_t server_ms(Connection& redis) {
-  CommandBuffer ask;
-  ask.command({"TIME"});
-  return redis.call(ask).value().time_ms();
-}
-
-std::string_view word_of(ItemState state) { return kWords.at(static_cast<std::size_t>(state)); }
+// How `next` of a page is written: the state and two values that may hold any bytes.
+struct Place {
+  std::string first;
+  std::string second;
+};
 
 std::string place_text(ItemState state, const Place& place) {
   std::string line = fmt::format("{}:{}:", word_of(state), place.first);
@@ -130,6 +98,7 @@ std::string place_text(ItemState state, const Place& place) {
   return line;
 }
 
+// Throws `std::invalid_argument` for anything else and for the place in a list of another state.
 Place read_place(ItemState state, std::string_view text) {
   const auto refuse = [text, state] {
     throw std::invalid_argument(fmt::format("'{}' is no place in the list of {} items",
@@ -161,40 +130,38 @@ Place read_place(ItemState state, std::string_view text) {
   return place;
 }
 
-ItemPage list_items(Connection& redis, const Keys& keys, ItemState state, std::string_view after,
-                    std::size_t n) {
-  CommandBuffer call;
-  begin_call(call, scripts::page, keys, 0, after.empty() ? 2 : 4);
-  call.arg(word_of(state));
-  call.arg(n);
-  if (!after.empty()) {
-    const Place place = read_place(state, after);
-    call.arg(place.first);
-    call.arg(place.second);
-  }
-  ItemPage page;
-  {
-    const Reply reply = run_script(redis, scripts::page, call);
-    const Value answer = reply.value();
-    for (std::size_t i = 0; i < answer[0].size(); ++i) {
-      ItemInfo& item = page.items.emplace_back();
-      item.item = answer[0][i].text();
-      item.state = state;
-      if (state == ItemState::delayed || state == ItemState::dead) {
-        set_time(item, answer[1][i].text());
-      }
+std::string next_place(ItemState state, std::string_view after, std::size_t n, Value answer,
+                       const std::vector<ItemInfo>& items) {
+  switch (state) {
+    case ItemState::ready: {
+      const Value place = answer[1];
+      if (place[0].integer() < 0) return {};
+      return place_text(state,
+                        {std::to_string(place[0].integer()), std::to_string(place[1].integer())});
     }
-    page.next = next_place(state, after, n, answer, page.items);
+    case ItemState::leased: {
+      if (items.size() < n) return {};
+      const std::uint64_t seen = after.empty() ? 0 : read_number(read_place(state, after).first);
+      return place_text(state, {std::to_string(seen + items.size()), ""});
+    }
+    case ItemState::delayed:
+    case ItemState::dead: {
+      if (items.size() < n) return {};
+      return place_text(state,
+                        {std::string(answer[1][items.size() - 1].text()), items.back().item});
+    }
   }
-  complete_items(redis, keys, state, page.items);
-  return page;
+  return {};
+}
+
+void set_time(ItemInfo& item, std::string_view score) {
+  (item.state == ItemState::dead ? item.died : item.due) = read_score(score);
 }
 
 AttemptPage list_attempts(Connection& redis, const Keys& keys, std::string_view after) {
-  CommandBuffer call;
-  call.command({"XRANGE", keys[Key::history], after.empty() ? "-" : "(" + std::string(after), "+",
-                "COUNT", std::to_string(kCallsInPage)});
-  const Reply reply = redis.call(call);
+  const Reply reply =
+      redis.call({"XRANGE", keys[Key::history], after.empty() ? "-" : "(" + std::string(after), "+",
+                  "COUNT", std::to_string(kCallsInPage)});
   AttemptPage page;
   for (std::size_t i = 0; i < reply.value().size(); ++i) {
     const Value entry = reply.value()[i];
@@ -212,13 +179,8 @@ AttemptPage list_attempts(Connection& redis, const Keys& keys, std::string_view 
 
 Inspection inspect_item(Connection& redis, const Keys& keys, std::string_view item,
                         std::size_t max_scan) {
-  CommandBuffer call;
-  begin_call(call, scripts::find, keys, 1, 2);
-  const ItemHash hash = hash_item(item);
-  call.arg(keys.lease(hash));
-  call.arg(item);
-  call.arg(max_scan);
-  const Reply reply = run_script(redis, scripts::find, call);
+  const Reply reply =
+      run_script(redis, scripts::find, keys, {keys.lease(hash_item(item))}, item, max_scan);
   const Value answer = reply.value();
 
   ItemInfo known;
@@ -245,4 +207,66 @@ Inspection inspect_item(Connection& redis, const Keys& keys, std::string_view it
   return inspection;
 }
 
+}  // namespace
+
+std::int64_t server_ms(Connection& redis) { return redis.call({"TIME"}).value().time_ms(); }
+
+void check_number(std::size_t n) {
+  if (n == 0 || n > Admin::kMaxItems) {
+    throw std::invalid_argument(
+        fmt::format("1 to {} items at a time, not {}", Admin::kMaxItems, n));
+  }
+}
+
+std::string_view word_of(ItemState state) { return kWords.at(static_cast<std::size_t>(state)); }
+
+ItemPage list_items(Connection& redis, const Keys& keys, ItemState state, std::string_view after,
+                    std::size_t n) {
+  std::vector<std::string> from;
+  if (!after.empty()) {
+    Place place = read_place(state, after);
+    from = {std::move(place.first), std::move(place.second)};
+  }
+  ItemPage page;
+  {
+    const Reply reply = run_script(redis, scripts::page, keys, {}, word_of(state), n, from);
+    const Value answer = reply.value();
+    for (std::size_t i = 0; i < answer[0].size(); ++i) {
+      ItemInfo& item = page.items.emplace_back();
+      item.item = answer[0][i].text();
+      item.state = state;
+      if (state == ItemState::delayed || state == ItemState::dead) {
+        set_time(item, answer[1][i].text());
+      }
+    }
+    page.next = next_place(state, after, n, answer, page.items);
+  }
+  complete_items(redis, keys, state, page.items);
+  return page;
+}
+
 }  // namespace wq::internal
+
+namespace wq {
+
+using internal::Connection;
+
+ItemPage Admin::list(ItemState state, std::string_view after, std::size_t n) {
+  internal::check_number(n);
+  return session_->link().run([&](Connection& redis) {
+    return internal::list_items(redis, session_->keys(), state, after, n);
+  });
+}
+
+AttemptPage Admin::attempts(std::string_view after) {
+  return session_->link().run(
+      [&](Connection& redis) { return internal::list_attempts(redis, session_->keys(), after); });
+}
+
+Inspection Admin::inspect(std::string_view item, std::size_t max_scan) {
+  return session_->link().run([&](Connection& redis) {
+    return internal::inspect_item(redis, session_->keys(), item, max_scan);
+  });
+}
+
+}  // namespace wq

@@ -1,5 +1,3 @@
-#include "admin/purge.h"
-
 #include <algorithm>
 #include <functional>
 #include <optional>
@@ -8,13 +6,17 @@
 #include <string>
 #include <vector>
 
+#include <wq/admin.h>
+
+#include "admin/admin_connection.h"
 #include "admin/look.h"
+#include "admin/records.h"
 #include "admin/walk.h"
-#include "admin/worker_entry.h"
 #include "queue/operations.h"
 #include "script/script.h"
 
-namespace wq::internal {
+namespace wq {
+namespace internal {
 namespace {
 
 constexpr std::size_t kLeasesAtOnce = 500;
@@ -51,9 +53,10 @@ InUse look_who_is_there(Connection& redis, const Keys& keys) {
     }
   }
   // Nobody may be there to remove those whose time is over.
-  CommandBuffer ask;
-  ask.command({"ZCOUNT", keys[Key::producers], std::to_string(server_ms(redis)), "+inf"});
-  in_use.producers = redis.call(ask).value().count();
+  in_use.producers =
+      redis.call({"ZCOUNT", keys[Key::producers], std::to_string(server_ms(redis)), "+inf"})
+          .value()
+          .count();
   in_use.leased = count_leased(redis, keys, dead);
   return in_use;
 }
@@ -62,17 +65,16 @@ InUse look_who_is_there(Connection& redis, const Keys& keys) {
 // counts are those of an empty queue, since the interrupted purge has already removed the keys.
 Removal remove_all(Connection& redis, const Keys& keys, const MayGo& may_go, PurgeReport& report,
                    std::string& fence) {
-  CommandBuffer ask;
-  ask.command({"ZRANGE", keys[Key::replays], "0", "-1"});
-  const Reply sessions = redis.call(ask);
+  const Reply listed = redis.call({"ZRANGE", keys[Key::replays], "0", "-1"});
   // In between, so that a producer that begins after this look disturbs the removal.
   if (!may_go(redis)) return Removal::refused;
-  const std::size_t n = sessions.value().size();
-  CommandBuffer call;
-  begin_call(call, scripts::purge, keys, n, n);
-  for (std::size_t i = 0; i < n; ++i) call.arg(keys.replay(sessions.value()[i].text()));
-  for (std::size_t i = 0; i < n; ++i) call.arg(sessions.value()[i].text());
-  const Reply reply = run_script(redis, scripts::purge, call);
+  std::vector<std::string> sessions;
+  std::vector<std::string> replays;
+  for (std::size_t i = 0; i < listed.value().size(); ++i) {
+    sessions.emplace_back(listed.value()[i].text());
+    replays.push_back(keys.replay(sessions.back()));
+  }
+  const Reply reply = run_script(redis, scripts::purge, keys, replays, sessions);
   const Value answer = reply.value();
   if (answer.size() == 0) return Removal::disturbed;
   report.keys = answer[1].count();
@@ -88,12 +90,8 @@ void remove_leases(ReconnectingConnection& link, const Keys& keys,
   while (!leases.empty()) {
     const auto chunk = leases.first(std::min(leases.size(), kLeasesAtOnce));
     leases = leases.subspan(chunk.size());
-    CommandBuffer call;
-    begin_call(call, scripts::purge_leases, keys, chunk.size(), 1);
-    for (const std::string& lease : chunk) call.arg(lease);
-    call.arg(fence);
     report.leases += link.run([&](Connection& redis) {
-      return run_script(redis, scripts::purge_leases, call).value().count();
+      return run_script(redis, scripts::purge_leases, keys, chunk, fence).value().count();
     });
   }
 }
@@ -116,17 +114,19 @@ std::optional<PurgeReport> purge_if(ReconnectingConnection& link, const Keys& ke
 }
 
 }  // namespace
+}  // namespace internal
 
-PurgeReport purge(ReconnectingConnection& link, const Keys& keys) {
-  return purge_if(link, keys, [](Connection&) { return true; }).value();
+PurgeReport Admin::purge() {
+  const auto always = [](internal::Connection&) { return true; };
+  return internal::purge_if(session_->link_to_change(), session_->keys(), always).value();
 }
 
-std::optional<PurgeReport> purge_unless_in_use(ReconnectingConnection& link, const Keys& keys,
-                                               InUse& in_use) {
-  return purge_if(link, keys, [&](Connection& redis) {
-    in_use = look_who_is_there(redis, keys);
-    return in_use.none();
-  });
+std::optional<PurgeReport> Admin::purge_unless_in_use(InUse& in_use) {
+  return internal::purge_if(session_->link_to_change(), session_->keys(),
+                            [&](internal::Connection& redis) {
+                              in_use = internal::look_who_is_there(redis, session_->keys());
+                              return in_use.none();
+                            });
 }
 
-}  // namespace wq::internal
+}  // namespace wq

@@ -4,7 +4,7 @@
 #include <wq/admin.h>
 #include <wq/queue_metrics.h>
 
-#include "admin/worker_entry.h"
+#include "admin/records.h"
 #include "base/keys.h"
 #include "queue/operations.h"
 #include "redis/reconnecting_connection.h"
@@ -56,12 +56,10 @@ MetricsReader& MetricsReader::operator=(MetricsReader&&) noexcept = default;
 
 QueueMetrics MetricsReader::read(const std::string& queue) {
   const Keys keys(queue);
-  CommandBuffer counts;
-  internal::append_counts(counts, keys);
   return link_->run([&](Connection& redis) {
     QueueMetrics metrics;
     metrics.counts = internal::read_counts(
-        internal::run_script(redis, internal::scripts::counts, counts).value());
+        internal::run_script(redis, internal::scripts::counts, keys, {}).value());
     read_keys(redis, keys, metrics);
     const std::vector<WorkerInfo> workers = internal::read_workers(redis, keys);
     metrics.workers = static_cast<std::uint64_t>(

@@ -36,10 +36,8 @@ std::string_view suffix() {
 }
 
 Step scan(Connection& redis, const std::string& cursor, const std::string& glob) {
-  CommandBuffer call;
-  call.command({"SCAN", cursor, "MATCH", glob, "COUNT", "1000", "TYPE", "hash"});
-  redis.send(call);
-  const Reply reply = redis.receive();
+  const auto [reply] =
+      redis.ask({{"SCAN", cursor, "MATCH", glob, "COUNT", "1000", "TYPE", "hash"}});
   if (reply.has_error("NOPERM")) {
     throw RefusedError(
         "NOPERM this user may not SCAN and cannot list queues; name the queue, or grant the right: "

@@ -1,5 +1,3 @@
-#include "admin/verify.h"
-
 #include <algorithm>
 #include <array>
 #include <map>
@@ -9,10 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include <wq/admin.h>
 #include <wq/clock.h>
 #include <wq/error.h>
 #include <wq/reclaimer.h>
 
+#include "admin/admin_connection.h"
 #include "admin/history.h"
 #include "admin/look.h"
 #include "admin/walk.h"
@@ -22,7 +22,8 @@
 #include "queue/operations.h"
 #include "script/script.h"
 
-namespace wq::internal {
+namespace wq {
+namespace internal {
 namespace {
 
 using std::chrono::milliseconds;
@@ -146,10 +147,8 @@ void Verifier::add(Inconsistency::Kind kind, const Suspects& suspects, bool show
 }
 
 void Verifier::check_counts() {
-  CommandBuffer call;
-  append_counts(call, keys_);
   report_.counts = link_.run([&](Connection& redis) {
-    return read_counts(run_script(redis, scripts::counts, call).value());
+    return read_counts(run_script(redis, scripts::counts, keys_, {}).value());
   });
   const Counts& now = report_.counts;
   const std::uint64_t have = now.ready + now.processing + now.delayed + now.dead + now.completed +
@@ -249,9 +248,7 @@ void Verifier::look_at_items(std::span<const std::string> items, std::set<std::s
 Suspects Verifier::dead_workers() {
   return link_.run([&](Connection& redis) {
     const std::int64_t now_ms = server_ms(redis);
-    CommandBuffer ask;
-    ask.command({"HGETALL", keys_[Key::workers]});
-    const Reply reply = redis.call(ask);
+    const Reply reply = redis.call({"HGETALL", keys_[Key::workers]});
     const Value entries = reply.value();
     Suspects dead;
     for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
@@ -264,9 +261,7 @@ Suspects Verifier::dead_workers() {
 Suspects Verifier::expired_holds() {
   return link_.run([&](Connection& redis) {
     const std::string now_ms = std::to_string(server_ms(redis));
-    CommandBuffer ask;
-    ask.command({"ZRANGEBYSCORE", keys_[Key::producers], "-inf", now_ms});
-    const Reply reply = redis.call(ask);
+    const Reply reply = redis.call({"ZRANGEBYSCORE", keys_[Key::producers], "-inf", now_ms});
     Suspects expired;
     for (std::size_t i = 0; i < reply.value().size(); ++i) {
       expired.emplace(reply.value()[i].text(), "");
@@ -277,12 +272,8 @@ Suspects Verifier::expired_holds() {
 
 Suspects Verifier::endless_election() {
   return link_.run([&](Connection& redis) {
-    CommandBuffer ask;
-    ask.command({"GET", keys_[Key::reclaimer]});
-    ask.command({"PTTL", keys_[Key::reclaimer]});
-    redis.send(ask);
-    const Reply who = redis.receive();
-    const Reply left = redis.receive();
+    const auto [who, left] =
+        redis.ask({{"GET", keys_[Key::reclaimer]}, {"PTTL", keys_[Key::reclaimer]}});
     Suspects endless;
     if (left.checked().value().integer() == -1 && !who.checked().value().is_nil()) {
       endless.emplace(who.value().text(), "");
@@ -320,9 +311,8 @@ void Verifier::take_off_what_is_there(std::set<std::string>& hashes) {
 // or moved within ready.
 std::array<std::string, 4> Verifier::comings_back() {
   return link_.run([&](Connection& redis) {
-    CommandBuffer ask;
-    ask.command({"HMGET", keys_[Key::stats], "released", "returned", "dropped", "moved"});
-    const Reply reply = redis.call(ask);
+    const Reply reply =
+        redis.call({"HMGET", keys_[Key::stats], "released", "returned", "dropped", "moved"});
     std::array<std::string, 4> counters;
     for (std::size_t i = 0; i < counters.size(); ++i) {
       const Value value = reply.value()[i];
@@ -385,15 +375,16 @@ std::uint64_t Verifier::end_strays(const Suspects& strays) {
 }
 
 void Verifier::end_election() {
-  CommandBuffer cut;
-  cut.command({"PEXPIRE", keys_[Key::reclaimer], std::to_string(Heartbeat::kTenure.count())});
-  link_.run([&](Connection& redis) { return redis.call(cut); });
+  link_.run([&](Connection& redis) {
+    return redis.call(
+        {"PEXPIRE", keys_[Key::reclaimer], std::to_string(Heartbeat::kTenure.count())});
+  });
 }
 
 }  // namespace
+}  // namespace internal
 
-VerifyReport verify(AdminConnection& session, bool repair) {
-  return Verifier(session, repair).run(repair);
-}
+VerifyReport Admin::verify() { return internal::Verifier(*session_, false).run(false); }
+VerifyReport Admin::repair() { return internal::Verifier(*session_, true).run(true); }
 
-}  // namespace wq::internal
+}  // namespace wq

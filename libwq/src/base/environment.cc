@@ -1,14 +1,14 @@
 #include "base/environment.h"
 
-#include <charconv>
 #include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
-#include <string_view>
 
 #include <fmt/format.h>
 
 #include <wq/redis_options.h>
+
+#include "base/whole_number.h"
 
 namespace wq {
 namespace internal {
@@ -18,12 +18,6 @@ namespace {
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-bool is_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc{} && end == text.data() + text.size() && port > 0;
 }
 
 }  // namespace
@@ -37,7 +31,7 @@ std::string redis_url_from_environment() {
   if (host.find(':') != std::string::npos) host = "[" + host + "]";  // IPv6
   std::string port = environment("REDIS_SERVICE_PORT");
   if (port.empty()) port = "6379";
-  if (!is_port(port)) {
+  if (whole_number<std::uint16_t>(port).value_or(0) == 0) {
     throw std::invalid_argument(fmt::format(
         "$REDIS_SERVICE_PORT: '{}' is not a port (1 to 65535); set $WQ_REDIS instead", port));
   }

@@ -1,4 +1,4 @@
-#include <cerrno>
+#include <array>
 #include <string>
 
 #include <fmt/format.h>
@@ -6,41 +6,24 @@
 
 #include <wq/log.h>
 
+#include "base/name_in.h"
 #include "base/printable.h"
+#include "base/write_all.h"
 
 namespace wq {
 namespace {
 
-std::string_view word_of(LogLevel level) {
-  switch (level) {
-    case LogLevel::debug:
-      return "debug";
-    case LogLevel::info:
-      return "info";
-    case LogLevel::warning:
-      return "warning";
-    case LogLevel::error:
-      return "error";
-  }
-  return "info";
-}
+constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warning", "error"};
 
 }  // namespace
 
 void log_to_stderr(LogLevel level, std::string_view message) {
   if (level == LogLevel::debug) return;
-  const std::string line = fmt::format("wq: {}: {}\n", word_of(level), internal::one_line(message));
+  const std::string line =
+      fmt::format("wq: {}: {}\n", internal::name_in(kLevels, level), internal::one_line(message));
   // One write, so that lines of other threads do not mix, and not through a stream of the
   // application.
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
-    if (written >= 0) {
-      rest.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno != EINTR) {
-      return;  // nobody listens
-    }
-  }
+  static_cast<void>(internal::write_all(STDERR_FILENO, line));  // nobody may listen
 }
 
 }  // namespace wq

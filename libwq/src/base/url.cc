@@ -1,9 +1,10 @@
 #include "base/url.h"
 
-#include <charconv>
 #include <stdexcept>
 
 #include <fmt/format.h>
+
+#include "base/whole_number.h"
 
 namespace wq::internal {
 namespace {
@@ -47,13 +48,11 @@ std::string percent_decoded(std::string_view text) {
 }
 
 int parse_number(std::string_view text, int lowest, int highest, const char* what) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size() || number < lowest ||
-      number > highest) {
+  const auto number = whole_number<int>(text);
+  if (!number || *number < lowest || *number > highest) {
     refuse(fmt::format("'{}' is not a {} ({} to {})", text, what, lowest, highest));
   }
-  return number;
+  return *number;
 }
 
 int parse_database(std::string_view text) {

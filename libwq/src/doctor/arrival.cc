@@ -10,10 +10,7 @@ namespace wq::internal {
 void read_arrival(Examination& look) {
   ServerFacts& facts = look.facts;
   if (!facts.moved_to.empty() || !facts.keys_refused.empty() || !facts.in_the_way.empty()) return;
-  CommandBuffer read;
-  read.command({"HMGET", look.keys[Key::stats], "leased", "returned"});
-  look.redis.send(read);
-  const Reply reply = look.redis.receive();
+  const auto [reply] = look.redis.ask({{"HMGET", look.keys[Key::stats], "leased", "returned"}});
   if (reply.has_error("NOPERM")) return;  // the rights tell of it
   const Value counters = reply.checked().value();
   if (!counters[0].is_nil()) facts.leased = counters[0].count();

@@ -28,12 +28,9 @@ std::string time_text(microseconds time) {
 }  // namespace
 
 void read_connection(Examination& look) {
-  CommandBuffer ping;
-  ping.command({"PING"});
   for (unsigned i = 0; i < look.options.pings; ++i) {
     const TimePoint sent_at = BootClock::now();
-    look.redis.send(ping);
-    static_cast<void>(look.redis.receive());
+    static_cast<void>(look.redis.ask({{"PING"}}));
     look.facts.round_trips.push_back(
         std::chrono::duration_cast<microseconds>(BootClock::now() - sent_at));
   }

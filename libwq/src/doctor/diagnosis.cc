@@ -1,34 +1,33 @@
 #include "doctor/diagnosis.h"
 
-#include <charconv>
+#include <map>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "base/whole_number.h"
 
 namespace wq::internal {
 namespace {
 
 constexpr const char* kUnseen = "A problem here would go unnoticed.";
 
-}  // namespace
-
-std::string Diagnosis::info(const std::string& field) const {
-  const auto found = facts.info.find(field);
-  return found == facts.info.end() ? "" : found->second;
+std::string text_in(const std::map<std::string, std::string>& texts, const std::string& name) {
+  const auto found = texts.find(name);
+  return found == texts.end() ? "" : found->second;
 }
 
+}  // namespace
+
+std::string Diagnosis::info(const std::string& field) const { return text_in(facts.info, field); }
+
 std::optional<std::uint64_t> Diagnosis::number(const std::string& field) const {
-  const std::string text = info(field);
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return whole_number<std::uint64_t>(info(field));
 }
 
 std::string Diagnosis::setting(const std::string& name) const {
-  const auto found = facts.config.find(name);
-  return found == facts.config.end() ? "" : found->second;
+  return text_in(facts.config, name);
 }
 
 void Diagnosis::find(FindingLevel level, const char* check, std::string what, std::string why,

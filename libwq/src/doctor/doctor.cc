@@ -7,6 +7,7 @@
 #include <wq/error.h>
 
 #include "base/keys.h"
+#include "base/name_in.h"
 #include "doctor/checks.h"
 #include "redis/reconnecting_connection.h"
 
@@ -77,17 +78,7 @@ FindingLevel worst(std::span<const Finding> findings) {
 }
 
 std::string_view name_of(Role role) {
-  switch (role) {
-    case Role::worker:
-      return "worker";
-    case Role::producer:
-      return "producer";
-    case Role::viewer:
-      return "viewer";
-    case Role::admin:
-      return "admin";
-  }
-  return "";
+  return internal::name_in<Role, 4>({"worker", "producer", "viewer", "admin"}, role);
 }
 
 }  // namespace wq

@@ -13,10 +13,7 @@ void read_keys(Examination& look) {
   for (std::size_t i = 0; i < kKeyCount; ++i) {
     const std::string& key = look.keys[static_cast<Key>(i)];
     const std::string_view needed = kKeyKinds[i].type;
-    CommandBuffer out;
-    out.command({"TYPE", key});
-    look.redis.send(out);
-    const Reply reply = look.redis.receive();
+    const auto [reply] = look.redis.ask({{"TYPE", key}});
     if (reply.has_error("NOPERM")) continue;  // the rights tell of it
     if (reply.has_error("CLUSTERDOWN")) {
       look.facts.keys_refused = reply.value().text();

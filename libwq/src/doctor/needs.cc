@@ -88,33 +88,23 @@ struct RoleNeeds {
 };
 
 const RoleNeeds& needs_of(Role role) {
-  static const RoleNeeds worker{
-      "worker",
-      {"BRPOPLPUSH", "DEL", "EVALSHA", "HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET",
-       "LRANGE", "PERSIST", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME"},
-      {}};
-  static const RoleNeeds producer{"producer", {"EVALSHA", "LPUSHX", "RENAMENX", "SCRIPT"}, {}};
-  static const RoleNeeds viewer{"viewer",
-                                {"EVALSHA", "GET", "HGETALL", "HMGET", "LRANGE", "MGET", "PTTL",
-                                 "SCRIPT", "TIME", "XRANGE", "ZRANGE"},
-                                {Key::fence, Key::results, Key::workers}};
-  static const RoleNeeds admin{
-      "admin",
-      {"DEL",    "EVALSHA", "EXISTS", "GET",    "HDEL",  "HGET",    "HGETALL",       "HINCRBY",
-       "HMGET",  "HSCAN",   "LLEN",   "LRANGE", "MGET",  "PEXPIRE", "PTTL",          "SCAN",
-       "SCRIPT", "SET",     "TIME",   "XLEN",   "XTRIM", "ZRANGE",  "ZRANGEBYSCORE", "ZSCAN"},
-      {}};
-  switch (role) {
-    case Role::worker:
-      return worker;
-    case Role::producer:
-      return producer;
-    case Role::viewer:
-      return viewer;
-    case Role::admin:
-      return admin;
-  }
-  throw std::invalid_argument("no such role");
+  static const std::array<RoleNeeds, 4> kNeeds{{
+      {"worker",
+       {"BRPOPLPUSH", "DEL", "EVALSHA", "HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET",
+        "LRANGE", "PERSIST", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME"},
+       {}},
+      {"producer", {"EVALSHA", "LPUSHX", "RENAMENX", "SCRIPT"}, {}},
+      {"viewer",
+       {"EVALSHA", "GET", "HGETALL", "HMGET", "LRANGE", "MGET", "PTTL", "SCRIPT", "TIME", "XRANGE",
+        "ZRANGE"},
+       {Key::fence, Key::results, Key::workers}},
+      {"admin",
+       {"DEL",    "EVALSHA", "EXISTS", "GET",    "HDEL",  "HGET",    "HGETALL",       "HINCRBY",
+        "HMGET",  "HSCAN",   "LLEN",   "LRANGE", "MGET",  "PEXPIRE", "PTTL",          "SCAN",
+        "SCRIPT", "SET",     "TIME",   "XLEN",   "XTRIM", "ZRANGE",  "ZRANGEBYSCORE", "ZSCAN"},
+       {}},
+  }};
+  return kNeeds.at(static_cast<std::size_t>(role));
 }
 
 std::vector<const Script*> scripts_of(const RoleNeeds& role) {

@@ -92,16 +92,12 @@ void read_writes(Examination& look) {
   Connection& redis = look.redis;
   ServerFacts& facts = look.facts;
   if (!may_write(facts) || !facts.moved_to.empty()) return;
-  CommandBuffer load;
-  load.command({"SCRIPT", "LOAD", may_append(facts) ? kWriteAndTakeBack : kWriteNothing});
-  redis.send(load);
-  Reply answer = redis.receive();
+  auto [answer] =
+      redis.ask({{"SCRIPT", "LOAD", may_append(facts) ? kWriteAndTakeBack : kWriteNothing}});
   if (!answer.value().is_error()) {
-    CommandBuffer call;
     // A key of the kind that each of them may use; no session has such a name.
-    call.command({"EVALSHA", answer.value().text(), "1", look.keys.replay("doctor")});
-    redis.send(call);
-    answer = redis.receive();
+    answer = std::move(
+        redis.ask({{"EVALSHA", answer.value().text(), "1", look.keys.replay("doctor")}})[0]);
   }
   if (answer.has_error("NOPERM")) return;
   facts.write_tried = true;

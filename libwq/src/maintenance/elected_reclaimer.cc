@@ -87,12 +87,9 @@ void ElectedReclaimer::serve(const std::stop_token& stop) {
 
 bool ElectedReclaimer::extend(ReconnectingConnection& link, milliseconds time) const {
   return link.run([&](Connection& redis) {
-    CommandBuffer call;
-    begin_call(call, scripts::renew, keys_, 1, 2);
-    call.arg(keys_[Key::reclaimer]);
-    call.arg(time.count());
-    call.arg(session_);
-    return read_positions(run_script(redis, scripts::renew, call).value(), 1).empty();
+    const Reply reply =
+        run_script(redis, scripts::renew, keys_, {keys_[Key::reclaimer]}, time.count(), session_);
+    return read_positions(reply.value(), 1).empty();
   });
 }
 

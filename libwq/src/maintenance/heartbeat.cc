@@ -47,13 +47,7 @@ Heartbeat::Heartbeat(ReconnectingConnection& link, const Keys& keys, std::string
     : link_(link), keys_(keys), session_(std::move(session)) {}
 
 bool Heartbeat::beat(const WorkerStatus& status) {
-  CommandBuffer ask;
-  ask.command({"TIME"});
-  ask.command({"HGET", keys_[Key::stats], "id"});
-  Connection& redis = link_.connection();
-  redis.send(ask);
-  const Reply time = redis.receive();
-  const Reply id = redis.receive();
+  const auto [time, id] = link_.connection().ask({{"TIME"}, {"HGET", keys_[Key::stats], "id"}});
   server_ms_ = time.checked().value().time_ms();
   queue_id_ = id.checked().value().is_nil() ? "" : id.value().text();
   if (started_ms_ == 0) started_ms_ = server_ms_;
@@ -87,21 +81,17 @@ std::optional<bool> Heartbeat::try_beat(const std::string& json, bool write_at_m
   const std::int64_t left_ms = tenure.checked().value().integer();
   if (left_ms == -1 || left_ms > kTenure.count()) {
     // The server's clock went back, or another client removed the expiry.
-    CommandBuffer cut;
-    cut.command({"PEXPIRE", keys_[Key::reclaimer], std::to_string(kTenure.count())});
-    redis.call(cut);
+    redis.call({"PEXPIRE", keys_[Key::reclaimer], std::to_string(kTenure.count())});
   }
   return !vote.checked().value().is_nil();
 }
 
 void Heartbeat::leave(bool drained) {
-  CommandBuffer out;
   if (drained) {
-    out.command({"DEL", keys_[Key::workers]});
+    link_.connection().call({"DEL", keys_[Key::workers]});
   } else {
-    out.command({"HDEL", keys_[Key::workers], session_});
+    link_.connection().call({"HDEL", keys_[Key::workers], session_});
   }
-  link_.connection().call(out);
 }
 
 std::string Heartbeat::entry(const WorkerStatus& status) const {

@@ -18,11 +18,6 @@ constexpr int kUnleasedPasses = 3;
 constexpr std::size_t kMostUnleased = 1'000'000;
 constexpr std::size_t kMostForeign = 100'000;
 
-void append_lease_keys(CommandBuffer& out, const Keys& keys,
-                       const std::vector<std::string>& items) {
-  for (const std::string& item : items) out.arg(keys.lease_prefix(), text(hash_item(item)));
-}
-
 // Enough of a hash to tell a million items apart: two that are equal here (one case in some ten
 // million) share their waiting period.
 std::uint64_t short_hash(std::string_view hash) {
@@ -33,13 +28,8 @@ std::uint64_t short_hash(std::string_view hash) {
 
 void count_foreign(Pass& pass, std::uint64_t fresh) {
   pass.report.foreign += fresh;
-  CommandBuffer count;
-  begin_call(count, scripts::write_at_maxmemory, pass.keys, 1, 3);
-  count.arg(pass.keys[Key::stats]);
-  count.arg("HINCRBY");
-  count.arg("foreign");
-  count.arg(fresh);
-  run_script(pass.redis, scripts::write_at_maxmemory, count);
+  run_script(pass.redis, scripts::write_at_maxmemory, pass.keys, {pass.keys[Key::stats]}, "HINCRBY",
+             "foreign", fresh);
 }
 
 std::uint64_t handed_back(const ReclaimReport& report) {
@@ -75,12 +65,11 @@ void ReclaimItems::run(Pass& pass) {
 }
 
 std::vector<std::string> ReclaimItems::read_chunk(const Pass& pass, std::size_t from_right) {
-  CommandBuffer read;
-  read.command({"LRANGE", pass.keys[Key::processing],
-                std::to_string(-static_cast<std::int64_t>(from_right + chunk_.items())),
-                std::to_string(-static_cast<std::int64_t>(from_right) - 1)});
   reading_ = true;
-  const Reply reply = pass.redis.call(read);
+  const Reply reply =
+      pass.redis.call({"LRANGE", pass.keys[Key::processing],
+                       std::to_string(-static_cast<std::int64_t>(from_right + chunk_.items())),
+                       std::to_string(-static_cast<std::int64_t>(from_right) - 1)});
   reading_ = false;
   std::vector<std::string> items;
   std::size_t bytes = 0;
@@ -116,19 +105,12 @@ void ReclaimItems::look_at(Pass& pass, const std::vector<std::string>& items) {
 }
 
 void ReclaimItems::reclaim(Pass& pass, const std::vector<std::string>& items) {
-  CommandBuffer call;
-  begin_call(call, scripts::reclaim, pass.keys, items.size(), 3 + items.size());
-  append_lease_keys(call, pass.keys, items);
   // With no tail no lease has run out.
-  call.arg(pass.early ? -1 : kLeaseTail.count());
-  call.arg((kLongestLease + kLeaseTail).count());
-  if (max_crashes_) {
-    call.arg(*max_crashes_);
-  } else {
-    call.arg("");
-  }
-  for (const std::string& item : items) call.arg(item);
-  const Reply reply = run_script(pass.redis, scripts::reclaim, call);
+  const std::int64_t tail_ms = pass.early ? -1 : kLeaseTail.count();
+  const Reply reply =
+      run_script(pass.redis, scripts::reclaim, pass.keys, lease_keys(pass.keys, items), tail_ms,
+                 (kLongestLease + kLeaseTail).count(),
+                 max_crashes_ ? std::to_string(*max_crashes_) : "", items);
   pass.report.reclaimed += reply.value()[0].count();
   pass.report.died += reply.value()[1].count();
   const std::vector<std::size_t> foreign = read_positions(reply.value()[2], items.size());
@@ -156,11 +138,10 @@ bool ReclaimItems::is_stranded(std::uint64_t hash, milliseconds grace, TimePoint
 }
 
 void ReclaimItems::requeue(Pass& pass, const std::vector<std::string>& items) {
-  CommandBuffer call;
-  begin_call(call, scripts::requeue, pass.keys, items.size(), items.size());
-  append_lease_keys(call, pass.keys, items);
-  for (const std::string& item : items) call.arg(item);
-  pass.report.returned += run_script(pass.redis, scripts::requeue, call).value().count();
+  pass.report.returned +=
+      run_script(pass.redis, scripts::requeue, pass.keys, lease_keys(pass.keys, items), items)
+          .value()
+          .count();
   for (const std::string& item : items) unleased_.erase(short_hash(text(hash_item(item))));
 }
 

@@ -14,9 +14,7 @@ using std::chrono::milliseconds;
 
 // The settings recorded by the workers of the queue.
 milliseconds read_lease(Connection& redis, const Keys& keys) {
-  CommandBuffer ask;
-  ask.command({"HGET", keys[Key::stats], kLeaseField});
-  const Reply reply = redis.call(ask);
+  const Reply reply = redis.call({"HGET", keys[Key::stats], kLeaseField});
   if (reply.value().is_nil()) return kUsualLease;
   return std::clamp(milliseconds{reply.value().integer()}, milliseconds{0}, kLongestLease);
 }

@@ -1,6 +1,7 @@
 #include "maintenance/sweep_producers.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "queue/operations.h"
 #include "script/script.h"
@@ -14,9 +15,7 @@ constexpr milliseconds kDefaultHold{30'000};
 constexpr milliseconds kSilentSession = std::chrono::hours{24};
 
 milliseconds length_of_hold(const Pass& pass, const std::string& session) {
-  CommandBuffer ask;
-  ask.command({"HGET", pass.keys.replay(session), "hold_ms"});
-  const Reply length = pass.redis.call(ask);
+  const Reply length = pass.redis.call({"HGET", pass.keys.replay(session), "hold_ms"});
   return length.value().is_nil() ? kDefaultHold : milliseconds{length.value().integer()};
 }
 
@@ -33,13 +32,8 @@ bool SweepProducers::pending() const noexcept {
 }
 
 void SweepProducers::run(Pass& pass) {
-  CommandBuffer call;
-  begin_call(call, scripts::sweep, pass.keys, 0, 2 + to_drop_.size());
-  call.arg(kLongestHold.count());
-  call.arg(kSilentSession.count());
-  for (const std::string& word : to_drop_) call.arg(word);
-  to_drop_.clear();
-  const Reply reply = run_script(pass.redis, scripts::sweep, call);
+  const Reply reply = run_script(pass.redis, scripts::sweep, pass.keys, {}, kLongestHold.count(),
+                                 kSilentSession.count(), std::exchange(to_drop_, {}));
   pass.report.holds += reply.value()[1].count();
   pass.server_ms = reply.value()[0].integer();
   const Value silent = reply.value()[3];
@@ -48,12 +42,8 @@ void SweepProducers::run(Pass& pass) {
   watch_holds(pass, reply.value()[4], false);
   std::erase_if(holds_, [](const auto& each) { return !each.second.still_there; });
   for (std::size_t i = 0; i < silent.size(); ++i) {
-    CommandBuffer close;
-    begin_call(close, scripts::close, pass.keys, 1, 2);
-    close.arg(pass.keys.replay(silent[i].text()));
-    close.arg(silent[i].text());
-    close.arg(pass.server_ms - kSilentSession.count());
-    run_script(pass.redis, scripts::close, close);
+    run_script(pass.redis, scripts::close, pass.keys, {pass.keys.replay(silent[i].text())},
+               silent[i].text(), pass.server_ms - kSilentSession.count());
   }
 }
 

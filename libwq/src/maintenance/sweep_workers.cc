@@ -14,9 +14,7 @@ constexpr std::chrono::milliseconds kEvery = std::chrono::minutes{1};
 void SweepWorkers::run(const Pass& pass) {
   if (pass.server_ms - swept_ms_ < kEvery.count()) return;
   swept_ms_ = pass.server_ms;
-  CommandBuffer ask;
-  ask.command({"HGETALL", pass.keys[Key::workers]});
-  const Reply entries = pass.redis.call(ask);
+  const Reply entries = pass.redis.call({"HGETALL", pass.keys[Key::workers]});
   CommandBuffer remove;
   for (std::size_t i = 0; i + 1 < entries.value().size(); i += 2) {
     const bool alive = is_alive(entries.value()[i + 1].text(), pass.server_ms);

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/host_name.h"
+#include "base/name_in.h"
 #include "base/printable.h"
 
 namespace wq::internal {
@@ -27,19 +28,9 @@ constexpr std::size_t kMostOfStderr = 4'096;
 constexpr std::size_t kMostOfItem = 1'000;
 constexpr std::size_t kMostOfWorker = 1'000;
 
-constexpr std::array<std::pair<Outcome::Kind, std::string_view>, 5> kOutcomes{{
-    {Outcome::Kind::complete, "done"},
-    {Outcome::Kind::fail, "failed"},
-    {Outcome::Kind::crash, "crashed"},
-    {Outcome::Kind::fatal, "fatal"},
-    {Outcome::Kind::release, "released"},
-}};
-
-std::string_view name_of(Outcome::Kind kind) {
-  return std::find_if(kOutcomes.begin(), kOutcomes.end(),
-                      [kind](const auto& each) { return each.first == kind; })
-      ->second;
-}
+// By `Outcome::Kind`.
+constexpr std::array<std::string_view, 5> kOutcomes{"done", "failed", "crashed", "fatal",
+                                                    "released"};
 
 std::string json_string(std::string_view text) {
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -101,7 +92,7 @@ void append_attempt(std::string& text, const Settlement& settlement, std::size_t
   if (usage.cpu_time) add("cpu_ms", usage.cpu_time->count());
   if (usage.max_rss_bytes) add("max_rss_bytes", *usage.max_rss_bytes);
   const bool done = outcome.kind == Outcome::Kind::complete;
-  if (!done) add("outcome", fmt::format(R"("{}")", name_of(outcome.kind)));
+  if (!done) add("outcome", fmt::format(R"("{}")", name_in(kOutcomes, outcome.kind)));
   if (!done && outcome.kind != Outcome::Kind::release) {
     const Failure& failure = outcome.failure;
     add("kind", fmt::format(R"("{}")", wq::text(failure.kind)));
@@ -151,13 +142,11 @@ std::optional<Attempt> read_attempt(const Json& json) {
   if (!json.is_object() || !json.contains("fence")) return std::nullopt;
   std::string outcome = "done";
   read_string(json, "outcome", outcome);
-  const auto* const found =
-      std::find_if(kOutcomes.begin(), kOutcomes.end(),
-                   [&outcome](const auto& each) { return each.second == outcome; });
+  const auto* const found = std::find(kOutcomes.begin(), kOutcomes.end(), outcome);
   if (found == kOutcomes.end()) return std::nullopt;
   Attempt read;
   read.attempt = 1;
-  read.outcome = found->first;
+  read.outcome = static_cast<Outcome::Kind>(found - kOutcomes.begin());
   read_string(json, "item", read.item);
   read_string(json, "sha224", read.sha224);
   read.whole = read.sha224.empty();

@@ -113,9 +113,8 @@ LeaseStream::Answer LeaseStream::take() {
 bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
   // Redis counts in seconds and takes fractions; zero would wait for ever.
   const auto wait_ms = std::clamp<std::int64_t>(longest.count(), 1, 1'000);
-  CommandBuffer wait;
-  wait.command({"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
-                fmt::format("{:.3f}", static_cast<double>(wait_ms) / 1'000.0)});
+  const CommandBuffer wait{{"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
+                            fmt::format("{:.3f}", static_cast<double>(wait_ms) / 1'000.0)}};
   bool came = false;
   const auto step = [&] {
     Connection& redis = connection();
@@ -130,9 +129,7 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
     reply.checked();
     link_.recovered();
     if (reply.value().is_nil()) return;
-    CommandBuffer claim;
-    append_claim(claim, keys_, queue_id_);
-    const Reply claimed = run_script(redis, scripts::claim, claim);
+    const Reply claimed = run_script(redis, scripts::claim, keys_, {}, queue_id_);
     // The item may have come at any time since; the wait is shorter than half the grace period.
     pops_.push_back({.popped = read_claim(claimed.value(), std::string(reply.value().text())),
                      .sent_at = sent_at});

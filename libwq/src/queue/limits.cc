@@ -1,14 +1,13 @@
 #include "queue/limits.h"
 
 #include <algorithm>
-#include <charconv>
-#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <wq/error.h>
 
+#include "base/whole_number.h"
 #include "redis/command_buffer.h"
 #include "redis/reply.h"
 
@@ -21,11 +20,7 @@ constexpr std::size_t kBesideAWord = std::size_t{64} << 10U;
 // The number that the server gives this setting; nothing where it does not say.
 std::optional<std::size_t> setting(const Reply& reply) {
   if (!reply.value().is_array() || reply.value().size() != 2) return std::nullopt;
-  const std::string_view text = reply.value()[1].text();
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return whole_number<std::size_t>(reply.value()[1].text());
 }
 
 void keep_beginning(std::string& text, std::size_t most) {
@@ -38,12 +33,10 @@ void keep_beginning(std::string& text, std::size_t most) {
 }  // namespace
 
 std::size_t ask_for_longest_word(Connection& redis) {
-  CommandBuffer ask;
-  ask.command({"CONFIG", "GET", "proto-max-bulk-len"});
-  ask.command({"CONFIG", "GET", "client-query-buffer-limit"});
-  redis.send(ask);
-  const auto word = setting(redis.receive());
-  const auto buffer = setting(redis.receive());
+  const auto [of_word, of_buffer] = redis.ask(
+      {{"CONFIG", "GET", "proto-max-bulk-len"}, {"CONFIG", "GET", "client-query-buffer-limit"}});
+  const auto word = setting(of_word);
+  const auto buffer = setting(of_buffer);
   std::size_t longest = std::min(kLongestWord, word.value_or(kLongestWord));
   if (buffer) longest = std::min(longest, *buffer - std::min(*buffer, kBesideAWord));
   return longest;

@@ -154,9 +154,7 @@ void read_attach(Value answer) {
 }
 
 void append_pop(CommandBuffer& out, const Keys& keys, std::size_t n, std::string_view queue_id) {
-  begin_call(out, scripts::pop, keys, 0, 2);
-  out.arg(n);
-  out.arg(queue_id);
+  append_call(out, scripts::pop, keys, {}, n, queue_id);
 }
 
 Popped read_pop(Value answer) {
@@ -174,8 +172,7 @@ Popped read_pop(Value answer) {
 }
 
 void append_claim(CommandBuffer& out, const Keys& keys, std::string_view queue_id) {
-  begin_call(out, scripts::claim, keys, 0, 1);
-  out.arg(queue_id);
+  append_call(out, scripts::claim, keys, {}, queue_id);
 }
 
 Popped read_claim(Value answer, std::string item) {
@@ -296,25 +293,18 @@ std::vector<Held> held(std::span<const Lease> leases) {
 
 void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view session,
                     const Lease& lease) {
-  begin_call(out, scripts::isolate, keys, 1, 2);
-  out.arg(keys.lease_prefix(), text(lease.hash));
-  out.arg(kLeaseTail.count());
-  out.arg(holder(session, lease.fence, false));
+  append_call(out, scripts::isolate, keys, {keys.lease(lease.hash)}, kLeaseTail.count(),
+              holder(session, lease.fence, false));
 }
 
 void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::milliseconds lease,
                   std::uint32_t max_crashes) {
-  begin_call(out, scripts::write_at_maxmemory, keys, 1, 5);
-  out.arg(keys[Key::stats]);
-  out.arg("HSET");
-  out.arg(kLeaseField);
-  out.arg(lease.count());
-  out.arg(kMaxCrashesField);
-  out.arg(max_crashes);
+  append_call(out, scripts::write_at_maxmemory, keys, {keys[Key::stats]}, "HSET", kLeaseField,
+              lease.count(), kMaxCrashesField, max_crashes);
 }
 
 void append_counts(CommandBuffer& out, const Keys& keys) {
-  begin_call(out, scripts::counts, keys, 0, 0);
+  append_call(out, scripts::counts, keys, {});
 }
 
 Counts read_counts(Value answer) {
@@ -349,6 +339,13 @@ Counts read_counts(Value answer) {
     if (field != std::end(kFields)) counts.*(field->value) = stats[i + 1].count();
   }
   return counts;
+}
+
+std::vector<std::string> lease_keys(const Keys& keys, std::span<const std::string> items) {
+  std::vector<std::string> leases;
+  leases.reserve(items.size());
+  for (const std::string& item : items) leases.push_back(keys.lease(hash_item(item)));
+  return leases;
 }
 
 }  // namespace wq::internal

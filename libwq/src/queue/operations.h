@@ -102,4 +102,8 @@ void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::millisecond
 void append_counts(CommandBuffer& out, const Keys& keys);
 [[nodiscard]] Counts read_counts(Value answer);
 
+/// The keys of the leases of these items.
+[[nodiscard]] std::vector<std::string> lease_keys(const Keys& keys,
+                                                  std::span<const std::string> items);
+
 }  // namespace wq::internal

@@ -168,16 +168,12 @@ class PushSession {
     session_ = random_id();
     next_number_ = 1;
     answered_ = 0;
-    CommandBuffer call;
-    begin_call(call, scripts::open, keys_, 1, 4);
-    call.arg(keys_.replay(session_));
-    call.arg(session_);
-    call.arg(options_.hold.count());
-    call.arg(unless_drained ? "1" : "0");
-    call.arg(fmt::format("{} on {}, pid {}", link_.options().client_name, host_name(), getpid()));
+    const std::string who =
+        fmt::format("{} on {}, pid {}", link_.options().client_name, host_name(), getpid());
     const Reply reply = link_.run([&](Connection& redis) {
       alive_at_ = BootClock::now();
-      return run_script(redis, scripts::open, call);
+      return run_script(redis, scripts::open, keys_, {keys_.replay(session_)}, session_,
+                        options_.hold.count(), unless_drained, who);
     });
     if (reply.value().text() == "drained") {
       throw DrainedError(
@@ -187,12 +183,7 @@ class PushSession {
 
   // One try.
   void close(const std::string& session) {
-    CommandBuffer call;
-    begin_call(call, scripts::close, keys_, 1, 2);
-    call.arg(keys_.replay(session));
-    call.arg(session);
-    call.arg("");
-    run_script(link_.connection(), scripts::close, call);
+    run_script(link_.connection(), scripts::close, keys_, {keys_.replay(session)}, session, "");
   }
 
   void close_for_sure(const std::string& session) {
@@ -322,13 +313,10 @@ class PushSession {
 
   // One try; the script's answer.
   std::string touch(Connection& redis) {
-    CommandBuffer call;
-    begin_call(call, scripts::touch, keys_, 1, 2);
-    call.arg(keys_.replay(session_));
-    call.arg(session_);
-    call.arg(options_.hold.count());
     const TimePoint now = BootClock::now();
-    std::string answer{run_script(redis, scripts::touch, call).value().text()};
+    const Reply reply = run_script(redis, scripts::touch, keys_, {keys_.replay(session_)}, session_,
+                                   options_.hold.count());
+    std::string answer{reply.value().text()};
     if (answer == "ok") alive_at_ = now;
     return answer;
   }

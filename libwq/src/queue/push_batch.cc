@@ -1,7 +1,5 @@
 #include "queue/push_batch.h"
 
-#include <array>
-
 #include <fmt/format.h>
 
 #include <wq/error.h>
@@ -77,11 +75,6 @@ PushAnswer PushBatch::receive_from(Connection& redis) const {
   return answer;
 }
 
-void check_transactions(Connection& redis) {
-  CommandBuffer empty;
-  empty.command({"MULTI"});
-  empty.command({"EXEC"});
-  redis.call(empty);
-}
+void check_transactions(Connection& redis) { redis.call(CommandBuffer{{"MULTI"}, {"EXEC"}}); }
 
 }  // namespace wq::internal

@@ -26,27 +26,16 @@ namespace internal {
 class QueueClient {
  public:
   QueueClient(std::string name, RedisOptions options, std::stop_token stop)
-      : keys_(std::move(name)),
-        link_(std::move(options), std::move(stop),
-              [this](Connection& redis) { server_ = check_server(redis, keys_); }),
-        stream_(link_, keys_, id_) {}
+      : keys(std::move(name)),
+        link(std::move(options), std::move(stop),
+             [this](Connection& redis) { server = check_server(redis, keys); }),
+        stream(link, keys, id) {}
 
-  [[nodiscard]] const Keys& keys() const noexcept { return keys_; }
-  [[nodiscard]] const std::string& id() const noexcept { return id_; }
-  [[nodiscard]] const ServerReport& server() const noexcept { return server_; }
-  [[nodiscard]] ReconnectingConnection& link() noexcept { return link_; }
-
-  [[nodiscard]] LeaseStream& stream(std::chrono::milliseconds ttl, const RetryPolicy& policy) {
-    stream_.set_terms(ttl, policy);
-    return stream_;
-  }
-
- private:
-  Keys keys_;
-  std::string id_ = random_id();
-  ServerReport server_;
-  ReconnectingConnection link_;
-  LeaseStream stream_;
+  const Keys keys;
+  const std::string id = random_id();
+  ServerReport server;
+  ReconnectingConnection link;
+  LeaseStream stream;
 };
 
 namespace {
@@ -126,27 +115,25 @@ Queue::~Queue() = default;
 Queue::Queue(Queue&&) noexcept = default;
 Queue& Queue::operator=(Queue&&) noexcept = default;
 
-const std::string& Queue::name() const noexcept { return session_->keys().queue(); }
-const std::string& Queue::session() const noexcept { return session_->id(); }
+const std::string& Queue::name() const noexcept { return session_->keys.queue(); }
+const std::string& Queue::session() const noexcept { return session_->id; }
 
 ServerReport Queue::server() {
-  return session_->link().run([this](Connection&) { return session_->server(); });
+  return session_->link.run([this](Connection&) { return session_->server; });
 }
 
 Counts Queue::counts() {
-  CommandBuffer call;
-  internal::append_counts(call, session_->keys());
-  return session_->link().run([&call](Connection& redis) {
+  return session_->link.run([this](Connection& redis) {
     return internal::read_counts(
-        internal::run_script(redis, internal::scripts::counts, call).value());
+        internal::run_script(redis, internal::scripts::counts, session_->keys, {}).value());
   });
 }
 
 std::optional<std::chrono::milliseconds> Queue::last_due() {
-  CommandBuffer call;
-  internal::begin_call(call, internal::scripts::last_due, session_->keys(), 0, 0);
-  const std::int64_t ms = session_->link().run([&call](Connection& redis) {
-    return internal::run_script(redis, internal::scripts::last_due, call).value().integer();
+  const std::int64_t ms = session_->link.run([this](Connection& redis) {
+    return internal::run_script(redis, internal::scripts::last_due, session_->keys, {})
+        .value()
+        .integer();
   });
   return ms < 0 ? std::nullopt : std::optional(std::chrono::milliseconds{ms});
 }
@@ -154,7 +141,8 @@ std::optional<std::chrono::milliseconds> Queue::last_due() {
 std::vector<Lease> Queue::lease(std::size_t n, std::chrono::milliseconds ttl) {
   internal::check_batch(n);
   internal::check_ttl(ttl);
-  LeaseStream& stream = session_->stream(ttl, {});
+  LeaseStream& stream = session_->stream;
+  stream.set_terms(ttl, {});
   stream.post({}, stream.bearable(n));
   if (!stream.take().popped) return {};
   std::vector<Lease> leased;
@@ -170,8 +158,9 @@ std::vector<Settled> Queue::settle(std::vector<Settlement> settlements, const Re
   internal::check_batch(settlements.size());
   // Redis would refuse some of it only after the first write.
   internal::check_policy(policy);
-  internal::check_sizes(settlements, session_->link());
-  LeaseStream& stream = session_->stream({}, policy);
+  internal::check_sizes(settlements, session_->link);
+  LeaseStream& stream = session_->stream;
+  stream.set_terms({}, policy);
   stream.post(std::move(settlements), 0);
   return stream.take().settled;
 }
@@ -180,8 +169,8 @@ std::vector<bool> Queue::renew(std::span<const Lease> leases, std::chrono::milli
   internal::check_batch(leases.size());
   internal::check_ttl(ttl);
   CommandBuffer call;
-  internal::append_renew(call, session_->keys(), session_->id(), internal::held(leases), ttl);
-  return session_->link().run([&](Connection& redis) {
+  internal::append_renew(call, session_->keys, session_->id, internal::held(leases), ttl);
+  return session_->link.run([&](Connection& redis) {
     std::vector<bool> ours(leases.size(), true);
     const internal::Reply reply = internal::run_script(redis, internal::scripts::renew, call);
     for (const std::size_t i : internal::read_positions(reply.value(), leases.size()))
@@ -192,8 +181,8 @@ std::vector<bool> Queue::renew(std::span<const Lease> leases, std::chrono::milli
 
 bool Queue::isolate(Lease& lease) {
   CommandBuffer call;
-  internal::append_isolate(call, session_->keys(), session_->id(), lease);
-  lease.alone = session_->link().run([&call](Connection& redis) {
+  internal::append_isolate(call, session_->keys, session_->id, lease);
+  lease.alone = session_->link.run([&call](Connection& redis) {
     return internal::run_script(redis, internal::scripts::isolate, call).value().integer() == 1;
   });
   return lease.alone;
@@ -204,12 +193,11 @@ bool at_risk(const Lease& lease, const RetryPolicy& policy) noexcept {
 }
 
 std::vector<Result> Queue::results(std::string_view after, std::size_t n) {
-  CommandBuffer call;
   const std::string start = after.empty() ? "-" : fmt::format("({}", after);
-  call.command({"XRANGE", session_->keys()[Key::results], start, "+", "COUNT", std::to_string(n)});
-  return session_->link().run([&call](Connection& redis) {
+  return session_->link.run([&](Connection& redis) {
     std::vector<Result> results;
-    const internal::Reply reply = redis.call(call);
+    const internal::Reply reply = redis.call(
+        {"XRANGE", session_->keys[Key::results], start, "+", "COUNT", std::to_string(n)});
     for (std::size_t i = 0; i < reply.value().size(); ++i) {
       results.push_back(internal::read_result(reply.value()[i]));
     }
@@ -218,17 +206,16 @@ std::vector<Result> Queue::results(std::string_view after, std::size_t n) {
 }
 
 std::uint64_t Queue::count_results() {
-  CommandBuffer call;
-  call.command({"XLEN", session_->keys()[Key::results]});
-  return session_->link().run(
-      [&call](Connection& redis) { return redis.call(call).value().count(); });
+  return session_->link.run([this](Connection& redis) {
+    return redis.call({"XLEN", session_->keys[Key::results]}).value().count();
+  });
 }
 
 std::uint64_t Queue::trim_results(std::string_view last) {
-  CommandBuffer call;
-  call.command({"XTRIM", session_->keys()[Key::results], "MINID", internal::next_id(last)});
-  return session_->link().run([&call](Connection& redis) {
-    return static_cast<std::uint64_t>(redis.call(call).value().integer());
+  const std::string first = internal::next_id(last);
+  return session_->link.run([&](Connection& redis) {
+    return static_cast<std::uint64_t>(
+        redis.call({"XTRIM", session_->keys[Key::results], "MINID", first}).value().integer());
   });
 }
 

@@ -51,14 +51,9 @@ void check_types(Connection& redis, const Keys& keys) {
 }
 
 std::string whole_info(Connection& redis) {
-  CommandBuffer ask;
-  for (const std::string_view section : {"server", "memory", "cluster", "sentinel"}) {
-    ask.command({"INFO", section});
-  }
-  redis.send(ask);
   std::string info;
-  for (std::size_t i = 0; i < ask.size(); ++i) {
-    const Reply reply = redis.receive();
+  for (const Reply& reply : redis.ask(
+           {{"INFO", "server"}, {"INFO", "memory"}, {"INFO", "cluster"}, {"INFO", "sentinel"}})) {
     if (!reply.value().is_error()) {
       info += reply.value().text();
       continue;

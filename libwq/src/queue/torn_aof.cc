@@ -39,18 +39,11 @@ constexpr VersionNumber kAlwaysSince{9, 2, 0};
 
 // Nothing if the user may not ask.
 std::optional<std::string> ask_persistence(Connection& redis) {
-  CommandBuffer questions;
-  questions.command({"INFO", "server"});
-  questions.command({"INFO", "persistence"});
-  redis.send(questions);
   std::string info;
-  bool refused = false;
-  for (std::size_t i = 0; i < questions.size(); ++i) {
-    const Reply reply = redis.receive();
-    refused = refused || reply.has_error("NOPERM");
-    if (!reply.has_error("NOPERM")) info += reply.checked().value().text();
+  for (const Reply& reply : redis.ask({{"INFO", "server"}, {"INFO", "persistence"}})) {
+    if (reply.has_error("NOPERM")) return std::nullopt;
+    info += reply.checked().value().text();
   }
-  if (refused) return std::nullopt;
   return info;
 }
 
@@ -107,17 +100,14 @@ bool AofMender::begin(Connection& redis) {
 
 // `quiet`: as far as INFO tells there is nothing to mend.
 bool AofMender::request(Connection& redis, bool quiet) {
-  CommandBuffer command;
-  command.command({"BGREWRITEAOF"});
-  redis.send(command);
-  const Reply reply = redis.receive();
+  const auto [reply] = redis.ask({{"BGREWRITEAOF"}});
   if (!reply.value().is_error()) return true;
   const ReplyError error{std::string(reply.value().text())};
   if (error.transient()) throw error;
   // Another client was faster.
   if (reply.value().text().find("already in progress") != std::string_view::npos) return true;
   if (quiet) return false;
-  log(LogLevel::warning,
+  say(log_, LogLevel::warning,
       fmt::format("Redis refuses BGREWRITEAOF ({}): {}. Allow it (ACL SETUSER USER "
                   "+bgrewriteaof), or run redis-check-aof --fix before each start of Redis",
                   error.what(), kDanger));
@@ -133,27 +123,25 @@ void AofMender::wait(Connection& redis, milliseconds longest) {
     const AofState state = read_aof(*info);
     if (!state.rewriting) {
       if (!state.rewritten) {
-        log(LogLevel::warning,
+        say(log_, LogLevel::warning,
             fmt::format("Redis could not rewrite its append-only file, see its log: {}", kDanger));
       }
       return;
     }
     const auto waited = BootClock::now() - began;
     if (waited >= longest) {
-      log(LogLevel::warning,
+      say(log_, LogLevel::warning,
           fmt::format(
               "Redis is still rewriting its append-only file; continuing. Until it ends, {}",
               kDanger));
       return;
     }
     if (waited >= kTellAfter && !std::exchange(told, true)) {
-      log(LogLevel::info,
+      say(log_, LogLevel::info,
           "waiting for Redis to rewrite its append-only file (once after each start)");
     }
     wait_for(backoff_delay(look, kFirstLook, kLongestLook, random_fraction()), stop_);
   }
 }
-
-void AofMender::log(LogLevel level, std::string_view text) const { say(log_, level, text); }
 
 }  // namespace wq::internal

@@ -51,7 +51,6 @@ class AofMender {
   bool begin(Connection& redis);
   bool request(Connection& redis, bool quiet);
   void wait(Connection& redis, std::chrono::milliseconds longest);
-  void log(LogLevel level, std::string_view text) const;
 
   const Log log_;
   const std::stop_token stop_;

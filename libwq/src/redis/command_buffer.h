@@ -26,6 +26,12 @@ class EncodedArgs {
 /// (https://redis.io/docs/reference/protocol-spec/). Not thread-safe.
 class CommandBuffer {
  public:
+  CommandBuffer() = default;
+  /// Whole commands.
+  CommandBuffer(std::initializer_list<std::initializer_list<std::string_view>> commands) {
+    for (const auto& each : commands) command(each);
+  }
+
   /// A whole command.
   void command(std::initializer_list<std::string_view> args);
 

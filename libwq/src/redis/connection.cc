@@ -277,6 +277,12 @@ Reply Connection::call(const CommandBuffer& commands) {
   return reply;
 }
 
+Reply Connection::call(std::initializer_list<std::string_view> command) {
+  CommandBuffer only;
+  only.command(command);
+  return call(only);
+}
+
 void Connection::set_timeout(std::chrono::milliseconds timeout) {
   redisSetTimeout(context_.get(), to_timeval(timeout));
 }

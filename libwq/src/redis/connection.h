@@ -1,10 +1,14 @@
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <wq/clock.h>
 
@@ -39,11 +43,27 @@ class Connection {
   /// Sends and waits for the reply to the last of `commands`, discarding those before it. Throws
   /// `ReplyError` if any of them is an error.
   Reply call(const CommandBuffer& commands);
+  /// The same for one command.
+  Reply call(std::initializer_list<std::string_view> command);
+
+  /// Sends these commands and waits for the reply to each; an error of Redis is one as well.
+  template <std::size_t N>
+  [[nodiscard]] std::array<Reply, N> ask(
+      const std::initializer_list<std::string_view> (&commands)[N]) {
+    CommandBuffer all;
+    for (const auto& each : commands) all.command(each);
+    send(all);
+    return receive_all(std::make_index_sequence<N>());
+  }
 
   /// From now on: how long one read or write may take.
   void set_timeout(std::chrono::milliseconds timeout);
 
  private:
+  template <std::size_t... I>
+  std::array<Reply, sizeof...(I)> receive_all(std::index_sequence<I...> /*all*/) {
+    return {(static_cast<void>(I), receive())...};
+  }
   struct Close {
     void operator()(redisContext* context) const noexcept;
   };

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 
 #include <fmt/format.h>
 #include <hiredis/hiredis.h>
 
 #include <wq/error.h>
+
+#include "base/whole_number.h"
 
 namespace wq::internal {
 namespace {
@@ -56,11 +57,9 @@ std::string_view Value::text() const {
 
 std::int64_t Value::integer() const {
   if (reply_->type == REDIS_REPLY_INTEGER) return reply_->integer;
-  const std::string_view digits = text();
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc{} || end != digits.data() + digits.size()) unexpected("an integer");
-  return number;
+  const auto number = whole_number<std::int64_t>(text());
+  if (!number) unexpected("an integer");
+  return *number;
 }
 
 std::uint64_t Value::count() const {

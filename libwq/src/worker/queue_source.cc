@@ -161,10 +161,8 @@ void QueueSource::leave_what_is_too_long(std::vector<Lease>& leased) {
 // ---- the queue ----
 
 Counts QueueSource::look() {
-  CommandBuffer call;
-  append_counts(call, keys_);
-  Counts counts = link_.run([&call](Connection& redis) {
-    return read_counts(run_script(redis, scripts::counts, call).value());
+  Counts counts = link_.run([this](Connection& redis) {
+    return read_counts(run_script(redis, scripts::counts, keys_, {}).value());
   });
   {
     const std::lock_guard lock(mutex_);
@@ -223,15 +221,13 @@ void QueueSource::beat(std::uint64_t completed, std::uint64_t failed) {
 }
 
 void QueueSource::read_counts_again() {
-  CommandBuffer call;
-  append_counts(call, keys_);
   std::uint64_t looks = 0;
   {
     const std::lock_guard lock(mutex_);
     looks = looks_;
   }
   const Counts counts =
-      read_counts(run_script(keeper_link_.connection(), scripts::counts, call).value());
+      read_counts(run_script(keeper_link_.connection(), scripts::counts, keys_, {}).value());
   const std::lock_guard lock(mutex_);
   if (looks == looks_) counts_ = counts;  // else these may be older
 }

@@ -96,17 +96,12 @@ std::string WaitNotice::producer_text(std::uint64_t n) const {
   std::string text = n == 1 ? "the queue is empty, and a producer holds it open"
                             : fmt::format("the queue is empty, and {} producers hold it open", n);
   return text + link_.run([this](Connection& redis) -> std::string {
-    CommandBuffer ask;
-    ask.command({"TIME"});
-    ask.command(
-        {"ZRANGEBYSCORE", keys_[Key::producers], "-inf", "+inf", "WITHSCORES", "LIMIT", "0", "1"});
-    redis.send(ask);
-    const Reply time = redis.receive();
-    const Reply first = redis.receive();
+    const auto [time, first] = redis.ask({{"TIME"},
+                                          {"ZRANGEBYSCORE", keys_[Key::producers], "-inf", "+inf",
+                                           "WITHSCORES", "LIMIT", "0", "1"}});
     if (first.checked().value().size() < 2) return "";
-    CommandBuffer more;
-    more.command({"HMGET", keys_.replay(first.value()[0].text()), "hold_ms", "who"});
-    const Reply session = redis.call(more);
+    const Reply session =
+        redis.call({"HMGET", keys_.replay(first.value()[0].text()), "hold_ms", "who"});
     if (session.value().size() < 2 || !session.value()[0].is_text()) return "";
     const milliseconds hold{number(session.value()[0].text())};
     const milliseconds silent =

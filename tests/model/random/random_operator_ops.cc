@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "admin/item_info.h"
+#include "admin/records.h"
 #include "base/glob.h"
 #include "base/printable.h"
 #include "model/random/hashes.h"

@@ -5,7 +5,7 @@
 
 #include <wq/admin.h>
 
-#include "wqctl/changes.h"
+#include "wqctl/items.h"
 #include "wqctl/view/listing.h"
 
 namespace wq::ctl {
@@ -37,15 +37,11 @@ cli::ExitCode run_drop(cli::Process& process, int argc, const char* const* argv)
   selection.check(target);
 
   Admin admin{target.queue, target.redis};
-  if (selection.named(target)) {
-    const std::vector<std::string> items = selection.items(target);
-    const std::uint64_t n =
-        change_named(admin, items, json, "dropped", std::string(state_name(from)),
-                     [&](std::span<const std::string> some) { return admin.drop(some, from); });
-    return n == items.size() ? cli::ExitCode::done : cli::ExitCode::failure;
-  }
-  write_changed(admin.drop_matching(selection.pattern(), from), json, "dropped");
-  return cli::ExitCode::done;
+  const Selection::Change change{
+      .named = [&](std::span<const std::string> some) { return admin.drop(some, from); },
+      .matching = [&](const std::string& all) { return admin.drop_matching(all, from); }};
+  return selection.apply(admin, target, json, "dropped", std::string(state_name(from)), change)
+      .code;
 }
 
 }  // namespace wq::ctl

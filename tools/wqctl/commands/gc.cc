@@ -1,10 +1,8 @@
 #include <cstdint>
 #include <limits>
-#include <stop_token>
 #include <string>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <wq/error.h>
 #include <wq/reclaimer.h>
@@ -68,20 +66,15 @@ cli::ExitCode run_gc(cli::Process& process, int argc, const char* const* argv) {
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
 
-  std::stop_source stop;
-  const cli::SignalWatcher signals{process.signals(), [&stop](int signal, int count) {
-                                     stop.request_stop();
-                                     if (count > 1)
-                                       _exit(static_cast<int>(cli::exit_code_for_signal(signal)));
-                                   }};
+  const cli::StopRequest stop{process.signals()};
   try {
     const ReclaimReport report =
-        Reclaimer{target.queue, target.redis, reclaimer, stop.get_token()}.run();
+        Reclaimer{target.queue, target.redis, reclaimer, stop.token()}.run();
     cli::write_out(json ? report_json(target.queue, report) : report_line(report));
   } catch (const ConnectionError&) {
-    if (signals.first() == 0) throw;
+    if (!stop.is_made()) throw;
   }
-  return signals.first() == 0 ? cli::ExitCode::done : cli::exit_code_for_signal(signals.first());
+  return stop.exit_code(cli::ExitCode::done);
 }
 
 }  // namespace wq::ctl

@@ -7,7 +7,7 @@
 
 #include "cli/output.h"
 #include "wqctl/command.h"
-#include "wqctl/item_arguments.h"
+#include "wqctl/items.h"
 #include "wqctl/view/json.h"
 #include "wqctl/view/listing.h"
 

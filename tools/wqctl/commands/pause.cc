@@ -1,28 +1,62 @@
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
 #include <wq/admin.h>
 
 #include "cli/output.h"
 #include "wqctl/command.h"
-#include "wqctl/view/text.h"
+#include "wqctl/view/json.h"
 
 namespace wq::ctl {
 
-cli::ExitCode run_pause(cli::Process& process, int argc, const char* const* argv) {
-  cli::Options options{command_text("pause",
-                                    "Stops leasing items, within a second on all workers. Workers "
-                                    "finish the items that they hold,\n"
-                                    "and stay. Items can be pushed. A paused queue is never "
-                                    "drained. RedisWQ clients ignore the\n"
-                                    "pause.\n",
-                                    "Examples:\n"
-                                    "  wqctl pause shards\n")};
+namespace {
+
+/// `changed`: it was not so before.
+std::string pause_text(const std::string& queue, bool json, bool paused, bool changed) {
+  if (json) return json_line({{"queue", queue}, {"paused", paused}, {"changed", changed}}) + "\n";
+  const char* now = paused ? "paused" : "resumed";
+  const char* before = paused ? "was already paused" : "was not paused";
+  return fmt::format("{}: {}\n", cli::one_line(queue), changed ? now : before);
+}
+
+cli::ExitCode run(cli::Process& process, int argc, const char* const* argv, cli::ProgramText text,
+                  std::string group, bool pause) {
+  cli::Options options{std::move(text)};
   bool json = false;
-  options.group("Pause");
+  options.group(std::move(group));
   add_json_switch(options, json, "a line for people");
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
-  const bool changed = Admin{target.queue, target.redis}.pause();
-  cli::write_out(pause_text(target.queue, json, true, changed));
+  Admin admin{target.queue, target.redis};
+  const bool changed = pause ? admin.pause() : admin.resume();
+  cli::write_out(pause_text(target.queue, json, pause, changed));
   return cli::ExitCode::done;
+}
+
+}  // namespace
+
+cli::ExitCode run_pause(cli::Process& process, int argc, const char* const* argv) {
+  return run(process, argc, argv,
+             command_text(
+                 "pause",
+                 "Stops leasing items, within a second on all workers. Workers finish the items "
+                 "that they hold,\n"
+                 "and stay. Items can be pushed. A paused queue is never drained. RedisWQ clients "
+                 "ignore the\n"
+                 "pause.\n",
+                 "Examples:\n"
+                 "  wqctl pause shards\n"),
+             "Pause", true);
+}
+
+cli::ExitCode run_resume(cli::Process& process, int argc, const char* const* argv) {
+  return run(process, argc, argv,
+             command_text("resume", "Ends a pause: workers continue within a second.\n",
+                          "Examples:\n"
+                          "  wqctl resume shards\n"),
+             "Resume", false);
 }
 
 }  // namespace wq::ctl

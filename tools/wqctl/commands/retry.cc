@@ -6,19 +6,9 @@
 #include <wq/admin.h>
 
 #include "cli/log.h"
-#include "wqctl/changes.h"
+#include "wqctl/items.h"
 
 namespace wq::ctl {
-
-namespace {
-
-void warn_if_nobody_works(Admin& admin, std::uint64_t changed) {
-  if (changed > 0 && admin.workers().empty()) {
-    cli::log(LogLevel::warning, "no worker is running on this queue; start one");
-  }
-}
-
-}  // namespace
 
 cli::ExitCode run_retry(cli::Process& process, int argc, const char* const* argv) {
   cli::Options options{command_text(
@@ -44,19 +34,16 @@ cli::ExitCode run_retry(cli::Process& process, int argc, const char* const* argv
   selection.check(target);
 
   Admin admin{target.queue, target.redis};
-  if (selection.named(target)) {
-    const std::vector<std::string> items = selection.items(target);
-    const std::uint64_t n =
-        change_named(admin, items, json, "retried", "dead or delayed",
-                     [&](std::span<const std::string> some) { return admin.retry(some); });
-    warn_if_nobody_works(admin, n);
-    return n == items.size() ? cli::ExitCode::done : cli::ExitCode::failure;
+  const ItemState from = delayed ? ItemState::delayed : ItemState::dead;
+  const Selection::Change change{
+      .named = [&](std::span<const std::string> some) { return admin.retry(some); },
+      .matching = [&](const std::string& all) { return admin.retry_matching(all, from); }};
+  const auto [changed, code] =
+      selection.apply(admin, target, json, "retried", "dead or delayed", change);
+  if (changed > 0 && admin.workers().empty()) {
+    cli::log(LogLevel::warning, "no worker is running on this queue; start one");
   }
-  const std::uint64_t n =
-      admin.retry_matching(selection.pattern(), delayed ? ItemState::delayed : ItemState::dead);
-  write_changed(n, json, "retried");
-  warn_if_nobody_works(admin, n);
-  return cli::ExitCode::done;
+  return code;
 }
 
 }  // namespace wq::ctl

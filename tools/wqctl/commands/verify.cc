@@ -1,3 +1,4 @@
+#include <array>
 #include <string>
 
 #include <fmt/format.h>
@@ -19,34 +20,27 @@ struct Words {
   const char* not_mended;  // what becomes of what repair leaves
 };
 
-Words words_of(Inconsistency::Kind kind) {
-  switch (kind) {
-    case Inconsistency::Kind::missing:
-      return {"missing",
-              "missing: lost by Redis (a crash, a failover, eviction, half a transaction in its "
-              "append-only file: see torn-aof in wqctl doctor), or removed by another client",
-              "push them again"};
-    case Inconsistency::Kind::unleased:
-      return {"unleased", "unleased in processing for more than 5 s",
-              "a worker or wqctl gc returns them to the queue"};
-    case Inconsistency::Kind::stray_lease:
-      return {"stray_lease", "leases of items that are not in processing",
-              "leases in force expire by themselves"};
-    case Inconsistency::Kind::endless_lease:
-      return {"endless_lease", "leases that never expire", "a worker or wqctl gc sets an expiry"};
-    case Inconsistency::Kind::stale_history:
-      return {"stale_history", "failures of items that are not in the queue", "harmless"};
-    case Inconsistency::Kind::dead_worker:
-      return {"dead_worker", "entries of workers without a heartbeat for ten minutes",
-              "a worker or wqctl gc removes them"};
-    case Inconsistency::Kind::expired_hold:
-      return {"expired_hold", "producers without a heartbeat for their whole hold",
-              "wqctl gc ends a hold that stays expired for its whole length"};
-    case Inconsistency::Kind::endless_election:
-      return {"endless_election", "the election of the reclaimer has no end",
-              "a worker gives it one"};
-  }
-  return {"", "", ""};
+// By `Inconsistency::Kind`.
+constexpr std::array<Words, 8> kWords{{
+    {"missing",
+     "missing: lost by Redis (a crash, a failover, eviction, half a transaction in its "
+     "append-only file: see torn-aof in wqctl doctor), or removed by another client",
+     "push them again"},
+    {"unleased", "unleased in processing for more than 5 s",
+     "a worker or wqctl gc returns them to the queue"},
+    {"stray_lease", "leases of items that are not in processing",
+     "leases in force expire by themselves"},
+    {"endless_lease", "leases that never expire", "a worker or wqctl gc sets an expiry"},
+    {"stale_history", "failures of items that are not in the queue", "harmless"},
+    {"dead_worker", "entries of workers without a heartbeat for ten minutes",
+     "a worker or wqctl gc removes them"},
+    {"expired_hold", "producers without a heartbeat for their whole hold",
+     "wqctl gc ends a hold that stays expired for its whole length"},
+    {"endless_election", "the election of the reclaimer has no end", "a worker gives it one"},
+}};
+
+const Words& words_of(Inconsistency::Kind kind) {
+  return kWords.at(static_cast<std::size_t>(kind));
 }
 
 std::string text_of(const std::string& queue, const VerifyReport& report, bool repair) {
@@ -66,7 +60,7 @@ std::string text_of(const std::string& queue, const VerifyReport& report, bool r
         "prove nothing\n";
   }
   for (const Inconsistency& inconsistency : report.inconsistencies) {
-    const Words words = words_of(inconsistency.kind);
+    const Words& words = words_of(inconsistency.kind);
     text += fmt::format("  {} {}", inconsistency.count, words.text);
     if (repair) text += fmt::format("; repaired {}", inconsistency.mended);
     if (inconsistency.mended < inconsistency.count) text += fmt::format("; {}", words.not_mended);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/name_in.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
 #include "wqctl/view/json.h"
@@ -26,19 +27,8 @@ std::string line_of(const Columns& columns, std::string_view item) {
 }
 
 std::string_view outcome_name(Outcome::Kind outcome) {
-  switch (outcome) {
-    case Outcome::Kind::complete:
-      return "done";
-    case Outcome::Kind::fail:
-      return "failed";
-    case Outcome::Kind::crash:
-      return "crashed";
-    case Outcome::Kind::fatal:
-      return "fatal";
-    case Outcome::Kind::release:
-      return "released";
-  }
-  return "";
+  return internal::name_in<Outcome::Kind, 5>({"done", "failed", "crashed", "fatal", "released"},
+                                             outcome);
 }
 
 std::string end_text(const Attempt& each) {

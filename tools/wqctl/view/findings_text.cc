@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/name_in.h"
 #include "cli/output.h"
 #include "cli/units.h"
 #include "wqctl/view/json.h"
@@ -14,15 +15,7 @@ namespace wq::ctl {
 namespace {
 
 std::string_view name_of_level(FindingLevel level) {
-  switch (level) {
-    case FindingLevel::ok:
-      return "ok";
-    case FindingLevel::warning:
-      return "warning";
-    case FindingLevel::error:
-      return "error";
-  }
-  return "";
+  return internal::name_in<FindingLevel, 3>({"ok", "warning", "error"}, level);
 }
 
 std::string counted(std::span<const Finding> findings, FindingLevel level) {

@@ -9,12 +9,13 @@
 #include <vector>
 
 #include <wq/admin.h>
+#include <wq/queues.h>
 
 #include "cli/units.h"
 
 namespace wq::ctl {
 
-// How workers and items are shown. Pure, for tests.
+// How workers, queues and items are shown. Pure, for tests.
 
 using cli::age_text;
 
@@ -27,6 +28,13 @@ using cli::age_text;
 /// A table with a heading.
 [[nodiscard]] std::string workers_table(std::span<const WorkerInfo> workers);
 [[nodiscard]] std::string worker_json(const WorkerInfo& worker);
+
+/// Queues: a table with a heading.
+[[nodiscard]] std::string queues_table(const QueueList& list);
+
+/// One object, in one line: as in `wqctl status --json` without uncounted fields, or "refused" with
+/// the error of Redis.
+[[nodiscard]] std::string queue_json(const ListedQueue& queue);
 
 /// The item as it may stand in a line on any terminal: what is no printable UTF-8 as \xNN, cut
 /// after 1000 bytes.

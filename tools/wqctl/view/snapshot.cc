@@ -1,6 +1,7 @@
 #include "wqctl/view/snapshot.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -21,19 +22,9 @@ using std::chrono::milliseconds;
 enum class Colour { none, bold, green, yellow, red };
 
 std::string painted(const std::string& text, Colour colour) {
-  switch (colour) {
-    case Colour::none:
-      return text;
-    case Colour::bold:
-      return "\x1b[1m" + text + "\x1b[0m";
-    case Colour::green:
-      return "\x1b[32m" + text + "\x1b[0m";
-    case Colour::yellow:
-      return "\x1b[33m" + text + "\x1b[0m";
-    case Colour::red:
-      return "\x1b[31m" + text + "\x1b[0m";
-  }
-  return text;
+  constexpr std::array kCodes{0, 1, 32, 33, 31};
+  if (colour == Colour::none) return text;
+  return fmt::format("\x1b[{}m{}\x1b[0m", kCodes.at(static_cast<std::size_t>(colour)), text);
 }
 
 /// Text that must stay on one line.
@@ -110,9 +101,8 @@ std::string oldest_text(const Snapshot& now) {
 
 /// The part of all items that left the queue for good.
 double fraction_of(const Counts& counts) {
-  const auto left = static_cast<double>(counts.ready + counts.processing + counts.delayed);
-  const auto gone =
-      static_cast<double>(counts.completed + counts.dead + counts.dropped + counts.merged);
+  const auto left = static_cast<double>(cli::left_in(counts));
+  const auto gone = static_cast<double>(cli::gone_from(counts));
   const double all = std::max(static_cast<double>(counts.pushed), left + gone);
   return all > 0 ? (all - left) / all : 0;
 }

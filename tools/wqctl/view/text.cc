@@ -2,8 +2,6 @@
 
 #include <string_view>
 
-#include <fmt/format.h>
-
 #include "cli/output.h"
 #include "wqctl/view/json.h"
 
@@ -68,13 +66,6 @@ std::string result_json(const Result& result) {
   }
   json += '}';
   return json;
-}
-
-std::string pause_text(const std::string& queue, bool json, bool paused, bool changed) {
-  if (json) return json_line({{"queue", queue}, {"paused", paused}, {"changed", changed}}) + "\n";
-  const char* now = paused ? "paused" : "resumed";
-  const char* before = paused ? "was already paused" : "was not paused";
-  return fmt::format("{}: {}\n", cli::one_line(queue), changed ? now : before);
 }
 
 }  // namespace wq::ctl

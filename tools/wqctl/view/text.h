@@ -12,9 +12,4 @@ namespace wq::ctl {
 /// "result_base64" instead, so no byte is lost. A JSON result is included as JSON, on one line.
 [[nodiscard]] std::string result_json(const Result& result);
 
-/// The answer of `wqctl pause` and `wqctl resume`, a line with its end. `changed`: it was not so
-/// before.
-[[nodiscard]] std::string pause_text(const std::string& queue, bool json, bool paused,
-                                     bool changed);
-
 }  // namespace wq::ctl

@@ -21,13 +21,6 @@ constexpr int kPipeBytes = 1 << 20;
 constexpr milliseconds kEndsAfterClosing{1'000};
 constexpr milliseconds kGroupCheck{1};
 
-int milliseconds_until(Coprocess::Clock::time_point until) {
-  const auto now = Coprocess::Clock::now();
-  if (until <= now) return 0;
-  if (until - now > std::chrono::hours{1}) return 3'600'000;
-  return static_cast<int>(std::chrono::ceil<milliseconds>(until - now).count());
-}
-
 }  // namespace
 
 int Coprocess::start() {
@@ -60,10 +53,7 @@ bool Coprocess::wait(int wake_fd, Clock::time_point until, const OnLine& on_line
   }
   if (fds[0].revents != 0) {
     // Not until the end: somebody else may hold the other side for ever.
-    for (std::size_t left = waiting_bytes(stdout_), got = 0; left > 0; left -= got) {
-      got = std::min(left, read_some(on_line));
-      if (got == 0) break;
-    }
+    read_waiting(stdout_, [&] { return read_some(on_line); });
     return false;
   }
   end_if_due();

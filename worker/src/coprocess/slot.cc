@@ -135,10 +135,7 @@ void CoprocessSlot::run() {
     tell_if_it_accepts();
     if (!process_) {
       pollfd wake{.fd = wake_.get(), .events = POLLIN, .revents = 0};
-      const auto left = next_deadline() - Clock::now();
-      const auto most = std::chrono::ceil<milliseconds>(std::min<Clock::duration>(
-          std::max(left, Clock::duration::zero()), std::chrono::hours{1}));
-      ::poll(&wake, 1, static_cast<int>(most.count()));
+      ::poll(&wake, 1, milliseconds_until(next_deadline()));
       continue;
     }
     send_pieces();

@@ -129,12 +129,12 @@ class CoprocessSlot {
   [[nodiscard]] Failure failure();
   void log(std::string_view text) const;
 
-  // The lines of the process; see answers.cc.
+  // The lines of the process; see items.cc.
   void on_line(std::string_view line);
   void on_answer(CoprocessAnswer answer);
   void bad_line(std::string_view line, std::string_view why);
 
-  // Its items; see items.cc.
+  // Its items; see items.cc too.
   bool take_calls();
   void give_up_stopped();
   void give_back_late();

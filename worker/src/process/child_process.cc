@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
 #include "process/running_child.h"
 #include "process/throw_errno.h"
 #include "process/unique_fd.h"
@@ -27,12 +28,7 @@ constexpr std::chrono::milliseconds kSlowestGroupCheck{50};
 UniqueFd file_holding(std::string_view bytes) {
   UniqueFd file(::memfd_create("item", MFD_CLOEXEC));
   if (!file) throw_errno("cannot make a file in memory for the item");
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw_errno("cannot write the item to a file in memory");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
+  if (write_all(file.get(), bytes) != 0) throw_errno("cannot write the item to a file in memory");
   ::lseek(file.get(), 0, SEEK_SET);
   return file;
 }
@@ -100,8 +96,7 @@ class Run {
   /// -1, which is for ever to poll, when no time is set.
   [[nodiscard]] int milliseconds_to_kill() const {
     if (!asked_to_end_ || killed_) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(kill_at_ - Clock::now());
-    return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
+    return milliseconds_until(kill_at_);
   }
 
   void kill_if_due() {

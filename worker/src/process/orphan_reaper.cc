@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/start_thread.h"
+#include "base/wait.h"
 #include "process/process_tree.h"
 #include "process/throw_errno.h"
 
@@ -58,15 +59,12 @@ void OrphanReaper::stop() {
 }
 
 void OrphanReaper::run(const std::stop_token& stop) {
-  // A mutex of its own: sweep takes the other one.
-  std::mutex idle;
-  std::unique_lock lock(idle);
   while (!stop.stop_requested()) {
     try {
       sweep();
     } catch (...) {  // no memory: what is left is collected the next time
     }
-    wake_.wait_for(lock, stop, kSweepEvery, [] { return false; });
+    wait_for(kSweepEvery, stop);
   }
 }
 

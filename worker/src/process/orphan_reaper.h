@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -68,7 +67,6 @@ class OrphanReaper {
   // unused, until the holder collects it.
   mutable std::mutex mutex_;
   std::vector<const DirectChild*> direct_;
-  std::condition_variable_any wake_;
   std::jthread thread_;
 };
 

@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/whole_number.h"
+
 namespace wq::internal {
 namespace {
 
@@ -41,13 +43,10 @@ std::optional<std::uint64_t> limit_in(const fs::path& path) {
   std::ifstream file(path);
   std::string text;
   file >> text;
-  std::uint64_t bytes = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  const auto bytes = whole_number<std::uint64_t>(text);
   // Version 1 reports no limit as a number close to 2^63, rounded to pages.
   constexpr std::uint64_t kNone = std::uint64_t{1} << 62U;
-  if (bytes >= kNone) return std::nullopt;
-  return bytes;
+  return bytes < kNone ? bytes : std::nullopt;
 }
 
 /// The cgroup of this process that counts its memory.

@@ -79,6 +79,13 @@ std::size_t read_pipe(UniqueFd& pipe, std::string& bytes) {
   return static_cast<std::size_t>(size);
 }
 
+int milliseconds_until(std::chrono::steady_clock::time_point until) {
+  const auto now = std::chrono::steady_clock::now();
+  if (until <= now) return 0;
+  const auto left = std::min<std::chrono::nanoseconds>(until - now, std::chrono::hours{1});
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+}
+
 std::size_t waiting_bytes(const UniqueFd& pipe) {
   int waiting = 0;
   if (!pipe || ::ioctl(pipe.get(), FIONREAD, &waiting) != 0) return 0;
@@ -121,10 +128,7 @@ std::size_t ChildStderr::read() {
 }
 
 void ChildStderr::drain() {
-  for (std::size_t left = waiting_bytes(pipe_), got = 0; left > 0; left -= got) {
-    got = std::min(left, read());
-    if (got == 0) return;
-  }
+  read_waiting(pipe_, [this] { return read(); });
 }
 
 std::string ChildStderr::take_tail() {

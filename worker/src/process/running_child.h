@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -63,9 +64,20 @@ class ChildStderr {
 /// other side any more.
 std::size_t read_pipe(UniqueFd& pipe, std::string& bytes);
 
+/// For poll(2): how long until then, from zero to an hour.
+[[nodiscard]] int milliseconds_until(std::chrono::steady_clock::time_point until);
+
 /// How many bytes a pipe holds by now. Read only this much from a pipe of a child that has ended:
 /// another process may hold the other side for ever, and keep writing.
 [[nodiscard]] std::size_t waiting_bytes(const UniqueFd& pipe);
+
+/// Calls `read`, which returns how much it has read, until that was what the pipe holds by now.
+template <typename Read>
+void read_waiting(const UniqueFd& pipe, Read read) {
+  for (std::size_t left = waiting_bytes(pipe), got = 1; left > 0 && got > 0; left -= got) {
+    got = std::min(left, read());
+  }
+}
 
 /// A command that runs, and its process group. All calls come from the thread that started it.
 class RunningChild {

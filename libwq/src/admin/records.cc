@@ -1,13 +1,14 @@
-#include "admin/item_info.h"
+#include "admin/records.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <limits>
 #include <string>
+#include <tuple>
 
 #include <nlohmann/json.hpp>
 
+#include "base/whole_number.h"
 #include "queue/operations.h"
 
 namespace wq::internal {
@@ -34,6 +35,28 @@ void read(const Json& json, const char* name, std::optional<milliseconds>& value
   std::optional<std::int64_t> ms;
   read(json, name, ms);
   if (ms) value = milliseconds{std::max<std::int64_t>(0, *ms)};
+}
+
+// Numbers up to here are times and counts; their sums and differences are numbers too.
+constexpr std::int64_t kLargest = std::int64_t{1} << 60U;
+
+std::int64_t number(const Json& json, const char* name) {
+  const auto member = json.find(name);
+  if (member == json.end() || !member->is_number_integer()) return 0;
+  if (member->is_number_unsigned()) {
+    return static_cast<std::int64_t>(
+        std::min<std::uint64_t>(member->get<std::uint64_t>(), kLargest));
+  }
+  return std::clamp<std::int64_t>(member->get<std::int64_t>(), 0, kLargest);
+}
+
+std::uint64_t count_of(const Json& json, const char* name) {
+  return static_cast<std::uint64_t>(number(json, name));
+}
+
+// The server's clock may have gone back since.
+milliseconds since(std::int64_t then_ms, std::int64_t now_ms) {
+  return milliseconds{std::max<std::int64_t>(0, now_ms - then_ms)};
 }
 
 }  // namespace
@@ -83,9 +106,42 @@ ServerTime read_score(std::string_view score) {
 }
 
 std::uint64_t read_number(std::string_view text, std::uint64_t otherwise) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size() ? number : otherwise;
+  return whole_number<std::uint64_t>(text).value_or(otherwise);
+}
+
+WorkerInfo read_worker(std::string_view session, std::string_view entry, std::int64_t server_ms) {
+  auto json = Json::parse(entry, nullptr, false);
+  if (!json.is_object()) json = Json::object();
+  WorkerInfo worker;
+  worker.session = session;
+  read(json, "label", worker.label);
+  read(json, "host", worker.host);
+  worker.pid = number(json, "pid");
+  worker.slots = count_of(json, "slots");
+  worker.holding = count_of(json, "holding");
+  worker.completed = count_of(json, "completed");
+  worker.failed = count_of(json, "failed");
+  const std::int64_t started_ms = number(json, "started_ms");
+  worker.started = ServerTime{milliseconds{started_ms}};
+  worker.age = since(started_ms, server_ms);
+  worker.silent = since(number(json, "seen_ms"), server_ms);
+  // The age at the last heartbeat has grown since.
+  if (worker.holding > 0) worker.oldest = milliseconds{number(json, "oldest_ms")} + worker.silent;
+  return worker;
+}
+
+std::vector<WorkerInfo> read_workers(Connection& redis, const Keys& keys) {
+  const auto [time, entries] = redis.ask({{"TIME"}, {"HGETALL", keys[Key::workers]}});
+  const std::int64_t now_ms = time.checked().value().time_ms();
+  const Value all = entries.checked().value();
+  std::vector<WorkerInfo> workers;
+  for (std::size_t i = 0; i + 1 < all.size(); i += 2) {
+    workers.push_back(read_worker(all[i].text(), all[i + 1].text(), now_ms));
+  }
+  std::sort(workers.begin(), workers.end(), [](const WorkerInfo& a, const WorkerInfo& b) {
+    return std::tie(a.started, a.session) < std::tie(b.started, b.session);
+  });
+  return workers;
 }
 
 }  // namespace wq::internal

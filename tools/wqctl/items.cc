@@ -1,6 +1,9 @@
-#include "wqctl/changes.h"
+#include "wqctl/items.h"
 
 #include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <iterator>
 #include <optional>
 
 #include <fmt/format.h>
@@ -53,7 +56,52 @@ std::string left_alone_json(const std::string& item, const Place& place) {
   return json_line(json) + "\n";
 }
 
+/// "dropped 3 items", or the same as JSON.
+void write_changed(std::uint64_t n, bool json, const std::string& past) {
+  cli::write_out(json ? json_line({{past, n}}) + "\n"
+                      : fmt::format("{} {}\n", past, cli::plural(n, "item")));
+}
+
+std::string all_of(std::istream& input, const std::string& name) {
+  try {
+    if (input) return {std::istreambuf_iterator<char>(input), {}};
+  } catch (const std::ios_base::failure&) {  // a folder can be opened and not read
+  }
+  throw cli::UsageError(fmt::format("cannot read {}", cli::one_line(name)));
+}
+
 }  // namespace
+
+void ItemArguments::declare(cli::Options& options) {
+  options.add_switch("null,0", null_ended_, "items from standard input, each ended by a NUL byte");
+  options.add_list("file", cli::Value::file(), files_,
+                   "the contents of FILE, byte for byte, are an item");
+}
+
+bool ItemArguments::given(const Target& target) const {
+  return null_ended_ || !files_.empty() || !target.more.empty();
+}
+
+std::vector<cli::Argument> item_arguments() {
+  return {{cli::Value::queue()},
+          {.value = cli::Value::text("ITEM"), .optional = true, .many = true}};
+}
+
+std::vector<std::string> ItemArguments::read(const Target& target) const {
+  std::vector<std::string> items = target.more;
+  for (const std::string& path : files_) {
+    std::ifstream file(path, std::ios::binary);
+    items.push_back(all_of(file, path));
+  }
+  if (!null_ended_) return items;
+  const std::string input = all_of(std::cin, "standard input");
+  for (std::size_t begin = 0; begin < input.size();) {
+    const std::size_t end = std::min(input.find('\0', begin), input.size());
+    items.push_back(input.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return items;
+}
 
 void Selection::declare(cli::Options& options) {
   items_.declare(options);
@@ -63,21 +111,27 @@ void Selection::declare(cli::Options& options) {
 }
 
 void Selection::check(const Target& target) const {
-  const int ways = (named(target) ? 1 : 0) + (match_.empty() ? 0 : 1) + (all_ ? 1 : 0);
+  const int ways = (items_.given(target) ? 1 : 0) + (match_.empty() ? 0 : 1) + (all_ ? 1 : 0);
   if (ways == 0) {
     throw cli::UsageError("no items: name them, or use --match PATTERN or --all");
   }
   if (ways > 1) throw cli::UsageError("items, --match and --all exclude each other");
 }
 
-std::uint64_t change_named(
-    Admin& admin, std::span<const std::string> items, bool json, const std::string& past,
-    const std::string& place,
-    const std::function<std::vector<Changed>(std::span<const std::string>)>& change) {
+Selection::Result Selection::apply(Admin& admin, const Target& target, bool json,
+                                   const std::string& past, const std::string& place,
+                                   const Change& change) const {
+  if (!items_.given(target)) {
+    const std::uint64_t n = change.matching(all_ ? "*" : match_);
+    write_changed(n, json, past);
+    return {n, cli::ExitCode::done};
+  }
+  const std::vector<std::string> all = items_.read(target);
+  const std::span<const std::string> items = all;
   std::uint64_t done = 0;
   for (std::size_t begin = 0; begin < items.size(); begin += kAtOnce) {
     const auto some = items.subspan(begin, std::min(kAtOnce, items.size() - begin));
-    const std::vector<Changed> answers = change(some);
+    const std::vector<Changed> answers = change.named(some);
     for (std::size_t i = 0; i < some.size(); ++i) {
       if (answers[i] == Changed::done) {
         ++done;
@@ -94,12 +148,7 @@ std::uint64_t change_named(
     }
   }
   if (!json) write_changed(done, json, past);
-  return done;
-}
-
-void write_changed(std::uint64_t n, bool json, const std::string& past) {
-  cli::write_out(json ? json_line({{past, n}}) + "\n"
-                      : fmt::format("{} {}\n", past, cli::plural(n, "item")));
+  return {done, done == items.size() ? cli::ExitCode::done : cli::ExitCode::failure};
 }
 
 }  // namespace wq::ctl
