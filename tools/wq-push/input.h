@@ -25,7 +25,11 @@ class InputWait {
   /// Waits until `fd` can be read (its end counts). False: stop was requested.
   [[nodiscard]] bool until_readable(int fd);
 
+  /// To be called by who waits for input in another way.
+  void tell_idle() const { idle_(); }
+
   [[nodiscard]] bool stopped() const noexcept { return stop_.stop_requested(); }
+  [[nodiscard]] const std::stop_token& stop() const noexcept { return stop_; }
 
  private:
   std::stop_token stop_;

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -41,7 +42,8 @@ class Push {
         options_(options),
         signals_(process.signals(), [this](int signal, int count) { on_signal(signal, count); }),
         wait_(stop_.get_token(), [this] { on_idle(); }),
-        source_(make_source(options.source, wait_)),
+        source_(make_source(options.source, wait_,
+                            {options.redis, options.queue, [this] { confirm(); }})),
         reader_(options_, *source_) {}
 
   ExitCode run() {
@@ -72,6 +74,7 @@ class Push {
  private:
   [[nodiscard]] bool source_is_typed() const {
     return options_.source.arguments.empty() && options_.source.files.empty() &&
+           options_.source.keys.empty() && options_.source.stream.empty() &&
            isatty(STDIN_FILENO) == 1;
   }
 
@@ -92,6 +95,7 @@ class Push {
   }
 
   void feed() {
+    // The source still has the terms of the first item.
     if (std::exchange(has_first_, false)) push_item(std::exchange(first_, {}));
     std::string item;
     while (!stop_.stop_requested() && reader_.next(item)) {
@@ -101,8 +105,14 @@ class Push {
   }
 
   void push_item(const std::string& item) {
+    const ItemTerms* terms = source_->terms();
     try {
-      producer_->push(item);
+      if (terms == nullptr && options_.delay.count() == 0) {
+        producer_->push(item);
+      } else {
+        const PushItem with_terms = item_with(terms, item);
+        producer_->push({&with_terms, 1});
+      }
     } catch (const std::invalid_argument& error) {  // too long
       const std::uint64_t number = options_.skip + reader_.given();
       ++refused_;
@@ -110,6 +120,19 @@ class Push {
           fmt::format("item {}: {}; remove it, or resume after it with --skip {}", number,
                       error.what(), number));
     }
+  }
+
+  [[nodiscard]] PushItem item_with(const ItemTerms* terms, std::string_view item) const {
+    PushItem with{.item = item, .delay = options_.delay};
+    if (terms == nullptr) return with;
+    with.delay = terms->delay.value_or(options_.delay);
+    with.once_key = terms->once_key;
+    return with;
+  }
+
+  // Without a producer nothing was given to it.
+  void confirm() {
+    if (producer_) producer_->confirm();
   }
 
   /// How many items the producer has.
@@ -151,6 +174,7 @@ class Push {
       if (error != nullptr) (void)cli::report_failure(process_.name(), *error);
       return failed(redis_error);
     }
+    if (error == nullptr && report.unknown == 0) source_->confirmed();
     if (error != nullptr) {
       const ExitCode code = cli::report_failure(process_.name(), *error);
       cli::log(LogLevel::error, how_to_go_on(options_, report, given()));
@@ -175,7 +199,9 @@ class Push {
     if (waited >= std::chrono::seconds{1}) {
       line += fmt::format(", after {:.0f} s of waiting for Redis", waited.count());
     }
-    if (options_.producer.once) line += fmt::format(", skipped {} pushed before", report.skipped);
+    if (options_.producer.once || report.skipped > 0) {
+      line += fmt::format(", skipped {} pushed before", report.skipped);
+    }
     cli::log(LogLevel::info, line);
     tell_of_unknown_items(report);
     if (report.unknown == 0) return ExitCode::done;
@@ -240,7 +266,7 @@ ExitCode push(cli::Process& process, const PushOptions& options) {
 
 ExitCode dry_run(const PushOptions& options) {
   InputWait wait({}, [] { cli::flush_out(); });
-  const auto source = make_source(options.source, wait);
+  const auto source = make_source(options.source, wait, {options.redis, options.queue, [] {}});
   Reader reader(options, *source);
   const char* end = options.source.records == Records::null_ended ? "\0" : "\n";
   for (std::string item; reader.next(item);) {
