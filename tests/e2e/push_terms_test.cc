@@ -1,5 +1,7 @@
 // Items with delays and once-keys of their own: --delay and --jsonl.
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 
 #include "e2e/programs.h"
 
@@ -74,6 +76,28 @@ TEST_F(PushTerms, SaysHowManyWereSkippedByKeysOfTheirOwn) {
   EXPECT_THAT(said({"--jsonl", "q"}, 0,
                    {.input = "{\"item\": 1, \"once\": \"k\"}\n{\"item\": 2, \"once\": \"k\"}\n"}),
               HasSubstr("skipped 1 pushed before"));
+}
+
+TEST_F(PushTerms, WithARateItemsGoEvenly) {
+  Process push = push_process({"--rate", "20/s", "q"}, {.input = "1\n2\n3\n4\n5\n6\n7\n8\n9\n"});
+  EXPECT_EQ(push.wait(), 0) << push.err();
+  EXPECT_EQ(counts().pushed, 9U);
+  // The first two at once, then two each 100 ms.
+  EXPECT_GE(push.run_time(), std::chrono::milliseconds{390});
+}
+
+TEST_F(PushTerms, AStopEndsTheWaitForTheRateAndTheItemIsPushed) {
+  Process push = push_process({"--rate", "1/s", "q", "{1..1000}"});
+  ASSERT_TRUE(eventually([this] { return counts().pushed >= 1; }));
+  push.signal(SIGTERM);
+  EXPECT_EQ(push.wait(), 143);
+  EXPECT_EQ(word_after(push.err(), "--skip "), std::to_string(counts().pushed));
+}
+
+TEST_F(PushTerms, ARateThatIsNoneIsRefused) {
+  for (const char* rate : {"0/s", "5", "x/s", "5/m", "-1/s"}) {
+    EXPECT_THAT(said({"--rate", rate, "q", "a"}, 2), HasSubstr("such as 100/s")) << rate;
+  }
 }
 
 TEST_F(PushTerms, ABrokenLineOfJsonEndsThePushWithItsNumberAndWhatIsInTheQueue) {

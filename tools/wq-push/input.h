@@ -57,6 +57,7 @@ class Input {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// The size of a regular file, none for a pipe.
   [[nodiscard]] std::optional<std::uint64_t> size() const;
+  [[nodiscard]] std::uint64_t read_bytes() const noexcept { return read_bytes_; }
   [[nodiscard]] std::optional<double> fraction() const;
 
  private:

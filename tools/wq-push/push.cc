@@ -17,6 +17,7 @@
 #include <wq/error.h>
 #include <wq/producer.h>
 
+#include "base/wait.h"
 #include "cli/log.h"
 #include "cli/output.h"
 #include "cli/progress_line.h"
@@ -25,6 +26,7 @@
 #include "cli/units.h"
 #include "cli/waiting_line.h"
 #include "wq-push/earlier_run.h"
+#include "wq-push/pacer.h"
 #include "wq-push/reader.h"
 #include "wq-push/resume_hint.h"
 
@@ -44,7 +46,9 @@ class Push {
         wait_(stop_.get_token(), [this] { on_idle(); }),
         source_(make_source(options.source, wait_,
                             {options.redis, options.queue, [this] { confirm(); }})),
-        reader_(options_, *source_) {}
+        reader_(options_, *source_) {
+    if (options_.per_second > 0) pacer_.emplace(options_.per_second);
+  }
 
   ExitCode run() {
     if (source_is_typed()) {
@@ -104,7 +108,17 @@ class Push {
     }
   }
 
+  // Of the items behind the wait none is on its way yet. A stop ends it, and the item is pushed.
+  void keep_to_the_rate() {
+    const auto wait = pacer_->before_next(Pacer::Clock::now());
+    if (!wait) return;
+    producer_->confirm();
+    progress_.update(reader_.given(), source_->fraction());
+    internal::wait_for(std::chrono::ceil<std::chrono::milliseconds>(*wait), stop_.get_token());
+  }
+
   void push_item(const std::string& item) {
+    if (pacer_) keep_to_the_rate();
     const ItemTerms* terms = source_->terms();
     try {
       if (terms == nullptr && options_.delay.count() == 0) {
@@ -253,6 +267,7 @@ class Push {
   bool has_first_ = false;  // an item that was read and not given to the producer
   std::string first_;
   std::optional<EarlierRun> earlier_;
+  std::optional<Pacer> pacer_;  // with --rate
   cli::ProgressLine progress_{"read"};
   cli::WaitingLine waiting_;
   std::unique_ptr<Producer> producer_;

@@ -25,19 +25,20 @@ until the input ends, so that workers wait.
 
   lines     Empty lines are skipped; every other line is an item, unchanged (including a CR at its
             end). The last line needs no line end. With -0, items end with NUL bytes.
-            Compressed and UTF-16 lists are refused; a byte-order mark is removed.
+            gzip and zstd are decompressed; other compressed lists and UTF-16 are refused; a
+            byte-order mark is removed.
   ranges    {000..999} in ITEMS is a range, as in WebDataset. Only digits make a range; other
             braces are literal. Ranges in one argument multiply; :: concatenates ranges:
             a-{0..3}.tar::b-{0..5}.tar is 4 and 6 items.
+  patterns  * in ITEMS matches files: * within one name, ** across folders (dir/**.tar). Quote it.
+            Names with a leading dot need a dot in the pattern. Lines are never ranges or
+            patterns, and with --literal ITEMS are neither.
   JSON      With --jsonl each line is an object: the item, and if wanted when workers get it and its
             once-key: {"item": {"id": 7}, "delay": "10m", "once": "order-7"}. A text is the item
             itself, of other values the JSON is. An item whose once-key was pushed is skipped.
   streams   The item of an entry is its --field, or its only field, or else the whole entry as one
             JSON object. With --follow, the queue stays open, and entries are acknowledged once
-            their items are in the queue. The queue keeps about 100 bytes for each.
-  patterns  * in ITEMS matches files: * within one name, ** across folders (dir/**.tar). Quote it.
-            Names with a leading dot need a dot in the pattern. Lines are never ranges or
-            patterns, and with --literal ITEMS are neither.
+            their items are in the queue. The queue keeps about 80 bytes for each.
 )";
 
 constexpr const char* kExamples = R"(
@@ -65,6 +66,19 @@ cli::ProgramText text() {
                                          ExitCode::no_redis, ExitCode::interrupted,
                                          ExitCode::terminated}) +
                     kExamples};
+}
+
+// A number above this limits nothing.
+constexpr std::uint64_t kHighestRate = 1'000'000'000;
+
+std::uint64_t parse_rate(const std::string& text) {
+  try {
+    if (text.ends_with("/s"))
+      return cli::parse_number(text.substr(0, text.size() - 2), 1, kHighestRate);
+  } catch (const std::invalid_argument&) {
+  }
+  throw std::invalid_argument(
+      fmt::format("'{}' is not a whole number of items per second, such as 100/s", text));
 }
 
 void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
@@ -107,6 +121,10 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
   options.add_duration("delay", push.delay,
                        "workers get an item this long after its push, at most 24h; of equal items "
                        "that wait, one is kept");
+  options.add(
+      "rate", cli::Value::text("N/s"),
+      "push at most N items a second, evenly: a tenth of a second's worth at once, or one item",
+      [&push](const std::string& text) { push.per_second = parse_rate(text); });
   options.add_switch("fresh", push.fresh,
                      "first remove everything of an earlier run from the queue, including results "
                      "and the memory of --once; refused while workers or producers are active; "

@@ -21,6 +21,7 @@ struct PushOptions {
   bool fresh = false;
   bool dry_run = false;
   std::chrono::milliseconds delay{0};
+  std::uint64_t per_second = 0;  ///< 0: as fast as it goes
   ProducerOptions producer;
   RedisOptions redis;
   cli::LogOptions log;
