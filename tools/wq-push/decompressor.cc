@@ -1,5 +1,6 @@
 #include "wq-push/decompressor.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <new>

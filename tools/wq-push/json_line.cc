@@ -1,5 +1,7 @@
 #include "wq-push/json_line.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 #include <utility>
 #include <vector>

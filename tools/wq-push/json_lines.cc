@@ -1,5 +1,6 @@
 #include "wq-push/json_lines.h"
 
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>

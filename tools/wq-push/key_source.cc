@@ -22,7 +22,9 @@ using internal::Connection;
 using internal::Reply;
 using internal::Value;
 
+// About so many keys are looked at in a step; fewer with a field, whose values are of any size.
 constexpr std::string_view kKeysInAStep = "1000";
+constexpr std::string_view kHashesInAStep = "100";
 
 // So much of a hash as a string holds without memory of its own: no two names have the same.
 std::string short_hash(std::string_view key) { return internal::seen_entry(key).substr(0, 15); }
@@ -66,7 +68,8 @@ void KeySource::read_page() {
 void KeySource::read_page(Connection& redis) {
   if (std::exchange(begun_on_, link_.generation()) != link_.generation()) cursor_ = "0";
   CommandBuffer call;
-  call.command({"SCAN", cursor_, "MATCH", search_.pattern, "COUNT", kKeysInAStep});
+  call.command({"SCAN", cursor_, "MATCH", search_.pattern, "COUNT",
+                search_.field.empty() ? kKeysInAStep : kHashesInAStep});
   const Reply reply = redis.call(call);
   const Value answer = reply.value();
   std::vector<std::string> keys;

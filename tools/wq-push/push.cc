@@ -44,8 +44,7 @@ class Push {
         options_(options),
         signals_(process.signals(), [this](int signal, int count) { on_signal(signal, count); }),
         wait_(stop_.get_token(), [this] { on_idle(); }),
-        source_(make_source(options.source, wait_,
-                            {options.redis, options.queue, [this] { confirm(); }})),
+        source_(make_source(options.source, wait_, from_redis())),
         reader_(options_, *source_) {
     if (options_.per_second > 0) pacer_.emplace(options_.per_second);
   }
@@ -142,6 +141,16 @@ class Push {
     with.delay = terms->delay.value_or(options_.delay);
     with.once_key = terms->once_key;
     return with;
+  }
+
+  FromRedis from_redis() {
+    FromRedis from{.redis = options_.redis, .queue = options_.queue};
+    from.confirm = [this] { confirm(); };
+    // Entries that are read are pushed within seconds, also at a low rate.
+    if (options_.per_second > 0) {
+      from.most_entries = std::min<std::size_t>(from.most_entries, options_.per_second);
+    }
+    return from;
   }
 
   // Without a producer nothing was given to it.
@@ -281,7 +290,8 @@ ExitCode push(cli::Process& process, const PushOptions& options) {
 
 ExitCode dry_run(const PushOptions& options) {
   InputWait wait({}, [] { cli::flush_out(); });
-  const auto source = make_source(options.source, wait, {options.redis, options.queue, [] {}});
+  const auto source =
+      make_source(options.source, wait, {.redis = options.redis, .queue = options.queue});
   Reader reader(options, *source);
   const char* end = options.source.records == Records::null_ended ? "\0" : "\n";
   for (std::string item; reader.next(item);) {

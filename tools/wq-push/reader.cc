@@ -42,7 +42,8 @@ void Reader::hint(const std::string& item) {
                          source_.position(), item.size()));
   }
   const SourceOptions& source = options_.source;
-  const bool lines = source.records == Records::lines && !source.each_file && !source.json_lines;
+  const bool lines = source.records == Records::lines && !source.each_file && !source.json_lines &&
+                     source.keys.empty() && source.stream.empty();
   if (!hinted_cr_ && lines && item.ends_with('\r')) {
     hinted_cr_ = true;
     cli::log(LogLevel::warning,

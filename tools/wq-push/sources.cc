@@ -77,7 +77,7 @@ std::unique_ptr<ItemSource> make_source(const SourceOptions& options, InputWait&
                                        from.redis, wait);
   }
   if (!options.stream.empty()) {
-    StreamSearch search{options.stream, options.field};
+    StreamSearch search{options.stream, options.field, from.most_entries};
     if (!options.follow) {
       return std::make_unique<StreamSource>(std::move(search), from.redis, wait);
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,6 +20,7 @@ struct FromRedis {
   RedisOptions redis;
   std::string queue;
   std::function<void()> confirm = [] {};  ///< see `StreamGroup`
+  std::size_t most_entries = 1'000;       ///< see `StreamSearch`
 };
 
 /// Which items a user asked for.

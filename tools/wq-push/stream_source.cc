@@ -20,14 +20,13 @@ using internal::Connection;
 using internal::Reply;
 
 void PageSize::adapt(const std::vector<StreamEntry>& page) {
-  constexpr std::size_t kMostEntries = 1'000;
   constexpr std::size_t kBytes = std::size_t{1} << 20U;
   std::size_t bytes = 0;
   for (const StreamEntry& entry : page) bytes += entry.bytes();
   if (bytes > 2 * kBytes) {
     size_ = std::max<std::size_t>(1, size_ / 2);
   } else if (bytes < kBytes / 2) {
-    size_ = std::min(kMostEntries, size_ * 2);
+    size_ = std::min(most_, size_ * 2);
   }
 }
 
@@ -36,6 +35,7 @@ StreamItems::StreamItems(StreamSearch search, const RedisOptions& redis, InputWa
     : search_(std::move(search)),
       wait_(wait),
       link_(redis, wait.stop()),
+      page_size_(search_.most_entries),
       keeps_taken_(keeps_taken) {}
 
 std::string StreamItems::position() const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -19,17 +21,21 @@ namespace wq::push {
 /// Which stream is read, and what of its entries.
 struct StreamSearch {
   std::string key;
-  std::string field;  ///< see `item_of`
+  std::string field;                 ///< see `item_of`
+  std::size_t most_entries = 1'000;  ///< to be read at once
 };
 
 /// So many entries are read at once: more while they are small, so that a step is about a MiB.
 class PageSize {
  public:
+  explicit PageSize(std::size_t most) : most_(most) {}
+
   [[nodiscard]] std::string text() const { return std::to_string(size_); }
   void adapt(const std::vector<StreamEntry>& page);
 
  private:
-  std::size_t size_ = 16;
+  const std::size_t most_;
+  std::size_t size_ = std::min<std::size_t>(most_, 16);
 };
 
 /// What both kinds of sources do with the entries of a stream.
