@@ -42,6 +42,8 @@ constexpr std::size_t kBatchBytes = std::size_t{768} << 10U;
 // So that Redis never waits for the producer.
 constexpr std::size_t kInFlight = 2;
 
+constexpr PushTerms kNoTerms;
+
 }  // namespace
 
 /// The state of a `Producer`. A push has a number in a replay session, under which Redis keeps the
@@ -78,6 +80,11 @@ class PushSession {
 
   PushSession(const PushSession&) = delete;
   PushSession& operator=(const PushSession&) = delete;
+
+  void push(std::string_view item) {
+    const std::lock_guard lock(mutex_);
+    push_one(item, kNoTerms);
+  }
 
   void push(std::span<const PushItem> items) {
     const std::lock_guard lock(mutex_);
@@ -123,16 +130,19 @@ class PushSession {
   };
 
   // Not all of it is guarded: after an item that cannot be pushed the others go on.
-  void push_one(std::string_view item, PushTerms terms) {
-    check_delay(item, terms.delay);
+  void push_one(std::string_view item, const PushTerms& terms) {
+    if (terms.delay.count() != 0) check_delay(item, terms.delay);
     if (item.size() > kAlwaysTaken) guarded([this] { learn_longest_item(); });
     if (const auto why = too_long(item.size(), longest_item_)) {
       throw std::invalid_argument(fmt::format("the item {} {}", printable(item), *why));
     }
     guarded([&] {
       if (next_.items.bytes() + item.size() > kBatchBytes) send_next();
-      if (options_.once && !terms.once_key) terms.once_key = item;
-      next_.items.add(item, terms);
+      if (options_.once && !terms.once_key) {
+        next_.items.add(item, {item, terms.delay});
+      } else {
+        next_.items.add(item, terms);
+      }
       next_.longest_item = std::max(next_.longest_item, item.size());
       if (next_.items.size() == kBatchItems || next_.items.bytes() >= kBatchBytes) send_next();
     });
@@ -393,10 +403,7 @@ Producer::Producer(std::string queue, RedisOptions redis, ProducerOptions option
                                                        std::move(stop))) {}
 Producer::~Producer() = default;
 
-void Producer::push(std::string_view item) {
-  const PushItem plain{.item = item};
-  session_->push({&plain, 1});
-}
+void Producer::push(std::string_view item) { session_->push(item); }
 void Producer::push(std::span<const PushItem> items) { session_->push(items); }
 void Producer::flush() { session_->flush(); }
 PushReport Producer::confirm() { return session_->confirm(); }
