@@ -24,7 +24,7 @@ FROM ${BASE}
 RUN apt-get update && \
     apt-get install --yes --no-install-recommends ca-certificates libboost-program-options1.83.0 \
       libfmt10 libhiredis1.1.0 libprometheus-cpp-core1.0 libprometheus-cpp-pull1.0 libspdlog1.15 \
-      libssl3t64 && \
+      libssl3t64 libzstd1 zlib1g && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log
 COPY --from=build /out/ /
 ARG VERSION=0.1.0

@@ -1,5 +1,8 @@
 -- push: adds items on the left of ready, once for each number of a session however often it arrives
 --
+-- An item with a delay is added to delayed; an equal item there takes the new time and is counted in
+-- merged. Items of one call may have once-keys and delays or not, each by itself.
+--
 -- Items behind the first may follow the call, which spares Redis a Lua string for each:
 --   MULTI, this call, LPUSHX pushing item..., RENAMENX pushing ready, EXEC
 -- An accepted call moves ready to the key pushing, which exists at no other time. A refused call
@@ -14,13 +17,17 @@
 --   answered integer 0.. -- the number up to which the producer has every answer
 --   hold integer ms 1..3600000 -- how long the hold lasts without a sign of life
 --   queue_id text -- an id for the queue in case it has none
---   once flag -- 1: skip items that were ever pushed with this flag
---   following integer items 0.. -- how many items follow the call; 0 if once is 1
+--   once flag -- 1: skip each item whose once-key was seen before, and remember the others
+--   following integer items 0.. -- how many items follow the call; 0 if once or waits is 1
+--   waits flag -- 1: items have delays
 --   repeated
 --     item bytes -- an item
 --   optional -- if once is 1
 --     each item
---       hash sha224 -- the SHA-224 of the item, 28 bytes
+--       hash sha224 or_empty -- the SHA-224 of its once-key, 28 bytes; empty: it has none
+--   optional -- if waits is 1
+--     each item
+--       delay integer ms 0..86400000 -- how long it waits in delayed; 0: it goes to ready
 -- ANSWERS:
 --   added -- how many items were added, also when the push is repeated
 --   'nosession' -- Redis does not know the session; nothing was written
@@ -33,7 +40,7 @@
 
 local ready, processing, delayed, stats, producers, replays, seen, replay, pushing = unpack(KEYS)
 local session, number, answered, hold_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local once, following = ARGV[6] == '1', tonumber(ARGV[7])
+local once, following, waits = ARGV[6] == '1', tonumber(ARGV[7]), ARGV[8] == '1'
 local floor, before, purged = unpack(redis.call('HMGET', replay, 'floor', ARGV[2], 'purged'))
 if purged then
   return 'purged'
@@ -56,22 +63,39 @@ if not redis.call('ZSCORE', producers, session) and begun and
   return 'holdlost'
 end
 
-local first, n = 8, #ARGV - 7
-if once then
-  n = n / 2
-  local known = redis.call('SMISMEMBER', seen, unpack(ARGV, first + n))
-  local fresh, hashes, here = {}, {}, {}
+--@include now
+local first, n, put_off, merged = 9, #ARGV - 8, 0, 0
+if once or waits then
+  n = n / (1 + (once and 1 or 0) + (waits and 1 or 0))
+  local known = once and redis.call('SMISMEMBER', seen, unpack(ARGV, first + n, first + 2 * n - 1))
+  redis.call('ZCARD', delayed)
+  local fresh, later, hashes, here = {}, {}, {}, {}
   for i = 1, n do
-    local hash = ARGV[first + n + i - 1]
-    if known[i] == 0 and not here[hash] then
-      here[hash] = true
-      fresh[#fresh + 1] = ARGV[first + i - 1]
-      hashes[#hashes + 1] = hash
+    local hash = once and ARGV[first + n + i - 1] or ''
+    if hash == '' or known[i] == 0 and not here[hash] then
+      if hash ~= '' then
+        here[hash] = true
+        hashes[#hashes + 1] = hash
+      end
+      local delay = waits and tonumber(ARGV[#ARGV - n + i]) or 0
+      if delay > 0 then
+        later[#later + 1] = now + delay
+        later[#later + 1] = ARGV[first + i - 1]
+      else
+        fresh[#fresh + 1] = ARGV[first + i - 1]
+      end
     end
   end
-  n = #fresh
-  if n > 0 then
+  put_off = #later / 2
+  n = #fresh + put_off
+  -- At maxmemory Redis refuses the first of the writes, whichever it is, and so the whole push.
+  if #fresh > 0 then
     redis.call('LPUSH', ready, unpack(fresh))
+  end
+  if put_off > 0 then
+    merged = put_off - redis.call('ZADD', delayed, unpack(later))
+  end
+  if #hashes > 0 then
     redis.call('SADD', seen, unpack(hashes))
   end
 else
@@ -90,8 +114,11 @@ if not begun then
   redis.call('HSET', stats, 'id', ARGV[5])
 end
 redis.call('HINCRBY', stats, 'pushed', n)
-
---@include now
+if put_off > 0 then
+  -- pushed and moved together count what is put on the left of ready.
+  redis.call('HINCRBY', stats, 'moved', -put_off)
+  redis.call('HINCRBY', stats, 'merged', merged)
+end
 redis.call('HSET', replay, ARGV[2], n, 'floor', math.max(floor, answered))
 for old = floor + 1, answered do
   redis.call('HDEL', replay, old)

@@ -84,7 +84,9 @@ TEST_F(PushAgain, FreshIsRefusedWhileAWorkerIsThere) {
 TEST_F(PushAgain, FreshRemovesNothingForAListThatIsEmptyOrCannotBeRead) {
   run_once({"a"});
   EXPECT_THAT(said({"--fresh", "q"}, 0, {.input = ""}), HasSubstr("nothing was removed either"));
-  EXPECT_THAT(said({"--fresh", "q"}, 2, {.input = "\x1f\x8b\x08"}), HasSubstr("zcat"));
+  EXPECT_THAT(said({"--fresh", "q"}, 2, {.input = "BZh91AY&SY"}), HasSubstr("bzcat"));
+  EXPECT_THAT(said({"--fresh", "q"}, 1, {.input = "\x1f\x8b\x08"}),
+              HasSubstr("ends in the middle"));
   EXPECT_THAT(said({"--fresh", "q", "--file", path("none")}, 2), HasSubstr("cannot read"));
   EXPECT_EQ(counts().completed, 1U);
   EXPECT_EQ(results().size(), 1U);

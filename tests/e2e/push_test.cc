@@ -64,6 +64,30 @@ TEST_F(Push, TakesTheLinesOfStdin) {
   EXPECT_EQ(queued(), (Words{"one", "  two  ", "three\r", "{1..3}", "*", "last"}));
 }
 
+TEST_F(Push, ReadsACompressedListFromStdin) {
+  const Words items = numbered("item ", 20'000);
+  const std::string list = file("list", as_lines(items));
+  Process push = start({"sh", "-c", "gzip -c \"$1\" | \"$2\" q", "_", list, kPushProgram});
+  EXPECT_EQ(push.wait(), 0) << push.err();
+  EXPECT_TRUE(queued() == items);
+}
+
+TEST_F(Push, OfATornCompressedListSaysWhereItEndsAndPushesNoHalfItem) {
+  const Words items = numbered("item ", 20'000);
+  const std::string list = file("list", as_lines(items));
+  Process push =
+      start({"sh", "-c", "gzip -c \"$1\" | head -c 20000 >\"$1.torn\"; \"$2\" q --file \"$1.torn\"",
+             "_", list, kPushProgram});
+  EXPECT_EQ(push.wait(), 1) << push.err();
+  const Words pushed = queued();
+  EXPECT_LT(pushed.size(), items.size());
+  EXPECT_TRUE(std::equal(pushed.begin(), pushed.end(), items.begin()));
+  EXPECT_THAT(push.err(),
+              AllOf(HasSubstr("list.torn: line " + std::to_string(pushed.size() + 1) +
+                              ", within the first 20000 bytes of the file"),
+                    HasSubstr("exactly " + std::to_string(pushed.size()) + " items were pushed")));
+}
+
 TEST_F(Push, TakesWhatNulEndsFromStdinExactly) {
   push_all({"-0", "q"}, {.input = std::string("a\nb\0\0c", 6)});
   EXPECT_EQ(queued(), (Words{"a\nb", "", "c"}));

@@ -80,15 +80,27 @@ Read read_all(const std::string& path, const push::PushOptions& options) {
   push::RecordSource source(path, options.source.records, options.source.max_item_bytes, wait);
   push::Reader reader(options, source);
   Read read;
-  read.refused = refusal([&] {
-                   for (std::string item; reader.next(item);) read.items.push_back(item);
-                 }).has_value();
+  try {
+    read.refused = refusal([&] {
+                     for (std::string item; reader.next(item);) read.items.push_back(item);
+                   }).has_value();
+  } catch (const push::InputError&) {  // torn or damaged
+    read.refused = true;
+  }
   require(reader.given() == read.items.size(), "the reader counts what it gave");
   return read;
 }
 
 void look(std::string_view text, push::Records records, std::uint64_t limit, std::uint64_t skip) {
   const MemoryFile file(text);
+  const auto kind = push::kind_of_input(text);
+  if (kind && kind->compression != push::Compression::none) {
+    push::PushOptions options;
+    options.source.records = records;
+    options.source.max_item_bytes = limit;
+    static_cast<void>(read_all(file.path(), options));  // whatever it is: it ends
+    return;
+  }
   const auto [should, refused] = should_be(text, records);
   push::PushOptions options;
   options.source.records = records;

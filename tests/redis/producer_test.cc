@@ -98,6 +98,64 @@ TEST_F(Producing, SkipsWhatWasEverPushedOnce) {
   EXPECT_EQ(counts().ready, 3U);
 }
 
+TEST_F(Producing, PushesItemsWithDelaysAndOnceKeysOfTheirOwn) {
+  Producer producer("q", options());
+  const std::vector<PushItem> items = {{.item = "plain"},
+                                       {.item = "later", .delay = 1h},
+                                       {.item = "first", .once_key = "k"},
+                                       {.item = "second", .once_key = "k"},
+                                       {.item = "later once", .delay = 2h, .once_key = ""}};
+  producer.push(items);
+  producer.push("end");
+  const PushReport report = producer.finish();
+  EXPECT_EQ(report.pushed, 5U);
+  EXPECT_EQ(report.skipped, 1U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("end", "first", "plain"));
+  EXPECT_THAT(all(Key::delayed), ElementsAre("later", "later once"));
+}
+
+TEST_F(Producing, WithOnceAnItemWithoutAKeyOfItsOwnIsItsKey) {
+  push({"a"}, {.once = true});
+  Producer producer("q", options(), {.once = true});
+  const std::vector<PushItem> items = {{.item = "a"}, {.item = "a", .once_key = "other"}};
+  producer.push(items);
+  const PushReport report = producer.finish();
+  EXPECT_EQ(report.pushed, 1U);
+  EXPECT_EQ(report.skipped, 1U);
+}
+
+TEST_F(Producing, PushesManyDelayedItemsInTheirBatches) {
+  Producer producer("q", options());
+  const auto names = numbered("i", 2'500);
+  for (const std::string& name : names) {
+    const PushItem item{.item = name, .delay = 1h};
+    producer.push({&item, 1});
+  }
+  EXPECT_EQ(producer.finish().pushed, 2'500U);
+  EXPECT_EQ(counts().delayed, 2'500U);
+  EXPECT_EQ(counts().ready, 0U);
+}
+
+TEST_F(Producing, RefusesADelayThatIsNoneAndGoesOn) {
+  Producer producer("q", options());
+  for (const auto delay : {std::chrono::milliseconds{-1}, std::chrono::milliseconds{24h} + 1ms}) {
+    const std::vector<PushItem> items = {{.item = "before"}, {.item = "bad", .delay = delay}};
+    EXPECT_THROW(producer.push(items), std::invalid_argument);
+  }
+  EXPECT_EQ(producer.finish().pushed, 2U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("before", "before"));
+}
+
+TEST_F(Producing, ConfirmsWhatIsInTheQueueAndGoesOn) {
+  Producer producer("q", options());
+  producer.push("a");
+  EXPECT_EQ(producer.confirm().pushed, 1U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("a"));
+  EXPECT_EQ(producer.confirm().pushed, 1U);
+  producer.push("b");
+  EXPECT_EQ(producer.finish().pushed, 2U);
+}
+
 TEST_F(Producing, RefusesToBeginOnADrainedQueueWhenAsked) {
   drain();
   EXPECT_THROW(Producer("q", options(), {.unless_drained = true}), DrainedError);
@@ -266,6 +324,23 @@ TEST_F(Producing, APushInDoubtWhenTheDataIsLostIsReportedAsUnknown) {
   EXPECT_EQ(report.pushed, 0U);
   EXPECT_EQ(counts().producers, 0U);
   conserves_ = false;
+}
+
+TEST_F(Producing, APushInDoubtIsRepeatedIfAllItsItemsHaveOnceKeys) {
+  FaultProxy proxy(server_);
+  Producer producer("q", proxy.options(), {.once = true});
+  proxy.lose_answer_to(internal::scripts::push.sha1);
+  producer.push("a");
+  producer.push("b");
+  producer.flush();
+  ASSERT_TRUE(eventually([&] { return proxy.faults() == 1; }));
+  // The session is gone, and what was pushed in it is not.
+  for (const std::string& replay : redis_.list({"KEYS", "q:replay:*"}))
+    redis_.call({"DEL", replay});
+  const PushReport report = producer.finish();
+  EXPECT_EQ(report.unknown, 0U);
+  EXPECT_EQ(report.pushed + report.skipped, 2U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("b", "a"));
 }
 
 TEST_F(Producing, AHoldOfAForgottenSessionIsNotLeftBehind) {

@@ -21,6 +21,8 @@ using ::testing::IsEmpty;
 using ::testing::Le;
 
 constexpr int kHoldMs = 60'000;
+constexpr std::int64_t kDayMs = 86'400'000;
+using ItemList = std::vector<std::string>;
 
 class Push : public QueueTest {
  protected:
@@ -36,6 +38,8 @@ class Push : public QueueTest {
     int answered = 0;
     bool once = false;
     std::string session = "s";
+    std::vector<std::string> keys{};    // of each item; "" for none. With once, empty: the items
+    std::vector<std::string> delays{};  // of each item in ms, or empty
   };
   // The answer as text: a number, or a word.
   std::string push(const Call& call, const std::vector<std::string>& items) {
@@ -51,11 +55,15 @@ class Push : public QueueTest {
                                           std::to_string(kHoldMs),
                                           "id",
                                           call.once ? "1" : "0",
-                                          "0"};
+                                          "0",
+                                          call.delays.empty() ? "0" : "1"};
     arguments.insert(arguments.end(), items.begin(), items.end());
     if (call.once) {
-      for (const std::string& item : items) arguments.push_back(hash_of(item).substr(0, 28));
+      for (const std::string& key : call.keys.empty() ? items : call.keys) {
+        arguments.push_back(key.empty() ? "" : internal::seen_entry(key));
+      }
     }
+    arguments.insert(arguments.end(), call.delays.begin(), call.delays.end());
     return raw_script(internal::scripts::push,
                       {keys_.replay(call.session), keys_.pushing(call.session)}, arguments);
   }
@@ -74,6 +82,9 @@ class Push : public QueueTest {
   std::int64_t hold_left_ms(const std::string& session = "s") {
     return std::stoll(redis_.text({"ZSCORE", key(Key::producers), session}).value_or("0")) -
            redis_.time_ms();
+  }
+  std::int64_t due_ms(const std::string& item) {
+    return std::stoll(redis_.text({"ZSCORE", key(Key::delayed), item}).value_or("0"));
   }
   // The queue has begun and holds nothing.
   void drain() {
@@ -265,6 +276,102 @@ TEST_F(Push, WithoutOnceNothingIsRemembered) {
   push({1}, {"a"});
   EXPECT_FALSE(redis_.exists(key(Key::seen)));
   EXPECT_EQ(push({2, 1, true}, {"a"}), "1");
+}
+
+TEST_F(Push, AnItemIsSkippedByItsOwnOnceKeyAndNeverWithoutOne) {
+  open();
+  EXPECT_EQ(push({1, 0, true, "s", {"k1", "", "k1"}}, {"a", "b", "c"}), "2");
+  EXPECT_EQ(push({2, 1, true, "s", {"k2", "k1", ""}}, {"a", "d", "b"}), "2");
+  EXPECT_THAT(all(Key::ready), ElementsAre("b", "a", "b", "a"));
+  EXPECT_EQ(redis_.integer({"SCARD", key(Key::seen)}), 2);
+  EXPECT_EQ(counts().pushed, 4U);
+}
+
+TEST_F(Push, AnItemWithADelayWaitsInDelayedUntilThen) {
+  open();
+  const std::int64_t before = redis_.time_ms();
+  EXPECT_EQ(push({1, 0, false, "s", {}, {"0", "5000", "86400000"}}, {"a", "b", "c"}), "3");
+  EXPECT_THAT(all(Key::ready), ElementsAre("a"));
+  EXPECT_THAT(all(Key::delayed), ElementsAre("b", "c"));
+  EXPECT_THAT(due_ms("b"), AllOf(Ge(before + 5'000), Le(redis_.time_ms() + 5'000)));
+  EXPECT_THAT(due_ms("c"), AllOf(Ge(before + kDayMs), Le(redis_.time_ms() + kDayMs)));
+  EXPECT_EQ(counts().pushed, 3U);
+  EXPECT_FALSE(redis_.exists(key(Key::seen)));
+}
+
+TEST_F(Push, AQueueWithNothingButADelayedItemHasBegunAndIsNotDrained) {
+  open();
+  EXPECT_EQ(push({1, 0, false, "s", {}, {"5000"}}, {"a"}), "1");
+  close();
+  EXPECT_EQ(counts().id, "id");
+  EXPECT_FALSE(counts().drained());
+}
+
+TEST_F(Push, ARepeatedPushOfDelayedItemsLeavesTheirTimesAlone) {
+  open();
+  EXPECT_EQ(push({1, 0, true, "s", {}, {"5000"}}, {"a"}), "1");
+  redis_.call({"ZADD", key(Key::delayed), "77", "a"});
+  EXPECT_EQ(push({1, 0, true, "s", {}, {"5000"}}, {"a"}), "1");
+  EXPECT_EQ(due_ms("a"), 77);
+}
+
+TEST_F(Push, EqualDelayedItemsBecomeOneWithTheLastTimeAndAreCountedAsMerged) {
+  open();
+  EXPECT_EQ(push({1, 0, false, "s", {}, {"70000", "50000"}}, {"a", "a"}), "2");
+  EXPECT_EQ(counts().merged, 1U);
+  EXPECT_EQ(push({2, 1, false, "s", {}, {"5000"}}, {"a"}), "1");
+  EXPECT_LE(due_ms("a"), redis_.time_ms() + 5'000);
+  EXPECT_EQ(counts().pushed, 3U);
+  EXPECT_EQ(counts().merged, 2U);
+  EXPECT_EQ(counts().delayed, 1U);
+}
+
+TEST_F(Push, OnceSkipsADelayedItemThatWasPushedBefore) {
+  open();
+  EXPECT_EQ(push({1, 0, true, "s", {}, {"60000", "0"}}, {"a", "b"}), "2");
+  EXPECT_EQ(push({2, 1, true, "s", {}, {"0", "60000"}}, {"a", "b"}), "0");
+  EXPECT_THAT(all(Key::ready), ElementsAre("b"));
+  EXPECT_THAT(all(Key::delayed), ElementsAre("a"));
+}
+
+TEST_F(Push, APageOfReadyKeepsItsPlaceWhileDelayedItemsArePushed) {
+  Admin admin("q", options());
+  open();
+  push({1}, {"a", "b", "c", "d"});
+  const ItemPage first = admin.list(ItemState::ready, "", 2);
+  push({2, 1, false, "s", {}, {"60000", "60000"}}, {"x", "y"});
+  const ItemPage second = admin.list(ItemState::ready, first.next, 2);
+  ASSERT_EQ(second.items.size(), 2U);
+  EXPECT_EQ(second.items[0].item, "c");
+  EXPECT_EQ(second.items[1].item, "d");
+}
+
+TEST_F(Push, AKeyOfAnotherTypeStopsADelayedItemBeforeTheFirstWrite) {
+  conserves_ = false;
+  for (const Key in_the_way :
+       {Key::ready, Key::delayed, Key::stats, Key::producers, Key::replays, Key::seen}) {
+    redis_.call({"FLUSHALL"});
+    open();
+    redis_.call({"DEL", key(in_the_way)});
+    redis_.call({"SET", key(in_the_way), "x"});
+    const auto before = everything();
+    EXPECT_TRUE(raw_push({1, 0, true, "s", {}, {"0", "9"}}, {"a", "b"}).has_error("WRONGTYPE"))
+        << key(in_the_way);
+    EXPECT_EQ(everything(), before) << key(in_the_way);
+  }
+}
+
+TEST_F(Push, IsRefusedAsAWholeByARedisThatIsFullWhateverItsFirstWriteIs) {
+  open();
+  push({1, 0, true}, {"seen"});
+  redis_.call({"CONFIG", "SET", "maxmemory", "1"});
+  const auto before = everything();
+  for (const auto& [items, delays] : std::vector<std::pair<ItemList, ItemList>>{
+           {{"a", "b"}, {"0", "9"}}, {{"a"}, {"9"}}, {{"seen"}, {"9"}}}) {
+    EXPECT_TRUE(raw_push({2, 1, true, "s", {}, delays}, items).has_error("OOM")) << items.at(0);
+    EXPECT_EQ(everything(), before) << items.at(0);
+  }
+  redis_.call({"CONFIG", "SET", "maxmemory", "0"});
 }
 
 TEST_F(Push, AKeyOfAnotherTypeStopsItBeforeTheFirstWrite) {

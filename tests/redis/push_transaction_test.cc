@@ -136,7 +136,7 @@ class PushTransaction : public QueueTest {
   }
   static PushBatch batch_of(const std::vector<std::string>& items) {
     PushBatch batch;
-    for (const std::string& item : items) batch.add(item, false);
+    for (const std::string& item : items) batch.add(item);
     return batch;
   }
 
@@ -155,10 +155,13 @@ class PushTransaction : public QueueTest {
   const std::vector<std::string> many_ = numbered("i", kMany);
 };
 
-TEST(PushBatches, OfFewItemsOrOfItemsOnceAreOneCall) {
-  for (const bool once : {false, true}) {
+TEST(PushBatches, OfFewItemsOrOfItemsWithTermsAreOneCall) {
+  using internal::PushTerms;
+  for (const auto& [terms, items] : std::vector<std::pair<PushTerms, std::size_t>>{
+           {{}, 2}, {{.once_key = "k"}, kMany}, {{.delay = 1s}, kMany}}) {
     PushBatch batch;
-    for (const std::string& item : numbered("i", once ? kMany : 2)) batch.add(item, once);
+    for (const std::string& item : numbered("i", items - 1)) batch.add(item);
+    batch.add("last", terms);
     CommandBuffer out;
     batch.append_to(out, internal::Keys("q"), {kSession, 1, 0, 60s, "id"});
     EXPECT_EQ(out.size(), 1U);

@@ -51,6 +51,17 @@ TEST(QueueKeys, NameALeaseByTheHashOfItsItemAsRedisWqDoes) {
             "job2:leased_by_session:b7bbfdf1a1012999b3c466fdeb906a629caa5e3e022428d1eb702281");
 }
 
+TEST(QueueKeys, AreToldFromThoseOfOthers) {
+  const Keys keys("q");
+  for (std::size_t i = 0; i < kKeyCount; ++i) EXPECT_TRUE(keys.owns(keys[static_cast<Key>(i)]));
+  EXPECT_TRUE(keys.owns(keys.lease(hash_item("a"))));
+  EXPECT_TRUE(keys.owns(keys.replay("0011")));
+  EXPECT_TRUE(keys.owns(keys.pushing("0011")));
+  for (const char* other : {"", "q2", "q2:dead", "q:deadly", "q:", "x:q", "qq:stats", "q:replay"}) {
+    EXPECT_FALSE(keys.owns(other)) << other;
+  }
+}
+
 TEST(QueueKeys, AreAllDifferent) {
   const Keys keys("q");
   std::set<std::string> names;

@@ -25,7 +25,11 @@ class InputWait {
   /// Waits until `fd` can be read (its end counts). False: stop was requested.
   [[nodiscard]] bool until_readable(int fd);
 
+  /// To be called by who waits for input in another way.
+  void tell_idle() const { idle_(); }
+
   [[nodiscard]] bool stopped() const noexcept { return stop_.stop_requested(); }
+  [[nodiscard]] const std::stop_token& stop() const noexcept { return stop_; }
 
  private:
   std::stop_token stop_;
@@ -53,6 +57,7 @@ class Input {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// The size of a regular file, none for a pipe.
   [[nodiscard]] std::optional<std::uint64_t> size() const;
+  [[nodiscard]] std::uint64_t read_bytes() const noexcept { return read_bytes_; }
   [[nodiscard]] std::optional<double> fraction() const;
 
  private:

@@ -1,11 +1,21 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
 
 namespace wq::push {
+
+/// The longest delay of an item; as `PushItem::delay`.
+inline constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours{24};
+
+/// What an item has besides its bytes.
+struct ItemTerms {
+  std::optional<std::chrono::milliseconds> delay{};  ///< none: that of --delay
+  std::optional<std::string> once_key{};
+};
 
 /// Where items come from, one after the other and never all at once: what a source keeps in memory
 /// does not depend on how many items there are. One thread at a time.
@@ -19,6 +29,12 @@ class ItemSource {
   /// Sets `item` to the next one and returns true, or returns false at the end or after a stop
   /// request. Throws `InputError` for input that cannot be read, `ItemTooLarge`.
   [[nodiscard]] virtual bool next(std::string& item) = 0;
+
+  /// The terms of the last item; null: none of its own. Valid until the next call of `next`.
+  [[nodiscard]] virtual const ItemTerms* terms() const { return nullptr; }
+
+  /// To be called when every item that `next` gave out is in the queue, at the end.
+  virtual void confirmed() noexcept {}
 
   /// Where the last item came from, for messages: "list.txt: line 17", "argument 3".
   [[nodiscard]] virtual std::string position() const = 0;

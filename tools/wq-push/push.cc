@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,6 +17,7 @@
 #include <wq/error.h>
 #include <wq/producer.h>
 
+#include "base/wait.h"
 #include "cli/log.h"
 #include "cli/output.h"
 #include "cli/progress_line.h"
@@ -24,6 +26,7 @@
 #include "cli/units.h"
 #include "cli/waiting_line.h"
 #include "wq-push/earlier_run.h"
+#include "wq-push/pacer.h"
 #include "wq-push/reader.h"
 #include "wq-push/resume_hint.h"
 
@@ -41,8 +44,10 @@ class Push {
         options_(options),
         signals_(process.signals(), [this](int signal, int count) { on_signal(signal, count); }),
         wait_(stop_.get_token(), [this] { on_idle(); }),
-        source_(make_source(options.source, wait_)),
-        reader_(options_, *source_) {}
+        source_(make_source(options.source, wait_, from_redis())),
+        reader_(options_, *source_) {
+    if (options_.per_second > 0) pacer_.emplace(options_.per_second);
+  }
 
   ExitCode run() {
     if (source_is_typed()) {
@@ -72,6 +77,7 @@ class Push {
  private:
   [[nodiscard]] bool source_is_typed() const {
     return options_.source.arguments.empty() && options_.source.files.empty() &&
+           options_.source.keys.empty() && options_.source.stream.empty() &&
            isatty(STDIN_FILENO) == 1;
   }
 
@@ -92,6 +98,7 @@ class Push {
   }
 
   void feed() {
+    // The source still has the terms of the first item.
     if (std::exchange(has_first_, false)) push_item(std::exchange(first_, {}));
     std::string item;
     while (!stop_.stop_requested() && reader_.next(item)) {
@@ -100,9 +107,25 @@ class Push {
     }
   }
 
+  // Of the items behind the wait none is on its way yet. A stop ends it, and the item is pushed.
+  void keep_to_the_rate() {
+    const auto wait = pacer_->before_next(Pacer::Clock::now());
+    if (!wait) return;
+    producer_->confirm();
+    progress_.update(reader_.given(), source_->fraction());
+    internal::wait_for(std::chrono::ceil<std::chrono::milliseconds>(*wait), stop_.get_token());
+  }
+
   void push_item(const std::string& item) {
+    if (pacer_) keep_to_the_rate();
+    const ItemTerms* terms = source_->terms();
     try {
-      producer_->push(item);
+      if (terms == nullptr && options_.delay.count() == 0) {
+        producer_->push(item);
+      } else {
+        const PushItem with_terms = item_with(terms, item);
+        producer_->push({&with_terms, 1});
+      }
     } catch (const std::invalid_argument& error) {  // too long
       const std::uint64_t number = options_.skip + reader_.given();
       ++refused_;
@@ -110,6 +133,29 @@ class Push {
           fmt::format("item {}: {}; remove it, or resume after it with --skip {}", number,
                       error.what(), number));
     }
+  }
+
+  [[nodiscard]] PushItem item_with(const ItemTerms* terms, std::string_view item) const {
+    PushItem with{.item = item, .delay = options_.delay};
+    if (terms == nullptr) return with;
+    with.delay = terms->delay.value_or(options_.delay);
+    with.once_key = terms->once_key;
+    return with;
+  }
+
+  FromRedis from_redis() {
+    FromRedis from{.redis = options_.redis, .queue = options_.queue};
+    from.confirm = [this] { confirm(); };
+    // Entries that are read are pushed within seconds, also at a low rate.
+    if (options_.per_second > 0) {
+      from.most_entries = std::min<std::size_t>(from.most_entries, options_.per_second);
+    }
+    return from;
+  }
+
+  // Without a producer nothing was given to it.
+  void confirm() {
+    if (producer_) producer_->confirm();
   }
 
   /// How many items the producer has.
@@ -151,6 +197,7 @@ class Push {
       if (error != nullptr) (void)cli::report_failure(process_.name(), *error);
       return failed(redis_error);
     }
+    if (error == nullptr && report.unknown == 0) source_->confirmed();
     if (error != nullptr) {
       const ExitCode code = cli::report_failure(process_.name(), *error);
       cli::log(LogLevel::error, how_to_go_on(options_, report, given()));
@@ -175,7 +222,9 @@ class Push {
     if (waited >= std::chrono::seconds{1}) {
       line += fmt::format(", after {:.0f} s of waiting for Redis", waited.count());
     }
-    if (options_.producer.once) line += fmt::format(", skipped {} pushed before", report.skipped);
+    if (options_.producer.once || report.skipped > 0) {
+      line += fmt::format(", skipped {} pushed before", report.skipped);
+    }
     cli::log(LogLevel::info, line);
     tell_of_unknown_items(report);
     if (report.unknown == 0) return ExitCode::done;
@@ -227,6 +276,7 @@ class Push {
   bool has_first_ = false;  // an item that was read and not given to the producer
   std::string first_;
   std::optional<EarlierRun> earlier_;
+  std::optional<Pacer> pacer_;  // with --rate
   cli::ProgressLine progress_{"read"};
   cli::WaitingLine waiting_;
   std::unique_ptr<Producer> producer_;
@@ -240,7 +290,8 @@ ExitCode push(cli::Process& process, const PushOptions& options) {
 
 ExitCode dry_run(const PushOptions& options) {
   InputWait wait({}, [] { cli::flush_out(); });
-  const auto source = make_source(options.source, wait);
+  const auto source =
+      make_source(options.source, wait, {.redis = options.redis, .queue = options.queue});
   Reader reader(options, *source);
   const char* end = options.source.records == Records::null_ended ? "\0" : "\n";
   for (std::string item; reader.next(item);) {

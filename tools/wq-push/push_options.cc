@@ -1,10 +1,15 @@
 #include "wq-push/push_options.h"
 
+#include <initializer_list>
+
+#include <fmt/format.h>
+
 #include <wq/queue.h>
 
 #include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/redis_flags.h"
+#include "cli/units.h"
 
 namespace wq::push {
 
@@ -20,13 +25,20 @@ until the input ends, so that workers wait.
 
   lines     Empty lines are skipped; every other line is an item, unchanged (including a CR at its
             end). The last line needs no line end. With -0, items end with NUL bytes.
-            Compressed and UTF-16 lists are refused; a byte-order mark is removed.
+            gzip and zstd are decompressed; other compressed lists and UTF-16 are refused; a
+            byte-order mark is removed.
   ranges    {000..999} in ITEMS is a range, as in WebDataset. Only digits make a range; other
             braces are literal. Ranges in one argument multiply; :: concatenates ranges:
             a-{0..3}.tar::b-{0..5}.tar is 4 and 6 items.
   patterns  * in ITEMS matches files: * within one name, ** across folders (dir/**.tar). Quote it.
             Names with a leading dot need a dot in the pattern. Lines are never ranges or
             patterns, and with --literal ITEMS are neither.
+  JSON      With --jsonl each line is an object: the item, and if wanted when workers get it and its
+            once-key: {"item": {"id": 7}, "delay": "10m", "once": "order-7"}. A text is the item
+            itself, of other values the JSON is. An item whose once-key was pushed is skipped.
+  streams   The item of an entry is its --field, or its only field, or else the whole entry as one
+            JSON object. With --follow, the queue stays open, and entries are acknowledged once
+            their items are in the queue. The queue keeps about 80 bytes for each.
 )";
 
 constexpr const char* kExamples = R"(
@@ -38,6 +50,8 @@ Examples:
   find . -name '*.wav' -print0 | wq-push -0 --once audio
   wq-push jobs --file todo.txt --skip 120000
   wq-push --each-file requests requests/*.json
+  wq-push --from-keys 'user:*' --field email mails
+  wq-push --from-stream orders --follow jobs
   wq-push --dry-run shards 'shard-{00..11}.tar'
 )";
 
@@ -54,6 +68,19 @@ cli::ProgramText text() {
                     kExamples};
 }
 
+// A number above this limits nothing.
+constexpr std::uint64_t kHighestRate = 1'000'000'000;
+
+std::uint64_t parse_rate(const std::string& text) {
+  try {
+    if (text.ends_with("/s"))
+      return cli::parse_number(text.substr(0, text.size() - 2), 1, kHighestRate);
+  } catch (const std::invalid_argument&) {
+  }
+  throw std::invalid_argument(
+      fmt::format("'{}' is not a whole number of items per second, such as 100/s", text));
+}
+
 void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
   options.group("Items");
   options.add_list("file", cli::Value::file(), push.source.files,
@@ -63,7 +90,25 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
                      "may be empty; --dry-run prints the same way");
   options.add_switch("each-file", push.source.each_file,
                      "read file names; the contents of each file are an item");
+  options.not_with("jsonl");
+  options.add_switch("jsonl", push.source.json_lines,
+                     "each line of files and standard input is JSON: {\"item\": text or JSON, "
+                     "\"delay\": \"10s\" or ms, \"once\": key}; delay and once may be left out");
+  options.not_with("null");
   options.add_switch("literal", push.source.literal, "do not expand ranges or patterns in ITEMS");
+  options.add_text("from-keys", cli::Value::text("PATTERN"), push.source.keys,
+                   "the items are the names of the keys of this Redis that match the glob, without "
+                   "those of the queue; a key that appears meanwhile may be among them");
+  options.add_text("from-stream", cli::Value::text("KEY"), push.source.stream,
+                   "the items are the entries that this stream of the same Redis holds now");
+  options.not_with("from-keys");
+  options.add_switch("follow", push.source.follow,
+                     "then wait for more entries until SIGINT or SIGTERM; a consumer group "
+                     "remembers how far this came, and no entry is pushed twice");
+  options.only_with("from-stream");
+  options.add_text("field", cli::Value::text("NAME"), push.source.field,
+                   "the item is this field of the hash at each key, or of each entry of the "
+                   "stream; what has no such field is counted and left out");
   options.add_size("max-item-bytes", push.source.max_item_bytes, "stop at an item larger than this",
                    kMaxItemBytes);
   options.add_number("skip", push.skip,
@@ -73,6 +118,13 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
   options.group("Pushing");
   options.add_switch("once", push.producer.once,
                      "skip items pushed to this queue before with --once");
+  options.add_duration("delay", push.delay,
+                       "workers get an item this long after its push, at most 24h; of equal items "
+                       "that wait, one is kept");
+  options.add(
+      "rate", cli::Value::text("N/s"),
+      "push at most N items a second, evenly: a tenth of a second's worth at once, or one item",
+      [&push](const std::string& text) { push.per_second = parse_rate(text); });
   options.add_switch("fresh", push.fresh,
                      "first remove everything of an earlier run from the queue, including results "
                      "and the memory of --once; refused while workers or producers are active; "
@@ -80,12 +132,51 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
   options.only_on_command_line();
   options.add_switch("unless-drained", push.producer.unless_drained,
                      "refuse if the queue is already drained, since its workers may be exiting");
-  options.add_switch("dry-run", push.dry_run,
-                     "print the items instead of pushing them; Redis is not contacted");
+  options.add_switch(
+      "dry-run", push.dry_run,
+      "print the items instead of pushing them; nothing is written to Redis, and only "
+      "--from-keys and --from-stream read from it");
   options.add_switch("allow-eviction", push.producer.allow_eviction,
                      "push even if Redis may evict keys, which loses items");
   cli::add_redis_options(options, push.redis);
   cli::add_log_options(options, push.log);
+}
+
+}  // namespace
+
+namespace {
+
+void refuse_together(const cli::Options& options, const char* one,
+                     std::initializer_list<const char*> others, const char* why) {
+  if (!options.given(one)) return;
+  for (const char* other : others) {
+    if (options.given(other)) {
+      throw cli::UsageError(fmt::format("--{} cannot be combined with --{}: {}", one, other, why));
+    }
+  }
+}
+
+// Items from Redis are no lines, and of some nobody knows which would be the first again.
+void check_sources(const cli::Options& options, const PushOptions& push) {
+  for (const char* source : {"from-keys", "from-stream"}) {
+    if (!options.given(source)) continue;
+    const std::string& value = source[5] == 'k' ? push.source.keys : push.source.stream;
+    if (value.empty()) throw cli::UsageError(fmt::format("--{}: its value is empty", source));
+    if (!push.source.arguments.empty()) {
+      throw cli::UsageError(
+          fmt::format("--{} takes all items from Redis: leave out '{}', or push it by itself",
+                      source, push.source.arguments.front()));
+    }
+    refuse_together(options, source, {"file", "jsonl", "each-file"},
+                    "it takes all items from Redis");
+  }
+  if (options.given("field") && !options.given("from-keys") && !options.given("from-stream")) {
+    throw cli::UsageError("--field needs --from-keys or --from-stream");
+  }
+  refuse_together(options, "from-keys", {"skip"},
+                  "Redis shows its keys in no fixed order; use --once");
+  refuse_together(options, "follow", {"skip", "fresh", "once", "dry-run"},
+                  "the consumer group of the stream remembers which entries were pushed");
 }
 
 }  // namespace
@@ -110,6 +201,12 @@ std::optional<PushOptions> read_push_options(cli::Process& process, int argc,
     throw cli::UsageError(
         "--fresh starts over and --skip resumes: together they would remove the items pushed so "
         "far; use one of them");
+  }
+  check_sources(options, push);
+  if (push.delay > kLongestDelay) {
+    throw cli::UsageError(fmt::format("--delay {} is longer than {}, the longest delay",
+                                      cli::duration_text(push.delay),
+                                      cli::duration_text(kLongestDelay)));
   }
   push.source.records = null_ended ? Records::null_ended : Records::lines;
   cli::check_redis_options(push.redis);

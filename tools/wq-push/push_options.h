@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@ struct PushOptions {
   std::uint64_t skip = 0;
   bool fresh = false;
   bool dry_run = false;
+  std::chrono::milliseconds delay{0};
+  std::uint64_t per_second = 0;  ///< 0: as fast as it goes
   ProducerOptions producer;
   RedisOptions redis;
   cli::LogOptions log;

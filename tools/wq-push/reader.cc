@@ -41,7 +41,9 @@ void Reader::hint(const std::string& item) {
                          "reference (a file, a URL) instead of the data",
                          source_.position(), item.size()));
   }
-  const bool lines = options_.source.records == Records::lines && !options_.source.each_file;
+  const SourceOptions& source = options_.source;
+  const bool lines = source.records == Records::lines && !source.each_file && !source.json_lines &&
+                     source.keys.empty() && source.stream.empty();
   if (!hinted_cr_ && lines && item.ends_with('\r')) {
     hinted_cr_ = true;
     cli::log(LogLevel::warning,

@@ -1,6 +1,7 @@
 #include "wq-push/record_source.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,21 +18,26 @@ RecordSource::RecordSource(const std::string& path, Records records, std::uint64
 
 std::string_view RecordSource::read() {
   try {
-    return begun_ ? input_.read() : read_begin();
+    return begun_ ? read_plain() : read_begin();
   } catch (const InputError& error) {
-    throw InputError(fmt::format("cannot read {}: {}", position(number_ + 1), error.what()));
+    const std::string place = position(number_ + 1);
+    if (!decompressor_) throw InputError(fmt::format("cannot read {}: {}", place, error.what()));
+    throw InputError(fmt::format("cannot read {}, within the first {} bytes of the file: {}", place,
+                                 input_.read_bytes(), error.what()));
   }
 }
 
 std::string_view RecordSource::read_begin() {
   begun_ = true;
-  // A pipe may hand over byte by byte, and who types must not be waited for.
-  do {
-    const std::string_view part = input_.read();
-    if (part.empty()) break;
-    begin_.append(part);
-  } while (may_begin_a_kind(begin_));
-  const auto kind = kind_of_input(begin_);
+  read_until_kind_is_known();
+  auto kind = kind_of_input(begin_);
+  if (kind && kind->compression != Compression::none) {
+    decompressor_ = make_decompressor(kind->compression);
+    compressed_begin_ = std::exchange(begin_, {});
+    compressed_ = compressed_begin_;
+    read_until_kind_is_known();
+    kind = kind_of_input(begin_);
+  }
   if (!kind) return begin_;
   if (records_ == Records::null_ended) {
     cli::log(LogLevel::warning, fmt::format("{}: it looks like {}; with -0 its bytes are pushed "
@@ -45,6 +51,27 @@ std::string_view RecordSource::read_begin() {
   cli::log(LogLevel::warning, fmt::format("{}: it is {}; the mark is removed from the first item",
                                           input_.name(), kind->is));
   return std::string_view(begin_).substr(kind->begins.size());
+}
+
+void RecordSource::read_until_kind_is_known() {
+  // A pipe may hand over byte by byte, and who types must not be waited for.
+  do {
+    const std::string_view part = read_plain();
+    if (part.empty()) break;
+    begin_.append(part);
+  } while (may_begin_a_kind(begin_));
+}
+
+std::string_view RecordSource::read_plain() {
+  if (!decompressor_) return input_.read();
+  while (true) {
+    const std::string_view text = decompressor_->next(compressed_);
+    if (!text.empty()) return text;
+    compressed_ = input_.read();
+    if (!compressed_.empty()) continue;
+    if (input_.stopped() || decompressor_->complete()) return {};
+    throw InputError("the compressed data ends in the middle; is the file complete?");
+  }
 }
 
 void RecordSource::look_for_zeros(std::string_view item, bool ended) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "wq-push/decompressor.h"
 #include "wq-push/input.h"
 #include "wq-push/item_source.h"
 
@@ -16,9 +18,9 @@ enum class Records {
 };
 
 /// The items of one file or of standard input. Text after the last newline (or NUL) is an item too,
-/// if not empty. Logs a byte-order mark, which is removed, and NUL bytes within a line. Input that
-/// cannot be a list of lines is refused with `UsageError`: compressed, UTF-16, or what `find
-/// -print0` writes.
+/// if not empty. Decompresses gzip and zstd, whatever the file is called. Logs a byte-order mark,
+/// which is removed, and NUL bytes within a line. Input that cannot be a list of lines is refused
+/// with `UsageError`: of another compression, UTF-16, or what `find -print0` writes.
 class RecordSource : public ItemSource {
  public:
   /// `wait` must outlive this object.
@@ -34,6 +36,9 @@ class RecordSource : public ItemSource {
   /// The next bytes; at the beginning as many as tell what the input is.
   [[nodiscard]] std::string_view read();
   [[nodiscard]] std::string_view read_begin();
+  void read_until_kind_is_known();
+  /// The next bytes, decompressed.
+  [[nodiscard]] std::string_view read_plain();
   void look_for_zeros(std::string_view item, bool ended);
 
   Input input_;
@@ -41,7 +46,10 @@ class RecordSource : public ItemSource {
   const std::uint64_t max_item_bytes_;
   bool begun_ = false;
   bool hinted_zeros_ = false;
-  std::string begin_;  // of the input; `unread_` may be a part of it
+  std::string begin_;  // of the text; `unread_` may be a part of it
+  std::unique_ptr<Decompressor> decompressor_;
+  std::string compressed_begin_;  // `compressed_` may be a part of it
+  std::string_view compressed_;   // what is not decompressed yet
   std::string_view unread_;
   std::uint64_t number_ = 0;  // of the last record, empty lines included
 };

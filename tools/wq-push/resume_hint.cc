@@ -16,12 +16,20 @@ std::string how_to_go_on(const PushOptions& options, const PushReport& report,
       exact ? fmt::format("exactly {} items were pushed to {}", report.pushed, options.queue)
             : fmt::format("{} items were pushed to {}, and up to {} more may have been",
                           report.pushed, options.queue, report.unknown + unanswered);
+  if (options.source.follow) {
+    return text + "; to go on, run the same command again: it pushes no entry twice";
+  }
   const char* without = options.fresh ? " without --fresh" : "";
   if (options.producer.once) {
     return text + fmt::format(
                       "; to resume, run the same command again{}: --once skips the items "
                       "pushed",
                       without);
+  }
+  if (!options.source.keys.empty()) {
+    return text +
+           "; Redis shows its keys in no fixed order, so a push that may have to be resumed needs "
+           "--once from the beginning: the same command again pushes these items twice";
   }
   text += fmt::format("; to resume, run the same command{} with --skip {}",
                       options.fresh ? " without --fresh and" : "", options.skip + answered);

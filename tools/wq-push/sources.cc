@@ -4,6 +4,10 @@
 
 #include "wq-push/argument_source.h"
 #include "wq-push/file_contents.h"
+#include "wq-push/json_lines.h"
+#include "wq-push/key_source.h"
+#include "wq-push/stream_group.h"
+#include "wq-push/stream_source.h"
 
 namespace wq::push {
 
@@ -52,6 +56,8 @@ class Both : public ItemSource {
     return second_->next(item);
   }
 
+  const ItemTerms* terms() const override { return in_first_ ? first_->terms() : second_->terms(); }
+
   std::string position() const override {
     return in_first_ ? first_->position() : second_->position();
   }
@@ -64,7 +70,20 @@ class Both : public ItemSource {
 
 }  // namespace
 
-std::unique_ptr<ItemSource> make_source(const SourceOptions& options, InputWait& wait) {
+std::unique_ptr<ItemSource> make_source(const SourceOptions& options, InputWait& wait,
+                                        const FromRedis& from) {
+  if (!options.keys.empty()) {
+    return std::make_unique<KeySource>(KeySource::Search{from.queue, options.keys, options.field},
+                                       from.redis, wait);
+  }
+  if (!options.stream.empty()) {
+    StreamSearch search{options.stream, options.field, from.most_entries};
+    if (!options.follow) {
+      return std::make_unique<StreamSource>(std::move(search), from.redis, wait);
+    }
+    return std::make_unique<StreamGroup>(std::move(search), from.queue, from.redis, wait,
+                                         from.confirm);
+  }
   std::unique_ptr<ItemSource> source;
   if (!options.arguments.empty()) {
     source = std::make_unique<ArgumentSource>(options.arguments, options.literal);
@@ -75,10 +94,11 @@ std::unique_ptr<ItemSource> make_source(const SourceOptions& options, InputWait&
     if (file != "-") check_readable(file);
   }
   if (!files.empty()) {
-    auto records =
+    std::unique_ptr<ItemSource> records =
         std::make_unique<Files>(std::move(files), options.records, options.max_item_bytes, wait);
-    source = source ? std::make_unique<Both>(std::move(source), std::move(records))
-                    : std::unique_ptr<ItemSource>(std::move(records));
+    if (options.json_lines) records = std::make_unique<JsonLines>(std::move(records));
+    source =
+        source ? std::make_unique<Both>(std::move(source), std::move(records)) : std::move(records);
   }
   if (!options.each_file) return source;
   return std::make_unique<FileContents>(std::move(source), options.max_item_bytes, wait);

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -17,7 +19,8 @@ class PushSession;
 }
 
 struct ProducerOptions {
-  /// Skip items that were ever pushed with this option, in this run or an earlier one.
+  /// Skip items that were ever pushed with this option, in this run or an earlier one: the once-key
+  /// of an item that has none of its own is the item itself.
   bool once = false;
   /// Refuse to begin when the queue is drained already, since its workers may be leaving.
   bool unless_drained = false;
@@ -29,11 +32,26 @@ struct ProducerOptions {
   std::chrono::milliseconds hold{std::chrono::seconds{30}};
 };
 
+/// An item that differs from others in more than its bytes.
+struct PushItem {
+  std::string_view item{};  ///< any bytes; must live during the call
+  /// How long the item waits, from the push on, before a worker may take it; at most 24 h. Such an
+  /// item counts as delayed. Items that are equal are kept once among the delayed: the new time
+  /// counts, and the count of merged items says that there was another one.
+  std::chrono::milliseconds delay{0};
+  /// Push it only if nothing was pushed to this queue with this key before, by a producer or as a
+  /// follow-up (`FollowUp::once_key`). The queue remembers a key in the step that pushes the item,
+  /// until it is purged. Any bytes, of any length: 28 bytes of each are kept.
+  std::optional<std::string_view> once_key{};
+};
+
 /// The outcome of the pushes so far.
 struct PushReport {
   std::uint64_t pushed = 0;   ///< confirmed
-  std::uint64_t skipped = 0;  ///< pushed before (`once`)
-  std::uint64_t unknown = 0;  ///< the connection broke and Redis lost the session: pushed or not
+  std::uint64_t skipped = 0;  ///< their once-key was known: pushed before
+  /// The connection broke and Redis lost the session: pushed or not. Never an item that was sent
+  /// together with none but items that have a once-key: these are sent again.
+  std::uint64_t unknown = 0;
 };
 
 /// Fills a queue: items are sent in batches, two under way at a time, each exactly once even if
@@ -61,8 +79,21 @@ class WQ_API Producer {
   /// queue was drained meanwhile; what `report` says is in stays in.
   void push(std::string_view item);
 
+  /// Adds items with delays and once-keys, one after the other: not in one step, and what `push`
+  /// says of one item holds for each. Throws `std::invalid_argument` too for a delay below 0 or
+  /// above 24 h; the items before the one at fault are added.
+  ///
+  ///     const std::array items{wq::PushItem{.item = "report", .delay = 10min, .once_key =
+  ///     "monday"}}; producer.push(items);
+  void push(std::span<const PushItem> items);
+
   /// Sends what is buffered without waiting for the answer; for input that comes slowly.
   void flush();
+
+  /// Sends what is buffered and waits for every answer: what was given to `push` before is in the
+  /// queue, or was skipped, or is unknown. For what must be known before the next step, such as to
+  /// acknowledge where the items came from. Throws as `push` does.
+  PushReport confirm();
 
   /// Sends what is buffered, waits for every answer, and releases the hold. Nothing can be pushed
   /// afterwards.

@@ -307,8 +307,8 @@ void Verifier::take_off_what_is_there(std::set<std::string>& hashes) {
   }
 }
 
-// The counters of items that leave processing without a new record, and of items that are removed
-// or moved within ready.
+// The counters of items that leave processing without a new record, and of items that are removed,
+// moved within ready, or pushed with a delay.
 std::array<std::string, 4> Verifier::comings_back() {
   return link_.run([&](Connection& redis) {
     const Reply reply =

@@ -1,5 +1,6 @@
 #include "base/keys.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -67,6 +68,11 @@ std::string Keys::replay(std::string_view session) const {
 }
 
 std::string Keys::pushing(std::string_view session) const { return replay(session) + ":pushing"; }
+
+bool Keys::owns(std::string_view key) const {
+  return std::ranges::find(names_, key) != names_.end() || key.starts_with(lease_prefix_) ||
+         key.starts_with(replay(""));
+}
 
 bool Keys::has_hash_tag() const noexcept {
   const std::size_t open = queue().find('{');

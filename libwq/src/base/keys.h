@@ -56,6 +56,9 @@ class Keys {
   /// The name of ready during a push of the session, and only then.
   [[nodiscard]] std::string pushing(std::string_view session) const;
 
+  /// True for every key that this queue has or may have.
+  [[nodiscard]] bool owns(std::string_view key) const;
+
   /// True if the name has a hash tag, `{...}` with something in it, so that all keys of the queue
   /// are on one node of a Redis Cluster.
   [[nodiscard]] bool has_hash_tag() const noexcept;

@@ -3,6 +3,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <span>
 #include <stdexcept>
 #include <stop_token>
 #include <thread>
@@ -40,6 +41,8 @@ constexpr std::size_t kBatchItems = 1'000;
 constexpr std::size_t kBatchBytes = std::size_t{768} << 10U;
 // So that Redis never waits for the producer.
 constexpr std::size_t kInFlight = 2;
+
+constexpr PushTerms kNoTerms;
 
 }  // namespace
 
@@ -80,17 +83,12 @@ class PushSession {
 
   void push(std::string_view item) {
     const std::lock_guard lock(mutex_);
-    if (item.size() > kAlwaysTaken) guarded([this] { learn_longest_item(); });
-    // Not guarded: the rest goes on.
-    if (const auto why = too_long(item.size(), longest_item_)) {
-      throw std::invalid_argument(fmt::format("the item {} {}", printable(item), *why));
-    }
-    guarded([&] {
-      if (next_.items.bytes() + item.size() > kBatchBytes) send_next();
-      next_.items.add(item, options_.once);
-      next_.longest_item = std::max(next_.longest_item, item.size());
-      if (next_.items.size() == kBatchItems || next_.items.bytes() >= kBatchBytes) send_next();
-    });
+    push_one(item, kNoTerms);
+  }
+
+  void push(std::span<const PushItem> items) {
+    const std::lock_guard lock(mutex_);
+    for (const PushItem& item : items) push_one(item.item, {item.once_key, item.delay});
   }
 
   void flush() {
@@ -98,12 +96,17 @@ class PushSession {
     guarded([this] { send_next(); });
   }
 
+  PushReport confirm() {
+    const std::lock_guard lock(mutex_);
+    guarded([this] { take_all(); });
+    return report();
+  }
+
   PushReport finish() {
     {
       const std::lock_guard lock(mutex_);
       guarded([this] {
-        send_next();
-        while (!batches_.empty()) take();
+        take_all();
         close_for_sure(session_);
       });
       finished_ = true;
@@ -125,6 +128,25 @@ class PushSession {
     bool resent = false;
     TimePoint sent_at;
   };
+
+  // Not all of it is guarded: after an item that cannot be pushed the others go on.
+  void push_one(std::string_view item, const PushTerms& terms) {
+    if (terms.delay.count() != 0) check_delay(item, terms.delay);
+    if (item.size() > kAlwaysTaken) guarded([this] { learn_longest_item(); });
+    if (const auto why = too_long(item.size(), longest_item_)) {
+      throw std::invalid_argument(fmt::format("the item {} {}", printable(item), *why));
+    }
+    guarded([&] {
+      if (next_.items.bytes() + item.size() > kBatchBytes) send_next();
+      if (options_.once && !terms.once_key) {
+        next_.items.add(item, {item, terms.delay});
+      } else {
+        next_.items.add(item, terms);
+      }
+      next_.longest_item = std::max(next_.longest_item, item.size());
+      if (next_.items.size() == kBatchItems || next_.items.bytes() >= kBatchBytes) send_next();
+    });
+  }
 
   void check(Connection& connection) {
     const ServerReport server = check_server(connection, keys_);
@@ -202,6 +224,11 @@ class PushSession {
     attempt([this] { write(batches_.back()); });
   }
 
+  void take_all() {
+    send_next();
+    while (!batches_.empty()) take();
+  }
+
   void take() {
     const std::size_t before = batches_.size();
     while (batches_.size() == before) attempt([this] { read_answer(); });
@@ -265,11 +292,12 @@ class PushSession {
   }
 
   // Redis has lost the session and does not execute its commands. Whether the pushes that were sent
-  // before are in the queue is unknown. The rest is sent again in a new session.
+  // before are in the queue is unknown. The rest is sent again in a new session, and so is a push
+  // of items that all have once-keys: what is in the queue is there together with its key.
   void begin_anew() {
     std::deque<Batch> again;
     for (Batch& batch : batches_) {
-      if (batch.resent) {
+      if (batch.resent && !batch.items.all_once()) {
         unknown_ += batch.items.size();
       } else {
         batch.sent = false;
@@ -364,7 +392,9 @@ Producer::Producer(std::string queue, RedisOptions redis, ProducerOptions option
 Producer::~Producer() = default;
 
 void Producer::push(std::string_view item) { session_->push(item); }
+void Producer::push(std::span<const PushItem> items) { session_->push(items); }
 void Producer::flush() { session_->flush(); }
+PushReport Producer::confirm() { return session_->confirm(); }
 PushReport Producer::finish() { return session_->finish(); }
 PushReport Producer::report() const { return session_->report(); }
 

@@ -1,9 +1,13 @@
 #include "queue/push_batch.h"
 
+#include <stdexcept>
+
 #include <fmt/format.h>
 
 #include <wq/error.h>
 
+#include "base/printable.h"
+#include "queue/operations.h"
 #include "redis/reply.h"
 #include "script/script.h"
 
@@ -14,7 +18,12 @@ namespace {
 // 50 to 60 items that do not become strings of Lua.
 constexpr std::size_t kTransaction = 64;
 
-constexpr std::size_t kArguments = 7;  // of the script, besides the items
+constexpr std::size_t kArguments = 8;  // of the script, besides the items
+
+// For the items before the first one that has such an argument.
+void fill(EncodedArgs& args, std::size_t size, std::string_view none) {
+  while (args.size() < size) args.add(none);
+}
 
 PushAnswer read_answer(Value answer) {
   if (answer.checked().is_text()) return {std::nullopt, std::string(answer.text())};
@@ -23,14 +32,29 @@ PushAnswer read_answer(Value answer) {
 
 }  // namespace
 
-void PushBatch::add(std::string_view item, bool once) {
+void check_delay(std::string_view item, std::chrono::milliseconds delay) {
+  if (delay >= std::chrono::milliseconds{0} && delay <= kLongestDelay) return;
+  throw std::invalid_argument(
+      fmt::format("the item {} has a delay of {} ms; a delay is 0 to {} ms (24 h)", printable(item),
+                  delay.count(), kLongestDelay.count()));
+}
+
+void PushBatch::add(std::string_view item, const PushTerms& terms) {
   items_.add(item);
   if (items_.size() == 1) first_bytes_ = items_.bytes().size();
-  if (once) hashes_.add(seen_entry(item));
+  if (terms.once_key || hashes_.size() > 0) {
+    fill(hashes_, items_.size() - 1, "");
+    hashes_.add(terms.once_key ? seen_entry(*terms.once_key) : "");
+    if (terms.once_key) ++once_items_;
+  }
+  if (terms.delay.count() > 0 || delays_.size() > 0) {
+    fill(delays_, items_.size() - 1, "0");
+    delays_.add(std::to_string(terms.delay.count()));
+  }
 }
 
 bool PushBatch::is_transaction() const noexcept {
-  return items_.size() >= kTransaction && hashes_.size() == 0;
+  return items_.size() >= kTransaction && hashes_.size() == 0 && delays_.size() == 0;
 }
 
 void PushBatch::append_to(CommandBuffer& out, const Keys& keys, const PushConfig& config) const {
@@ -39,7 +63,8 @@ void PushBatch::append_to(CommandBuffer& out, const Keys& keys, const PushConfig
   const std::size_t called_bytes = following > 0 ? first_bytes_ : items.size();
   const std::string pushing = keys.pushing(config.session);
   if (following > 0) out.command({"MULTI"});
-  begin_call(out, scripts::push, keys, 2, kArguments + size() - following + hashes_.size());
+  begin_call(out, scripts::push, keys, 2,
+             kArguments + size() - following + hashes_.size() + delays_.size());
   out.arg(keys.replay(config.session));
   out.arg(pushing);
   out.arg(config.session);
@@ -49,8 +74,10 @@ void PushBatch::append_to(CommandBuffer& out, const Keys& keys, const PushConfig
   out.arg(config.queue_id);
   out.arg(hashes_.size() > 0 ? "1" : "0");
   out.arg(following);
+  out.arg(delays_.size() > 0 ? "1" : "0");
   out.append(items.substr(0, called_bytes));
   out.append(hashes_.bytes());
+  out.append(delays_.bytes());
   if (following == 0) return;
   out.begin(2 + following);
   out.arg("LPUSHX");

@@ -27,15 +27,25 @@ struct PushAnswer {
   std::string refusal;  ///< where nothing was written: the script's word for it
 };
 
+/// What one item of a push has besides its bytes.
+struct PushTerms {
+  std::optional<std::string_view> once_key{};
+  std::chrono::milliseconds delay{0};
+};
+
+/// Throws `std::invalid_argument`, which names the item, for a delay that no script takes.
+void check_delay(std::string_view item, std::chrono::milliseconds delay);
+
 /// The items of one push, encoded for Redis as they come. Not thread-safe.
 class PushBatch {
  public:
-  /// `once`: Redis leaves out what was ever pushed so; the same for every item of a batch.
-  void add(std::string_view item, bool once);
+  void add(std::string_view item, const PushTerms& terms = {});
 
   [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
   /// The size of the items in the request.
   [[nodiscard]] std::size_t bytes() const noexcept { return items_.bytes().size(); }
+  /// Each item has a once-key, so that a push in doubt may be repeated in another session.
+  [[nodiscard]] bool all_once() const noexcept { return once_items_ == size(); }
 
   /// Writes the push: a call of the script, or a transaction that begins with one.
   void append_to(CommandBuffer& out, const Keys& keys, const PushConfig& config) const;
@@ -49,7 +59,9 @@ class PushBatch {
 
   EncodedArgs items_;
   std::size_t first_bytes_ = 0;  // of the first item
-  EncodedArgs hashes_;           // with once
+  std::size_t once_items_ = 0;   // that have a once-key
+  EncodedArgs hashes_;           // of all items, or none if no item has a once-key
+  EncodedArgs delays_;           // of all items, or none if no item has a delay
 };
 
 /// Throws `RefusedError` if the user may not use transactions: the commands of a push would be

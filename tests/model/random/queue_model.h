@@ -126,8 +126,12 @@ class QueueModel {
     std::int64_t answered = 0;
     std::int64_t hold_ms = 0;
     std::string queue_id;
-    bool once = false;
-    std::vector<std::string> items;
+    struct Item {
+      std::string item;
+      std::optional<std::string> once_key{};
+      std::int64_t delay_ms = 0;
+    };
+    std::vector<Item> items;
   };
   std::string push(const Push& push);
   std::string touch(const std::string& session, std::int64_t hold_ms);

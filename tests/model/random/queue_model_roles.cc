@@ -193,10 +193,16 @@ std::string QueueModel::push(const Push& push) {
   if (producers_.empty() && begun() && is_empty()) return "holdlost";
 
   std::int64_t added = 0;
-  for (const std::string& item : push.items) {
-    if (push.once && !seen_.insert(raw_hash(item)).second) continue;
-    ready_.push_front(item);
+  for (const Push::Item& each : push.items) {
+    if (each.once_key && !seen_.insert(raw_hash(*each.once_key)).second) continue;
     ++added;
+    if (each.delay_ms == 0) {
+      ready_.push_front(each.item);
+    } else {
+      add_to_set(delayed_, each.item, now_ms() + each.delay_ms);
+      --stats_["moved"];  // it was not put on the left of ready
+      stats_["merged"];   // is counted from now on
+    }
   }
   if (!begun()) id_ = push.queue_id;
   stats_["pushed"] += added;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/printable.h"
 #include "model/random/hashes.h"
 #include "model/random/random_run.h"
 
@@ -12,6 +13,16 @@ using internal::CommandBuffer;
 using internal::Key;
 using internal::Reply;
 using internal::Value;
+
+std::string text_of(const std::vector<QueueModel::Push::Item>& items) {
+  std::string text;
+  for (const QueueModel::Push::Item& each : items) {
+    text += internal::printable(each.item) + ' ';
+    if (each.once_key) text += fmt::format("once {} ", internal::printable(*each.once_key));
+    if (each.delay_ms > 0) text += fmt::format("in {} ms ", each.delay_ms);
+  }
+  return text;
+}
 
 std::string answer_text(Value answer) {
   return answer.is_text() ? std::string(answer.text()) : std::to_string(answer.integer());
@@ -44,15 +55,20 @@ void RandomRun::open_session(const Producer& producer, bool unless_drained) {
 }
 
 void RandomRun::carry_out_push(const QueueModel::Push& push) {
+  const auto& items = push.items;
+  const bool once =
+      std::ranges::any_of(items, [](const auto& x) { return x.once_key.has_value(); });
+  const bool waits = std::ranges::any_of(items, [](const auto& x) { return x.delay_ms > 0; });
   // Both ways in which items come to Redis, however many they are.
-  const bool transaction = !push.once && push.items.size() > 1 && one_in(2);
-  note(fmt::format("push {} of {}{}{}: {}", push.number, push.session, push.once ? " once" : "",
-                   transaction ? " in a transaction" : "", text_of(push.items)));
-  const std::size_t n = push.items.size();
+  const bool transaction = !once && !waits && items.size() > 1 && one_in(2);
+  note(fmt::format("push {} of {}{}: {}", push.number, push.session,
+                   transaction ? " in a transaction" : "", text_of(items)));
+  const std::size_t n = items.size();
   const std::size_t called = transaction ? 1 : n;
   CommandBuffer call;
   if (transaction) call.command({"MULTI"});
-  internal::begin_call(call, internal::scripts::push, keys_, 2, 7 + (push.once ? 2 * n : called));
+  internal::begin_call(call, internal::scripts::push, keys_, 2,
+                       8 + called + (once ? n : 0) + (waits ? n : 0));
   call.arg(keys_.replay(push.session));
   call.arg(keys_.pushing(push.session));
   call.arg(push.session);
@@ -60,12 +76,14 @@ void RandomRun::carry_out_push(const QueueModel::Push& push) {
   call.arg(push.answered);
   call.arg(push.hold_ms);
   call.arg(push.queue_id);
-  call.arg(push.once ? "1" : "0");
+  call.arg(once ? "1" : "0");
   call.arg(n - called);
-  for (std::size_t i = 0; i < called; ++i) call.arg(push.items[i]);
-  if (push.once) {
-    for (const std::string& item : push.items) call.arg(raw_hash(item));
+  call.arg(waits ? "1" : "0");
+  for (std::size_t i = 0; i < called; ++i) call.arg(items[i].item);
+  for (std::size_t i = 0; once && i < n; ++i) {
+    call.arg(items[i].once_key ? raw_hash(*items[i].once_key) : "");
   }
+  for (std::size_t i = 0; waits && i < n; ++i) call.arg(items[i].delay_ms);
   const std::string answer = transaction
                                  ? finish_transaction(call, push)
                                  : answer_text(redis_.run(internal::scripts::push, call).value());
@@ -78,7 +96,7 @@ std::string RandomRun::finish_transaction(CommandBuffer& call, const QueueModel:
   call.begin(1 + push.items.size());
   call.arg("LPUSHX");
   call.arg(pushing);
-  for (std::size_t i = 1; i < push.items.size(); ++i) call.arg(push.items[i]);
+  for (std::size_t i = 1; i < push.items.size(); ++i) call.arg(push.items[i].item);
   call.command({"RENAMENX", pushing, keys_[Key::ready]});
   call.command({"EXEC"});
   for (;;) {
@@ -95,12 +113,20 @@ std::string RandomRun::finish_transaction(CommandBuffer& call, const QueueModel:
 void RandomRun::push() {
   if (!wants_items()) return;
   Producer& producer = random_producer();
+  // The usual pushes have no terms, the same for all items, or of each item its own.
   const bool once = one_in(3);
+  const bool waits = one_in(4);
+  const bool mixed = one_in(2);
   // What is known may also come late, from the buffer of an old connection.
   const std::int64_t answered = one_in(6) ? between(0, producer.answered) : producer.answered;
-  QueueModel::Push push{producer.session,           producer.next_number++, answered,
-                        producer.hold_ms,           random_name(),          once,
-                        random_items(1 + below(12))};
+  QueueModel::Push push{producer.session, producer.next_number++, answered,
+                        producer.hold_ms, random_name(),          {}};
+  for (std::string& item : random_items(1 + below(12))) {
+    QueueModel::Push::Item each{std::move(item)};
+    if (once && !(mixed && one_in(2))) each.once_key = one_in(4) ? random_item() : each.item;
+    if (waits && !(mixed && one_in(2))) each.delay_ms = between(1, 100'000);
+    push.items.push_back(std::move(each));
+  }
   carry_out_push(push);
   producer.sent.push_back(std::move(push));
   // Two are under way at a time; the answer to the one before them is known.

@@ -1,0 +1,83 @@
+// Lines of wq-push --jsonl.
+#include "wq-push/json_line.h"
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace wq::push {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string item_of(std::string_view line) { return read_json_item(line).item; }
+
+std::string refusal_of(std::string_view line) {
+  try {
+    return "read as " + item_of(line);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+}
+
+TEST(JsonLine, ATextIsTheItemItself) {
+  EXPECT_EQ(item_of(R"({"item": "a b"})"), "a b");
+  EXPECT_EQ(item_of(R"({"item": ""})"), "");
+  EXPECT_EQ(item_of(R"( { "item" : "q\" \\ \u00e4\n}" } )"), "q\" \\ \xc3\xa4\n}");
+}
+
+TEST(JsonLine, OfAnythingElseTheJsonIsTheItemByteForByte) {
+  for (const std::string item :
+       {R"({"b": 1, "a": [1.10, 12345678901234567890123, {"x": "}\"]"}]})", "[ ]", "{}", "17",
+        "-0.0", "1E5", "null", "true", R"(["a,b", "\\"])"}) {
+    EXPECT_EQ(item_of(R"({"item":)" + item + "}"), item);
+    EXPECT_EQ(item_of(R"({"once": "k", "item" : )" + item + R"( , "delay": 5})"), item);
+  }
+}
+
+TEST(JsonLine, ADelayIsATimeWithAUnitOrMilliseconds) {
+  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": "10s"})").terms.delay, 10s);
+  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": 1500})").terms.delay, 1500ms);
+  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": 0})").terms.delay, 0ms);
+  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": "1d"})").terms.delay, 24h);
+  EXPECT_EQ(read_json_item(R"({"item": 1})").terms.delay, std::nullopt);
+}
+
+TEST(JsonLine, HasAOnceKeyIfItSaysSo) {
+  EXPECT_EQ(read_json_item(R"({"item": 1, "once": "a\tb"})").terms.once_key, "a\tb");
+  EXPECT_EQ(read_json_item(R"({"item": 1})").terms.once_key, std::nullopt);
+}
+
+TEST(JsonLine, ThatIsWrongIsRefusedWithWhatIsWrongAndHowALineLooks) {
+  for (const auto& [line, why] : std::vector<std::pair<std::string, std::string>>{
+           {"", "it is not JSON"},
+           {"plain text", "it is not JSON (at byte 1)"},
+           {R"({"item": "a")", "it is not JSON (at byte 13)"},
+           {R"({"item": "a"} x)", "it is not JSON"},
+           {"{\"item\": \"\xff\"}", "it is not JSON"},
+           {R"(["a"])", "not an object"},
+           {"{}", "it has no item"},
+           {R"({"item": 1e999})", "a number that is too large"},
+           {R"({"item": "a", "delya": 1})", "there is no field 'delya'"},
+           {R"({"item": "a", "item": "b"})", "the field 'item' twice"},
+           {R"({"item": "a", "delay": "soon"})", "the delay 'soon'"},
+           {R"({"item": "a", "delay": -1})", "the delay '-1'"},
+           {R"({"item": "a", "delay": 1.5})", "the delay '1.5'"},
+           {R"({"item": "a", "delay": 86400001})", "at most 24h"},
+           {R"({"item": "a", "delay": "25h"})", "at most 24h"},
+           {R"({"item": "a", "once": ""})", "once is not a text, or an empty one"},
+           {R"({"item": "a", "once": 7})", "once is not a text, or an empty one"}}) {
+    EXPECT_THAT(refusal_of(line), AllOf(HasSubstr(why), HasSubstr("only the item is needed")))
+        << line;
+  }
+}
+
+}  // namespace
+}  // namespace wq::push

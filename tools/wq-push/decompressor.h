@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "wq-push/input_kind.h"
+
+namespace wq::push {
+
+/// Turns compressed bytes into what they were, in pieces of limited size however well they are
+/// compressed. Several compressed files one behind the other are one text. One thread at a time.
+class Decompressor {
+ public:
+  Decompressor() = default;
+  virtual ~Decompressor() = default;
+  Decompressor(const Decompressor&) = delete;
+  Decompressor& operator=(const Decompressor&) = delete;
+
+  /// Takes what it uses off the beginning of `input` and returns what it is, valid until the next
+  /// call. Nothing: all of `input` is used up. Throws `InputError` for damaged data.
+  [[nodiscard]] virtual std::string_view next(std::string_view& input) = 0;
+
+  /// True if the input may end here; false in the middle of a compressed file.
+  [[nodiscard]] virtual bool complete() const noexcept = 0;
+};
+
+/// Null for `Compression::none`.
+[[nodiscard]] std::unique_ptr<Decompressor> make_decompressor(Compression compression);
+
+}  // namespace wq::push
