@@ -36,7 +36,7 @@ WorkerCommandLine read(std::vector<const char*> words,
   return line;
 }
 
-std::string refusal(std::vector<const char*> words, const WorkerProgram& program) {
+std::string worker_refusal(std::vector<const char*> words, const WorkerProgram& program) {
   try {
     (void)read(std::move(words), program);
   } catch (const std::invalid_argument& error) {
@@ -100,7 +100,7 @@ TEST(WorkerCommandLine, IsReadFromTheEnvironmentToo) {
 }
 
 TEST(WorkerCommandLine, OffersBatchesOnlyToHandlersThatTakeThem) {
-  EXPECT_EQ(refusal({"--queue=q", "--batch=3"}, plain_program()),
+  EXPECT_EQ(worker_refusal({"--queue=q", "--batch=3"}, plain_program()),
             "unknown option '--batch'; --help lists them");
   WorkerProgram program;
   program.make_batch = [](const WorkerContext&) -> BatchHandler { return nullptr; };
@@ -109,17 +109,19 @@ TEST(WorkerCommandLine, OffersBatchesOnlyToHandlersThatTakeThem) {
   EXPECT_EQ(line.worker.batch, 3U);
   EXPECT_EQ(line.worker.max_delay, seconds{2});
   EXPECT_EQ(line.worker.max_batch_bytes, std::size_t{1} << 20U);
-  EXPECT_THAT(refusal({"--queue=q", "--batch=1001"}, program),
+  EXPECT_THAT(worker_refusal({"--queue=q", "--batch=1001"}, program),
               HasSubstr("--batch: '1001' is not a whole number from 1 to 1000"));
 }
 
 TEST(WorkerCommandLine, NeedsAQueue) {
-  EXPECT_THAT(refusal({}, plain_program()), HasSubstr("the queue is missing: --queue QUEUE or"));
+  EXPECT_THAT(worker_refusal({}, plain_program()),
+              HasSubstr("the queue is missing: --queue QUEUE or"));
 }
 
 TEST(WorkerCommandLine, RefusesArgumentsThatTheProgramDoesNotTake) {
-  EXPECT_EQ(refusal({"--queue=q", "x"}, plain_program()), "unexpected argument 'x'; see --help");
-  EXPECT_EQ(refusal({"--queue=q", "--", "x"}, plain_program()),
+  EXPECT_EQ(worker_refusal({"--queue=q", "x"}, plain_program()),
+            "unexpected argument 'x'; see --help");
+  EXPECT_EQ(worker_refusal({"--queue=q", "--", "x"}, plain_program()),
             "unexpected argument 'x'; see --help");
 }
 
@@ -141,7 +143,7 @@ TEST(WorkerCommandLine, AddsTheNameToWhatAnOptionOfAProgramRefuses) {
   WorkerProgram program = plain_program();
   program.options = {
       {"model", "FILE", "", [](const std::string&) { throw std::invalid_argument("no model"); }}};
-  EXPECT_EQ(refusal({"--queue=q", "--model", "x"}, program), "--model: no model");
+  EXPECT_EQ(worker_refusal({"--queue=q", "--model", "x"}, program), "--model: no model");
 }
 
 WqWorkerCommandLine read_wq_worker(std::vector<const char*> words) {

@@ -65,7 +65,7 @@ TEST(ResultJson, HasNoControlCharacterInIt) {
   EXPECT_EQ(Json::parse(json).at("item"), "\x7f\xc2\x9b");
 }
 
-std::string refusal(std::vector<const char*> words) {
+std::string wqctl_refusal(std::vector<const char*> words) {
   words.insert(words.begin(), "wqctl");
   try {
     cli::Process process("wqctl");
@@ -77,23 +77,24 @@ std::string refusal(std::vector<const char*> words) {
 }
 
 TEST(WqctlCommand, ThatDoesNotExistIsRefusedWithTheNearest) {
-  EXPECT_EQ(refusal({"stats"}), "unknown command 'stats', did you mean 'status'?");
-  EXPECT_EQ(refusal({"frobnicate"}), "unknown command 'frobnicate'; --help lists them");
+  EXPECT_EQ(wqctl_refusal({"stats"}), "unknown command 'stats', did you mean 'status'?");
+  EXPECT_EQ(wqctl_refusal({"frobnicate"}), "unknown command 'frobnicate'; --help lists them");
 }
 
 TEST(WqctlCommand, ComesBeforeOptions) {
-  EXPECT_EQ(refusal({"--jsn", "status"}),
+  EXPECT_EQ(wqctl_refusal({"--jsn", "status"}),
             "unknown option '--jsn', did you mean '--json'?; without a command wqctl lists the "
             "queues: wqctl COMMAND QUEUE, --help lists the commands");
 }
 
 TEST(WqctlCommand, NeedsOneQueue) {
-  EXPECT_EQ(refusal({"workers"}), "the queue is missing: wqctl workers QUEUE; see --help");
-  EXPECT_EQ(refusal({"workers", "a", "b"}),
+  EXPECT_EQ(wqctl_refusal({"workers"}), "the queue is missing: wqctl workers QUEUE; see --help");
+  EXPECT_EQ(wqctl_refusal({"workers", "a", "b"}),
             "unexpected argument 'b'; the form is: wqctl workers QUEUE");
-  EXPECT_EQ(refusal({"status", "a", "b"}),
+  EXPECT_EQ(wqctl_refusal({"status", "a", "b"}),
             "unexpected argument 'b'; the form is: wqctl status [QUEUE]");
-  EXPECT_EQ(refusal({"status", "--watch"}), "--watch needs a queue: wqctl status QUEUE --watch");
+  EXPECT_EQ(wqctl_refusal({"status", "--watch"}),
+            "--watch needs a queue: wqctl status QUEUE --watch");
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
 /// What the user is told, or nothing if the command is taken.
-std::string refusal(const Words& command, const std::string& marker = "{}") {
+std::string template_refusal(const Words& command, const std::string& marker = "{}") {
   try {
     const CommandTemplate taken(command, marker);
     return "";
@@ -79,15 +79,15 @@ TEST(CommandTemplate, KnowsThatTheItemMayBeTheProgram) {
 }
 
 TEST(CommandTemplate, RefusesACommandWithoutAProgram) {
-  EXPECT_EQ(refusal({}), "the command name is missing");
-  EXPECT_EQ(refusal({"", "{}"}), "the command name is missing");
+  EXPECT_EQ(template_refusal({}), "the command name is missing");
+  EXPECT_EQ(template_refusal({"", "{}"}), "the command name is missing");
 }
 
 TEST(CommandTemplate, RefusesAMarkerInsideTheScriptOfAShellAndSaysWhatToWrite) {
-  EXPECT_EQ(refusal({"sh", "-c", "gzip {}"}),
+  EXPECT_EQ(template_refusal({"sh", "-c", "gzip {}"}),
             "{} inside the script of sh -c would execute the item as code; pass the item as an "
             "argument: sh -c '... \"$1\"' _ {}");
-  EXPECT_THAT(refusal({"/usr/bin/bash", "-c", "gzip %"}, "%"),
+  EXPECT_THAT(template_refusal({"/usr/bin/bash", "-c", "gzip %"}, "%"),
               HasSubstr("/usr/bin/bash -c '... \"$1\"' _ %"));
 }
 
@@ -113,7 +113,7 @@ TEST(CommandTemplate, RefusesItInEveryFormOfTheCall) {
       {"timeout", "5", "bash", "-c", "a {}"},
   };
   for (const Words& command : commands) {
-    EXPECT_THAT(refusal(command), HasSubstr("inside the script of"))
+    EXPECT_THAT(template_refusal(command), HasSubstr("inside the script of"))
         << ::testing::PrintToString(command);
   }
 }
@@ -134,10 +134,10 @@ TEST(CommandTemplate, TakesAMarkerOutsideTheScript) {
       {"echo", "sh", "{}"},
   };
   for (const Words& command : commands) {
-    EXPECT_EQ(refusal(command), "") << ::testing::PrintToString(command);
+    EXPECT_EQ(template_refusal(command), "") << ::testing::PrintToString(command);
   }
-  EXPECT_EQ(refusal({"sh", "-c", "echo {}"}, ""), "") << "turned off";
-  EXPECT_EQ(refusal({"sh", "-c", "echo {}"}, "%"), "") << "another marker";
+  EXPECT_EQ(template_refusal({"sh", "-c", "echo {}"}, ""), "") << "turned off";
+  EXPECT_EQ(template_refusal({"sh", "-c", "echo {}"}, "%"), "") << "another marker";
 }
 
 }  // namespace

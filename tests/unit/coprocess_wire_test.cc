@@ -14,7 +14,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Kind = Outcome::Kind;
 
-std::string refusal(std::string_view line) {
+std::string line_refusal(std::string_view line) {
   try {
     static_cast<void>(read_coprocess_line(line));
   } catch (const BadLine& bad) {
@@ -61,8 +61,8 @@ TEST(CoprocessLine, MaySayThatItIsReady) {
   const CoprocessLine line = read_coprocess_line(R"({"wq":1,"model":"large"})");
   EXPECT_TRUE(line.ready);
   EXPECT_THAT(line.answers, IsEmpty());
-  EXPECT_THAT(refusal(R"({"wq":2})"), HasSubstr("another version"));
-  EXPECT_THAT(refusal(R"({"wq":"1"})"), HasSubstr("another version"));
+  EXPECT_THAT(line_refusal(R"({"wq":2})"), HasSubstr("another version"));
+  EXPECT_THAT(line_refusal(R"({"wq":"1"})"), HasSubstr("another version"));
 }
 
 TEST(CoprocessLine, HoldsOneAnswerOrSeveral) {
@@ -126,28 +126,30 @@ TEST(CoprocessLine, MayHoldAResultOfAnyDepth) {
 
 TEST(CoprocessLine, ThatIsNoneIsRefusedWithTheReason) {
   for (const char* line : {"", "loading", "1", "null", "\"done\"", "{\"id\":1", "{} {}", "\xff"}) {
-    EXPECT_THAT(refusal(line), ::testing::StartsWith("it ")) << line;
+    EXPECT_THAT(line_refusal(line), ::testing::StartsWith("it ")) << line;
   }
-  EXPECT_THAT(refusal(R"([1])"), HasSubstr("is not an object"));
-  EXPECT_THAT(refusal(R"({"answer":"done"})"), HasSubstr("no \"id\""));
-  EXPECT_THAT(refusal(R"({"id":-1,"answer":"done"})"), HasSubstr("no \"id\""));
-  EXPECT_THAT(refusal(R"({"id":1.5,"answer":"done"})"), HasSubstr("no \"id\""));
-  EXPECT_THAT(refusal(R"({"id":1})"), HasSubstr("no \"answer\""));
-  EXPECT_THAT(refusal(R"({"id":1,"answer":"ok"})"), HasSubstr("is not done, failed"));
-  EXPECT_THAT(refusal(R"({"id":1,"answer":"failed","error":1})"), HasSubstr("is not a string"));
-  EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result_base64":"/w"})"), HasSubstr("not base64"));
-  EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result":"","result_base64":""})"),
+  EXPECT_THAT(line_refusal(R"([1])"), HasSubstr("is not an object"));
+  EXPECT_THAT(line_refusal(R"({"answer":"done"})"), HasSubstr("no \"id\""));
+  EXPECT_THAT(line_refusal(R"({"id":-1,"answer":"done"})"), HasSubstr("no \"id\""));
+  EXPECT_THAT(line_refusal(R"({"id":1.5,"answer":"done"})"), HasSubstr("no \"id\""));
+  EXPECT_THAT(line_refusal(R"({"id":1})"), HasSubstr("no \"answer\""));
+  EXPECT_THAT(line_refusal(R"({"id":1,"answer":"ok"})"), HasSubstr("is not done, failed"));
+  EXPECT_THAT(line_refusal(R"({"id":1,"answer":"failed","error":1})"),
+              HasSubstr("is not a string"));
+  EXPECT_THAT(line_refusal(R"({"id":1,"answer":"done","result_base64":"/w"})"),
+              HasSubstr("not base64"));
+  EXPECT_THAT(line_refusal(R"({"id":1,"answer":"done","result":"","result_base64":""})"),
               HasSubstr("both"));
-  EXPECT_THAT(refusal(R"({"id":1,"answer":"done","result":null,"result_base64":""})"),
+  EXPECT_THAT(line_refusal(R"({"id":1,"answer":"done","result":null,"result_base64":""})"),
               HasSubstr("both"));
   for (const char* result : {"NaN", "{\"a\":1,}", "[\"\xff\"]", "{\"\xc3\":1}", "[\"\\ud800\"]"}) {
     const std::string line = std::string(R"({"id":1,"answer":"done","result":)") + result + "}";
-    EXPECT_THAT(refusal(line), HasSubstr("is not a JSON")) << result;
+    EXPECT_THAT(line_refusal(line), HasSubstr("is not a JSON")) << result;
   }
   for (const char* delay : {"-1", "86401", "\"1\"", "null", "1e999"}) {
     const std::string line =
         std::string(R"({"id":1,"answer":"release","delay_seconds":)") + delay + "}";
-    EXPECT_NE(refusal(line), "accepted") << delay;
+    EXPECT_NE(line_refusal(line), "accepted") << delay;
   }
 }
 

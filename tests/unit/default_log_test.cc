@@ -65,7 +65,7 @@ class StandardError {
   int reading_ = -1;
 };
 
-RedisOptions nowhere(std::chrono::milliseconds patience = std::chrono::minutes{15}) {
+RedisOptions closed_port(std::chrono::milliseconds patience = std::chrono::minutes{15}) {
   RedisOptions options;
   options.url = "redis://127.0.0.1:" + std::to_string(free_port());
   options.patience = patience;
@@ -74,7 +74,7 @@ RedisOptions nowhere(std::chrono::milliseconds patience = std::chrono::minutes{1
 
 TEST(DefaultLog, AProducerWithoutARedisSaysWithinSecondsWhatItWaitsFor) {
   const StandardError err;
-  const RedisOptions redis = nowhere();
+  const RedisOptions redis = closed_port();
   const std::string server = redis.url.substr(redis.url.find("127"));
   std::string said;
   {
@@ -89,7 +89,7 @@ TEST(DefaultLog, AProducerWithoutARedisSaysWithinSecondsWhatItWaitsFor) {
 
 TEST(DefaultLog, NoLogSaysNothing) {
   const StandardError err;
-  RedisOptions redis = nowhere(100ms);
+  RedisOptions redis = closed_port(100ms);
   redis.log = no_log;
   EXPECT_THROW(Producer("q", redis), ConnectionError);
   EXPECT_THAT(err.read(0ms), IsEmpty());
@@ -104,7 +104,7 @@ TEST(DefaultLog, AWorkersLogIsToldOfItsRedisToo) {
     const std::lock_guard lock(mutex);
     lines.emplace_back(line);
   };
-  Worker worker("q", nowhere(100ms), options, [](const Job&) { return Outcome::complete(); });
+  Worker worker("q", closed_port(100ms), options, [](const Job&) { return Outcome::complete(); });
   EXPECT_THROW(worker.run(), ConnectionError);
   EXPECT_THAT(lines, Contains(HasSubstr("retrying for")));
   EXPECT_THAT(err.read(0ms), IsEmpty());

@@ -37,7 +37,8 @@ Lease new_lease(std::string item, std::uint64_t fence = 0, std::uint32_t crashes
   return lease;
 }
 
-WorkerOptions options(unsigned concurrency, std::size_t batch, std::chrono::milliseconds timeout) {
+WorkerOptions executor_options(unsigned concurrency, std::size_t batch,
+                               std::chrono::milliseconds timeout) {
   WorkerOptions options;
   options.concurrency = concurrency;
   options.batch = batch;
@@ -89,7 +90,7 @@ std::vector<Settlement> finished(Executor& executor, std::size_t n) {
 }
 
 TEST(Executor, RunWhatTheyAreGivenInOrder) {
-  Executor executor(options(1, 1, 0ms), {"q"}, [](const Batch& batch) {
+  Executor executor(executor_options(1, 1, 0ms), {"q"}, [](const Batch& batch) {
     return all(batch, Outcome::complete("done " + batch.leases[0].item));
   });
   executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
@@ -104,7 +105,7 @@ TEST(Executor, RunAsManyAtATimeAsThereAre) {
   Gate gate;
   std::mutex mutex;
   std::set<unsigned> numbers;
-  Executor executor(options(3, 1, 0ms), {"q"}, [&](const Batch& batch) {
+  Executor executor(executor_options(3, 1, 0ms), {"q"}, [&](const Batch& batch) {
     {
       const std::lock_guard lock(mutex);
       numbers.insert(batch.slot);
@@ -126,7 +127,7 @@ TEST(Executor, RunAsManyAtATimeAsThereAre) {
 TEST(Executor, GiveABatchUpToItsSize) {
   std::vector<std::size_t> sizes;
   Gate gate;
-  Executor executor(options(1, 3, 0ms), {"q"}, [&](const Batch& batch) {
+  Executor executor(executor_options(1, 3, 0ms), {"q"}, [&](const Batch& batch) {
     sizes.push_back(batch.leases.size());
     if (batch.leases[0].item == "first") gate.pass(batch.stop);
     return all(batch, Outcome::complete());
@@ -141,7 +142,7 @@ TEST(Executor, GiveABatchUpToItsSize) {
 }
 
 TEST(Executor, TakeAnExceptionForAFailureOfTheWholeBatch) {
-  Executor executor(options(1, 2, 0ms), {"q"}, [](const Batch&) -> std::vector<Outcome> {
+  Executor executor(executor_options(1, 2, 0ms), {"q"}, [](const Batch&) -> std::vector<Outcome> {
     throw std::runtime_error("what it said");
   });
   executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
@@ -152,14 +153,14 @@ TEST(Executor, TakeAnExceptionForAFailureOfTheWholeBatch) {
 }
 
 TEST(Executor, TakeAnythingElseThatIsThrownForAFailure) {
-  Executor executor(options(1, 1, 0ms), {"q"},
+  Executor executor(executor_options(1, 1, 0ms), {"q"},
                     [](const Batch&) -> std::vector<Outcome> { throw 42; });
   executor.give(0, {new_lease("a")}, BootClock::now());
   EXPECT_EQ(finished(executor, 1).at(0).outcome.kind, Kind::fail);
 }
 
 TEST(Executor, TakeAWrongNumberOfOutcomesForAFailure) {
-  Executor executor(options(1, 2, 0ms), {"q"},
+  Executor executor(executor_options(1, 2, 0ms), {"q"},
                     [](const Batch&) { return std::vector<Outcome>(5); });
   executor.give(0, {new_lease("a"), new_lease("b")}, BootClock::now());
   const auto settled = finished(executor, 2);
@@ -168,7 +169,7 @@ TEST(Executor, TakeAWrongNumberOfOutcomesForAFailure) {
 }
 
 TEST(Executor, ReleaseTheItemsOfAHandlerThatCannotRunAndKeepItsWords) {
-  Executor executor(options(1, 1, 0ms), {"q"}, [](const Batch&) -> std::vector<Outcome> {
+  Executor executor(executor_options(1, 1, 0ms), {"q"}, [](const Batch&) -> std::vector<Outcome> {
     throw CannotRun("no such program");
   });
   EXPECT_FALSE(executor.cannot_run());
@@ -183,7 +184,7 @@ TEST(Executor, ReleaseTheItemsOfAHandlerThatCannotRunAndKeepItsWords) {
 class BusyExecutor : public ::testing::Test {
  protected:
   explicit BusyExecutor(std::chrono::milliseconds timeout = 0ms)
-      : executor_(options(1, 2, timeout), {"q"}, [this](const Batch& batch) {
+      : executor_(executor_options(1, 2, timeout), {"q"}, [this](const Batch& batch) {
           if (gate_.pass(batch.stop)) return all(batch, Outcome::fail("as it happens"));
           return all(batch, when_told_);
         }) {
@@ -292,7 +293,7 @@ TEST_F(ExecutorWithTimeout, TellAHandlerThatTakesTooLongAndFailItsItems) {
 }
 
 TEST(Executor, KnowHowLongAnItemTakesAndHowLargeItIs) {
-  Executor executor(options(1, 1, 0ms), {"q"},
+  Executor executor(executor_options(1, 1, 0ms), {"q"},
                     [](const Batch& batch) { return all(batch, Outcome::complete()); });
   EXPECT_FALSE(executor.load().per_item.has_value());
   executor.give(0, {new_lease(std::string(1'000, 'x'))}, BootClock::now());
@@ -306,7 +307,7 @@ TEST(Executor, KnowHowLongAnItemTakesAndHowLargeItIs) {
 TEST(Executor, BeginAllThatIsGivenAtOnceThoughFewAreWokenAtATime) {
   constexpr int kSlots = 64;
   Gate gate;
-  Executor executor(options(kSlots, 1, 0ms), {"q"}, [&](const Batch& batch) {
+  Executor executor(executor_options(kSlots, 1, 0ms), {"q"}, [&](const Batch& batch) {
     gate.pass(batch.stop);
     return all(batch, Outcome::complete());
   });
@@ -320,7 +321,7 @@ TEST(Executor, BeginAllThatIsGivenAtOnceThoughFewAreWokenAtATime) {
 
 TEST(Executor, SettleAnItemBeforeTheRestOfItsBatch) {
   Gate gate;
-  Executor executor(options(1, 3, 0ms), {"q"}, [&](const Batch& batch) {
+  Executor executor(executor_options(1, 3, 0ms), {"q"}, [&](const Batch& batch) {
     batch.settle(1, Outcome::complete("early"));
     EXPECT_THROW(batch.settle(1, Outcome::complete()), std::invalid_argument);
     EXPECT_THROW(batch.settle(3, Outcome::complete()), std::invalid_argument);
@@ -341,7 +342,7 @@ TEST(Executor, SettleAnItemBeforeTheRestOfItsBatch) {
 }
 
 TEST(Executor, NeedNoOutcomesOfABatchThatIsSettled) {
-  Executor executor(options(1, 2, 0ms), {"q"}, [](const Batch& batch) {
+  Executor executor(executor_options(1, 2, 0ms), {"q"}, [](const Batch& batch) {
     for (std::size_t i = 0; i < batch.leases.size(); ++i) batch.settle(i, Outcome::complete());
     return std::vector<Outcome>();
   });
@@ -351,7 +352,7 @@ TEST(Executor, NeedNoOutcomesOfABatchThatIsSettled) {
 
 TEST(Executor, DoNotTellAHandlerOfALostLeaseThatItHasSettled) {
   Gate gate;
-  Executor executor(options(1, 2, 0ms), {"q"}, [&](const Batch& batch) {
+  Executor executor(executor_options(1, 2, 0ms), {"q"}, [&](const Batch& batch) {
     batch.settle(0, Outcome::complete());
     return all(batch, gate.pass(batch.stop) ? Outcome::complete() : Outcome::fail("told"));
   });
@@ -368,7 +369,7 @@ TEST(AnExecutorOfTwoQueues, NeverMixesThemInABatch) {
   std::mutex mutex;
   std::vector<std::pair<std::string, std::vector<std::string>>> batches;
   Gate gate;
-  Executor executor(options(1, 10, 0ms), {"one", "two"}, [&](const Batch& batch) {
+  Executor executor(executor_options(1, 10, 0ms), {"one", "two"}, [&](const Batch& batch) {
     {
       const std::lock_guard lock(mutex);
       auto& items = batches.emplace_back(batch.queue, std::vector<std::string>{}).second;
@@ -393,7 +394,7 @@ TEST(AnExecutorOfTwoQueues, NeverMixesThemInABatch) {
 
 TEST(AnExecutorOfTwoQueues, LosesALeaseOfOneAndNotItsEqualOfTheOther) {
   Gate gate;
-  Executor executor(options(2, 1, 0ms), {"one", "two"}, [&](const Batch& batch) {
+  Executor executor(executor_options(2, 1, 0ms), {"one", "two"}, [&](const Batch& batch) {
     return all(batch, gate.pass(batch.stop) ? Outcome::complete() : Outcome::fail("told"));
   });
   executor.give(0, {new_lease("runs", 1)}, BootClock::now());
@@ -418,7 +419,7 @@ TEST(AnExecutorOfTwoQueues, LosesALeaseOfOneAndNotItsEqualOfTheOther) {
 }
 
 TEST(AnExecutorOfTwoQueues, KeepsWhatWasSetAsideOfOneWhenItsEqualOfTheOtherIsLost) {
-  Executor executor(options(1, 1, 0ms), {"one", "two"},
+  Executor executor(executor_options(1, 1, 0ms), {"one", "two"},
                     [](const Batch& batch) { return all(batch, Outcome::complete()); });
   executor.set_aside({1, new_lease("alone", 7)});
   executor.lose(0, std::vector<std::uint64_t>{7});
@@ -447,7 +448,7 @@ class ExecutorThatGathers : public ::testing::Test {
   }
 
   static WorkerOptions patient(std::size_t batch, std::chrono::milliseconds delay) {
-    WorkerOptions patient = options(1, batch, 0ms);
+    WorkerOptions patient = executor_options(1, batch, 0ms);
     patient.max_delay = delay;
     return patient;
   }
@@ -481,7 +482,7 @@ TEST(Executor, GiveASlotItsSecondCallOnlyWhenEachHasItsFirst) {
   Gate gate;
   std::mutex mutex;
   std::vector<unsigned> numbers;
-  WorkerOptions two = options(3, 1, 0ms);
+  WorkerOptions two = executor_options(3, 1, 0ms);
   two.calls_per_slot = 2;
   Executor executor(two, {"q"}, [&](const Batch& batch) {
     {
@@ -507,7 +508,7 @@ TEST(Executor, GiveASlotItsSecondCallOnlyWhenEachHasItsFirst) {
 
 WorkerOptions prepared(unsigned concurrency,
                        std::function<void(unsigned, std::stop_token)> prepare) {
-  WorkerOptions options = internal::options(concurrency, 1, 0ms);
+  WorkerOptions options = internal::executor_options(concurrency, 1, 0ms);
   options.prepare = std::move(prepare);
   return options;
 }

@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 
 std::string item_of(std::string_view line) { return read_json_item(line).item; }
 
-std::string refusal_of(std::string_view line) {
+std::string json_refusal(std::string_view line) {
   try {
     return "read as " + item_of(line);
   } catch (const std::invalid_argument& error) {
@@ -74,7 +74,7 @@ TEST(JsonLine, ThatIsWrongIsRefusedWithWhatIsWrongAndHowALineLooks) {
            {R"({"item": "a", "delay": "25h"})", "at most 24h"},
            {R"({"item": "a", "once": ""})", "once is not a text, or an empty one"},
            {R"({"item": "a", "once": 7})", "once is not a text, or an empty one"}}) {
-    EXPECT_THAT(refusal_of(line), AllOf(HasSubstr(why), HasSubstr("only the item is needed")))
+    EXPECT_THAT(json_refusal(line), AllOf(HasSubstr(why), HasSubstr("only the item is needed")))
         << line;
   }
 }

@@ -114,7 +114,7 @@ void add_time(Line& line) {
   line.add("Z");
 }
 
-std::string_view name_of(int signal) {
+std::string_view signal_name(int signal) {
   switch (signal) {
     case SIGSEGV:
       return "SIGSEGV";
@@ -131,7 +131,7 @@ std::string_view name_of(int signal) {
 
 void add_message(Line& line, int signal) {
   line.add("crash: ");
-  line.add(name_of(signal));
+  line.add(signal_name(signal));
   if (items_here.empty()) {
     line.add(" in a thread without an item");
   } else {

@@ -21,7 +21,7 @@ ready, delayed or in progress anywhere, and no producer holds it open. Run any n
 anywhere. If one is killed, its items return to the queue when their leases expire.
 )";
 
-std::string exit_codes() {
+std::string worker_exit_codes() {
   using cli::ExitCode;
   return cli::exit_code_help({ExitCode::done, ExitCode::failure, ExitCode::usage,
                               ExitCode::dead_or_halted, ExitCode::no_redis, ExitCode::left_early,
@@ -33,7 +33,8 @@ cli::ProgramText completed(cli::ProgramText text) {
   text.needed_options = "--queue QUEUE";
   if (!text.summary.empty()) text.summary += text.summary.ends_with('\n') ? "\n" : "\n\n";
   text.summary += kSummary;
-  text.ending = text.ending.empty() ? exit_codes() : exit_codes() + "\n" + text.ending;
+  text.ending =
+      text.ending.empty() ? worker_exit_codes() : worker_exit_codes() + "\n" + text.ending;
   return text;
 }
 

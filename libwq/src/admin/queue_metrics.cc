@@ -24,7 +24,7 @@ std::string label_of(std::size_t key) {
   return suffix.empty() ? "ready" : std::string(suffix.substr(1));
 }
 
-void read_keys(Connection& redis, const Keys& keys, QueueMetrics& metrics) {
+void read_metric_keys(Connection& redis, const Keys& keys, QueueMetrics& metrics) {
   CommandBuffer ask;
   ask.command({"GET", keys[Key::fence]});
   for (std::size_t i = 0; i < internal::kKeyCount; ++i) {
@@ -60,7 +60,7 @@ QueueMetrics MetricsReader::read(const std::string& queue) {
     QueueMetrics metrics;
     metrics.counts = internal::read_counts(
         internal::run_script(redis, internal::scripts::counts, keys, {}).value());
-    read_keys(redis, keys, metrics);
+    read_metric_keys(redis, keys, metrics);
     const std::vector<WorkerInfo> workers = internal::read_workers(redis, keys);
     metrics.workers = static_cast<std::uint64_t>(
         std::count_if(workers.begin(), workers.end(),

@@ -35,7 +35,7 @@ std::string_view suffix() {
   return internal::kKeyKinds[static_cast<std::size_t>(Key::stats)].suffix;
 }
 
-Step scan(Connection& redis, const std::string& cursor, const std::string& glob) {
+Step scan_for_queues(Connection& redis, const std::string& cursor, const std::string& glob) {
   const auto [reply] =
       redis.ask({{"SCAN", cursor, "MATCH", glob, "COUNT", "1000", "TYPE", "hash"}});
   if (reply.has_error("NOPERM")) {
@@ -109,7 +109,7 @@ QueueList list_queues(const RedisOptions& redis, const QueueSearch& search, std:
   TimePoint end = TimePoint::max();
   do {
     const Step step = link.run([&](Connection& to) {
-      Step next = scan(to, cursor, glob);
+      Step next = scan_for_queues(to, cursor, glob);
       read_counts_of(to, queues_of(next.keys, found), found);
       return next;
     });

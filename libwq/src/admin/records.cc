@@ -40,7 +40,7 @@ void read(const Json& json, const char* name, std::optional<milliseconds>& value
 // Numbers up to here are times and counts; their sums and differences are numbers too.
 constexpr std::int64_t kLargest = std::int64_t{1} << 60U;
 
-std::int64_t number(const Json& json, const char* name) {
+std::int64_t number_in(const Json& json, const char* name) {
   const auto member = json.find(name);
   if (member == json.end() || !member->is_number_integer()) return 0;
   if (member->is_number_unsigned()) {
@@ -51,7 +51,7 @@ std::int64_t number(const Json& json, const char* name) {
 }
 
 std::uint64_t count_of(const Json& json, const char* name) {
-  return static_cast<std::uint64_t>(number(json, name));
+  return static_cast<std::uint64_t>(number_in(json, name));
 }
 
 // The server's clock may have gone back since.
@@ -116,17 +116,18 @@ WorkerInfo read_worker(std::string_view session, std::string_view entry, std::in
   worker.session = session;
   read(json, "label", worker.label);
   read(json, "host", worker.host);
-  worker.pid = number(json, "pid");
+  worker.pid = number_in(json, "pid");
   worker.slots = count_of(json, "slots");
   worker.holding = count_of(json, "holding");
   worker.completed = count_of(json, "completed");
   worker.failed = count_of(json, "failed");
-  const std::int64_t started_ms = number(json, "started_ms");
+  const std::int64_t started_ms = number_in(json, "started_ms");
   worker.started = ServerTime{milliseconds{started_ms}};
   worker.age = since(started_ms, server_ms);
-  worker.silent = since(number(json, "seen_ms"), server_ms);
+  worker.silent = since(number_in(json, "seen_ms"), server_ms);
   // The age at the last heartbeat has grown since.
-  if (worker.holding > 0) worker.oldest = milliseconds{number(json, "oldest_ms")} + worker.silent;
+  if (worker.holding > 0)
+    worker.oldest = milliseconds{number_in(json, "oldest_ms")} + worker.silent;
   return worker;
 }
 

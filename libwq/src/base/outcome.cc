@@ -5,7 +5,7 @@
 namespace wq {
 namespace {
 
-Outcome failed(Outcome::Kind kind, Failure failure) {
+Outcome failed_as(Outcome::Kind kind, Failure failure) {
   Outcome outcome;
   outcome.kind = kind;
   outcome.failure = std::move(failure);
@@ -45,13 +45,15 @@ Outcome Outcome::complete_json(std::string result) {
   return outcome;
 }
 
-Outcome Outcome::fail(std::string message) { return failed(Kind::fail, error(std::move(message))); }
-Outcome Outcome::fail(Failure failure) { return failed(Kind::fail, std::move(failure)); }
-Outcome Outcome::crash(Failure failure) { return failed(Kind::crash, std::move(failure)); }
-Outcome Outcome::fatal(std::string message) {
-  return failed(Kind::fatal, error(std::move(message)));
+Outcome Outcome::fail(std::string message) {
+  return failed_as(Kind::fail, error(std::move(message)));
 }
-Outcome Outcome::fatal(Failure failure) { return failed(Kind::fatal, std::move(failure)); }
+Outcome Outcome::fail(Failure failure) { return failed_as(Kind::fail, std::move(failure)); }
+Outcome Outcome::crash(Failure failure) { return failed_as(Kind::crash, std::move(failure)); }
+Outcome Outcome::fatal(std::string message) {
+  return failed_as(Kind::fatal, error(std::move(message)));
+}
+Outcome Outcome::fatal(Failure failure) { return failed_as(Kind::fatal, std::move(failure)); }
 
 Outcome Outcome::release() {
   Outcome outcome;

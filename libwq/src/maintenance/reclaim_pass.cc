@@ -13,7 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // The settings recorded by the workers of the queue.
-milliseconds read_lease(Connection& redis, const Keys& keys) {
+milliseconds read_queue_lease(Connection& redis, const Keys& keys) {
   const Reply reply = redis.call({"HGET", keys[Key::stats], kLeaseField});
   if (reply.value().is_nil()) return kUsualLease;
   return std::clamp(milliseconds{reply.value().integer()}, milliseconds{0}, kLongestLease);
@@ -63,7 +63,7 @@ void ReclaimPass::notice_connection(Connection& redis, TimePoint now) {
   connected_at_ = now;
   items_.reconnected();
   producers_.reconnected();
-  queue_lease_ = read_lease(redis, keys_);
+  queue_lease_ = read_queue_lease(redis, keys_);
 }
 
 }  // namespace wq::internal

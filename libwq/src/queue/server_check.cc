@@ -12,7 +12,7 @@
 namespace wq::internal {
 namespace {
 
-bool is_unknown(const Reply& reply) {
+bool is_unknown_command(const Reply& reply) {
   return reply.value().is_error() && reply.value().text().starts_with("ERR unknown command");
 }
 
@@ -37,7 +37,7 @@ void check_types(Connection& redis, const Keys& keys) {
   for (std::size_t i = 0; i < kKeyCount; ++i) {
     const Reply reply = redis.receive();
     if (reply.has_error("NOPERM")) continue;
-    if (is_unknown(reply)) {
+    if (is_unknown_command(reply)) {
       throw RefusedError(
           fmt::format("{}: this server cannot hold queues; if it is a Sentinel (port 26379), use "
                       "the URL of its master",

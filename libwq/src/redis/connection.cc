@@ -45,7 +45,7 @@ void set_option(int socket, int level, int name, int value) {
 }
 
 // CLIENT SETNAME refuses spaces and control characters.
-std::string printable(std::string name) {
+std::string accepted_name(std::string name) {
   std::replace_if(
       name.begin(), name.end(), [](unsigned char c) { return c <= ' ' || c > '~'; }, '-');
   return name;
@@ -167,7 +167,7 @@ void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
   logged_in_ = true;
   // Only for people who look at CLIENT LIST, so a user without the right to it may go on.
   CommandBuffer name;
-  name.command({"CLIENT", "SETNAME", printable(options.client_name)});
+  name.command({"CLIENT", "SETNAME", accepted_name(options.client_name)});
   set_timeout(left(options.command_timeout));
   send(name);
   static_cast<void>(receive());

@@ -18,7 +18,7 @@ namespace wq::ctl {
 
 namespace {
 
-std::string report_line(const ReclaimReport& report) {
+std::string pass_line(const ReclaimReport& report) {
   return fmt::format(
       "returned {} (expired leases {}, unleased {}), dead {}, promoted {}, holds ended "
       "{}\n",
@@ -70,7 +70,7 @@ cli::ExitCode run_gc(cli::Process& process, int argc, const char* const* argv) {
   try {
     const ReclaimReport report =
         Reclaimer{target.queue, target.redis, reclaimer, stop.token()}.run();
-    cli::write_out(json ? report_json(target.queue, report) : report_line(report));
+    cli::write_out(json ? report_json(target.queue, report) : pass_line(report));
   } catch (const ConnectionError&) {
     if (!stop.is_made()) throw;
   }

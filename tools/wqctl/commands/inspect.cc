@@ -15,7 +15,7 @@ namespace wq::ctl {
 
 namespace {
 
-std::string text_of(const std::string& item, const Inspection& inspection, bool json) {
+std::string inspected_text(const std::string& item, const Inspection& inspection, bool json) {
   std::string text;
   for (const ItemInfo& info : inspection.found) {
     text += json ? item_json(info) + "\n" : item_details(info);
@@ -66,7 +66,7 @@ cli::ExitCode run_inspect(cli::Process& process, int argc, const char* const* ar
   for (const std::string& item : arguments.read(target)) {
     const Inspection inspection = admin.inspect(item, max_scan);
     all_found = all_found && !inspection.found.empty();
-    cli::write_out(text_of(item, inspection, json));
+    cli::write_out(inspected_text(item, inspection, json));
   }
   return all_found ? cli::ExitCode::done : cli::ExitCode::failure;
 }

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kFirstListPage = 8;
 constexpr std::size_t kListPageBytes = 4 * 1024 * 1024;
 
-std::string line_of(const ItemInfo& item, bool json, bool null_ended) {
+std::string listing_line(const ItemInfo& item, bool json, bool null_ended) {
   if (json) return item_json(item) + "\n";
   if (null_ended) return item.item + '\0';
   return item_line(item) + "\n";
@@ -71,7 +71,7 @@ cli::ExitCode run_ls(cli::Process& process, int argc, const char* const* argv) {
     const ItemPage page = admin.list(state, after, n);
     std::size_t bytes = 1;
     for (const ItemInfo& item : page.items) {
-      cli::write_out(line_of(item, json, null_ended));
+      cli::write_out(listing_line(item, json, null_ended));
       bytes += item.item.size();
       if (item.failure)
         bytes += item.failure->stdout_tail.size() + item.failure->stderr_tail.size();
