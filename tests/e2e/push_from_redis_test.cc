@@ -92,9 +92,9 @@ TEST_F(PushFromKeys, BeginsTheScanAnewWhenTheConnectionBreaksAndRepeatsNothing) 
   internal::CommandBuffer calls;
   for (const std::string& name : names) calls.command({"SET", name, "x"});
   redis_.connection().call(calls);
-  FaultProxy proxy(server_);
   std::mutex mutex;
   int scans = 0;
+  FaultProxy proxy(server_);
   proxy.watch([&](std::string_view bytes) {
     if (bytes.find("SCAN") == std::string_view::npos) return;
     const std::lock_guard lock(mutex);

@@ -140,7 +140,7 @@ void FaultProxy::deliver() {
 }
 
 void FaultProxy::watch(std::function<void(std::string_view)> look) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard looking(look_mutex_);
   look_ = std::move(look);
 }
 
@@ -204,12 +204,10 @@ FaultProxy::Fault FaultProxy::fault_of(Pair& pair, std::string_view bytes) {
 
 void FaultProxy::from_client(Pair& pair) {
   std::string bytes = pair.client->read();
-  std::function<void(std::string_view)> look;
   {
-    const std::lock_guard lock(mutex_);
-    look = look_;
+    const std::lock_guard looking(look_mutex_);
+    if (look_) look_(bytes);
   }
-  if (look) look(bytes);
   if (pair.silent) {
     pair.done = bytes.empty();
     return;

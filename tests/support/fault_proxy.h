@@ -49,7 +49,7 @@ class FaultProxy {
   void deliver();
 
   /// From now on calls `look` with what clients send, before the server gets it, from a thread of
-  /// the proxy. Replaces the one before; what that did is then seen by the caller.
+  /// the proxy. Replaces the one before, of which no call runs when this returns. Not from `look`.
   void watch(std::function<void(std::string_view bytes)> look);
 
   /// How many orders were carried out.
@@ -80,12 +80,13 @@ class FaultProxy {
   std::atomic<unsigned> faults_{0};
   std::atomic<std::size_t> bytes_per_second_{0};  // 0: no limit
 
+  std::mutex look_mutex_;  // held while it looks
+  std::function<void(std::string_view)> look_;
   std::mutex mutex_;  // guards what follows
   Fault fault_ = Fault::none;
   std::string what_;
   std::unique_ptr<Socket> delayed_server_;
   std::string delayed_bytes_;
-  std::function<void(std::string_view)> look_;
 
   std::thread thread_;
 };
