@@ -191,11 +191,11 @@ class PushFollowing : public PushFromRedis {
   void kill_at(FaultProxy& proxy, const std::string& what) {
     std::mutex mutex;
     pid_t pid = 0;
-    std::unique_lock lock(mutex);
     proxy.watch([&](std::string_view bytes) {
       const std::lock_guard watching(mutex);
       if (pid != 0 && bytes.find(what) != std::string_view::npos) ::kill(pid, SIGKILL);
     });
+    std::unique_lock lock(mutex);  // it is not looked at before its number is known
     Process follow = push_process(kFollow, {.environment = {{"WQ_REDIS", proxy.options().url}}});
     pid = follow.pid();
     lock.unlock();
