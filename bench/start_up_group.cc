@@ -73,7 +73,7 @@ double start_of_command() {
   return median(std::move(times_ms));
 }
 
-double idle_cpu_seconds(pid_t process) {
+double cpu_seconds_of(pid_t process) {
   clockid_t clock{};
   const int error = clock_getcpuclockid(process, &clock);
   timespec time{};
@@ -95,10 +95,10 @@ double idle_cpu_percent(Bench& bench) {
         }),
         "the worker does not come up");
   std::this_thread::sleep_for(1s);
-  const double cpu = idle_cpu_seconds(worker.pid());
+  const double cpu = cpu_seconds_of(worker.pid());
   const double begin = now();
   std::this_thread::sleep_for(bench.time(20s, 500ms));
-  return 100 * (idle_cpu_seconds(worker.pid()) - cpu) / (now() - begin);
+  return 100 * (cpu_seconds_of(worker.pid()) - cpu) / (now() - begin);
 }
 
 }  // namespace

@@ -229,9 +229,9 @@ std::string option_refusal(std::vector<const char*> words) {
   Options options{{.name = "test", .env_prefix = "WQ_TEST_"}};
   options.add_switch("all", all, "all of it");
   options.add_text("one", Value::text("TEXT"), one, "a part");
-  options.only_with("all");
+  options.only_with({"all"});
   options.add_switch("other", other, "another way");
-  options.not_with("all");
+  options.not_with({"all"});
   EXPECT_THAT(options.help(), HasSubstr("a part [only with --all]"));
   EXPECT_THAT(options.help(), HasSubstr("another way [not with --all]"));
   words.insert(words.begin(), "test");

@@ -42,6 +42,10 @@ TEST(JsonLine, OfAnythingElseTheJsonIsTheItemByteForByte) {
   }
 }
 
+TEST(JsonLine, MayBeginWithAByteOrderMarkAsEveryFileThatWasJoined) {
+  EXPECT_EQ(item_of("\xef\xbb\xbf{\"item\": [1, 2]}"), "[1, 2]");
+}
+
 TEST(JsonLine, ADelayIsATimeWithAUnitOrMilliseconds) {
   EXPECT_EQ(read_json_item(R"({"item": 1, "delay": "10s"})").terms.delay, 10s);
   EXPECT_EQ(read_json_item(R"({"item": 1, "delay": 1500})").terms.delay, 1500ms);

@@ -47,6 +47,14 @@ const std::vector<OptionText>& about() {
   return options;
 }
 
+/// "--a, --b or --c"
+std::string any_of(std::vector<std::string> options) {
+  const std::string last = "--" + std::move(options.back());
+  options.pop_back();
+  if (options.empty()) return last;
+  return fmt::format("--{} or {}", fmt::join(options, ", --"), last);
+}
+
 void set(const Setter& setter, const std::string& text, const std::string& origin) {
   try {
     setter(text);
@@ -152,14 +160,14 @@ void Options::only_on_command_line() {
   options_.back().help += " [only on the command line]";
 }
 
-void Options::only_with(const std::string& other) {
-  options_.back().only_with = other;
-  options_.back().help += " [only with --" + other + "]";
+void Options::only_with(std::vector<std::string> others) {
+  options_.back().help += " [only with " + any_of(others) + "]";
+  options_.back().only_with = std::move(others);
 }
 
-void Options::not_with(const std::string& other) {
-  options_.back().not_with = other;
-  options_.back().help += " [not with --" + other + "]";
+void Options::not_with(std::vector<std::string> others, std::string why) {
+  options_.back().help += " [not with " + any_of(others) + "]";
+  options_.back().not_with.push_back({std::move(others), std::move(why)});
 }
 
 bool Options::parse(int argc, const char* const* argv) {
@@ -244,12 +252,15 @@ void Options::read_environment() {
 void Options::refuse_combinations() const {
   for (const Option& option : options_) {
     if (!given(option.name)) continue;
-    if (!option.only_with.empty() && !given(option.only_with)) {
-      throw UsageError(fmt::format("--{} needs --{}", option.name, option.only_with));
+    const auto is_given = [this](const std::string& other) { return given(other); };
+    if (!option.only_with.empty() && std::ranges::none_of(option.only_with, is_given)) {
+      throw UsageError(fmt::format("--{} needs {}", option.name, any_of(option.only_with)));
     }
-    if (!option.not_with.empty() && given(option.not_with)) {
-      throw UsageError(
-          fmt::format("--{} cannot be combined with --{}", option.name, option.not_with));
+    for (const auto& [others, why] : option.not_with) {
+      const auto other = std::ranges::find_if(others, is_given);
+      if (other == others.end()) continue;
+      throw UsageError(fmt::format("--{} cannot be combined with --{}{}{}", option.name, *other,
+                                   why.empty() ? "" : ": ", why));
     }
   }
 }

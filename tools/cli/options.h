@@ -125,9 +125,11 @@ class Options {
   /// It is never read from the environment: a dangerous option must be seen where the program is
   /// started.
   void only_on_command_line();
-  /// It is refused without the switch `other`, or with it.
-  void only_with(const std::string& other);
-  void not_with(const std::string& other);
+  /// It is refused unless one of these is given.
+  void only_with(std::vector<std::string> others);
+  /// It is refused if one of these is given; the message says `why`. May be called again, with
+  /// another reason.
+  void not_with(std::vector<std::string> others, std::string why = "");
 
   /// Reads the command line, then the environment for what was not given there. Returns false if
   /// `--help`, `--version` or `--describe` was asked for, which was then printed. Throws
@@ -156,11 +158,15 @@ class Options {
   [[nodiscard]] std::string help() const;
 
  private:
+  struct Exclusion {
+    std::vector<std::string> others;
+    std::string why;
+  };
   struct Option : OptionText {
     Setter set;
     bool command_line_only = false;
-    std::string only_with{};
-    std::string not_with{};
+    std::vector<std::string> only_with{};
+    std::vector<Exclusion> not_with{};
   };
 
   /// Calls `found` with what a word means.

@@ -67,10 +67,8 @@ void KeySource::read_page() {
 
 void KeySource::read_page(Connection& redis) {
   if (std::exchange(begun_on_, link_.generation()) != link_.generation()) cursor_ = "0";
-  CommandBuffer call;
-  call.command({"SCAN", cursor_, "MATCH", search_.pattern, "COUNT",
-                search_.field.empty() ? kKeysInAStep : kHashesInAStep});
-  const Reply reply = redis.call(call);
+  const Reply reply = redis.call({"SCAN", cursor_, "MATCH", search_.pattern, "COUNT",
+                                  search_.field.empty() ? kKeysInAStep : kHashesInAStep});
   const Value answer = reply.value();
   std::vector<std::string> keys;
   std::set<std::string> hashes;  // SCAN may show a key twice in a step too

@@ -81,6 +81,15 @@ std::uint64_t parse_rate(const std::string& text) {
       fmt::format("'{}' is not a whole number of items per second, such as 100/s", text));
 }
 
+constexpr const char* kAllFromRedis = "it takes all items from Redis";
+
+cli::Setter not_empty(std::string& value) {
+  return [&value](const std::string& text) {
+    if (text.empty()) throw std::invalid_argument("its value is empty");
+    value = text;
+  };
+}
+
 void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
   options.group("Items");
   options.add_list("file", cli::Value::file(), push.source.files,
@@ -90,25 +99,32 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
                      "may be empty; --dry-run prints the same way");
   options.add_switch("each-file", push.source.each_file,
                      "read file names; the contents of each file are an item");
-  options.not_with("jsonl");
+  options.not_with({"jsonl"});
   options.add_switch("jsonl", push.source.json_lines,
                      "each line of files and standard input is JSON: {\"item\": text or JSON, "
                      "\"delay\": \"10s\" or ms, \"once\": key}; delay and once may be left out");
-  options.not_with("null");
+  options.not_with({"null"});
   options.add_switch("literal", push.source.literal, "do not expand ranges or patterns in ITEMS");
-  options.add_text("from-keys", cli::Value::text("PATTERN"), push.source.keys,
-                   "the items are the names of the keys of this Redis that match the glob, without "
-                   "those of the queue; a key that appears meanwhile may be among them");
-  options.add_text("from-stream", cli::Value::text("KEY"), push.source.stream,
-                   "the items are the entries that this stream of the same Redis holds now");
-  options.not_with("from-keys");
+  options.add("from-keys", cli::Value::text("PATTERN"),
+              "the items are the names of the keys of this Redis that match the glob, without "
+              "those of the queue; a key that appears meanwhile may be among them",
+              not_empty(push.source.keys));
+  options.not_with({"file", "jsonl", "each-file"}, kAllFromRedis);
+  options.not_with({"skip"}, "Redis shows its keys in no fixed order; use --once");
+  options.add("from-stream", cli::Value::text("KEY"),
+              "the items are the entries that this stream of the same Redis holds now",
+              not_empty(push.source.stream));
+  options.not_with({"from-keys", "file", "jsonl", "each-file"}, kAllFromRedis);
   options.add_switch("follow", push.source.follow,
                      "then wait for more entries until SIGINT or SIGTERM; a consumer group "
                      "remembers how far this came, and no entry is pushed twice");
-  options.only_with("from-stream");
+  options.only_with({"from-stream"});
+  options.not_with({"skip", "fresh", "once", "dry-run"},
+                   "the consumer group of the stream remembers which entries were pushed");
   options.add_text("field", cli::Value::text("NAME"), push.source.field,
                    "the item is this field of the hash at each key, or of each entry of the "
                    "stream; what has no such field is counted and left out");
+  options.only_with({"from-keys", "from-stream"});
   options.add_size("max-item-bytes", push.source.max_item_bytes, "stop at an item larger than this",
                    kMaxItemBytes);
   options.add_number("skip", push.skip,
@@ -144,43 +160,6 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
 
 }  // namespace
 
-namespace {
-
-void refuse_together(const cli::Options& options, const char* one,
-                     std::initializer_list<const char*> others, const char* why) {
-  if (!options.given(one)) return;
-  for (const char* other : others) {
-    if (options.given(other)) {
-      throw cli::UsageError(fmt::format("--{} cannot be combined with --{}: {}", one, other, why));
-    }
-  }
-}
-
-// Items from Redis are no lines, and of some nobody knows which would be the first again.
-void check_sources(const cli::Options& options, const PushOptions& push) {
-  for (const char* source : {"from-keys", "from-stream"}) {
-    if (!options.given(source)) continue;
-    const std::string& value = source[5] == 'k' ? push.source.keys : push.source.stream;
-    if (value.empty()) throw cli::UsageError(fmt::format("--{}: its value is empty", source));
-    if (!push.source.arguments.empty()) {
-      throw cli::UsageError(
-          fmt::format("--{} takes all items from Redis: leave out '{}', or push it by itself",
-                      source, push.source.arguments.front()));
-    }
-    refuse_together(options, source, {"file", "jsonl", "each-file"},
-                    "it takes all items from Redis");
-  }
-  if (options.given("field") && !options.given("from-keys") && !options.given("from-stream")) {
-    throw cli::UsageError("--field needs --from-keys or --from-stream");
-  }
-  refuse_together(options, "from-keys", {"skip"},
-                  "Redis shows its keys in no fixed order; use --once");
-  refuse_together(options, "follow", {"skip", "fresh", "once", "dry-run"},
-                  "the consumer group of the stream remembers which entries were pushed");
-}
-
-}  // namespace
-
 std::optional<PushOptions> read_push_options(cli::Process& process, int argc,
                                              const char* const* argv) {
   PushOptions push;
@@ -202,7 +181,13 @@ std::optional<PushOptions> read_push_options(cli::Process& process, int argc,
         "--fresh starts over and --skip resumes: together they would remove the items pushed so "
         "far; use one of them");
   }
-  check_sources(options, push);
+  const bool from_redis = options.given("from-keys") || options.given("from-stream");
+  if (from_redis && !push.source.arguments.empty()) {
+    throw cli::UsageError(
+        fmt::format("--from-keys and --from-stream take all items from Redis: leave out '{}', or "
+                    "push it by itself",
+                    push.source.arguments.front()));
+  }
   if (push.delay > kLongestDelay) {
     throw cli::UsageError(fmt::format("--delay {} is longer than {}, the longest delay",
                                       cli::duration_text(push.delay),

@@ -69,10 +69,7 @@ void StreamGroup::join(Connection& redis) {
     cli::log(LogLevel::info, fmt::format("there is no stream {} yet; waiting for its first entry",
                                          internal::printable(search_.key)));
   }
-  CommandBuffer create;
-  create.command({"XGROUP", "CREATE", search_.key, group_, "0", "MKSTREAM"});
-  redis.send(create);
-  const Reply reply = redis.receive();
+  const auto [reply] = redis.ask({{"XGROUP", "CREATE", search_.key, group_, "0", "MKSTREAM"}});
   if (!reply.has_error("BUSYGROUP")) reply.checked();
   if (!std::exchange(said_, true)) {
     cli::log(LogLevel::info,

@@ -15,7 +15,6 @@
 
 namespace wq::push {
 
-using internal::CommandBuffer;
 using internal::Connection;
 using internal::Reply;
 
@@ -43,9 +42,7 @@ std::string StreamItems::position() const {
 }
 
 std::string StreamItems::check_type(Connection& redis) const {
-  CommandBuffer call;
-  call.command({"TYPE", search_.key});
-  const Reply reply = redis.call(call);
+  const Reply reply = redis.call({"TYPE", search_.key});
   std::string type(reply.value().text());
   if (type == "stream" || type == "none") return type;
   throw cli::UsageError(fmt::format("--from-stream: the key {} is a {}, not a stream",
@@ -121,16 +118,12 @@ void StreamSource::read_page(Connection& redis) {
                       "wq-push waits for its first entry",
                       internal::printable(search_.key)));
     }
-    CommandBuffer last;
-    last.command({"XREVRANGE", search_.key, "+", "-", "COUNT", "1"});
-    const Reply reply = redis.call(last);
+    const Reply reply = redis.call({"XREVRANGE", search_.key, "+", "-", "COUNT", "1"});
     done_ = reply.value().size() == 0;
     if (done_) return;
     end_ = reply.value()[0][0].text();
   }
-  CommandBuffer call;
-  call.command({"XRANGE", search_.key, from_, end_, "COUNT", page_size_.text()});
-  const Reply reply = redis.call(call);
+  const Reply reply = redis.call({"XRANGE", search_.key, from_, end_, "COUNT", page_size_.text()});
   const std::vector<StreamEntry> page = read_entries(reply.value());
   page_size_.adapt(page);
   done_ = page.empty() || page.back().id == end_;

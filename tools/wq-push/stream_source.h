@@ -44,8 +44,7 @@ class StreamItems : public ItemSource {
   std::string position() const override;
 
  protected:
-  /// Does not connect. `wait` must outlive this object.
-  /// `keeps_taken`: in `taken_`.
+  /// Does not connect. `wait` must outlive this object. `keeps_taken`: whether `taken_` is filled.
   StreamItems(StreamSearch search, const RedisOptions& redis, InputWait& wait, bool keeps_taken);
 
   /// The type of the key, or "none". Throws `UsageError` unless it is a stream or not there.

@@ -49,7 +49,7 @@ WorkerCommandLineReader::WorkerCommandLineReader(cli::ProgramText text, WorkerCo
 void WorkerCommandLineReader::declare_batches(const std::string& only_with) {
   WorkerOptions& worker = line_.worker;
   const auto last_one = [this, &only_with] {
-    if (!only_with.empty()) options_.only_with(only_with);
+    if (!only_with.empty()) options_.only_with({only_with});
   };
   options_.add_number("batch", worker.batch, "largest number of items per batch", 1,
                       Queue::kMaxBatch);

@@ -77,11 +77,11 @@ void declare_command(cli::Options& options, CommandOptions& command, bool& pass_
   options.add("fatal-exit-codes", cli::Value::text("N,N,..."),
               "exit codes that make an item a dead letter at once",
               [&command](const std::string& text) { command.fatal_exit_codes = exit_codes(text); });
-  options.not_with("coprocess");  // its answers have an outcome `fatal`
+  options.not_with({"coprocess"});  // its answers have an outcome `fatal`
   options.add_switch("results", command.results,
                      "keep the standard output of COMMAND as the item's result, see wqctl results; "
                      "results in the answers of a coprocess are always kept");
-  options.not_with("coprocess");
+  options.not_with({"coprocess"});
   options.add_size("results-max-bytes", command.results_max_bytes,
                    "a longer result makes its item a dead letter at once", kMaxResultBytes);
   options.add_choice<StderrMode>("stderr", command.stderr_mode,
@@ -95,7 +95,7 @@ void declare_command(cli::Options& options, CommandOptions& command, bool& pass_
   options.add_switch("history-stderr", command.records_stderr,
                      "with --history: keep the end of the standard error of every attempt, "
                      "successful ones too, see wqctl history --json");
-  options.not_with("coprocess");  // whose stderr belongs to no item
+  options.not_with({"coprocess"});  // whose stderr belongs to no item
   options.add_switch("pass-redis", pass_redis,
                      "let COMMAND log in to Redis, to push items for example, with WQ_REDIS and "
                      "REDISCLI_AUTH; otherwise its environment has no password");
@@ -114,16 +114,16 @@ void declare_coprocess(WorkerCommandLineReader& reader, WqWorkerCommandLine& lin
                      "start COMMAND once per slot, and send it items on standard input");
   options.add_duration("start-timeout", line.command.start_timeout,
                        "time limit for a coprocess to become ready");
-  options.only_with(kSwitch);
+  options.only_with({kSwitch});
   options.add_number(
       "max-items-per-process", line.command.max_items_per_process,
       "replace a coprocess after N items, against memory leaks; the greeting has N (0: never)");
-  options.only_with(kSwitch);
+  options.only_with({kSwitch});
   options.add_number("in-flight", line.in_flight,
                      "batches in flight to a coprocess, so that the next one is ready when it has "
                      "finished one; with 1, no item waits behind a long one",
                      1, kMostInFlight);
-  options.only_with(kSwitch);
+  options.only_with({kSwitch});
   reader.declare_batches(kSwitch);
 }
 

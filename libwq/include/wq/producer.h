@@ -83,8 +83,8 @@ class WQ_API Producer {
   /// says of one item holds for each. Throws `std::invalid_argument` too for a delay below 0 or
   /// above 24 h; the items before the one at fault are added.
   ///
-  ///     const std::array items{wq::PushItem{.item = "report", .delay = 10min, .once_key =
-  ///     "monday"}}; producer.push(items);
+  ///     const wq::PushItem report{.item = "report", .delay = 10min, .once_key = "monday"};
+  ///     producer.push({&report, 1});
   void push(std::span<const PushItem> items);
 
   /// Sends what is buffered without waiting for the answer; for input that comes slowly.

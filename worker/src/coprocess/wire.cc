@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/base64.h"
+#include "cli/json_text.h"
 
 namespace wq::internal {
 namespace {
@@ -16,71 +17,17 @@ using std::chrono::milliseconds;
 
 constexpr double kLongestDelaySeconds = 24 * 3600;  // as for --release-delay
 
-/// Reads JSON in its own words, value by value: `Json` sorts members and rounds numbers. (The one
-/// that keeps members in order is slow with many.) Only for what was parsed before, so is valid.
-class JsonText {
- public:
-  explicit JsonText(std::string_view json) : rest_(json) {
-    // The parser passes over a byte-order mark, too.
-    if (rest_.starts_with("\xef\xbb\xbf")) rest_.remove_prefix(3);
-  }
-
-  /// Passes over this character if it is next.
-  bool take(char c) {
-    skip_space();
-    if (!rest_.starts_with(c)) return false;
-    rest_.remove_prefix(1);
-    return true;
-  }
-
-  /// The next value, without white space but in strings.
-  std::string take_value() {
-    std::string value;
-    std::size_t depth = 0;
-    do {
-      skip_space();
-      const std::string_view token = rest_.substr(0, token_size());
-      if (token == "{" || token == "[") ++depth;
-      if (token == "}" || token == "]") --depth;
-      value += token;
-      rest_.remove_prefix(token.size());
-    } while (depth > 0 && !rest_.empty());
-    return value;
-  }
-
- private:
-  void skip_space() {
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size()));
-  }
-
-  [[nodiscard]] std::size_t token_size() const {
-    std::size_t end = 1;
-    if (!rest_.starts_with('"')) {
-      // A number or a word goes on up to one of these, which stand alone.
-      end = std::max(end, rest_.find_first_of("{}[],: \t\r\n"));
-    } else {
-      while (end < rest_.size() && rest_[end] != '"') end += rest_[end] == '\\' ? 2 : 1;
-      ++end;
-    }
-    return std::min(end, rest_.size());
-  }
-
-  std::string_view rest_;
-};
-
 /// The result in the next answer. Of several the last one counts, as for `Json`.
-std::string take_result(JsonText& line) {
-  std::string result;
-  line.take('{');
-  while (!line.take('}')) {
-    const Json name = Json::parse(line.take_value());
-    line.take(':');
-    std::string value = line.take_value();
-    if (name == "result") result = std::move(value);
-    line.take(',');
-  }
+std::string take_result(cli::JsonText& line) {
+  std::string name;
+  std::string_view value;
+  std::string_view result;
   line.take(',');
-  return result;
+  line.take('{');
+  while (line.take_member(name, value)) {
+    if (name == "result") result = value;
+  }
+  return cli::compact_json(result);
 }
 
 /// Results that are JSON are kept as they were written.
@@ -89,7 +36,7 @@ void take_json_results(std::string_view line, std::vector<CoprocessAnswer>& answ
     return answer.outcome && answer.outcome->result_is_json;
   };
   if (std::none_of(answers.begin(), answers.end(), has_json)) return;
-  JsonText text(line);
+  cli::JsonText text(line);
   text.take('[');
   for (CoprocessAnswer& answer : answers) {
     std::string result = take_result(text);
