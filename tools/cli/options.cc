@@ -49,10 +49,10 @@ const std::vector<OptionText>& about() {
 
 /// "--a, --b or --c"
 std::string any_of(std::vector<std::string> options) {
-  const std::string last = "--" + std::move(options.back());
+  const std::string last = std::move(options.back());
   options.pop_back();
-  if (options.empty()) return last;
-  return fmt::format("--{} or {}", fmt::join(options, ", --"), last);
+  if (options.empty()) return "--" + last;
+  return fmt::format("--{} or --{}", fmt::join(options, ", --"), last);
 }
 
 void set(const Setter& setter, const std::string& text, const std::string& origin) {
