@@ -250,7 +250,7 @@ TEST_F(Push, OfNothingLeavesNothing) {
 }
 
 // What sanitizers need would be counted too.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef WQ_SANITIZED
 TEST_F(Push, OfAMillionLinesNeedsLittleMemory) {
   conserves_ = true;
   Process push = push_process({"q"}, {.open_input = true});

@@ -337,7 +337,7 @@ TEST_F(Results, InFilesAreWrittenByOneProcessAtATime) {
 }
 
 // Sanitizers keep what was freed.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef WQ_SANITIZED
 TEST_F(Results, AreReadInAsMuchMemoryHoweverManyThereAre) {
   push({"a"});
   redis_.call({"EVAL",
