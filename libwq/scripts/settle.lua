@@ -5,7 +5,7 @@
 --
 -- ROLES: worker
 -- KEYS: processing stats fence attempts crashes failures results ready delayed dead seen history
---   lease...
+--   totals distinct lease...
 -- ARGV:
 --   lowest_fence integer 1.. -- the lowest fence among the items
 --   each lease
@@ -26,18 +26,22 @@
 --         result bytes -- the result of the item
 --     repeated -- the lines of an item together
 --       position integer items 1.. -- the position of the item
---       verb text push|fail|crash|dead|release -- push: the item is complete and pushes another
---       operand bytes or_empty -- push: the item to push; release: empty; else the failure, a JSON
---         -- object without its first brace
+--       verb text push|add|min|max|distinct|fail|crash|dead|release -- the first five: the item is
+--         -- complete, and pushes another or changes the totals
+--       operand bytes or_empty -- push: the item to push; add, min, max: the field of the totals;
+--         -- distinct: the key to count; release: empty; else the failure, a JSON object without its
+--         -- first brace
 --       more bytes or_empty -- push: the 28-byte SHA-224 of a key, of which nothing is pushed twice;
---         -- else the delay in ms: empty buries the item, 0 of release means ready
+--         -- add: a whole number; min, max: a number; else the delay in ms: empty buries the item, 0
+--         -- of release means ready
 -- ANSWERS:
 --   {position...} -- the items that are lost
 
 local call, KEYS, ARGV = redis.call, KEYS, ARGV  -- locals are faster
 local processing, stats, fence, attempts, crashes, failures = unpack(KEYS, 1, 6)
 local results, ready, delayed, dead, seen, history = unpack(KEYS, 7, 12)
-local FIXED = 12
+local totals, distinct = unpack(KEYS, 13, 14)
+local FIXED = 14
 local n = #KEYS - FIXED
 local more = {}  -- where in ARGV what else is said of an item begins
 local ttl_ms, kept_tries, tries = unpack(ARGV, 2 * n + 2, 2 * n + 4)
@@ -45,21 +49,28 @@ local runs = tonumber(ARGV[2 * n + 6] or 0)
 local rest = 2 * n + 7
 tries = tonumber(tries or 0)
 for _ = 1, runs do rest = rest + 3 + ARGV[rest + 1] end
-for a = #ARGV - 3, rest, -4 do more[tonumber(ARGV[a])] = a end
+local adds_distinct = false
+for a = #ARGV - 3, rest, -4 do
+  more[tonumber(ARGV[a])] = a
+  adds_distinct = adds_distinct or ARGV[a + 1] == 'distinct'
+end
 
 -- Everything is read first: a key of another type in the way must stop us before the first write.
 local length = call('LLEN', processing)
 local since = math.max(0, (tonumber(call('GET', fence)) or 0) - ARGV[1])
 call('HEXISTS', stats, 'id')
 if tries > 0 then call('XLEN', history) end
-local has_history = call('EXISTS', attempts, crashes, failures) > 0
+local histories = {attempts, crashes, failures}
+local has_history = call('EXISTS', unpack(histories)) > 0
 local now
 if has_history or runs > 0 or next(more) then
-  for _, hash in ipairs({attempts, crashes, failures}) do call('HLEN', hash) end
+  for _, hash in ipairs(histories) do call('HLEN', hash) end
   for _, set in ipairs({delayed, dead}) do call('ZCARD', set) end
   call('XLEN', results)
   call('LLEN', ready)
   call('SCARD', seen)
+  call('HLEN', totals)
+  if adds_distinct then call('PFCOUNT', distinct) end
   local time = call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
@@ -90,7 +101,7 @@ else
       completed = completed + 1
       if has_history then
         local sha = string.sub(KEYS[FIXED + i], -56)
-        for _, hash in ipairs({attempts, crashes, failures}) do call('HDEL', hash, sha) end
+        for _, hash in ipairs(histories) do call('HDEL', hash, sha) end
       end
     end
   end

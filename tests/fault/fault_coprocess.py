@@ -29,7 +29,8 @@ def answer(message):
             return {"id": message["id"], "answer": "failed", "error": "as asked"}
         if item.endswith(":outlast-lease"):
             time.sleep(0.8)
-    return {"id": message["id"], "answer": "done", "result": "done " + item}
+    result = "done " + item
+    return {"id": message["id"], "answer": "done", "result": result, "totals": {result: 1}}
 
 
 print('{"wq":1}', flush=True)

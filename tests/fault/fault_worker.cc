@@ -38,7 +38,9 @@ wq::Outcome handle(const std::string& item, std::chrono::milliseconds lease) {
   if (first && item.ends_with(wq::fault::kKillHandler)) ::kill(::getpid(), SIGKILL);
   if (first && item.ends_with(wq::fault::kFail)) return wq::Outcome::fail("as asked");
   if (first && item.ends_with(wq::fault::kOutlastLease)) std::this_thread::sleep_for(3 * lease / 2);
-  return wq::Outcome::complete("done " + item);
+  wq::Outcome outcome = wq::Outcome::complete("done " + item);
+  outcome.totals.push_back(wq::Total::sum("done " + item, std::int64_t{1}));
+  return outcome;
 }
 
 int run(const std::string& queue, std::chrono::milliseconds lease, std::uint32_t max_crashes) {

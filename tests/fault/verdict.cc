@@ -48,10 +48,31 @@ void tell(std::vector<std::string>& violations, const std::string& what,
   violations.push_back(text);
 }
 
+// Every completion adds 1 under its result, in the step that stores the result.
+void judge_totals(test::RedisClient& redis,
+                  const std::map<std::string, std::vector<std::string>>& results,
+                  std::vector<std::string>& violations) {
+  const internal::Keys keys(kQueue);
+  std::map<std::string, std::string> expected;
+  for (const auto& [item, texts] : results) {
+    expected["sdone " + item] = std::to_string(texts.size());
+  }
+  std::vector<std::string> differ;
+  const internal::Reply reply = redis.call({"HGETALL", keys[Key::totals]});
+  for (std::size_t i = 0; i + 1 < reply.value().size(); i += 2) {
+    const std::string field(reply.value()[i].text());
+    const auto found = expected.extract(field);
+    if (found.empty() || found.mapped() != reply.value()[i + 1].text()) differ.push_back(field);
+  }
+  for (const auto& [field, number] : expected) differ.push_back(field);
+  tell(violations, "have another total than results", differ);
+}
+
 void judge_results(test::RedisClient& redis, const Plan& plan,
                    const std::map<std::string, int>& by_python,
                    std::vector<std::string>& violations) {
   auto results = results_in(redis);
+  judge_totals(redis, results, violations);
   std::vector<std::string> lost;
   std::vector<std::string> twice;
   std::vector<std::string> wrong;
@@ -101,8 +122,8 @@ void judge_keys(test::RedisClient& redis, const Plan& plan, const Traces& traces
                 std::vector<std::string>& violations) {
   const internal::Keys keys(kQueue);
   // The reclaimer's office ends by itself after seconds when its holder is killed.
-  std::set<std::string> expected{keys[Key::stats], keys[Key::fence], keys[Key::results],
-                                 keys[Key::seen], keys[Key::reclaimer]};
+  std::set<std::string> expected{keys[Key::stats], keys[Key::fence],  keys[Key::results],
+                                 keys[Key::seen],  keys[Key::totals], keys[Key::reclaimer]};
   // A RedisWQ client that completes an item knows nothing of what others wrote about it.
   const bool dead = std::any_of(plan.items.begin(), plan.items.end(), is_poison);
   if (dead) expected.insert(keys[Key::dead]);

@@ -49,11 +49,11 @@ std::vector<std::string> wq_worker(const Plan& plan, std::initializer_list<const
 std::vector<std::string> worker_command(Plan::Worker kind, const Plan& plan) {
   switch (kind) {
     case Plan::Worker::processes:
-      return wq_worker(plan,
-                       {"--results", "--concurrency", "4", "--", "sh", "-c", kHandler, "_", "{}"});
+      return wq_worker(plan, {"--results", "--reduce", "sum", "--concurrency", "4", "--", "sh",
+                              "-c", kHandler, "_", "{}"});
     case Plan::Worker::coprocesses:
-      return wq_worker(plan, {"--concurrency", "2", "--coprocess", "--batch", "8", "--",
-                              WQ_TEST_PYTHON, WQ_FAULT_COPROCESS});
+      return wq_worker(plan, {"--reduce", "sum", "--concurrency", "2", "--coprocess", "--batch",
+                              "8", "--", WQ_TEST_PYTHON, WQ_FAULT_COPROCESS});
     case Plan::Worker::batches:
       return {WQ_FAULT_WORKER, kQueue, std::to_string(plan.lease.count()),
               std::to_string(plan.max_crashes)};

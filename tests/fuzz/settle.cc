@@ -11,6 +11,7 @@
 #include "fuzz/resp.h"
 #include "queue/attempts.h"
 #include "queue/operations.h"
+#include "queue/totals.h"
 
 namespace wq::fuzz {
 namespace {
@@ -53,8 +54,12 @@ Outcome any_outcome(Bytes& bytes) {
       if (outcome.follow_ups[1].item.size() % 2 != 0) outcome.follow_ups[1].once_key = "key";
       return outcome;
     }
-    case 5:
-      return Outcome::complete();
+    case 5: {
+      Outcome outcome = Outcome::complete();
+      const auto how = static_cast<Reduction>(bytes.byte() % 5U);
+      outcome.totals = {{how, bytes.word(), bytes.word()}, {how, bytes.word(), bytes.word()}};
+      return outcome;
+    }
     default:
       return Outcome::crash(any_failure(bytes));
   }
@@ -95,7 +100,14 @@ using Verbs = std::vector<std::array<std::string, 3>>;
 void check_verbs(const Settlement& settlement, const Verbs& verbs, const RetryPolicy& policy) {
   const Outcome& outcome = settlement.outcome;
   if (outcome.kind == Outcome::Kind::complete) {
-    require(verbs.size() == outcome.follow_ups.size(), "a completion tells all it has");
+    const auto totals = internal::reduce(outcome.totals).verbs;
+    const std::size_t pushes = outcome.follow_ups.size();
+    require(verbs.size() == pushes + totals.size(), "a completion tells all it has");
+    for (std::size_t i = 0; i < totals.size(); ++i) {
+      require(verbs[pushes + i][0] == totals[i].name && verbs[pushes + i][1] == totals[i].operand &&
+                  verbs[pushes + i][2] == totals[i].more,
+              "totals are told behind the follow-ups");
+    }
     for (std::size_t i = 0; i < outcome.follow_ups.size(); ++i) {
       const FollowUp& each = outcome.follow_ups[i];
       require(verbs[i][0] == "push" && verbs[i][1] == each.item,

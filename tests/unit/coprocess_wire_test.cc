@@ -119,6 +119,17 @@ TEST(CoprocessLine, MayMixResultsOfAnyKind) {
   EXPECT_TRUE(answers[4].outcome.value().result_is_json);
 }
 
+TEST(CoprocessLine, MayHoldTotals) {
+  const auto totals =
+      outcome(R"({"id":1,"answer":"done","totals":{"a":1,"b":-0.5,"\u00e4":1e3}})").totals;
+  ASSERT_THAT(totals, SizeIs(3));
+  EXPECT_EQ(totals[1].key, "b");
+  EXPECT_EQ(totals[1].number, "-0.5");
+  EXPECT_THAT(line_refusal(R"({"id":1,"answer":"done","totals":[]})"), HasSubstr("\"totals\""));
+  EXPECT_THAT(line_refusal(R"({"id":1,"answer":"done","totals":{"a":"1"}})"),
+              HasSubstr("not a number"));
+}
+
 TEST(CoprocessLine, MayHoldAResultOfAnyDepth) {
   const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
   EXPECT_EQ(outcome(R"({"id":1,"answer":"done","result":)" + deep + "}").result, deep);

@@ -19,6 +19,7 @@
   row("purge", run_purge, "remove a queue with all its data") \
   row("verify", run_verify, "check that every item is accounted for") \
   row("results", run_results, "print the results so far as JSON lines") \
+  row("totals", run_totals, "show the totals of wq-worker --reduce") \
   row("gc", run_gc, "return the items of dead workers, end the holds of dead producers") \
   row("doctor", run_doctor, "check that the Redis server is suitable for a queue") \
   row("metrics", run_metrics, "print Prometheus metrics of the queue once") \

@@ -1,6 +1,7 @@
 #include "wq_worker_options.h"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -84,6 +85,16 @@ void declare_command(cli::Options& options, CommandOptions& command, bool& pass_
   options.not_with({"coprocess"});
   options.add_size("results-max-bytes", command.results_max_bytes,
                    "a longer result makes its item a dead letter at once", kMaxResultBytes);
+  options.add_choice<std::optional<Reduction>>(
+      "reduce", command.reduce,
+      {{"count", Reduction::count},
+       {"sum", Reduction::sum},
+       {"min", Reduction::min},
+       {"max", Reduction::max},
+       {"distinct", Reduction::distinct}},
+      "add lines KEY TAB NUMBER of the standard output of COMMAND to the totals of "
+      "the queue when the item is completed, see wqctl totals; a coprocess has "
+      "\"totals\" in its answers");
   options.add_choice<StderrMode>("stderr", command.stderr_mode,
                                  {{"lines", StderrMode::lines}, {"raw", StderrMode::raw}},
                                  "pass on the standard error of COMMAND in whole lines (JSON with "

@@ -11,6 +11,7 @@
 
 #include <wq/export.h>
 #include <wq/failure_kind.h>
+#include <wq/total.h>
 
 namespace wq {
 
@@ -106,7 +107,7 @@ struct Usage {
 /// What a handler says of an item.
 struct WQ_API Outcome {
   enum class Kind {
-    complete,  ///< done: counted, result and follow-ups stored, never handed out again
+    complete,  ///< done: counted, result, follow-ups and totals stored, never handed out again
     fail,      ///< costs one attempt; tried again after a backoff, or dead when none is left
     crash,     ///< what did the work died of it: costs one crash and no attempt, else as `fail`
     fatal,     ///< no use in trying again: dead at once
@@ -120,6 +121,8 @@ struct WQ_API Outcome {
   bool result_is_json = false;
   /// Items pushed onto the same queue together with the completion.
   std::vector<FollowUp> follow_ups{};
+  /// Numbers added to the totals of the queue together with the completion.
+  std::vector<Total> totals{};
   /// Why, when kind is `fail`, `crash` or `fatal`.
   Failure failure{};
   /// When kind is `release`: how long the item waits, in place of the policy's release delay. Zero

@@ -195,6 +195,9 @@ class WQ_API Queue {
   /// how many there were. Repeated safely. Throws `std::invalid_argument` for what is no such id.
   std::uint64_t trim_results(std::string_view last);
 
+  /// All totals (`Outcome::totals`), which are removed with the queue only.
+  [[nodiscard]] Totals totals();
+
  private:
   std::unique_ptr<internal::QueueClient> session_;
 };

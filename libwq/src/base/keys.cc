@@ -51,6 +51,8 @@ const std::array<KeyKind, kKeyCount> kKeyKinds = {{
     {":paused", "string"},
     {":seen", "set"},
     {":history", "stream"},
+    {":totals", "hash"},
+    {":distinct", "string"},
 }};
 
 Keys::Keys(std::string queue) {

@@ -28,8 +28,10 @@ enum class Key : std::size_t {
   paused,
   seen,
   history,
+  totals,
+  distinct,
 };
-inline constexpr std::size_t kKeyCount = 17;
+inline constexpr std::size_t kKeyCount = 19;
 
 /// The suffix of a key after the queue's name, and its type in Redis.
 struct KeyKind {

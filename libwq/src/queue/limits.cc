@@ -8,6 +8,7 @@
 #include <wq/error.h>
 
 #include "base/whole_number.h"
+#include "queue/totals.h"
 #include "redis/command_buffer.h"
 #include "redis/reply.h"
 
@@ -84,6 +85,7 @@ std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest
     bytes += item.size();
     if (const auto why = too_long(item.size(), longest)) return "a follow-up of it " + *why;
   }
+  if (auto wrong = reduce(outcome.totals).wrong) return wrong;
   if (bytes <= kMostOutcomeBytes) return std::nullopt;
   return fmt::format(
       "its result and its follow-ups have {} bytes together; {} are the most that one item may "

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "queue/attempts.h"
 #include "queue/limits.h"
+#include "queue/totals.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -40,7 +41,7 @@ struct Verb {
   std::size_t position;
   std::string_view name;
   std::string operand;
-  std::string more;  // the delay in ms, or of a follow-up the hash of its key
+  std::string more;  // the delay in ms; of a follow-up the hash of its key; of a total the number
 };
 
 // `attempts` so far, this one included, of the `most` that the item may have.
@@ -59,6 +60,9 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
       for (const FollowUp& each : outcome.follow_ups) {
         verbs.push_back(
             {position, "push", each.item, each.once_key ? seen_entry(*each.once_key) : ""});
+      }
+      for (TotalVerb& each : reduce(outcome.totals).verbs) {
+        verbs.push_back({position, each.name, std::move(each.operand), std::move(each.more)});
       }
       return;
     case Outcome::Kind::fail:

@@ -16,6 +16,7 @@
 #include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/server_check.h"
+#include "queue/totals.h"
 #include "redis/reconnecting_connection.h"
 #include "script/script.h"
 
@@ -216,6 +217,25 @@ std::uint64_t Queue::trim_results(std::string_view last) {
   return session_->link.run([&](Connection& redis) {
     return static_cast<std::uint64_t>(
         redis.call({"XTRIM", session_->keys[Key::results], "MINID", first}).value().integer());
+  });
+}
+
+Totals Queue::totals() {
+  return session_->link.run([this](Connection& redis) {
+    internal::TotalsReader reader;
+    std::string place = "0";
+    do {
+      const internal::Reply reply =
+          redis.call({"HSCAN", session_->keys[Key::totals], place, "COUNT", "1000"});
+      const internal::Value found = reply.value()[1];
+      for (std::size_t i = 0; i + 1 < found.size(); i += 2) {
+        reader.add(found[i].text(), std::string(found[i + 1].text()));
+      }
+      place = reply.value()[0].text();
+    } while (place != "0");
+    return Totals{
+        .keys = reader.take(),
+        .distinct = redis.call({"PFCOUNT", session_->keys[Key::distinct]}).value().count()};
   });
 }
 

@@ -187,7 +187,10 @@ Contents FrozenRedis::contents() {
     types.emplace_back(receive().checked().value().text());
   }
   ask.clear();
-  for (std::size_t i = 0; i < names.size(); ++i) append_look(ask, names[i], types[i]);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i].ends_with(":distinct")) types[i] = "hyperloglog";
+    append_look(ask, names[i], types[i]);
+  }
   connection_->send(ask);
   Contents contents;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -203,6 +206,8 @@ void FrozenRedis::append_look(CommandBuffer& out, const std::string& key, std::s
   if (type == "set") return out.command({"SMEMBERS", key});
   if (type == "stream") {
     out.command({"XRANGE", key, "-", "+"});
+  } else if (type == "hyperloglog") {
+    out.command({"PFCOUNT", key});
   } else {
     out.command({type == "hash" ? "HGETALL" : "GET", key});
   }
@@ -229,6 +234,9 @@ std::string FrozenRedis::read_look(std::string_view type) {
     return results.empty() ? std::string() : render_hash(results, left_ms);
   }
   if (type == "hash") return render_hash(pairs(value), left_ms);
+  if (type == "hyperloglog") {
+    return render_string(fmt::format("{} different", value.integer()), left_ms);
+  }
   return render_string(value.text(), left_ms);
 }
 

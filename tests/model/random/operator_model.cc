@@ -160,6 +160,8 @@ std::optional<OperatorModel::Purged> OperatorModel::purge(
   q.workers_.clear();
   q.paused_ = false;
   q.seen_.clear();
+  q.totals_.clear();
+  q.distinct_.clear();
   q.foreign_pushes_ = q.settled_elsewhere_ = 0;
   return purged;
 }

@@ -1,6 +1,7 @@
 #include "model/random/queue_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -260,10 +261,50 @@ void QueueModel::complete(const Settlement& settlement, std::chrono::millisecond
     ++stats_["pushed"];
     ++unsure_.added_left;
   }
+  for (const Total& each : outcome.totals) add_total(each);
   ++stats_["completed"];
   attempts_.erase(hash);
   crashes_.erase(hash);
   failures_.erase(hash);
+}
+
+void QueueModel::add_total(const Total& total) {
+  const double number = std::stod(total.number);
+  switch (total.how) {
+    case Reduction::count:
+      return add_whole("n" + total.key, 1);
+    case Reduction::sum: {
+      const auto whole = static_cast<std::int64_t>(std::stold(total.number));
+      const auto fraction = std::llround((number - static_cast<double>(whole)) * 1e9);
+      add_whole("s" + total.key, whole);
+      if (fraction != 0) add_whole("f" + total.key, fraction);
+      return;
+    }
+    case Reduction::min:
+    case Reduction::max: {
+      const bool least = total.how == Reduction::min;
+      std::string& held = totals_[(least ? "<" : ">") + total.key];
+      if (held.empty() || (least ? number < std::stod(held) : number > std::stod(held))) {
+        held = fmt::format("{}", number);
+      }
+      return;
+    }
+    case Reduction::distinct:
+      distinct_.insert(total.key);
+      return;
+  }
+}
+
+void QueueModel::add_whole(const std::string& field, std::int64_t number) {
+  constexpr std::int64_t kCarried = 1'000'000'000'000'000;
+  const auto held = totals_.find(field);
+  std::int64_t sum = held == totals_.end() ? 0 : std::stoll(held->second);
+  if (__builtin_add_overflow(sum, number, &sum)) {
+    sum = std::stoll(held->second);
+    add_whole("c" + field.substr(1), sum / kCarried);
+    sum = sum % kCarried + number;
+  }
+  totals_[field] = std::to_string(sum);
 }
 
 void QueueModel::note_failure(const std::string& hash, std::string_view json_without_brace) {

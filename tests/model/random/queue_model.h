@@ -212,6 +212,8 @@ class QueueModel {
   void record(std::span<const Settled> settlements, const std::vector<bool>& accepted,
               const RetryPolicy& policy);
   void complete(const Settlement& settlement, std::chrono::milliseconds results_ttl);
+  void add_total(const Total& total);
+  void add_whole(const std::string& field, std::int64_t number);
   void note_failure(const std::string& hash, std::string_view json_without_brace);
   void add_result(Entry entry, std::chrono::milliseconds ttl);
   void forget_expired_results();
@@ -239,6 +241,8 @@ class QueueModel {
   std::map<std::string, std::string> workers_;
   bool paused_ = false;
   std::set<std::string> seen_;
+  std::map<std::string, std::string> totals_;
+  std::set<std::string> distinct_;
   std::map<std::string, LeaseKey, std::less<>> leases_;  // by hash
   std::int64_t foreign_pushes_ = 0;
   std::int64_t settled_elsewhere_ = 0;

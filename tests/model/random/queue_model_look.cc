@@ -121,6 +121,10 @@ Contents QueueModel::contents() const {
   add(keys_[Key::workers], render_pairs(workers_));
   if (paused_) add(keys_[Key::paused], render_string("1", -1));
   add(keys_[Key::seen], render_list({seen_.begin(), seen_.end()}));
+  add(keys_[Key::totals], render_pairs(totals_));
+  if (!distinct_.empty()) {
+    add(keys_[Key::distinct], render_string(fmt::format("{} different", distinct_.size()), -1));
+  }
   const auto left_ms = [this](std::int64_t expires_ms) {
     return expires_ms < 0 ? -1 : expires_ms - now_ms();
   };

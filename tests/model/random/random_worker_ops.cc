@@ -205,7 +205,7 @@ void RandomRun::renew() {
 Outcome RandomRun::random_outcome() {
   Failure failure;
   failure.message = fmt::format("failure {}", below(1'000));
-  switch (draining_ ? 9 : below(13)) {
+  switch (draining_ ? 9 : below(14)) {
     case 0:
       if (one_in(2)) failure.exit_code = static_cast<int>(below(256));
       if (one_in(3)) failure.stdout_tail = "page 3\n";
@@ -235,10 +235,33 @@ Outcome RandomRun::random_outcome() {
       if (one_in(2)) outcome.result = "with follow-ups";
       return outcome;
     }
+    case 10: {
+      Outcome outcome = Outcome::complete();
+      // One reduction of a key an item, since the library puts several together.
+      for (const char* key : {"", "a", "b", "c"}) {
+        if (one_in(2)) outcome.totals.push_back(random_total(key));
+      }
+      // Ten of these do not fit in 64 bits together.
+      outcome.totals.push_back({Reduction::sum, "up", "1000000000000000000"});
+      outcome.totals.push_back({Reduction::sum, "down", "-999999999999999999"});
+      return outcome;
+    }
     case 8:
       return Outcome::crash(failure);
     default:
       return Outcome::complete();
+  }
+}
+
+Total RandomRun::random_total(std::string key) {
+  const auto how = static_cast<Reduction>(below(5));
+  switch (below(3)) {
+    case 0:
+      return {how, std::move(key), std::to_string(between(-9, 9))};
+    case 1:
+      return {how, std::move(key), fmt::format("{}.{}", between(-9, 9), between(1, 9))};
+    default:
+      return {how, std::move(key), "-1e-9"};
   }
 }
 

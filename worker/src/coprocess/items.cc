@@ -224,10 +224,21 @@ void CoprocessSlot::on_line(std::string_view line) {
       ready_ = true;
       return;
     }
+    for (CoprocessAnswer& answer : read.answers) {
+      if (answer.outcome) set_reduction(answer.outcome->totals);
+    }
     for (CoprocessAnswer& answer : read.answers) on_answer(std::move(answer));
   } catch (const BadLine& bad) {
     bad_line(line, bad.what());
   }
+}
+
+void CoprocessSlot::set_reduction(std::vector<Total>& totals) const {
+  if (totals.empty()) return;
+  if (!config_.options.reduce) {
+    throw BadLine("it has \"totals\", and the worker does not reduce (wq-worker --reduce)");
+  }
+  for (Total& total : totals) total.how = *config_.options.reduce;
 }
 
 void CoprocessSlot::on_answer(CoprocessAnswer answer) {

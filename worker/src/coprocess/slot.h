@@ -131,6 +131,7 @@ class CoprocessSlot {
 
   // The lines of the process; see items.cc.
   void on_line(std::string_view line);
+  void set_reduction(std::vector<Total>& totals) const;
   void on_answer(CoprocessAnswer answer);
   void bad_line(std::string_view line, std::string_view why);
 

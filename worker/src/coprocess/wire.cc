@@ -78,6 +78,18 @@ milliseconds delay_of(const Json& delay) {
   return milliseconds{std::llround(seconds * 1000)};
 }
 
+std::vector<Total> totals_of(const Json& object) {
+  std::vector<Total> totals;
+  const auto member = object.find("totals");
+  if (member == object.end()) return totals;
+  if (!member->is_object()) throw BadLine("its \"totals\" is not an object");
+  for (const auto& [key, number] : member->items()) {
+    if (!number.is_number()) throw BadLine("a value in its \"totals\" is not a number");
+    totals.push_back({.key = key, .number = number.dump()});
+  }
+  return totals;
+}
+
 Failure error_of(Json& object) {
   Failure failure;
   failure.message = take_bytes(object, "error").value_or("the coprocess gave no reason");
@@ -98,6 +110,7 @@ std::optional<Outcome> outcome_of(Json& object) {
     Outcome outcome;
     outcome.result = take_bytes(object, "result");
     outcome.result_is_json = is_json;
+    outcome.totals = totals_of(object);
     return outcome;
   }
   if (word == "failed") return Outcome::fail(error_of(object));

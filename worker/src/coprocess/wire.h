@@ -34,7 +34,7 @@ struct CoprocessHello {
 /// The answer of a coprocess for one item.
 struct CoprocessAnswer {
   std::uint64_t id = 0;
-  /// The outcome; nothing: still in progress.
+  /// The outcome; nothing: still in progress. The line does not say how its totals are reduced.
   std::optional<Outcome> outcome;
 };
 

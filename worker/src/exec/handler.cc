@@ -83,7 +83,7 @@ Outcome ExecHandler::operator()(const Job& job) const {
   spec.paths = command_.item_chooses_program() ? executable_paths(spec.arguments.front()) : paths_;
   spec.shared_environment = shared_environment_;
   spec.environment = environment(job);
-  if (options_.results) spec.stdout_limit_bytes = options_.results_max_bytes;
+  if (options_.results || options_.reduce) spec.stdout_limit_bytes = options_.results_max_bytes;
   spec.stdout_as_stderr = options_.stdout_as_stderr;
   spec.origin = {.stderr_mode = options_.stderr_mode,
                  .stdout_at_once = options_.stdout_at_once,
@@ -134,8 +134,8 @@ Outcome ExecHandler::outcome(ChildResult result) const {
   if (is_incomplete || result.exit_code == kReleaseCode) return Outcome::release();
 
   if (result.exit_code == 0) {
-    if (!options_.results) return Outcome::complete();
-    if (!result.output_too_long) return Outcome::complete(std::move(result.output));
+    if (!options_.results && !options_.reduce) return Outcome::complete();
+    if (!result.output_too_long) return complete(std::move(result.output));
   }
   Failure failure = failure_of(result, options_.memory_limit_bytes);
   if (result.exit_code == 0) {
@@ -153,6 +153,18 @@ Outcome ExecHandler::outcome(ChildResult result) const {
   if (is_fatal) return Outcome::fatal(std::move(failure));
   // A signal that the worker sent is not a crash: the worker knows better why it ended a command.
   return is_crash(failure) ? Outcome::crash(std::move(failure)) : Outcome::fail(std::move(failure));
+}
+
+Outcome ExecHandler::complete(std::string output) const {
+  Outcome outcome;
+  try {
+    if (options_.reduce) outcome.totals = read_totals(output, *options_.reduce);
+  } catch (const std::invalid_argument& error) {
+    return Outcome::fail(
+        {.kind = FailureKind::result, .message = std::string("stdout, ") + error.what()});
+  }
+  if (options_.results) outcome.result = std::move(output);
+  return outcome;
 }
 
 // Who comes from xargs or GNU parallel expects the item as the last argument. Said once, in the

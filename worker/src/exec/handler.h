@@ -34,8 +34,9 @@ class ExecHandler {
   [[nodiscard]] const CommandTemplate& command() const noexcept { return command_; }
 
   /// What the process did:
-  /// - exit code 0: complete, with its stdout as the result if results are on; if that is too
-  ///   long, fatal, of the kind `result`;
+  /// - exit code 0: complete, with its stdout as the result if results are on, and as totals if
+  ///   it reduces. If stdout is too long: fatal, of the kind `result`. If a line of it is no total:
+  ///   a failure of that kind;
   /// - 99: release;
   /// - another exit code: a failure of the kind `exit`, fatal if it is one of those;
   /// - a signal: a crash of the kind `signal` (also one of ours, after `job.stop` was requested;
@@ -57,6 +58,7 @@ class ExecHandler {
  private:
   [[nodiscard]] std::vector<std::string> environment(const Job& job) const;
   [[nodiscard]] Outcome outcome(ChildResult result) const;
+  [[nodiscard]] Outcome complete(std::string output) const;
   void hint_at_stdin(const Outcome& outcome) const;
   [[nodiscard]] Outcome not_executed(const ChildSpec& spec, int error) const;
   [[nodiscard]] Outcome release_for(std::string_view reason) const;

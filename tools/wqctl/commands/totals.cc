@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <wq/queue.h>
+
+#include "cli/output.h"
+#include "wqctl/command.h"
+#include "wqctl/view/json.h"
+#include "wqctl/view/listing.h"
+
+namespace wq::ctl {
+
+namespace {
+
+struct Column {
+  const char* name;
+  std::string KeyTotals::*value;
+};
+// The first that a queue has is what --top goes by.
+constexpr std::array<Column, 4> kColumns{{{"sum", &KeyTotals::sum},
+                                          {"count", &KeyTotals::count},
+                                          {"max", &KeyTotals::max},
+                                          {"min", &KeyTotals::min}}};
+
+std::vector<Column> columns_of(const std::vector<KeyTotals>& keys) {
+  std::vector<Column> columns;
+  for (const Column& column : kColumns) {
+    const auto has_it = [&column](const KeyTotals& each) { return !(each.*column.value).empty(); };
+    if (std::ranges::any_of(keys, has_it)) columns.push_back(column);
+  }
+  return columns;
+}
+
+/// The n keys with the greatest numbers, these first. Of equal numbers the order stays.
+void keep_top(std::vector<KeyTotals>& keys, std::size_t n, const Column& by) {
+  const auto number = [&by](const KeyTotals& each) {
+    return std::strtold((each.*by.value).c_str(), nullptr);
+  };
+  std::ranges::stable_sort(keys, std::ranges::greater{}, number);
+  keys.resize(std::min(n, keys.size()));
+}
+
+/// As RFC 4180 has it.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of("\",\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted += '"';
+}
+
+std::string csv(const std::vector<KeyTotals>& keys, std::span<const Column> columns) {
+  if (keys.empty()) return {};
+  std::string lines = "key";
+  for (const Column& column : columns) lines.append(1, ',').append(column.name);
+  lines += '\n';
+  for (const KeyTotals& each : keys) {
+    lines += csv_field(each.key);
+    for (const Column& column : columns) lines.append(1, ',').append(each.*column.value);
+    lines += '\n';
+  }
+  return lines;
+}
+
+std::string json(const std::vector<KeyTotals>& keys, std::span<const Column> columns) {
+  std::string lines;
+  for (const KeyTotals& each : keys) {
+    Json line;
+    put_bytes(line, "key", each.key);
+    std::string text = json_line(line);
+    text.pop_back();
+    // The digits as they are: a double would not hold all of them.
+    for (const Column& column : columns) {
+      if ((each.*column.value).empty()) continue;
+      text += fmt::format(",\"{}\":{}", column.name, each.*column.value);
+    }
+    lines += text + "}\n";
+  }
+  return lines;
+}
+
+std::string table(const std::vector<KeyTotals>& keys, std::span<const Column> columns) {
+  if (keys.empty()) return {};
+  std::vector<std::vector<std::string>> rows{{"KEY"}};
+  for (const Column& column : columns) {
+    std::string heading(column.name);
+    std::ranges::transform(heading, heading.begin(), [](char c) { return c - 'a' + 'A'; });
+    rows.front().push_back(std::move(heading));
+  }
+  for (const KeyTotals& each : keys) {
+    rows.push_back({item_text(each.key)});
+    for (const Column& column : columns) rows.back().push_back(each.*column.value);
+  }
+  return table_text(rows);
+}
+
+}  // namespace
+
+cli::ExitCode run_totals(cli::Process& process, int argc, const char* const* argv) {
+  cli::Options options{command_text(
+      "totals",
+      "Shows what wq-worker --reduce made of the lines KEY TAB NUMBER of completed items: for "
+      "each\n"
+      "key the sum, the count, the greatest or the least number, ordered by key. An item counts\n"
+      "once, however often it ran. Sums are exact: to the last digit for whole numbers, and to "
+      "nine\n"
+      "decimal places for others. \"distinct\" is how many different keys there were, within 1 %.\n"
+      "Totals stay after the queue is drained, until wqctl purge.\n",
+      "Examples:\n"
+      "  wqctl totals texts --top 10\n"
+      "  wqctl totals texts --csv > words.csv\n"
+      "  wqctl totals texts --json | jq -r 'select(.sum > 1000) | .key'\n")};
+  bool as_json = false;
+  bool as_csv = false;
+  std::uint64_t top = 0;
+  options.group("Totals");
+  options.add_number("top", top,
+                     "only the N keys with the greatest numbers, these first (0: all, by key)");
+  add_json_switch(options, as_json, "a table");
+  options.add_switch("csv", as_csv, "CSV with a heading (RFC 4180)");
+  options.not_with({"json"});
+  Target target;
+  if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
+  only_look(target);
+
+  Totals totals = Queue{target.queue, target.redis}.totals();
+  const std::vector<Column> columns = columns_of(totals.keys);
+  if (top > 0 && !columns.empty()) keep_top(totals.keys, top, columns.front());
+  if (as_csv) {
+    cli::write_out(csv(totals.keys, columns));
+  } else if (as_json) {
+    cli::write_out(json(totals.keys, columns));
+  } else if (totals.keys.empty() && totals.distinct == 0) {
+    cli::write_out(fmt::format("{}: no totals; workers add them with --reduce\n",
+                               cli::one_line(target.queue)));
+  } else {
+    cli::write_out(table(totals.keys, columns));
+  }
+  if (totals.distinct > 0) {
+    cli::write_out(as_json ? fmt::format("{{\"distinct\":{}}}\n", totals.distinct)
+                           : fmt::format("distinct{}{}\n", as_csv ? "," : ": ", totals.distinct));
+  }
+  return cli::ExitCode::done;
+}
+
+}  // namespace wq::ctl
