@@ -81,8 +81,7 @@ double drain(Bench& bench, std::uint64_t n, unsigned workers, std::size_t batch)
 }
 
 double drain(Bench& bench, std::uint64_t n, unsigned workers, const WorkerOptions& options,
-             const std::string& result) {
-  const Outcome outcome = result.empty() ? Outcome::complete() : Outcome::complete(result);
+             const Outcome& outcome) {
   std::atomic<std::uint64_t> handled{0};
   Mark all(n);
   const auto note = [&](std::uint64_t more) { all.pass(handled.fetch_add(more), more); };
@@ -115,7 +114,10 @@ double drain(Bench& bench, std::uint64_t n, unsigned workers, const WorkerOption
   bench.check_all_done_once(n);
   check_equal(static_cast<std::uint64_t>(
                   bench.client().integer({"XLEN", std::string(kQueue) + ":results"})),
-              result.empty() ? 0 : n, "results");
+              outcome.result ? n : 0, "results");
+  const Totals totals = Queue(kQueue, bench.redis()).totals();
+  check_equal(totals.keys.size(), outcome.totals.size(), "keys of totals");
+  for (const KeyTotals& each : totals.keys) check_equal(std::stoull(each.sum), n, "a total");
   return static_cast<double>(n) / seconds;
 }
 

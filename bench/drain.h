@@ -58,12 +58,12 @@ class Mark {
   std::binary_semaphore passed_{0};
 };
 
-/// Drains a queue of `n` items with our workers and a handler that does nothing but, unless it is
-/// empty, give each the same result: in batches, or one by one (`options.batch` 1). Checks that
-/// each item was leased and completed once. Returns items a second from before the first connection
-/// is made until the last item is committed.
+/// Drains a queue of `n` items with our workers and a handler that does nothing but complete each
+/// with `outcome`, its result and totals: in batches, or one by one (`options.batch` 1). Checks
+/// that each item was leased and completed once. Returns items a second from before the first
+/// connection is made until the last item is committed.
 [[nodiscard]] double drain(Bench& bench, std::uint64_t n, unsigned workers,
-                           const WorkerOptions& options, const std::string& result = {});
+                           const WorkerOptions& options, const Outcome& outcome = {});
 [[nodiscard]] double drain(Bench& bench, std::uint64_t n, unsigned workers, std::size_t batch);
 
 }  // namespace wq::bench

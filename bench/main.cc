@@ -36,7 +36,7 @@ constexpr std::array kGroups{
     Group{'f', "memory of Redis", measure_redis_memory},
     Group{'g', "a process for each item", measure_processes},
     Group{'h', "start-up and idle CPU", measure_start_up},
-    Group{'i', "results and a history, against none", measure_results},
+    Group{'i', "results, a history and totals, against none", measure_results},
 };
 
 struct BenchOptions {

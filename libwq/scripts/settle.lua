@@ -109,6 +109,7 @@ end
 if completed > 0 then
   count.completed = completed
 end
+add_sums()
 
 --@include settle_history
 

@@ -1,15 +1,24 @@
 -- What each verb does to an item that is accepted.
 --
--- Sets apply(item, lease, verb, x, y). Counts what it does in count, by add().
+-- Sets apply(item, lease, verb, x, y) and add_sums(). Counts what it does in count, by add().
 
--- Adds to a whole number of the totals that by itself would not fit in 64 bits any more: all but its
--- last 15 digits move to a field of their own.
-local function carry(field, by)
+-- Adds to a field of the totals. If the sum does not fit in 64 bits, all but the last 15 digits of
+-- what was there move to a field of their own.
+local function add_whole(field, by)
+  if type(redis.pcall('HINCRBY', totals, field, by)) ~= 'table' then return end
   local sign, high, low = string.match(call('HGET', totals, field), '^(-?)(%d+)(' ..
                                        string.rep('%d', 15) .. ')$')
   call('HINCRBY', totals, 'c' .. string.sub(field, 2), sign .. high)
   call('HSET', totals, field, string.format('%.0f', 0 + (sign .. low)))
   call('HINCRBY', totals, field, by)
+end
+
+-- What is to be added, by field: one command for each key of a call, not of an item. A Lua number
+-- has every whole number up to 2^53; larger ones are added at once.
+local sums, EXACT = {}, 2 ^ 53
+
+local function add_sums()
+  for field, sum in pairs(sums) do add_whole(field, string.format('%.0f', sum)) end
 end
 
 -- Carries out one verb; true when the item is done for good.
@@ -21,7 +30,12 @@ local function apply(item, lease, verb, x, y)
     end
     return true
   elseif verb == 'add' then
-    if type(redis.pcall('HINCRBY', totals, x, y)) == 'table' then carry(x, y) end
+    local sum = (sums[x] or 0) + y
+    if math.abs(y) < EXACT and math.abs(sum) < EXACT then
+      sums[x] = sum
+    else
+      add_whole(x, y)
+    end
     return true
   elseif verb == 'min' or verb == 'max' then
     local held = tonumber(call('HGET', totals, x) or nil)
