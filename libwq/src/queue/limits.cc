@@ -8,7 +8,6 @@
 #include <wq/error.h>
 
 #include "base/whole_number.h"
-#include "redis/command_buffer.h"
 #include "redis/reply.h"
 
 namespace wq::internal {
