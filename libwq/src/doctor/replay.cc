@@ -1,9 +1,7 @@
 // Whether Redis may replay its own append-only file. It does so as the user named default, and
 // looks at the rights of that user again before it carries out a transaction (redis/redis#14541):
 // without them it drops each one, what scripts wrote included, and starts empty and ready.
-#include <algorithm>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -11,6 +9,7 @@
 
 #include <wq/error.h>
 
+#include "base/info.h"
 #include "doctor/checks.h"
 #include "redis/endpoint.h"
 
@@ -73,7 +72,7 @@ std::optional<std::vector<std::string>> without_login(RedisOptions options,
 
 void read_replay(Examination& look) {
   ServerFacts& facts = look.facts;
-  if (!info_says(facts, "aof_enabled", "1")) return;
+  if (info_field(facts.info, "aof_enabled") != "1") return;
   const std::vector<Command> commands = commands_replayed(look.keys);
   if (facts.user == "default") {
     facts.replay_refused = as_user(look.login, commands, facts);

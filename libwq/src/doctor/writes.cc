@@ -10,7 +10,6 @@
 #include <wq/error.h>
 
 #include "doctor/checks.h"
-#include "queue/server_check.h"
 #include "queue/torn_aof.h"
 
 namespace wq::internal {
@@ -27,13 +26,9 @@ constexpr std::string_view kWriteNothing = "return redis.call('DEL', KEYS[1])";
 // False if the append-only file may end in half a transaction, which any write behind it makes
 // harmful; whoever has to write has it rewritten before. See queue/torn_aof.h.
 bool may_append(const ServerFacts& facts) {
-  std::string info;
-  for (const auto& [field, value] : facts.info) info += fmt::format("\n{}:{}", field, value);
-  if (info.empty()) return false;
-  const AofState aof = read_aof(info);
-  return !aof.kept || aof.empty || aof.rewritten ||
-         cuts_whole_transactions(info_field(info, "server_name"),
-                                 info_field(info, "valkey_version"));
+  if (facts.info.empty()) return false;
+  const AofState aof = read_aof(facts.info);
+  return !aof.kept || aof.empty || aof.rewritten || cuts_whole_transactions(facts.info);
 }
 
 bool may_write(const ServerFacts& facts) {

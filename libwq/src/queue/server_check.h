@@ -1,10 +1,10 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include <wq/queue.h>
 
+#include "base/info.h"
 #include "base/keys.h"
 #include "base/version_number.h"
 #include "redis/connection.h"
@@ -23,14 +23,10 @@ void check_server(Connection& redis);
 /// True if a Redis of this version lacks commands that wq needs.
 [[nodiscard]] bool is_too_old(const VersionNumber& version);
 
-/// "redis://10.0.0.1:6379 (shop)" of what a Sentinel's INFO says of a master that it watches:
-/// "name=shop,status=ok,address=10.0.0.1:6379,...". Empty if there is no address in it.
-[[nodiscard]] std::string sentinel_master(std::string_view said);
+/// The masters that a Sentinel watches: ": redis://10.0.0.1:6379 (shop), ...". Empty without any.
+[[nodiscard]] std::string sentinel_masters(const Info& info);
 
-/// The same without asking, from the text of INFO.
-[[nodiscard]] ServerReport read_info(std::string_view info, const Keys& keys);
-
-/// The value of a line "name:value" of INFO; empty if missing.
-[[nodiscard]] std::string info_field(std::string_view info, std::string_view name);
+/// The checks of INFO, without asking the server.
+[[nodiscard]] ServerReport check_info(const Info& info, const Keys& keys);
 
 }  // namespace wq::internal
