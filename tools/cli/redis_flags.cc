@@ -7,9 +7,9 @@
 #include <stdexcept>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "base/environment.h"
+#include "base/unique_fd.h"
 #include "cli/log.h"
 #include "cli/options.h"
 
@@ -69,12 +69,10 @@ void check_redis_options(RedisOptions& redis) {
   }
   if (redis.password_file.empty()) return;
   redis.password.clear();
-  const int fd = open(redis.password_file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
+  if (!internal::UniqueFd(open(redis.password_file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK))) {
     throw UsageError("--password-file: cannot read '" + redis.password_file +
                      "': " + std::strerror(errno));
   }
-  close(fd);
 }
 
 std::string without_password(std::string_view url) {

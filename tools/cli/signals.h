@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "cli/exit_code.h"
 
 namespace wq::cli {
@@ -38,8 +39,8 @@ class StopSignals {
   std::mutex life_;     // held while the thread is started or stopped
   std::mutex calling_;  // held while watchers are called; guards what follows
   std::vector<SignalWatcher*> watchers_;
-  int signal_fd_ = -1;
-  int stop_fd_ = -1;
+  internal::UniqueFd signal_fd_;
+  internal::UniqueFd stop_fd_;
   std::thread thread_;
 };
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "base/unique_fd.h"
 #include "cli/output.h"
 
 namespace wq::ctl {
@@ -53,7 +53,6 @@ class ResultsFolder : public ResultsOutput {
   /// Throws `cli::UsageError` for what is no folder or may not be written to, `cli::OutputError`
   /// when the disk is full or broken, or another process has the folder.
   explicit ResultsFolder(std::string path, std::uint64_t file_bytes = kFileBytes);
-  ~ResultsFolder() override;
 
   /// Throws `cli::UsageError` if the folder holds something else than results of this queue.
   [[nodiscard]] std::string begin(const std::string& queue, const std::string& queue_id) override;
@@ -70,9 +69,9 @@ class ResultsFolder : public ResultsOutput {
 
   const std::string path_;
   const std::uint64_t file_bytes_;
-  int folder_ = -1;
-  int claim_ = -1;  ///< the file that says whose results these are; locked
-  int file_ = -1;   ///< the last one
+  internal::UniqueFd folder_;
+  internal::UniqueFd claim_;  ///< the file that says whose results these are; locked
+  internal::UniqueFd file_;   ///< the last one
   std::uint64_t number_ = 0;
   std::uint64_t size_ = 0;
   bool synced_ = false;

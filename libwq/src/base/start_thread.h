@@ -32,6 +32,11 @@ namespace wq::internal {
   return {error, what + std::string(room_advice(error.value()))};
 }
 
+/// Throws the same of `errno`.
+[[noreturn]] inline void throw_errno(const char* what) {
+  throw no_room(what, {errno, std::generic_category()});
+}
+
 /// A `std::thread` or `std::jthread` that runs `body`; the error says what it was to do, such as
 /// "the thread of slot 3". Throws `std::system_error`.
 template <typename Thread, typename Body>

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/unique_fd.h"
 #include "process/child_process.h"
 #include "process/running_child.h"
-#include "process/unique_fd.h"
 
 namespace wq::internal {
 

@@ -18,12 +18,12 @@
 
 #include <wq/worker.h>
 
+#include "base/unique_fd.h"
 #include "command/command_options.h"
 #include "coprocess/coprocess.h"
 #include "coprocess/wire.h"
 #include "process/child_process.h"
 #include "process/orphan_reaper.h"
-#include "process/unique_fd.h"
 
 namespace wq::internal {
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -11,10 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/start_thread.h"
+#include "base/unique_fd.h"
 #include "base/write_all.h"
 #include "process/running_child.h"
-#include "process/throw_errno.h"
-#include "process/unique_fd.h"
 
 namespace wq::internal {
 namespace {

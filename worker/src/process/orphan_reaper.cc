@@ -14,7 +14,6 @@
 #include "base/start_thread.h"
 #include "base/wait.h"
 #include "process/process_tree.h"
-#include "process/throw_errno.h"
 
 namespace wq::internal {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace wq::internal {
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
@@ -14,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/start_thread.h"
 #include "process/spawn.h"
-#include "process/throw_errno.h"
 
 namespace wq::internal {
 namespace {

@@ -10,11 +10,11 @@
 
 #include <sys/types.h>
 
+#include "base/unique_fd.h"
 #include "process/child_process.h"
 #include "process/memory_guard.h"
 #include "process/orphan_reaper.h"
 #include "process/output_relay.h"
-#include "process/unique_fd.h"
 
 namespace wq::internal {
 
