@@ -199,7 +199,7 @@ WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Attem
   if (!line.metrics_listen) return;
   // Before a model is loaded, so that a port that is taken is known at once.
   server_ = std::make_unique<metrics::MetricsServer>(
-      *line.metrics_listen, std::make_shared<WorkerCollector>(*worker_, line.queue));
+      *line.metrics_listen, [this] { return worker_families(line_.queue, worker_->stats()); });
   cli::log(LogLevel::info, fmt::format("serving {}", server_->url()));
 }
 
