@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -10,6 +11,10 @@
 #include <wq/queue.h>
 
 namespace wq::internal {
+
+/// The outcomes as the history has them, by `Outcome::Kind`.
+inline constexpr std::array<std::string_view, 5> kOutcomes{"done", "failed", "crashed", "fatal",
+                                                           "released"};
 
 /// The history entry of the attempts settled in one call: always less than 1 MiB. Empty if no item
 /// was begun.
