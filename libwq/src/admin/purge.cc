@@ -68,12 +68,9 @@ Removal remove_all(Connection& redis, const Keys& keys, const MayGo& may_go, Pur
   const Reply listed = redis.call({"ZRANGE", keys[Key::replays], "0", "-1"});
   // In between, so that a producer that begins after this look disturbs the removal.
   if (!may_go(redis)) return Removal::refused;
-  std::vector<std::string> sessions;
+  const std::vector<std::string> sessions = listed.value().texts();
   std::vector<std::string> replays;
-  for (std::size_t i = 0; i < listed.value().size(); ++i) {
-    sessions.emplace_back(listed.value()[i].text());
-    replays.push_back(keys.replay(sessions.back()));
-  }
+  for (const std::string& session : sessions) replays.push_back(keys.replay(session));
   const Reply reply = run_script(redis, scripts::purge, keys, replays, sessions);
   const Value answer = reply.value();
   if (answer.size() == 0) return Removal::disturbed;

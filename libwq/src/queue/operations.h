@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,9 +62,12 @@ struct Popped {
 void append_pop(CommandBuffer& out, const Keys& keys, std::size_t n, std::string_view queue_id);
 [[nodiscard]] Popped read_pop(Value answer);
 
-/// Draws the fence of an item that BRPOPLPUSH has popped.
-void append_claim(CommandBuffer& out, const Keys& keys, std::string_view queue_id);
+/// Reads the answer of claim about an item that BRPOPLPUSH has popped.
 [[nodiscard]] Popped read_claim(Value answer, std::string item);
+
+/// A command that writes one key. At maxmemory Redis admits it only within a script.
+void append_write(CommandBuffer& out, const Keys& keys, bool at_maxmemory, std::string_view command,
+                  std::string_view key, std::initializer_list<std::string_view> words);
 
 /// Sets the lease of one item; nil if an equal item is leased. `write_at_maxmemory`: at maxmemory.
 void append_lease(CommandBuffer& out, const Keys& keys, std::string_view session,
@@ -99,7 +103,6 @@ void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view sessi
 void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::milliseconds lease,
                   std::uint32_t max_crashes);
 
-void append_counts(CommandBuffer& out, const Keys& keys);
 [[nodiscard]] Counts read_counts(Value answer);
 
 /// The keys of the leases of these items.

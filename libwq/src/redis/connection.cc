@@ -166,11 +166,8 @@ void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
   }
   logged_in_ = true;
   // Only for people who look at CLIENT LIST, so a user without the right to it may go on.
-  CommandBuffer name;
-  name.command({"CLIENT", "SETNAME", accepted_name(options.client_name)});
   set_timeout(left(options.command_timeout));
-  send(name);
-  static_cast<void>(receive());
+  static_cast<void>(ask({{"CLIENT", "SETNAME", accepted_name(options.client_name)}}));
 }
 
 // A Sentinel and a node of a cluster know no databases, and a Sentinel has users of its own.
@@ -194,10 +191,7 @@ void Connection::refuse(const std::string& said) {
 
 std::string Connection::server_info() {
   try {
-    CommandBuffer ask;
-    ask.command({"INFO", "server"});
-    send(ask);
-    const Reply reply = receive();
+    const auto [reply] = ask({{"INFO", "server"}});
     return reply.value().is_error() ? "" : std::string(reply.value().text());
   } catch (const ConnectionError&) {  // what was refused before is what counts
     return "";
@@ -278,9 +272,7 @@ Reply Connection::call(const CommandBuffer& commands) {
 }
 
 Reply Connection::call(std::initializer_list<std::string_view> command) {
-  CommandBuffer only;
-  only.command(command);
-  return call(only);
+  return call(CommandBuffer{command});
 }
 
 void Connection::set_timeout(std::chrono::milliseconds timeout) {

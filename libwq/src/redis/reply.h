@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 struct redisReply;
 
@@ -33,6 +35,8 @@ class Value {
   /// Of an array; nil counts as an empty one, as Redis answers a POP with a count on no list.
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] Value operator[](std::size_t i) const;
+  /// Of an array of texts: every `step`-th of them.
+  [[nodiscard]] std::vector<std::string> texts(std::size_t step = 1) const;
   /// Throws if this is an error: `RefusedError` when Redis will go on refusing, else `ReplyError`.
   const Value& checked() const;
 
