@@ -91,7 +91,8 @@ class Options {
  public:
   explicit Options(ProgramText text);
 
-  /// Options declared from here on stand under this heading. `is_common`: every program has them.
+  /// The heading of the options that are declared from here on; first it is "Options", or the name
+  /// of the command. `is_common`: every program has them.
   void group(std::string title, bool is_common = false);
 
   // `name` is "lease", or "marker,I" for one that has a short form as well.
@@ -182,7 +183,7 @@ class Options {
   [[nodiscard]] std::vector<OptionText> texts() const;
 
   ProgramText text_;
-  std::string group_ = "Options";
+  std::string group_ = "Options";  // of a command: its name
   bool is_common_ = false;
   std::vector<Option> options_;
   std::map<std::string, bool> given_;
