@@ -31,8 +31,6 @@ class ExecHandler {
   /// line for the user.
   ExecHandler(CommandOptions options, OrphanReaper& reaper);
 
-  [[nodiscard]] const CommandTemplate& command() const noexcept { return command_; }
-
   /// What the process did:
   /// - exit code 0: complete, with its stdout as the result if results are on; if that is too
   ///   long, fatal, of the kind `result`;
