@@ -35,7 +35,7 @@ struct Value {
   [[nodiscard]] static Value choice(std::vector<std::string> words);  ///< called "a|b"
 };
 
-/// An argument on the command line that is no option.
+/// An argument on the command line that is not an option.
 struct Argument {
   Value value{};
   bool optional = false;
@@ -143,7 +143,7 @@ class Options {
   /// How many of `arguments` stood before the `--`, if there was one.
   [[nodiscard]] std::size_t arguments_before_dashes() const noexcept { return before_dashes_; }
 
-  /// Lines for the log: variables with our prefix that are no option but look like a slip.
+  /// Warnings for the log: variables with the prefix of the program that look like a typo.
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
   /// True if the command line or the environment has set this option, a switch to on.

@@ -88,7 +88,7 @@ class StopRequest {
   [[nodiscard]] bool is_made() const noexcept { return source_.stop_requested(); }
   /// The exit code for the first signal; `otherwise` before there was one.
   [[nodiscard]] ExitCode exit_code(ExitCode otherwise = ExitCode::failure) const noexcept;
-  /// Lets the time pass, or less as soon as it is made.
+  /// Waits for this time, or until the request is made.
   void wait_for(std::chrono::milliseconds time) const;
 
  private:

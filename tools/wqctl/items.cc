@@ -19,7 +19,7 @@ namespace wq::ctl {
 namespace {
 
 constexpr std::size_t kAtOnce = 100;
-// Where an item is that was not found is worth a look at the next so many.
+// How many entries are searched for an item that was not changed.
 constexpr std::size_t kMaxScan = 100'000;
 
 /// Where an item is that was not changed.

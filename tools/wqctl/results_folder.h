@@ -42,15 +42,15 @@ class ResultsStream : public ResultsOutput {
 };
 
 /// A folder with results of one queue, one a line, in files of a limited size. Only the last file
-/// is ever written to, and only at its end; what is there already says where to go on. So there is
-/// no moment at which the process, or the machine, could end and leave a result twice or not at
-/// all: what was torn off is cut off and read from Redis again, where it stays until `sync`.
+/// is ever written to, and only at its end; its last line tells where to resume. So a crash of the
+/// process or the machine never duplicates or loses a result: a torn line is cut off and read from
+/// Redis again, where the result stays until `sync`.
 class ResultsFolder : public ResultsOutput {
  public:
   static constexpr std::uint64_t kFileBytes = std::uint64_t{64} << 20U;
 
   /// Makes the folder if it is not there (but not the one it is in) and takes it for this process.
-  /// Throws `cli::UsageError` for what is no folder or may not be written to, `cli::OutputError`
+  /// Throws `cli::UsageError` if it is not a folder or not writable, `cli::OutputError`
   /// when the disk is full or broken, or another process has the folder.
   explicit ResultsFolder(std::string path, std::uint64_t file_bytes = kFileBytes);
 

@@ -27,7 +27,7 @@ using MayGo = std::function<bool(Connection&)>;
 
 enum class Removal { refused, disturbed, done };
 
-// Leases in force of anybody but `dead`.
+// Leases in force, except those of `dead`.
 std::uint64_t count_leased(Connection& redis, const Keys& keys, const std::set<std::string>& dead) {
   std::uint64_t leased = 0;
   std::string place;
@@ -52,7 +52,7 @@ InUse look_who_is_there(Connection& redis, const Keys& keys) {
       ++in_use.workers;
     }
   }
-  // Nobody may be there to remove those whose time is over.
+  // Expired holds do not count: without a reclaimer they stay in the set.
   in_use.producers =
       redis.call({"ZCOUNT", keys[Key::producers], std::to_string(server_ms(redis)), "+inf"})
           .value()

@@ -47,7 +47,7 @@ Step scan_for_queues(Connection& redis, const std::string& cursor, const std::st
   return {.cursor = std::string(answer[0].text()), .keys = answer[1].texts()};
 }
 
-// Keys that end like ours may be those of another application.
+// A key with this suffix may belong to another application.
 std::vector<Keys> queues_of(const std::vector<std::string>& names, const Found& known) {
   std::vector<Keys> queues;
   for (const std::string& name : names) {
@@ -81,7 +81,7 @@ bool read_all(Connection& redis, const std::vector<Keys>& queues, Found& found) 
       queue.refusal = error.what();
     } else {
       queue.counts = internal::read_counts(reply.value());
-      if (queue.counts->id.empty()) continue;  // nothing that we have made
+      if (queue.counts->id.empty()) continue;  // not a hash of wq
     }
     found.insert_or_assign(queue.name, std::move(queue));
   }

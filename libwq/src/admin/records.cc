@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
-// So far from any time that nobody can add up two of them to more than there is.
+// Far from any real time, and the sum of two does not overflow.
 constexpr double kLatest = 1e15;
 
 std::optional<milliseconds> duration_in(const Json& json, const char* name) {
@@ -67,7 +67,7 @@ void read_lease(std::string_view holder, std::int64_t pttl_ms, ItemInfo& item) {
     // Behind the fence there may be the mark of an item that is alone with its worker.
     item.fence = read_number(holder.substr(mark + 1, holder.find('!', mark) - mark - 1));
   }
-  // The key of one of our leases outlives it.
+  // The key of a lease of wq outlives the lease.
   item.left = pttl_ms == -1 ? milliseconds::max()
                             : milliseconds{pttl_ms} - (foreign ? milliseconds{0} : kLeaseTail);
 }

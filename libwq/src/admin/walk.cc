@@ -10,7 +10,7 @@
 namespace wq::internal {
 namespace {
 
-// One of SCAN, HSCAN, ZSCAN to its end: `words` stand in front of the cursor and behind it.
+// One of SCAN, HSCAN, ZSCAN to its end: with the words before and behind the cursor.
 void scan(ReconnectingConnection& link, std::initializer_list<std::string_view> before,
           std::initializer_list<std::string_view> behind, std::size_t step,
           const std::function<bool(std::span<const std::string>)>& look) {

@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-// Header only, since our programs use it too and the library may be a shared one.
+// Header only: the programs use it too, and a shared library hides it.
 namespace wq::internal {
 
 /// Advice if a limit of the system is the cause; empty for other errors.

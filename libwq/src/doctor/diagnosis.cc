@@ -33,7 +33,7 @@ void Diagnosis::find(FindingLevel level, const char* check, std::string what, st
 }
 
 void Diagnosis::blind(const char* check, const char* right) {
-  // A server that answers INFO without the field has its own way; that is no right to be given.
+  // A server that answers INFO without the field differs from Redis: no right would help.
   const bool answered = std::string_view(right) == "info" && !facts.info.empty();
   if (answered) {
     return warn(check, "unknown: INFO has no such field", kUnseen,

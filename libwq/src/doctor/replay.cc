@@ -16,7 +16,7 @@
 namespace wq::internal {
 namespace {
 
-// Of default, by ACL DRYRUN (Redis 7.0); nothing if we may not ask or it is not known.
+// Of default, by ACL DRYRUN (Redis 7.0); nothing if that is refused or unknown.
 std::optional<std::vector<std::string>> dry_run(Connection& redis,
                                                 const std::vector<Command>& commands,
                                                 ServerFacts& facts) {
@@ -49,21 +49,21 @@ std::optional<std::vector<std::string>> as_user(const RedisOptions& options,
   return names_of_refused(commands, *said);
 }
 
-// Of default, where the server lets everybody in as that.
+// Of default, if the server admits clients as default without a password.
 std::optional<std::vector<std::string>> without_login(RedisOptions options,
                                                       const std::vector<Command>& commands,
                                                       const Keys& keys) {
   options.url = resolve_endpoint(options).url_without_login();
   options.password.clear();
   options.password_file.clear();
-  ServerFacts own;  // what is refused to default is not refused to our user
+  ServerFacts own;  // refusals of default do not concern the user of the login
   try {
     if (auto refused = as_user(options, commands, own)) return refused;
-    // MULTI is refused. This does nothing, since there is no such key.
+    // MULTI is refused. This has no effect, since the key does not exist.
     Connection redis(options);
     if (!ask(redis, {"DEL", keys.replay("doctor")}, "DEL", own))
       return std::vector<std::string>{"del"};
-  } catch (const Error&) {  // nobody may be default, or not without a password
+  } catch (const Error&) {  // default is off, or needs a password
   }
   return std::nullopt;
 }

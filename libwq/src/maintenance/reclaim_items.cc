@@ -45,9 +45,8 @@ void ReclaimItems::reconnected() {
   unleased_.clear();
 }
 
-// From the right, where the oldest stand: positions counted from there stay right while items are
-// added on the left. Where others take items away meanwhile, some are passed over until the next
-// pass.
+// From the right, where the oldest items are: positions counted from there stay valid while items
+// are added on the left. If others remove items meanwhile, some items wait for the next pass.
 void ReclaimItems::run(Pass& pass) {
   ++passes_;
   overdue_ = false;

@@ -26,7 +26,7 @@ struct RecordedAttempts {
                                                std::string_view worker);
 
 /// The attempts of an entry, but for those at the positions in `lost` ("1,3"), whose settlement was
-/// refused. Anybody may write such entries: what makes no sense is left out.
+/// refused. Any client may write such entries: invalid ones are left out.
 [[nodiscard]] std::vector<Attempt> read_recorded(std::string_view text, std::string_view lost);
 
 }  // namespace wq::internal

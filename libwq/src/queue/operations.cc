@@ -72,7 +72,7 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
   }
 }
 
-// Settlements with a result of the same kind that stand one behind the other.
+// Consecutive settlements with a result of the same kind.
 struct Run {
   std::size_t first;
   std::size_t size;

@@ -24,10 +24,9 @@ namespace wq::internal {
 /// How long the key of a lease outlives the lease, so that an expired lease differs from one that
 /// was never set, and its holder is known.
 inline constexpr std::chrono::milliseconds kLeaseTail = std::chrono::hours{1};
-/// How long an item may stand in processing without a lease: the time between pop and lease.
+/// How long an item may be in processing without a lease: the time between pop and lease.
 inline constexpr std::chrono::milliseconds kUnleasedGrace{5'000};
-/// Upper bounds of what may be asked for: what is found beyond them comes from a clock that went
-/// back, and is cut down to them.
+/// Upper bounds. A longer time in Redis comes from a clock that went back, and is cut to the bound.
 inline constexpr std::chrono::milliseconds kLongestLease = std::chrono::hours{24};
 inline constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours{24};
 inline constexpr std::chrono::milliseconds kLongestHold = std::chrono::hours{1};

@@ -34,7 +34,7 @@ namespace wq {
 namespace internal {
 namespace {
 
-// Measured: larger batches gain nothing, and one command holds up everybody else less. A
+// Measured: larger batches gain nothing, and a command blocks other clients for less time. A
 // transaction has to fit into the smallest client-query-buffer-limit that there is, 1 MiB.
 constexpr std::size_t kBatchItems = 1'000;
 constexpr std::size_t kBatchBytes = std::size_t{768} << 10U;
@@ -155,7 +155,7 @@ class PushSession {
           "set it to noeviction, or allow eviction if losing items is acceptable",
           server.maxmemory_policy));
     }
-    // Not so long that the hold would expire meanwhile.
+    // Shorter than the hold, which would expire otherwise.
     mender_.mend(connection, std::min(AofMender::kLongestWait, options_.hold / 3));
   }
 
@@ -288,7 +288,7 @@ class PushSession {
 
   // Redis has lost the session and does not execute its commands. Whether the pushes that were sent
   // before are in the queue is unknown. The rest is sent again in a new session, and so is a push
-  // of items that all have once-keys: what is in the queue is there together with its key.
+  // of items that all have once-keys: an item and its key are written in one step.
   void begin_anew() {
     std::deque<Batch> again;
     for (Batch& batch : batches_) {

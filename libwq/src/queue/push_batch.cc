@@ -14,8 +14,8 @@
 namespace wq::internal {
 namespace {
 
-// From so many items on. Measured: what a transaction costs Redis more than a call, it saves with
-// 50 to 60 items that do not become strings of Lua.
+// From this number of items on. Measured: what a transaction costs Redis more than a call, it saves
+// with 50 to 60 items that do not become strings of Lua.
 constexpr std::size_t kTransaction = 64;
 
 constexpr std::size_t kArguments = 8;  // of the script, besides the items

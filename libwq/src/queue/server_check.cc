@@ -30,7 +30,7 @@ std::string sentinel_master(std::string_view said) {
   return fmt::format("redis://{} ({})", address, value_of("name="));
 }
 
-// A script would say no more than WRONGTYPE.
+// The error of a script would only be WRONGTYPE.
 void check_types(Connection& redis, const Keys& keys) {
   CommandBuffer ask;
   for (std::size_t i = 0; i < kKeyCount; ++i) ask.command({"TYPE", keys[static_cast<Key>(i)]});

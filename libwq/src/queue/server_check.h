@@ -11,13 +11,13 @@
 
 namespace wq::internal {
 
-/// Asks the server what it is. Throws `RefusedError` if it is older than 6.2, whose commands wq
+/// Checks the server. Throws `RefusedError` if it is older than 6.2, whose commands wq
 /// needs, if it is a Sentinel, if it is a node of a Redis Cluster that does not own the queue's
 /// keys or whose queue's name has no hash tag, or if a key of the queue has another type. Facts
 /// that the user may not read stay empty in the report.
 [[nodiscard]] ServerReport check_server(Connection& redis, const Keys& keys);
 
-/// The same for a caller who has no queue: looks at what the server is.
+/// The same without a queue.
 void check_server(Connection& redis);
 
 /// True if a Redis of this version lacks commands that wq needs.

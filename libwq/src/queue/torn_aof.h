@@ -42,7 +42,7 @@ class AofMender {
 
   /// On a new connection, before the first write on it. Asks for a rewrite if there was none since
   /// the server started, and waits until it has ended, but no longer than `longest`. Throws what a
-  /// connection throws; a server that refuses is no error.
+  /// connection throws; a refusal of the server is not an error.
   void mend(Connection& redis, std::chrono::milliseconds longest = kLongestWait);
   /// The same without waiting, for those whom leases do not let wait.
   void ask(Connection& redis);

@@ -27,7 +27,7 @@ class Value {
   [[nodiscard]] std::string_view text() const;
   /// Of an integer, or of a text that is one.
   [[nodiscard]] std::int64_t integer() const;
-  /// The same, of what is never less than zero; 0 for what is.
+  /// The same of a count; 0 if it is negative.
   [[nodiscard]] std::uint64_t count() const;
   /// Of an answer to TIME: since the epoch.
   [[nodiscard]] std::chrono::microseconds time() const;

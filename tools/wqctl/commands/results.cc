@@ -43,7 +43,7 @@ constexpr milliseconds kLookInterval{250};
 constexpr milliseconds kSyncInterval{1'000};
 
 /// Hands the results to `output`, oldest first, each once. Throws as `Queue` and the output do, and
-/// `ProtocolError` when the queue's data was lost: what was read by then is in the output.
+/// `ProtocolError` when the queue's data was lost: the results read by then are in the output.
 class ResultsReader {
  public:
   ResultsReader(cli::Process& process, const Target& target, const ResultsOptions& options,
@@ -59,7 +59,7 @@ class ResultsReader {
     std::optional<cli::ExitCode> end;
     try {
       while (!end && !stop_.is_made()) {
-        // First: what was added until then is among what is read after it.
+        // Before the read, so that the read sees every result that this look counts.
         end = look();
         read();
         put_away();

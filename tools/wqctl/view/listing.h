@@ -36,8 +36,8 @@ using cli::age_text;
 /// the error of Redis.
 [[nodiscard]] std::string queue_json(const ListedQueue& queue);
 
-/// The item as it may stand in a line on any terminal: what is no printable UTF-8 as \xNN, cut
-/// after 1000 bytes.
+/// The item for a line on any terminal: bytes that are not printable UTF-8 as \xNN, cut after 1000
+/// bytes.
 [[nodiscard]] std::string item_text(std::string_view item);
 
 /// "12 MiB"

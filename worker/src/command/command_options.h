@@ -36,9 +36,9 @@ struct CommandOptions {
   std::string marker{kDefaultMarker};  ///< see `CommandTemplate`; empty: the item is on stdin
   std::vector<int> fatal_exit_codes;   ///< 1 to 255 without 99: no use in trying such an item again
   bool results = false;                ///< stdout is the item's result
-  bool stdout_as_stderr = false;  ///< where stdout is no result: it is the same terminal as stderr
-  bool stdout_at_once = false;    ///< see `OutputOrigin`
-  bool records_stderr = false;    ///< for the history
+  bool stdout_as_stderr = false;       ///< without results: stdout is the same terminal as stderr
+  bool stdout_at_once = false;         ///< see `OutputOrigin`
+  bool records_stderr = false;         ///< for the history
 
   // Coprocesses.
 
