@@ -5,7 +5,7 @@
 namespace wq::bench {
 namespace {
 
-// As in our own connection: hiredis' default allocates anew for every batch.
+// As in wq's own connection: hiredis' default allocates anew for every batch.
 constexpr std::size_t kReaderKeepsBytes = std::size_t{1} << 20U;
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace wq::bench {
 
 /// When a bare loop works on what it popped.
 enum class Begin {
-  when_leased,  ///< when Redis has confirmed the lease, as we do
+  when_leased,  ///< when Redis has confirmed the lease, as wq does
   at_once,      ///< the lease and the settlement go out together
 };
 

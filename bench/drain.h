@@ -58,7 +58,7 @@ class Mark {
   std::binary_semaphore passed_{0};
 };
 
-/// Drains a queue of `n` items with our workers and a handler that does nothing but complete each
+/// Drains a queue of `n` items with workers of wq and a handler that does nothing but complete each
 /// with `outcome`, its result and totals: in batches, or one by one (`options.batch` 1). Checks
 /// that each item was leased and completed once. Returns items a second from before the first
 /// connection is made until the last item is committed.

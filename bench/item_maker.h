@@ -15,7 +15,7 @@ inline constexpr std::size_t kItemBytes = 50;
 /// measured is the queue, not this. Not thread-safe.
 class ItemMaker {
  public:
-  /// `mark` stands in place of the first of the digits, so that makers with different marks make
+  /// `mark` replaces the first of the digits, so that makers with different marks make
   /// different items.
   explicit ItemMaker(char mark = '0');
 

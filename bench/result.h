@@ -18,7 +18,7 @@ struct Goal {
   double value;
 };
 
-/// One line of the table: what we reached, beside what a baseline reached in the same rounds.
+/// One line of the table: wq beside a baseline in the same rounds.
 struct Result {
   std::string group;                  ///< the letter it is chosen by
   std::string name;                   ///< what was measured

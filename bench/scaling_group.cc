@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 constexpr Goal kGoal{Goal::Kind::ratio_at_least, 0.85};
 constexpr std::size_t kBatch = 100;
-// What the workers hold at a time beyond what is to stay queued.
+// The items that the workers hold at a time, besides those that stay queued.
 constexpr std::uint64_t kSlack = 1'000;
 constexpr char kStuckMark = 's';
 
@@ -65,7 +65,7 @@ class Refill {
   std::vector<std::string_view> words_;
 };
 
-/// Leases items, in a session of its own, that nobody settles.
+/// Leases items, in a session of its own, and never settles them.
 void make_stuck(Bench& bench, Queue& holder, std::uint64_t n) {
   if (n == 0) return;
   bench.fill(n, kStuckMark);

@@ -22,7 +22,7 @@ function(wq_library target export name)
 endfunction()
 
 # wq_pkg_config(FILE MODULES LIBS): MODULES and LIBS are what the library itself is linked with.
-# When it is static, whoever links it needs them too, with and without pkg-config --static.
+# If it is static, its users link them too, with and without pkg-config --static.
 function(wq_pkg_config file modules libs)
   if(WQ_IS_STATIC)
     set(WQ_PC_MODULES ${modules})

@@ -20,7 +20,7 @@ struct Totals {
   std::uint64_t files = 0;
   std::uint64_t words = 0;  ///< runs of bytes that are not ASCII white space
   std::uint64_t bytes = 0;
-  std::uint64_t packed_bytes = 0;  ///< what is left of them when each file is packed with xz
+  std::uint64_t packed_bytes = 0;  ///< their size when each file is packed with xz
   /// The sum, modulo 2^256, of the SHA-256 of each file's name and content. A sum and not an
   /// exclusive or, under which a file that was counted twice would vanish.
   std::array<std::uint8_t, 32> digest{};

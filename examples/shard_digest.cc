@@ -4,7 +4,7 @@
 //
 //   shard_digest --queue shards --results
 //
-// wq::worker_main brings options, signals, logs and exit codes. What is ours is one function.
+// wq::worker_main brings options, signals, logs and exit codes. The rest is one function.
 
 #include <array>
 #include <memory>
@@ -49,7 +49,7 @@ example::Totals read_file(archive* shard, const char* name, const std::string& p
   }
 }
 
-/// Returns early, with what it has by then, when `stop` is requested.
+/// Returns early, with the result so far, when `stop` is requested.
 example::Totals read_shard(const std::string& path, const std::stop_token& stop) {
   const Archive shard(archive_read_new(), archive_read_free);
   check(shard.get(), archive_read_support_format_tar(shard.get()), path);

@@ -1,7 +1,7 @@
 # Shared by the scripts of this folder and .ci/run; sourced, not run.
 # shellcheck shell=bash
 
-# The checkout, wherever we were called from.
+# The checkout, whatever the current folder.
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 me=$(basename -- "$0")
 
@@ -24,7 +24,7 @@ writable() {
   [[ -w $dir && (! -e $1/CMakeCache.txt || -w $1/CMakeCache.txt) ]]
 }
 
-# build_dir NAME: where NAME is built: in the checkout or, if that is not ours to write to, in the
+# build_dir NAME: where NAME is built: in the checkout or, if the user cannot write there, in the
 # user's cache, one folder for each checkout.
 build_dir() {
   local checkout
@@ -59,7 +59,7 @@ run_tests() {
     setarch "$(uname -m)" -R true 2>/dev/null; then
     prefix=(setarch "$(uname -m)" -R)
   fi
-  # What is not ours to mend; only the thread sanitizer looks at it.
+  # Findings in other libraries; only the thread sanitizer looks at it.
   prefix+=(env TSAN_OPTIONS="suppressions=$root/tests/tsan.supp ${TSAN_OPTIONS-}")
   rm -f "$dir/tests.xml"
   # Tests wait more than they compute.

@@ -100,7 +100,7 @@ def every_line(bench, program, lines, workers):
             living.discard(worker)
         else:
             yield worker, line.split()
-    # Ours leave when the queue is drained, and what they counted has been said.
+    # Workers of wq exit when the queue is drained, and have printed their counts.
 
 
 def after_kill(bench, peer, wait_seconds):

@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
           left.assign(batch.leases.size(), wq::Outcome::release());
           break;
         }
-        // At once: whoever dies takes along no more than the page in hand.
+        // At once: a crash loses no more than the current page.
         batch.settle(i, reader.read(batch.leases[i].item));
       }
       return left;

@@ -283,7 +283,7 @@ def not_restricted(pod, container):
         yield "it takes a port of the node"
 
 
-# No schema of KEDA's objects is at hand, so these are the fields that we use.
+# No schema of KEDA's objects is at hand, so these are the fields in use.
 KEDA_FIELDS = {
     "ScaledJob": {"minReplicaCount", "maxReplicaCount", "pollingInterval", "jobTargetRef",
                   "successfulJobsHistoryLimit", "failedJobsHistoryLimit", "triggers"},

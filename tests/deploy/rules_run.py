@@ -11,7 +11,7 @@ import programs
 import quantity
 from rendered import ROOT, acl_lines, expanded, version
 
-# The users of users.acl that no program of ours logs in as, and all that may be said of each. Redis
+# The users of users.acl that no program of wq logs in as, and all that may be said of each. Redis
 # replays its append-only file as default, which needs all rights for it and must be nobody. `probe`
 # is for the probes, and for anybody who can reach Redis.
 OWN_USERS = {"default": "off resetpass ~* &* +@all",

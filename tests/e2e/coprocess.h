@@ -9,7 +9,7 @@ namespace wq::test {
 /// A test of `wq-worker --coprocess` with small programs in Python.
 class CoprocessTest : public ProgramTest {
  protected:
-  /// A worker whose coprocess is a script. `head` stands before it says that it is ready, `body` is
+  /// A worker whose coprocess is a script. `head` precedes its greeting, `body` is
   /// what it does with `items`, each a line or several of Python.
   [[nodiscard]] Process coprocess(const Words& options, const std::string& body,
                                   const std::string& head = "") {

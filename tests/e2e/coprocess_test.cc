@@ -2,7 +2,7 @@
 
 #include <set>
 
-// What a coprocess is told, and what becomes of its answers.
+// The messages to a coprocess, and the effect of its answers.
 namespace wq::test {
 namespace {
 
@@ -255,7 +255,8 @@ TEST_F(CoprocessAnswers, AreWaitedForWhenSoManyBatchesAreWithTheProcess) {
 
 TEST_F(CoprocessAnswers, ComeOneByOneWithOneInFlight) {
   push(numbered("", 4));
-  // Takes whatever else is there before it answers; nothing may be, as the other item is not ours.
+  // Takes whatever else is there before it answers; nothing may be, as another worker holds the
+  // other item.
   Process worker = coprocess({"--in-flight", "1"},
                              R"(say(done(items[0], str(len(select.select([0], [], [], 0)[0])))))",
                              "import select");

@@ -193,7 +193,7 @@ TEST_F(BashCompletion, OffersCommandsAndThenFilesBehindTheDashesOfAWorker) {
   EXPECT_THAT(offered({"wq-worker", "--queue", "q", "--", "sh", "--lo"}), IsEmpty());
 }
 
-/// What the completions of a shell offer where the name of a queue stands.
+/// The completions that a shell offers for the name of a queue.
 class QueueCompletion : public ProgramTest {
  protected:
   QueueCompletion() {

@@ -2,7 +2,7 @@
 
 #include "e2e/programs.h"
 
-// Who died on what: each way for a try at an item to end, what it costs, and what is kept of it.
+// Each way in which an attempt can end, its cost, and its record.
 namespace wq::test {
 namespace {
 
@@ -89,7 +89,7 @@ TEST_F(Died, OfTooMuchMemoryIsACrashThatSaysHowMuch) {
 
 TEST_F(Died, WithItsWorkerIsACrashThatSaysWhoAndWhere) {
   push({"a"});
-  // Of the first nobody knows whether something else was to blame; the second runs it alone.
+  // The first crash may have another cause; the second attempt runs the item alone.
   for (int death = 0; death < 2; ++death) {
     kill_a_worker_at_work(Words{"--label", "box 7"} + only_crashes_count());
   }

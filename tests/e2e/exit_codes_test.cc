@@ -10,7 +10,7 @@ using ::testing::HasSubstr;
 
 class ExitCode : public ProgramTest {
  protected:
-  // Its Redis is a socket that nobody listens on.
+  // Its Redis is a socket without a listener.
   [[nodiscard]] ProcessOptions without_redis() const {
     return {.environment = {{"WQ_REDIS", "unix://" + path("nobody")}}};
   }

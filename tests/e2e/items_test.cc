@@ -32,7 +32,7 @@ class Items : public ProgramTest {
     const nlohmann::json failure = failure_of(item);
     EXPECT_EQ(failure.at("kind"), "unpassable");
     EXPECT_THAT(failure.at("message"), HasSubstr("stdin"));
-    // On a machine that stands still a large item comes too late to be leased, and goes back.
+    // On a stalled machine a large item arrives too late to be leased, and returns.
     EXPECT_EQ(counts().leased, counts().completed + counts().returned + 1);
     EXPECT_FALSE(redis_.exists(key(Key::attempts)));
   }

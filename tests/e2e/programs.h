@@ -36,7 +36,7 @@ inline Words operator+(Words first, const Words& second) {
 class ProgramTest : public QueueTest {
  protected:
   explicit ProgramTest(std::vector<std::string> config = {}) : QueueTest(std::move(config)) {
-    // Whatever loses its parent becomes our child, so that we see it.
+    // An orphan becomes a child of the test, which sees it.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   }
 
@@ -78,7 +78,7 @@ class ProgramTest : public QueueTest {
     return worker(options, command).wait();
   }
 
-  /// Any program, with our Redis in its environment unless `process` names another one.
+  /// Any program, with the Redis of the test in its environment unless `process` names another one.
   [[nodiscard]] Process start(const Words& command, ProcessOptions process = {}) const {
     process.environment.try_emplace("WQ_REDIS", server_.url());
     return Process(command, std::move(process));

@@ -165,7 +165,7 @@ TEST_F(OnRedis, WithTheRightsOfAQueueAUserCanDrainIt) {
 }
 
 TEST_F(OnRedis, OverTcpFoundAsTheServiceOfKubernetes) {
-  // Nobody can reserve a port for a process that is started later: try until one is free.
+  // A port cannot be reserved for a process that is started later: try until one is free.
   const bool started = eventually([this] {
     const std::int64_t port = 20'000 + (::getpid() + redis_.time_ms()) % 40'000;
     return !redis_.raw({"CONFIG", "SET", "port", std::to_string(port)}).value().is_error();

@@ -290,7 +290,7 @@ TEST_F(Results, InFilesNeedAFolder) {
 TEST_F(Results, InFilesEndWithAWholeLineWhenThereIsNoRoom) {
   add("", 400);
   const std::string folder = path("results");
-  // In blocks of 512 bytes. Without the trap the system would kill it, as it does nobody whose disk
+  // In blocks of 512 bytes. Without the trap the system would kill it, unlike a process whose disk
   // is full.
   Process process = start({"sh", "-c", R"(trap "" XFSZ; ulimit -f 20; exec "$@")", "_", kCtlProgram,
                            "results", "q", "--to", folder, "--trim"});

@@ -127,7 +127,7 @@ TEST_F(Watch, LeavesAtOnceWhenItIsInterruptedTwiceWhileRedisDoesNotAnswer) {
     if (!process.ended()) process.signal(SIGTERM);
     return process.ended();
   }));
-  // The last one may come when nobody watches for it any more.
+  // The last one may come after the watch has ended.
   EXPECT_THAT(process.wait(), AnyOf(143, -SIGTERM));
   EXPECT_THAT(terminal.bytes(), EndsWith("\n"));
   server_.thaw();
@@ -272,7 +272,8 @@ TEST_F(Watch, OfAThousandWorkersAndTenThousandItemsInFlightCostsNextToNothing) {
   EXPECT_EQ(process.wait(), 143);
   EXPECT_EQ(nlohmann::json::parse(lines(process.out()).front()).at("workers"), 1'000);
 
-  // What a script runs inside is counted too; so is what we and the connections' beginnings add.
+  // What a script runs inside is counted too; so are the commands of the test and of new
+  // connections.
   std::map<std::string, std::int64_t> calls;
   for (const std::string& line : lines(stats)) {
     if (!line.starts_with("cmdstat_")) continue;

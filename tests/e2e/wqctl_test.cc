@@ -116,7 +116,7 @@ TEST_F(Ctl, GcLeavesAloneWhatARedisWqClientHolds) {
   EXPECT_THAT(ctl({"gc", "q", "--lease", "100ms"}), HasSubstr("returned 0"));
   EXPECT_EQ(all(Key::processing), Words{"a"});
   redis_.call({"LREM", "q:processing", "0", "a"});
-  conserves_ = false;  // as such a client completes, nobody counts
+  conserves_ = false;  // completions of such a client are not counted
 }
 
 TEST_F(Ctl, GcReturnsWhatAKilledWorkerHeld) {

@@ -124,7 +124,7 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   try {
     ::signal(SIGPIPE, SIG_IGN);
-    // Whatever loses its parent becomes our child, so that it is seen.
+    // An orphan becomes a child of this process, which sees it.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     const auto options = wq::fault::parse(argc, argv);
     return options ? wq::fault::run(*options) : 0;

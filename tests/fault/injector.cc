@@ -153,7 +153,7 @@ Verdict Injector::carry_out(Fault fault, const Moment& moment, std::unique_lock<
   }
   order_ = Order{fault, moment.client};
   taken_ = false;
-  // Whoever carries it out is too late or too early by up to two milliseconds, as it should be.
+  // It is carried out up to two milliseconds early or late, as intended.
   if (fault == Fault::redis_kill_writing) return Verdict::pass;
   changed_.wait(lock, [this] { return !order_ || finished_; });
   const bool connection_survives =

@@ -96,7 +96,7 @@ class Injector {
   [[nodiscard]] std::optional<Order> next_order();
   void done();
 
-  /// No more faults; nobody waits any more.
+  /// No more faults; no thread waits any more.
   void finish();
 
   /// What was injected, besides what the handlers did.

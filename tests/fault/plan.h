@@ -30,7 +30,7 @@ struct Plan {
   /// What is done about an AOF that a kill of Redis has torn.
   enum class TornAof {
     check,    ///< redis-check-aof --fix before each start
-    rewrite,  ///< nothing but that our programs have it rewritten
+    rewrite,  ///< only the programs of wq have it rewritten
     nothing,  ///< nor may they: the loss that the checks must find
   };
   TornAof torn_aof = TornAof::check;

@@ -296,8 +296,8 @@ class Round {
     }
   }
 
-  // Adds part of a transaction, as if it had been under way when Redis was killed: what nobody was
-  // told of may be lost, and must not be carried out later.
+  // Adds part of a transaction, as if it had been running when Redis was killed: a write that no
+  // client has an answer for may be lost, and must not be executed later.
   void tear(const std::vector<std::filesystem::path>& files) {
     // The file that is written now may have begun a moment ago.
     std::vector<std::string> transactions;

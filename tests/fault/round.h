@@ -13,7 +13,7 @@ namespace wq::fault {
 struct RoundReport {
   Tally tally;
   unsigned processes = 0;               ///< that were started
-  std::vector<std::string> violations;  ///< of what is guaranteed; empty if all is well
+  std::vector<std::string> violations;  ///< of the guarantees; empty if there are none
   std::string history;                  ///< what happened, with the last words of each process
 };
 

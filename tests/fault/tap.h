@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 #include "support/temporary_folder.h"
 
 namespace wq::fault {

@@ -23,7 +23,7 @@ bool is_poison(const std::string& item) { return item.ends_with(kPoison); }
 Counts counts_of(test::RedisClient& redis) {
   const internal::Keys keys(kQueue);
   internal::CommandBuffer call;
-  internal::append_counts(call, keys);
+  internal::append_call(call, internal::scripts::counts, keys, {});
   return internal::read_counts(
       internal::run_script(redis.connection(), internal::scripts::counts, call).value());
 }

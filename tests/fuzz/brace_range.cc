@@ -1,4 +1,4 @@
-// Brace ranges against a second, slower reading of what they stand for.
+// Brace ranges against a second, slower expansion.
 
 #include "wq-push/brace_range.h"
 
@@ -50,7 +50,7 @@ std::string padded(std::uint64_t number, const Found& range) {
   return digits;
 }
 
-/// Adds what the text stands for, up to `kLooked` in all.
+/// Adds the expansion of the text, up to `kLooked` in all.
 void expand(const std::string& done, std::string_view text, std::vector<std::string>& all) {
   const auto range = find_range(text);
   if (!range) {

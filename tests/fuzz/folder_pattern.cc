@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kLongest = 256;
 
-/// cell(p, t): the pattern from p on stands for the path from t on.
+/// cell(p, t): the pattern from p on matches the path from t on.
 bool should_match(std::string_view pattern, std::string_view path) {
   const std::size_t width = path.size() + 1;
   std::vector<char> table((pattern.size() + 4) * width, 0);

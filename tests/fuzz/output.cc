@@ -9,7 +9,6 @@
 #include "wqctl/view/json.h"
 #include "wqctl/view/listing.h"
 #include "wqctl/view/snapshot.h"
-#include "wqctl/view/text.h"
 
 namespace wq::fuzz {
 namespace {

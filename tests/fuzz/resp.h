@@ -11,7 +11,7 @@
 namespace wq::fuzz {
 
 /// Reads one reply off the beginning of `bytes`; none if it is not whole or not a reply. Replies
-/// that only claim to be huge are left alone: what hiredis allocates for them is not ours to test.
+/// that only claim to be huge are left alone: the allocations of hiredis are not under test.
 [[nodiscard]] std::optional<internal::Reply> read_reply(std::string_view& bytes);
 
 }  // namespace wq::fuzz

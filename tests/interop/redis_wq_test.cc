@@ -1,4 +1,4 @@
-// One queue, drained by our workers and by RedisWQ clients at once.
+// One queue, drained by workers of wq and by RedisWQ clients at once.
 #include <atomic>
 #include <optional>
 #include <set>
@@ -55,7 +55,7 @@ class RedisWqClient {
 
 class RedisWq : public QueueTest {
  protected:
-  // What a RedisWQ client completes is counted by nobody.
+  // Completions of RedisWQ clients are not counted.
   RedisWq() { conserves_ = false; }
 
   RedisWqClient client(const std::string& session) { return {options(), keys_.queue(), session}; }

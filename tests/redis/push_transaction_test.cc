@@ -19,7 +19,7 @@
 #include <wq/error.h>
 #include <wq/queue.h>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 #include "queue/push_batch.h"
 #include "support/eventually.h"
 #include "support/queue_test.h"
@@ -136,7 +136,7 @@ class PushTransaction : public QueueTest {
   }
   static PushBatch batch_of(const std::vector<std::string>& items) {
     PushBatch batch;
-    for (const std::string& item : items) batch.add(item);
+    for (const std::string& item : items) batch.add({.item = item});
     return batch;
   }
 
@@ -156,12 +156,13 @@ class PushTransaction : public QueueTest {
 };
 
 TEST(PushBatches, OfFewItemsOrOfItemsWithTermsAreOneCall) {
-  using internal::PushTerms;
-  for (const auto& [terms, items] : std::vector<std::pair<PushTerms, std::size_t>>{
-           {{}, 2}, {{.once_key = "k"}, kMany}, {{.delay = 1s}, kMany}}) {
+  for (const auto& [last, items] :
+       std::vector<std::pair<PushItem, std::size_t>>{{{.item = "last"}, 2},
+                                                     {{.item = "last", .once_key = "k"}, kMany},
+                                                     {{.item = "last", .delay = 1s}, kMany}}) {
     PushBatch batch;
-    for (const std::string& item : numbered("i", items - 1)) batch.add(item);
-    batch.add("last", terms);
+    for (const std::string& item : numbered("i", items - 1)) batch.add({.item = item});
+    batch.add(last);
     CommandBuffer out;
     batch.append_to(out, internal::Keys("q"), {kSession, 1, 0, 60s, "id"});
     EXPECT_EQ(out.size(), 1U);

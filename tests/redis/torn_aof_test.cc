@@ -73,7 +73,9 @@ class TornAof : public QueueTest {
   }
 
   [[nodiscard]] AofState aof() {
-    return internal::read_aof(redis_.text({"INFO", "persistence"}).value());
+    internal::Info info;
+    internal::read_info(redis_.text({"INFO", "persistence"}).value(), info);
+    return internal::read_aof(info);
   }
   // Of somebody who may do everything but have the AOF rewritten.
   [[nodiscard]] RedisOptions without_the_right() {

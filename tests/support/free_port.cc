@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace wq::test {
 namespace {

@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace wq::test {
 

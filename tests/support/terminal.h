@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace wq::test {
 

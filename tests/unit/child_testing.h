@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 #include "support/temporary_folder.h"
 
 // What tests that start processes share.

@@ -8,7 +8,7 @@
 #include "cli/options.h"
 #include "wqctl/command.h"
 #include "wqctl/view/json.h"
-#include "wqctl/view/text.h"
+#include "wqctl/view/listing.h"
 
 namespace wq::ctl {
 namespace {

@@ -28,42 +28,44 @@ std::string template_refusal(const Words& command, const std::string& marker = "
 TEST(CommandTemplate, ReplacesTheMarkerAnywhereInAnyArgument) {
   const CommandTemplate command({"convert", "{}", "-o", "out/{}.{}", "x"}, "{}");
   EXPECT_TRUE(command.takes_item());
-  EXPECT_THAT(command.fill("cat"), ElementsAre("convert", "cat", "-o", "out/cat.cat", "x"));
+  EXPECT_THAT(command.fill({.item = "cat"}),
+              ElementsAre("convert", "cat", "-o", "out/cat.cat", "x"));
 }
 
 TEST(CommandTemplate, DoesNotLookForTheMarkerInWhatItHasReplaced) {
   const CommandTemplate command({"echo", "{{}}", "{}{}"}, "{}");
-  EXPECT_THAT(command.fill("{}"), ElementsAre("echo", "{{}}", "{}{}"));
-  EXPECT_THAT(command.fill("a{}b"), ElementsAre("echo", "{a{}b}", "a{}ba{}b"));
+  EXPECT_THAT(command.fill({.item = "{}"}), ElementsAre("echo", "{{}}", "{}{}"));
+  EXPECT_THAT(command.fill({.item = "a{}b"}), ElementsAre("echo", "{a{}b}", "a{}ba{}b"));
 }
 
 TEST(CommandTemplate, KeepsWhatLooksAlmostLikeAMarker) {
-  EXPECT_THAT(CommandTemplate({"echo", "{", "}", "{x}", "}{"}, "{}").fill("i"),
+  EXPECT_THAT(CommandTemplate({"echo", "{", "}", "{x}", "}{"}, "{}").fill({.item = "i"}),
               ElementsAre("echo", "{", "}", "{x}", "}{"));
 }
 
 TEST(CommandTemplate, ReplacesOverlappingMarkersFromTheLeft) {
-  EXPECT_THAT(CommandTemplate({"echo", "aaaaa"}, "aa").fill("-"), ElementsAre("echo", "--a"));
+  EXPECT_THAT(CommandTemplate({"echo", "aaaaa"}, "aa").fill({.item = "-"}),
+              ElementsAre("echo", "--a"));
 }
 
 TEST(CommandTemplate, TakesItemsOfAnyBytes) {
   const std::string item("a\0\n\xff b", 6);
-  EXPECT_THAT(CommandTemplate({"echo", "<{}>"}, "{}").fill(item),
+  EXPECT_THAT(CommandTemplate({"echo", "<{}>"}, "{}").fill({.item = item}),
               ElementsAre("echo", "<" + item + ">"));
-  EXPECT_THAT(CommandTemplate({"echo", "{}", "<{}>"}, "{}").fill(""),
+  EXPECT_THAT(CommandTemplate({"echo", "{}", "<{}>"}, "{}").fill({.item = ""}),
               ElementsAre("echo", "", "<>"));
 }
 
 TEST(CommandTemplate, CanHaveAnotherMarker) {
   const CommandTemplate command({"echo", "{}", "a%b"}, "%");
   EXPECT_TRUE(command.takes_item());
-  EXPECT_THAT(command.fill("i"), ElementsAre("echo", "{}", "aib"));
+  EXPECT_THAT(command.fill({.item = "i"}), ElementsAre("echo", "{}", "aib"));
 }
 
 TEST(CommandTemplate, HasNoMarkerIfThatIsEmpty) {
   const CommandTemplate command({"echo", "{}"}, "");
   EXPECT_FALSE(command.takes_item());
-  EXPECT_THAT(command.fill("i"), ElementsAre("echo", "{}"));
+  EXPECT_THAT(command.fill({.item = "i"}), ElementsAre("echo", "{}"));
 }
 
 TEST(CommandTemplate, TakesNoItemIfNoWordHasTheMarker) {

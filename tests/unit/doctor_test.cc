@@ -11,7 +11,7 @@
 
 #include "doctor/needs.h"
 #include "script/script.h"
-#include "wqctl/view/findings_text.h"
+#include "wqctl/view/listing.h"
 
 namespace wq {
 namespace {

@@ -10,7 +10,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
 
 #include "metrics/families.h"
 #include "support/eventually.h"
@@ -21,19 +21,15 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class OneValue : public prometheus::Collectable {
- public:
-  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override {
-    prometheus::MetricFamily family = metrics::gauge("answer", "to everything");
-    metrics::add(family, {}, 42);
-    return {family};
-  }
-};
+std::vector<prometheus::MetricFamily> one_value() {
+  prometheus::MetricFamily family = metrics::gauge("answer", "to everything");
+  metrics::add(family, {}, 42);
+  return {family};
+}
 
-/// Stays in `Collect` until it may leave, and somewhat longer.
-class Slow : public prometheus::Collectable {
- public:
-  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override {
+/// Stays in `collect` until it may leave, and somewhat longer.
+struct Slow {
+  std::vector<prometheus::MetricFamily> collect() {
     inside = true;
     while (!may_leave) std::this_thread::yield();
     // Each may be a time slice of others.
@@ -42,22 +38,16 @@ class Slow : public prometheus::Collectable {
     return {};
   }
 
-  mutable std::atomic<bool> inside{false};
+  std::atomic<bool> inside{false};
   std::atomic<bool> may_leave{false};
-  mutable std::atomic<bool> left{false};
-};
-
-class Broken : public prometheus::Collectable {
- public:
-  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override {
-    throw std::bad_alloc();
-  }
+  std::atomic<bool> left{false};
 };
 
 const metrics::ListenAddress kAnyPort{.host = "127.0.0.1"};
 
 TEST(MetricsServer, AnswersThoughNothingCanBeCollected) {
-  const metrics::MetricsServer server{kAnyPort, std::make_shared<Broken>()};
+  const metrics::MetricsServer server{
+      kAnyPort, []() -> std::vector<prometheus::MetricFamily> { throw std::bad_alloc(); }};
   EXPECT_THAT(get(server.url()), HasSubstr("200 OK"));
   EXPECT_THAT(get(server.url()), HasSubstr("200 OK"));
 }
@@ -67,7 +57,7 @@ TEST(MetricsServer, EndsThoughClientsSayNothing) {
   constexpr int kServers = 20;
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < kServers; ++i) {
-    const metrics::MetricsServer server{kAnyPort, std::make_shared<OneValue>()};
+    const metrics::MetricsServer server{kAnyPort, one_value};
     const internal::UniqueFd client = begin_get(server.url());
     EXPECT_THAT(get(server.url()), HasSubstr("answer 42\n"));
   }
@@ -76,7 +66,8 @@ TEST(MetricsServer, EndsThoughClientsSayNothing) {
 
 TEST(MetricsServer, DoesNotAskItsSourceAnyMoreWhenItIsGone) {
   const auto source = std::make_shared<Slow>();
-  auto server = std::make_unique<metrics::MetricsServer>(kAnyPort, source);
+  auto server =
+      std::make_unique<metrics::MetricsServer>(kAnyPort, [source] { return source->collect(); });
   std::thread client([url = server->url()] { static_cast<void>(get(url)); });
   ASSERT_TRUE(eventually([&] { return source->inside.load(); }));
   source->may_leave = true;

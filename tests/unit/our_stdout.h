@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace wq::test {
 

@@ -60,9 +60,10 @@ TEST(Placeholder, IsNoneBehindADollarWhereItIsTheShells) {
 }
 
 TEST(Placeholder, StaysAsItIsBesideAnotherMarker) {
-  EXPECT_THAT(CommandTemplate({"x", "{.}", "{..}", "@", "{}"}, "@").fill("i"),
+  EXPECT_THAT(CommandTemplate({"x", "{.}", "{..}", "@", "{}"}, "@").fill({.item = "i"}),
               ElementsAre("x", "{.}", "{..}", "i", "{}"));
-  EXPECT_THAT(CommandTemplate({"x", "{.}", "{#}"}, "").fill("i"), ElementsAre("x", "{.}", "{#}"));
+  EXPECT_THAT(CommandTemplate({"x", "{.}", "{#}"}, "").fill({.item = "i"}),
+              ElementsAre("x", "{.}", "{#}"));
 }
 
 std::string refused_placeholder(const std::string& word) {

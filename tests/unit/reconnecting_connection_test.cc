@@ -15,7 +15,7 @@
 
 #include <wq/error.h>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 #include "support/temporary_folder.h"
 
 namespace wq::internal {

@@ -20,9 +20,15 @@ std::string info(const std::string& version, const std::string& policy = "noevic
          "\r\n# Cluster\r\ncluster_enabled:" + cluster + "\r\n";
 }
 
+ServerReport report_of(const std::string& text, const Keys& keys) {
+  Info info;
+  read_info(text, info);
+  return check_info(info, keys);
+}
+
 std::string server_refusal(const std::string& text, const std::string& queue = "q") {
   try {
-    static_cast<void>(read_info(text, Keys(queue)));
+    static_cast<void>(report_of(text, Keys(queue)));
   } catch (const RefusedError& error) {
     return error.what();
   }
@@ -30,7 +36,7 @@ std::string server_refusal(const std::string& text, const std::string& queue = "
 }
 
 TEST(ServerCheck, ReadsTheVersionAndThePolicy) {
-  const ServerReport report = read_info(info("7.0.15"), Keys("q"));
+  const ServerReport report = report_of(info("7.0.15"), Keys("q"));
   EXPECT_EQ(report.version, "7.0.15");
   EXPECT_EQ(report.maxmemory_policy, "noeviction");
   EXPECT_FALSE(report.evicts());
@@ -38,7 +44,7 @@ TEST(ServerCheck, ReadsTheVersionAndThePolicy) {
 
 TEST(ServerCheck, KnowsPoliciesThatDeleteKeys) {
   for (const char* policy : {"allkeys-lru", "allkeys-random", "volatile-lru", "volatile-ttl"}) {
-    EXPECT_TRUE(read_info(info("7.0.15", policy), Keys("q")).evicts()) << policy;
+    EXPECT_TRUE(report_of(info("7.0.15", policy), Keys("q")).evicts()) << policy;
   }
 }
 
@@ -58,8 +64,8 @@ TEST(ServerCheck, AcceptsAServerThatIsNewEnough) {
 TEST(ServerCheck, AcceptsAVersionThatItCannotJudge) {
   EXPECT_EQ(server_refusal(info("unstable")), "");
   EXPECT_EQ(server_refusal(""), "");
-  EXPECT_EQ(read_info("", Keys("q")).version, "");
-  EXPECT_FALSE(read_info("", Keys("q")).evicts());
+  EXPECT_EQ(report_of("", Keys("q")).version, "");
+  EXPECT_FALSE(report_of("", Keys("q")).evicts());
 }
 
 TEST(ServerCheck, RefusesASentinelAndNamesItsMasters) {

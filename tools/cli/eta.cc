@@ -32,9 +32,9 @@ constexpr double kWidestRange = 10;
 constexpr Seconds kSilence{60};
 constexpr double kSilenceInItems = 10;
 
-/// How many left the queue between two samples. Where dead letters were retried, it is at least
-/// what was completed. RedisWQ clients count nothing when they complete an item: then what is
-/// missing is what was pushed less what was added to the lists.
+/// How many left the queue between two samples. If dead letters were retried, it is at least
+/// the number of completions. RedisWQ clients do not count completions: then it is the number of
+/// pushed items that are not in the lists.
 double finished_between(const Counts& before, const Counts& now) {
   const double gone = static_cast<double>(gone_from(now)) - static_cast<double>(gone_from(before));
   const double completed =
@@ -50,8 +50,8 @@ std::uint64_t left_in(const Counts& counts) {
   return counts.ready + counts.processing + counts.delayed;
 }
 
-// Dead letters as they are now, not as they were counted: to drop them is no progress, and an item
-// that joins an equal one among them is counted once, as merged.
+// Dead letters as they are now, not as they were counted: dropping them is not progress, and an
+// item that joins an equal one among them is counted once, as merged.
 std::uint64_t gone_from(const Counts& counts) {
   return counts.completed + counts.dead + counts.dropped + counts.merged;
 }
@@ -95,7 +95,7 @@ double EtaHistory::finished_since(Seconds ago) const {
 }
 
 double EtaHistory::rate_over(Seconds window) const {
-  // One that stands still is taken for one that is about to finish its first.
+  // A queue without progress counts as about to finish its first item.
   return std::max(finished_since(window), 0.5) / window.count();
 }
 
@@ -159,7 +159,7 @@ void EtaHistory::find_range(Eta& eta) const {
     if (window != past && expected < kFewestFinished) break;
     const double error =
         kDoubt + kDeviations * std::sqrt(irregular / std::max(expected, 1.0) + irregular / left);
-    // A rate that changes goes on changing, or stays as it is now.
+    // A changing rate keeps changing, or stays as it is now.
     const Seconds takes{left / rate_over(window)};
     const double change = rate_over(past) / rate_over(window);
     least = std::min(least, takes * std::min(1.0, change) * std::exp(-error));
@@ -202,7 +202,7 @@ std::string rate_text(double rate) {
 
 namespace {
 
-/// Two units say no more than is known.
+/// Two units, since the estimate is not more exact.
 Seconds step_of(Seconds time) {
   const double s = time.count();
   if (s < 20) return Seconds{1};

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <deque>
 #include <optional>
 #include <string>
@@ -21,14 +20,14 @@ struct Eta {
   double rate = 0;      ///< finished per second since the first sample
   Seconds span{0};      ///< since the first sample
 
-  /// The time left. Both: a range. Only `least`: there will be more to do (somebody is filling the
-  /// queue), or nobody knows how long the last items take. Neither: too early, or too irregular,
-  /// to say anything honest.
+  /// The time left. Both: a range. Only `least`: more items will come (a producer is pushing), or
+  /// the duration of the last items is unknown. Neither: it is too early, or the rate too
+  /// irregular, for an estimate.
   std::optional<Seconds> least;
   std::optional<Seconds> most;
 
-  /// Nothing was finished for so long, which is longer than one would expect from what was seen:
-  /// while a worker is at its first item nobody knows how long it takes.
+  /// No item was finished for this time, which is longer than the history suggests. Nothing while
+  /// the first item is running: its duration is unknown.
   std::optional<Seconds> silent;
 };
 
@@ -85,7 +84,7 @@ class EtaHistory {
 /// allows, away from the middle.
 [[nodiscard]] std::string left_text(const Eta& eta);
 
-/// Of so many in a second, such as `3.2/s`, `12.0/min` or `4.5/h`.
+/// A rate per second as text, such as `3.2/s`, `12.0/min` or `4.5/h`.
 [[nodiscard]] std::string rate_text(double rate);
 
 }  // namespace wq::cli

@@ -26,7 +26,7 @@ constexpr std::array<std::pair<ExitCode, const char*>, 9> kMeanings{{
 
 ExitCode exit_code_for_signal(int signal) noexcept { return static_cast<ExitCode>(128 + signal); }
 
-std::string exit_code_help(std::initializer_list<ExitCode> codes) {
+std::string exit_code_help(const std::vector<ExitCode>& codes) {
   std::string text = "Exit codes:\n";
   for (const auto& [code, meaning] : kMeanings) {
     if (std::find(codes.begin(), codes.end(), code) == codes.end()) continue;

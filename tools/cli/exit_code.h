@@ -1,8 +1,7 @@
 #pragma once
 
-#include <initializer_list>
 #include <string>
-#include <string_view>
+#include <vector>
 
 namespace wq::cli {
 
@@ -26,6 +25,6 @@ enum class ExitCode : int {
 [[nodiscard]] ExitCode exit_code_for_signal(int signal) noexcept;
 
 /// The section of `--help` that explains these codes, one a line.
-[[nodiscard]] std::string exit_code_help(std::initializer_list<ExitCode> codes);
+[[nodiscard]] std::string exit_code_help(const std::vector<ExitCode>& codes);
 
 }  // namespace wq::cli

@@ -53,7 +53,7 @@ void JsonText::skip_space() {
 std::size_t JsonText::token_size() const {
   std::size_t end = 1;
   if (!rest_.starts_with('"')) {
-    // A number or a word goes on up to one of these, which stand alone.
+    // A number or a word ends at one of these, which are tokens of their own.
     end = std::max(end, rest_.find_first_of("{}[],: \t\r\n"));
   } else {
     while (end < rest_.size() && rest_[end] != '"') end += rest_[end] == '\\' ? 2 : 1;

@@ -132,7 +132,7 @@ void start_log(const std::string& program, const LogOptions& options, LogStyle s
                                                  std::move(sink));
   logger->set_pattern(pattern(options.format, style), spdlog::pattern_time_type::utc);
   logger->set_level(to_spdlog(options.level));
-  // A log that cannot be written (standard error closed) is no reason to say so there.
+  // A log that cannot be written (standard error closed) cannot report that.
   logger->set_error_handler([](const std::string&) {});
   the_log() = {std::move(logger), options.format};
 }

@@ -8,14 +8,13 @@
 
 namespace wq::cli {
 
-/// The candidate that whoever typed `word` most likely meant: one that it begins, or one that is a
-/// few slips of the finger away (a letter missing, added, changed, or two swapped). None when all
-/// are too far. Thread-safe.
+/// The most likely candidate for a misspelt `word`: `word` is its beginning, or a few typos away (a
+/// letter missing, added, changed, or two swapped). None if all are too far. Thread-safe.
 [[nodiscard]] std::optional<std::string> nearest(std::string_view word,
                                                  const std::vector<std::string>& candidates);
 
-/// Up to `most` of the candidates, those first that `word` most likely means; the far ones are
-/// among them. Thread-safe.
+/// Up to `most` of the candidates, the most likely ones first, distant ones
+/// included. Thread-safe.
 [[nodiscard]] std::vector<std::string> nearest_first(std::string_view word,
                                                      std::vector<std::string> candidates,
                                                      std::size_t most);

@@ -89,7 +89,11 @@ std::string ProgramText::usage() const {
                       " [OPTIONS]");
 }
 
-Options::Options(ProgramText text) : text_(std::move(text)) {}
+Options::Options(ProgramText text) : text_(std::move(text)) {
+  if (text_.command.empty()) return;
+  group_ = text_.command;
+  group_.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(group_.front())));
+}
 
 void Options::group(std::string title, bool is_common) {
   group_ = std::move(title);

@@ -35,7 +35,7 @@ struct Value {
   [[nodiscard]] static Value choice(std::vector<std::string> words);  ///< called "a|b"
 };
 
-/// An argument on the command line that is no option.
+/// An argument on the command line that is not an option.
 struct Argument {
   Value value{};
   bool optional = false;
@@ -91,7 +91,8 @@ class Options {
  public:
   explicit Options(ProgramText text);
 
-  /// Options declared from here on stand under this heading. `is_common`: every program has them.
+  /// The heading of the options that are declared from here on; first it is "Options", or the name
+  /// of the command. `is_common`: every program has them.
   void group(std::string title, bool is_common = false);
 
   // `name` is "lease", or "marker,I" for one that has a short form as well.
@@ -142,7 +143,7 @@ class Options {
   /// How many of `arguments` stood before the `--`, if there was one.
   [[nodiscard]] std::size_t arguments_before_dashes() const noexcept { return before_dashes_; }
 
-  /// Lines for the log: variables with our prefix that are no option but look like a slip.
+  /// Warnings for the log: variables with the prefix of the program that look like a typo.
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
   /// True if the command line or the environment has set this option, a switch to on.
@@ -182,7 +183,7 @@ class Options {
   [[nodiscard]] std::vector<OptionText> texts() const;
 
   ProgramText text_;
-  std::string group_ = "Options";
+  std::string group_ = "Options";  // of a command: its name
   bool is_common_ = false;
   std::vector<Option> options_;
   std::map<std::string, bool> given_;

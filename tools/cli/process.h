@@ -8,7 +8,7 @@
 
 namespace wq::cli {
 
-/// The log of a process and its watch for signals. Both exist once, however many of our programs
+/// The log of a process and its watch for signals. Both exist once, however many wq programs
 /// run in it, at a time or one after the other. `run_main` makes it and hands it to the body, which
 /// hands it to each program. Not thread-safe, except for `signals`.
 class Process {

@@ -1,7 +1,6 @@
 #include "cli/progress_line.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include <fmt/format.h>
 #include <unistd.h>

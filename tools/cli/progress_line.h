@@ -41,7 +41,7 @@ class ProgressLine {
                                         double seconds, std::optional<double> fraction,
                                         std::size_t columns);
 
-/// `[=====>    ]`, so many columns in all; nothing if these are too few for it to be of use.
+/// `[=====>    ]` with so many columns; empty if they are too few for a bar.
 [[nodiscard]] std::string bar_text(double fraction, std::size_t columns);
 
 }  // namespace wq::cli

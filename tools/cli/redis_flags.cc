@@ -7,9 +7,9 @@
 #include <stdexcept>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "base/environment.h"
+#include "base/unique_fd.h"
 #include "cli/log.h"
 #include "cli/options.h"
 
@@ -69,19 +69,17 @@ void check_redis_options(RedisOptions& redis) {
   }
   if (redis.password_file.empty()) return;
   redis.password.clear();
-  const int fd = open(redis.password_file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
+  if (!internal::UniqueFd(open(redis.password_file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK))) {
     throw UsageError("--password-file: cannot read '" + redis.password_file +
                      "': " + std::strerror(errno));
   }
-  close(fd);
 }
 
 std::string without_password(std::string_view url) {
   const std::size_t scheme = url.find("://");
   if (scheme == std::string_view::npos) return std::string(url);
   const std::size_t begin = scheme + 3;
-  // Not only up to the next slash: a password whose slash somebody forgot to encode is one too.
+  // Not only up to the next slash: a password may have a slash that is not encoded.
   // A path of a unix socket may have an @ of its own, so there the slash does end it.
   const bool path_only = url.substr(begin).starts_with('/');
   const std::size_t at = path_only ? std::string_view::npos : url.rfind('@');
@@ -95,7 +93,7 @@ std::string url_for_others(std::string_view url) {
   const std::string_view begin = url.substr(0, scheme + 3);
   const std::string_view rest = url.substr(begin.size());
   // The path of a unix socket may have an @ of its own. Elsewhere the last one ends the password,
-  // also where somebody forgot to encode a slash in it.
+  // also if a slash in it is not encoded.
   std::size_t at = rest.substr(0, rest.find('/')).rfind('@');
   if (!rest.starts_with('/') && (begin != "unix://" || at == std::string_view::npos)) {
     at = rest.rfind('@');

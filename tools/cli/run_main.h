@@ -9,7 +9,7 @@
 
 namespace wq::cli {
 
-/// Runs the body of a program and returns what `main` should return. Before: SIGPIPE is ignored,
+/// Runs the body of a program and returns the exit status. Before: SIGPIPE is ignored,
 /// closed standard streams are filled, and the `Process` is made. After: standard
 /// output is flushed. Whatever the body throws becomes one line on standard error and an exit code,
 /// see `report_failure`; so does output that could not be written. If only its reader has gone the

@@ -3,7 +3,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <system_error>
 #include <utility>
 
 #include <poll.h>
@@ -48,31 +47,21 @@ void drop_signals(int signal_fd) {
 }  // namespace
 
 void StopSignals::start() {
-  signal_fd_ = signalfd(-1, &kStopSignals, SFD_CLOEXEC | SFD_NONBLOCK);
-  stop_fd_ = eventfd(0, EFD_CLOEXEC);
-  const int error = errno;
-  try {
-    if (signal_fd_ < 0 || stop_fd_ < 0) {
-      throw internal::no_room("cannot wait for signals", {error, std::generic_category()});
-    }
-    thread_ = internal::start_thread<std::thread>("the thread that waits for signals",
-                                                  [this] { watch(); });
-  } catch (...) {
-    for (const int fd : {signal_fd_, stop_fd_}) {
-      if (fd >= 0) close(fd);
-    }
-    throw;
-  }
+  signal_fd_ = internal::UniqueFd(signalfd(-1, &kStopSignals, SFD_CLOEXEC | SFD_NONBLOCK));
+  stop_fd_ = internal::UniqueFd(eventfd(0, EFD_CLOEXEC));
+  if (!signal_fd_ || !stop_fd_) internal::throw_errno("cannot wait for signals");
+  thread_ =
+      internal::start_thread<std::thread>("the thread that waits for signals", [this] { watch(); });
 }
 
 void StopSignals::stop() {
   const std::uint64_t one = 1;
   // Cannot fail: the counter is nowhere near its end.
-  [[maybe_unused]] const ssize_t written = write(stop_fd_, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = write(stop_fd_.get(), &one, sizeof one);
   thread_.join();
-  drop_signals(signal_fd_);
-  close(signal_fd_);
-  close(stop_fd_);
+  drop_signals(signal_fd_.get());
+  signal_fd_.reset();
+  stop_fd_.reset();
   pthread_sigmask(SIG_UNBLOCK, &kStopSignals, nullptr);
 }
 
@@ -96,11 +85,11 @@ void StopSignals::remove(SignalWatcher& watcher) {
 }
 
 void StopSignals::watch() {
-  std::array<pollfd, 2> wanted{{{signal_fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}}};
+  std::array<pollfd, 2> wanted{{{signal_fd_.get(), POLLIN, 0}, {stop_fd_.get(), POLLIN, 0}}};
   for (;;) {
     if (poll(wanted.data(), wanted.size(), -1) < 0) continue;  // EINTR
     if (wanted[1].revents != 0) return;
-    const int signal = take_signal(signal_fd_);
+    const int signal = take_signal(signal_fd_.get());
     if (signal == 0) continue;
     const auto for_each = [this](const auto& call) {
       const std::lock_guard lock(calling_);
@@ -111,7 +100,7 @@ void StopSignals::watch() {
       watcher.first_.compare_exchange_strong(none, signal);
     });
     poll(&wanted[1], 1, kSameRequestMs);
-    drop_signals(signal_fd_);
+    drop_signals(signal_fd_.get());
     for_each([signal](SignalWatcher& watcher) {
       try {
         watcher.callback_(signal, ++watcher.count_);

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "cli/exit_code.h"
 
 namespace wq::cli {
@@ -38,8 +39,8 @@ class StopSignals {
   std::mutex life_;     // held while the thread is started or stopped
   std::mutex calling_;  // held while watchers are called; guards what follows
   std::vector<SignalWatcher*> watchers_;
-  int signal_fd_ = -1;
-  int stop_fd_ = -1;
+  internal::UniqueFd signal_fd_;
+  internal::UniqueFd stop_fd_;
   std::thread thread_;
 };
 
@@ -87,7 +88,7 @@ class StopRequest {
   [[nodiscard]] bool is_made() const noexcept { return source_.stop_requested(); }
   /// The exit code for the first signal; `otherwise` before there was one.
   [[nodiscard]] ExitCode exit_code(ExitCode otherwise = ExitCode::failure) const noexcept;
-  /// Lets the time pass, or less as soon as it is made.
+  /// Waits for this time, or until the request is made.
   void wait_for(std::chrono::milliseconds time) const;
 
  private:

@@ -76,8 +76,8 @@ unsigned size_of(int fd, const char* variable, unsigned short winsize::*member,
   return usual;
 }
 
-/// While it lives `wcwidth` knows all of Unicode, in this thread alone: the program's own locale is
-/// nobody's business but the program's, and may be C.
+/// While it lives `wcwidth` knows all of Unicode, in this thread alone: the program's own locale
+/// stays unchanged, and may be C.
 class UnicodeWidths {
  public:
   UnicodeWidths() : before_(locale() == nullptr ? nullptr : uselocale(locale())) {}
@@ -87,7 +87,7 @@ class UnicodeWidths {
   UnicodeWidths(const UnicodeWidths&) = delete;
   UnicodeWidths& operator=(const UnicodeWidths&) = delete;
 
-  /// One column for a byte that is no character, since terminals show a sign for it.
+  /// One column for an invalid byte: terminals show a replacement for it.
   [[nodiscard]] static unsigned of(std::string_view character) {
     if (character.size() == 1) return 1;
     const char32_t code = internal::code_point(character);
@@ -96,7 +96,7 @@ class UnicodeWidths {
   }
 
  private:
-  /// C.UTF-8 is part of the C library, so it is missing on no system that we know.
+  /// C.UTF-8 is part of the C library, so every supported system has it.
   static locale_t locale() {
     static const locale_t instance = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
     return instance;
@@ -105,7 +105,7 @@ class UnicodeWidths {
   const locale_t before_;
 };
 
-/// The character that begins at `at`. A byte that begins none is one of its own.
+/// The character that begins at `at`. An invalid byte counts as a character.
 std::string_view character(std::string_view text, std::size_t at) {
   return text.substr(at, std::max<std::size_t>(1, internal::character_length(text.substr(at))));
 }

@@ -12,7 +12,7 @@ namespace wq::cli {
 /// True if the stream is a terminal that can do more than print lines ($TERM is not "dumb").
 [[nodiscard]] bool is_live_terminal(int fd) noexcept;
 
-/// True if what is written there may be coloured: a terminal, and $NO_COLOR is not set or empty.
+/// True if output there may be coloured: a terminal, and $NO_COLOR is not set or empty.
 [[nodiscard]] bool wants_colour(int fd) noexcept;
 
 /// How many columns the terminal has: $COLUMNS if it says so, else what the terminal says, else 80.
@@ -33,7 +33,7 @@ void watch_for_resizes() noexcept;
 /// As much of a text without colours as fits, with "..." in place of the rest if there is room.
 [[nodiscard]] std::string fit(std::string_view text, std::size_t columns);
 
-/// The text with blanks behind it up to so many columns.
+/// The text, padded with blanks to so many columns.
 [[nodiscard]] std::string padded(std::string text, std::size_t columns);
 
 /// Some lines at the bottom of a terminal that are drawn again and again in the same place. Nothing

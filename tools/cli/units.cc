@@ -20,7 +20,7 @@ struct DurationUnit {
   milliseconds length;
 };
 
-// From the longest down; `ms` stands before `s` and `m` so that no suffix is taken for another.
+// From the longest down, as `duration_text` needs them.
 constexpr std::array<DurationUnit, 5> kDurationUnits{{
     {"d", std::chrono::hours{24}},
     {"h", std::chrono::hours{1}},

@@ -1,8 +1,5 @@
 #include "cli/waiting_line.h"
 
-#include <cstdio>
-#include <system_error>
-
 #include <fmt/format.h>
 #include <unistd.h>
 

@@ -10,12 +10,13 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netdb.h>
 #include <netinet/in.h>
+#include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
-#include <prometheus/metric_family.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include "base/unique_fd.h"
 #include "cli/log.h"
 #include "cli/units.h"
 
@@ -31,45 +32,34 @@ bool is_v6(const std::string& host) { return host.find(':') != std::string::npos
       text));
 }
 
-// 0, or why nobody can listen there. The web server would only say that something went wrong.
+// 0, or why it is impossible to listen there, an `errno` value: the web server gives no reason.
 int try_to_listen(const ListenAddress& address) {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  if (is_v6(address.host)) {
-    auto* const v6 = reinterpret_cast<sockaddr_in6*>(&storage);
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(static_cast<std::uint16_t>(address.port));
-    ::inet_pton(AF_INET6, address.host.c_str(), &v6->sin6_addr);
-    size = sizeof *v6;
-  } else {
-    auto* const v4 = reinterpret_cast<sockaddr_in*>(&storage);
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(static_cast<std::uint16_t>(address.port));
-    ::inet_pton(AF_INET, address.host.c_str(), &v4->sin_addr);
-    size = sizeof *v4;
-  }
-  const int socket = ::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket < 0) return errno;
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const std::string port = std::to_string(address.port);
+  if (::getaddrinfo(address.host.c_str(), port.c_str(), &hints, &found) != 0) return EINVAL;
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> where(found, ::freeaddrinfo);
+  const internal::UniqueFd socket(::socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return errno;
   const int on = 1;
-  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (storage.ss_family == AF_INET6) {
-    ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (where->ai_family == AF_INET6) {
+    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   }
-  const bool bound = ::bind(socket, reinterpret_cast<const sockaddr*>(&storage), size) == 0;
-  const int why = bound ? 0 : errno;
-  ::close(socket);
-  return why;
+  return ::bind(socket.get(), where->ai_addr, where->ai_addrlen) == 0 ? 0 : errno;
 }
 
 /// Collects in threads of the web server, which is written in C: an exception that leaves them ends
 /// the process.
 class Guarded : public prometheus::Collectable {
  public:
-  explicit Guarded(std::shared_ptr<prometheus::Collectable> source) : source_(std::move(source)) {}
+  explicit Guarded(metrics::Collect collect) : collect_(std::move(collect)) {}
 
   [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override {
     try {
-      return source_->Collect();
+      return collect_();
     } catch (const std::exception& error) {
       say(error.what());
     } catch (...) {
@@ -86,7 +76,7 @@ class Guarded : public prometheus::Collectable {
     }
   }
 
-  const std::shared_ptr<prometheus::Collectable> source_;
+  const metrics::Collect collect_;
 };
 
 }  // namespace
@@ -115,9 +105,8 @@ ListenAddress parse_listen_address(std::string_view text) {
   return address;
 }
 
-MetricsServer::MetricsServer(const ListenAddress& address,
-                             std::shared_ptr<prometheus::Collectable> source)
-    : address_(address), source_(std::make_shared<Guarded>(std::move(source))) {
+MetricsServer::MetricsServer(const ListenAddress& address, metrics::Collect collect)
+    : address_(address), source_(std::make_shared<Guarded>(std::move(collect))) {
   const auto refuse_to = [&address](std::string_view why) {
     throw std::invalid_argument(fmt::format("cannot listen on {}: {}", address.text(), why));
   };

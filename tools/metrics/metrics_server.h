@@ -1,14 +1,17 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
 
 namespace prometheus {
+class Collectable;
 class Exposer;
-}
+}  // namespace prometheus
 
 namespace wq::metrics {
 
@@ -24,15 +27,18 @@ struct ListenAddress {
 /// for all addresses of version 4. Throws `std::invalid_argument` with one line.
 [[nodiscard]] ListenAddress parse_listen_address(std::string_view text);
 
-/// Serves the metrics of `source` at GET /metrics, in its own threads.
+/// Reads the metrics for a scrape. May throw; called in any thread.
+using Collect = std::function<std::vector<prometheus::MetricFamily>()>;
+
+/// Serves metrics at GET /metrics, in its own threads.
 class MetricsServer {
  public:
   /// Listens from here on. Throws `std::invalid_argument` with the reason: the port is taken, or
   /// the address is not of this machine.
-  MetricsServer(const ListenAddress& address, std::shared_ptr<prometheus::Collectable> source);
+  MetricsServer(const ListenAddress& address, Collect collect);
 
-  /// Waits for a `Collect` that is under way; after that the source is not asked any more. Does not
-  /// wait for clients: the port is free once the web server is rid of them, or when the process
+  /// Waits for a call of `collect` that is under way; after that it is not called any more. Does
+  /// not wait for clients: the port is free once the web server is rid of them, or when the process
   /// ends.
   ~MetricsServer();
   MetricsServer(const MetricsServer&) = delete;

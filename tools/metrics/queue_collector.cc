@@ -144,14 +144,14 @@ QueueCollector::QueueCollector(std::vector<std::string> queues, const RedisOptio
     static_cast<void>(Queue{queue, redis});  // looks at the name
 }
 
-std::vector<MetricFamily> QueueCollector::read() const {
+std::vector<MetricFamily> QueueCollector::read() {
   std::vector<QueueReading> readings;
   const std::lock_guard lock(mutex_);
   for (const std::string& queue : queues_) readings.push_back({queue, reader_.read(queue)});
   return queue_families(readings);
 }
 
-std::vector<MetricFamily> QueueCollector::Collect() const {
+std::vector<MetricFamily> QueueCollector::scrape() {
   std::vector<QueueReading> readings;
   std::string trouble;
   bool away = false;
@@ -173,7 +173,7 @@ std::vector<MetricFamily> QueueCollector::Collect() const {
   return queue_families(readings);
 }
 
-void QueueCollector::note(const std::string& trouble) const {
+void QueueCollector::note(const std::string& trouble) {
   if (trouble.empty() == trouble_.empty()) return;
   if (trouble.empty()) {
     cli::log(LogLevel::info, "metrics can be read again");

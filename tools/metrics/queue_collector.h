@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 
 #include <wq/queue_metrics.h>
@@ -25,27 +24,27 @@ struct QueueReading {
 [[nodiscard]] std::vector<prometheus::MetricFamily> queue_families(
     std::span<const QueueReading> readings);
 
-/// Reads the queues for each scrape. Thread-safe.
-class QueueCollector : public prometheus::Collectable {
+/// Reads queues. Thread-safe.
+class QueueCollector {
  public:
   /// Throws `std::invalid_argument` for a bad name or URL. A requested `stop` ends the waiting.
   QueueCollector(std::vector<std::string> queues, const RedisOptions& redis,
                  std::stop_token stop = {});
 
   /// Throws when a queue cannot be read, as `MetricsReader` does.
-  [[nodiscard]] std::vector<prometheus::MetricFamily> read() const;
+  [[nodiscard]] std::vector<prometheus::MetricFamily> read();
 
-  /// Never throws: a queue that cannot be read has `wq_up` 0 and nothing else. Says in the log when
-  /// that changes.
-  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override;
+  /// For a scrape: a queue that cannot be read has `wq_up` 0 and nothing else. Logs when that
+  /// changes.
+  [[nodiscard]] std::vector<prometheus::MetricFamily> scrape();
 
  private:
-  void note(const std::string& trouble) const;
+  void note(const std::string& trouble);
 
   const std::vector<std::string> queues_;
-  mutable std::mutex mutex_;
-  mutable MetricsReader reader_;
-  mutable std::string trouble_;  // the last logged error; empty: none
+  std::mutex mutex_;
+  MetricsReader reader_;
+  std::string trouble_;  // the last logged error; empty: none
 };
 
 }  // namespace wq::metrics

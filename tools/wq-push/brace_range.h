@@ -45,7 +45,7 @@ class BraceRange {
 /// to an IPv6 address. Throws `std::invalid_argument` if one side is empty.
 [[nodiscard]] std::vector<std::string> parts_of_union(std::string_view text);
 
-/// Why the text may not mean what is meant: an end of a range is missing or is no number, or `::`
+/// Why the text may be a mistake: an end of a range is missing or is no number, or `::`
 /// joins nothing. Empty if there is no doubt.
 [[nodiscard]] std::string doubt_about_ranges(std::string_view text);
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <new>
-#include <string>
 
 #include <fmt/format.h>
 #include <zlib.h>

@@ -7,8 +7,8 @@
 
 namespace wq::push {
 
-/// Turns compressed bytes into what they were, in pieces of limited size however well they are
-/// compressed. Several compressed files one behind the other are one text. One thread at a time.
+/// Decompresses in pieces of limited size, whatever the compression ratio. Several compressed files
+/// one behind the other are one text. One thread at a time.
 class Decompressor {
  public:
   Decompressor() = default;
@@ -16,8 +16,8 @@ class Decompressor {
   Decompressor(const Decompressor&) = delete;
   Decompressor& operator=(const Decompressor&) = delete;
 
-  /// Takes what it uses off the beginning of `input` and returns what it is, valid until the next
-  /// call. Nothing: all of `input` is used up. Throws `InputError` for damaged data.
+  /// Consumes the beginning of `input` and returns its decompressed bytes, valid until the next
+  /// call. Empty: all of `input` is consumed. Throws `InputError` for damaged data.
   [[nodiscard]] virtual std::string_view next(std::string_view& input) = 0;
 
   /// True if the input may end here; false in the middle of a compressed file.

@@ -16,14 +16,14 @@ struct EarlierRun {
   Counts counts;
   std::uint64_t results = 0;  ///< kept
 
-  /// The queue was filled and drained, and nobody has added to it since.
+  /// The queue was filled and drained, and nothing was added since.
   [[nodiscard]] bool drained() const noexcept {
     return !counts.id.empty() && counts.producers == 0 &&
            counts.ready + counts.processing + counts.delayed == 0;
   }
 };
 
-/// Nothing if our user may not look. Throws `ConnectionError`.
+/// Nothing if the user may not read it. Throws `ConnectionError`.
 [[nodiscard]] std::optional<EarlierRun> look_for_earlier_run(const std::string& queue,
                                                              const RedisOptions& redis,
                                                              std::stop_token stop);

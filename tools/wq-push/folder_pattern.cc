@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A wildcard that was passed: where the pattern goes on, and where the path does if the wildcard
-/// takes no more than it has by now.
+/// matches no more characters.
 struct Wildcard {
   std::size_t pattern = std::string_view::npos;
   std::size_t path = 0;

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -19,29 +18,23 @@ namespace wq::push {
 
 namespace {
 
-int new_eventfd() {
-  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) throw internal::no_room("cannot wait for input", {errno, std::generic_category()});
-  return fd;
-}
+constexpr const char* kStandardInput = "-";
 
 }  // namespace
 
 InputWait::InputWait(std::stop_token stop, std::function<void()> idle)
-    : stop_(std::move(stop)), idle_(std::move(idle)), wake_fd_(new_eventfd()) {
+    : stop_(std::move(stop)),
+      idle_(std::move(idle)),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!wake_fd_) internal::throw_errno("cannot wait for input");
   on_stop_.emplace(stop_, [this] {
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+    [[maybe_unused]] const ssize_t written = write(wake_fd_.get(), &one, sizeof one);
   });
 }
 
-InputWait::~InputWait() {
-  on_stop_.reset();
-  close(wake_fd_);
-}
-
 bool InputWait::until_readable(int fd) {
-  std::array<pollfd, 2> wanted{{{fd, POLLIN, 0}, {wake_fd_, POLLIN, 0}}};
+  std::array<pollfd, 2> wanted{{{fd, POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}}};
   int timeout_ms = 0;
   while (!stop_.stop_requested()) {
     const int ready = poll(wanted.data(), wanted.size(), timeout_ms);
@@ -54,15 +47,12 @@ bool InputWait::until_readable(int fd) {
   return false;
 }
 
-Input::Input(std::string path, InputWait& wait)
-    : name_(path == "-" ? "standard input" : path), wait_(wait) {
-  const bool standard_input = path == "-";
-  fd_ = standard_input ? STDIN_FILENO : open(name_.c_str(), O_RDONLY | O_CLOEXEC);
+Input::Input(const std::string& path, InputWait& wait)
+    : name_(path == kStandardInput ? "standard input" : path),
+      wait_(wait),
+      file_(path == kStandardInput ? -1 : open(path.c_str(), O_RDONLY | O_CLOEXEC)),
+      fd_(path == kStandardInput ? STDIN_FILENO : file_.get()) {
   if (fd_ < 0) throw InputError("cannot open '" + name_ + "': " + std::strerror(errno));
-}
-
-Input::~Input() {
-  if (fd_ != STDIN_FILENO) close(fd_);
 }
 
 std::string_view Input::read() {

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+
+#include "base/unique_fd.h"
 
 namespace wq::push {
 
@@ -18,7 +19,6 @@ class InputWait {
   /// `idle` is called when there is nothing to be read for the moment, before the wait begins.
   explicit InputWait(
       std::stop_token stop = {}, std::function<void()> idle = [] {});
-  ~InputWait();
   InputWait(const InputWait&) = delete;
   InputWait& operator=(const InputWait&) = delete;
 
@@ -34,7 +34,7 @@ class InputWait {
  private:
   std::stop_token stop_;
   std::function<void()> idle_;
-  int wake_fd_;
+  internal::UniqueFd wake_fd_;
   // Writes to wake_fd_, perhaps from another thread, so it goes before that is closed.
   std::optional<std::stop_callback<std::function<void()>>> on_stop_;
 };
@@ -43,8 +43,7 @@ class InputWait {
 class Input {
  public:
   /// Throws `InputError` if the file cannot be opened. `wait` must outlive this object.
-  Input(std::string path, InputWait& wait);
-  ~Input();
+  Input(const std::string& path, InputWait& wait);
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
 
@@ -63,7 +62,8 @@ class Input {
  private:
   const std::string name_;
   InputWait& wait_;
-  int fd_ = -1;
+  const internal::UniqueFd file_;  // empty: it is standard input
+  const int fd_;
   std::uint64_t read_bytes_ = 0;
   std::array<char, 64 * 1024> buffer_;
 };

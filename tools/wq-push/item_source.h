@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "cli/units.h"
+
 namespace wq::push {
 
 /// The longest delay of an item; as `PushItem::delay`.
@@ -51,7 +53,10 @@ class InputError : public std::runtime_error {
 /// An item over `--max-item-bytes`. The message has its position.
 class ItemTooLarge : public std::invalid_argument {
  public:
-  ItemTooLarge(const std::string& position, std::uint64_t max_bytes);
+  ItemTooLarge(const std::string& position, std::uint64_t max_bytes)
+      : std::invalid_argument(position + ": the item is larger than --max-item-bytes " +
+                              cli::size_text(max_bytes) +
+                              "; push a reference such as a file name, or raise the limit") {}
 };
 
 }  // namespace wq::push

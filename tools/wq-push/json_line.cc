@@ -11,6 +11,7 @@
 
 #include "base/printable.h"
 #include "cli/json_text.h"
+#include "cli/options.h"
 #include "cli/units.h"
 
 namespace wq::push {
@@ -88,6 +89,18 @@ JsonItem read_json_item(std::string_view line) {
   }
   if (std::find(seen.begin(), seen.end(), "item") == seen.end()) refuse("it has no item");
   return result;
+}
+
+bool JsonLines::next(std::string& item) {
+  if (!lines_->next(line_)) return false;
+  try {
+    JsonItem read = read_json_item(line_);
+    item = std::move(read.item);
+    terms_ = std::move(read.terms);
+  } catch (const std::invalid_argument& error) {
+    throw cli::UsageError(fmt::format("{}: {}", position(), error.what()));
+  }
+  return true;
 }
 
 }  // namespace wq::push

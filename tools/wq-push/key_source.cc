@@ -22,11 +22,11 @@ using internal::Connection;
 using internal::Reply;
 using internal::Value;
 
-// About so many keys are looked at in a step; fewer with a field, whose values are of any size.
+// About so many keys are read in a step; fewer with a field, whose values may be large.
 constexpr std::string_view kKeysInAStep = "1000";
 constexpr std::string_view kHashesInAStep = "100";
 
-// So much of a hash as a string holds without memory of its own: no two names have the same.
+// As much of a hash as a string holds without an allocation: enough to be unique.
 std::string short_hash(std::string_view key) { return internal::seen_entry(key).substr(0, 15); }
 
 }  // namespace

@@ -15,7 +15,7 @@
 
 namespace wq::push {
 
-/// The names of the keys of a Redis, found with SCAN in steps that hold up nobody, each once. What
+/// The names of the keys of a Redis, found with SCAN in short steps, each once. A key that
 /// exists from the first step to the last is found; a key that appears or vanishes meanwhile may
 /// be. On a new connection the scan begins anew, since another server has another order.
 ///

@@ -68,7 +68,7 @@ class Push {
       feed();
     } catch (const Error& error) {  // Redis: what is not answered by now will not be
       return failed(error);
-    } catch (const std::exception& error) {  // the input: what was read from it is to get in
+    } catch (const std::exception& error) {  // the input: items that were read are still pushed
       return finish(&error);
     }
     return finish(nullptr);

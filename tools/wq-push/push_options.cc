@@ -1,7 +1,5 @@
 #include "wq-push/push_options.h"
 
-#include <initializer_list>
-
 #include <fmt/format.h>
 
 #include <wq/queue.h>

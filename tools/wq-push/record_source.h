@@ -33,7 +33,7 @@ class RecordSource : public ItemSource {
 
  private:
   [[nodiscard]] std::string position(std::uint64_t number) const;
-  /// The next bytes; at the beginning as many as tell what the input is.
+  /// The next bytes; the first time, enough to detect the kind of the input.
   [[nodiscard]] std::string_view read();
   [[nodiscard]] std::string_view read_begin();
   void read_until_kind_is_known();

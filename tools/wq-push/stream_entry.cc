@@ -2,7 +2,6 @@
 
 #include <stdexcept>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace wq::push {

@@ -21,7 +21,7 @@ namespace {
 // another one left behind.
 constexpr std::string_view kConsumer = "wq-push";
 constexpr std::string_view kRights = "TYPE, XGROUP CREATE, XREADGROUP and XACK";
-// After so long without an entry we look whether we are to stop.
+// How often a wait for entries looks for a stop request.
 constexpr std::string_view kBlockMs = "300";
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "wq-push/stream_source.h"
 
@@ -14,8 +13,8 @@ namespace wq::push {
 ///
 /// - An entry that was handed to the group stays pending until it is acknowledged, which happens
 ///   only when its item is known to be in the queue.
-/// - What is pending at the beginning is given out again. The once-key of its item, which names the
-///   entry, keeps it from being pushed a second time, also if the first push arrives only now.
+/// - Entries that are pending at the beginning are given out again. The once-key, which names the
+///   entry, keeps its item from being pushed twice, also if the first push arrives only now.
 ///
 /// The once-keys stay in the queue's memory, as all do.
 class StreamGroup : public StreamItems {
@@ -39,7 +38,7 @@ class StreamGroup : public StreamItems {
   const std::function<void()> confirm_;
   std::uint64_t joined_on_ = 0;  // the generation of the link; 0: the group may not be there
   bool said_ = false;
-  bool pending_ = true;  // what was handed out before is read first
+  bool pending_ = true;  // entries that were handed out before are read first
   ItemTerms terms_;
 };
 

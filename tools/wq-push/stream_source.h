@@ -54,7 +54,7 @@ class StreamItems : public ItemSource {
   [[nodiscard]] bool take_item(std::string& item);
   /// Logs how many entries had no item, if any.
   void tell_left_out();
-  /// Calls `read(connection)` until it succeeds; what Redis refuses is a `UsageError`.
+  /// Calls `read(connection)` until it succeeds; a refusal of Redis is a `UsageError`.
   void ask(const std::function<void(internal::Connection&)>& read, std::string_view rights);
 
   const StreamSearch search_;

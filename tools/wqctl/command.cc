@@ -155,19 +155,21 @@ bool read_target(cli::Process& process, cli::Options& options, int argc, const c
 }
 
 cli::ProgramText command_text(const std::string& name, const std::string& summary,
-                              const std::string& examples, std::vector<cli::Argument> arguments) {
+                              const std::string& examples, std::vector<cli::Argument> arguments,
+                              std::initializer_list<cli::ExitCode> codes) {
+  std::vector<cli::ExitCode> all{cli::ExitCode::done, cli::ExitCode::failure, cli::ExitCode::usage,
+                                 cli::ExitCode::no_redis};
+  all.insert(all.end(), codes);
   return {.name = "wqctl",
           .command = name,
           .env_prefix = "WQCTL_",
           .arguments = std::move(arguments),
           .summary = summary,
-          .ending = cli::exit_code_help({cli::ExitCode::done, cli::ExitCode::failure,
-                                         cli::ExitCode::usage, cli::ExitCode::no_redis}) +
-                    "\n" + examples};
+          .ending = cli::exit_code_help(all) + "\n" + examples};
 }
 
-void add_json_switch(cli::Options& options, bool& json, const std::string& instead) {
-  options.add_switch("json", json, "one JSON object a line instead of " + instead);
+void add_json_switch(cli::Options& options, Target& target, const std::string& instead) {
+  options.add_switch("json", target.json, "one JSON object a line instead of " + instead);
 }
 
 }  // namespace wq::ctl

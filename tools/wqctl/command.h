@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,6 +36,7 @@ struct Target {
   std::string queue;  ///< or what else comes first
   RedisOptions redis;
   std::vector<std::string> more;  ///< what stood behind QUEUE
+  bool json = false;              ///< see `add_json_switch`
   bool patience_given = false;
   std::shared_ptr<cli::WaitingLine> waiting = std::make_shared<cli::WaitingLine>();
 };
@@ -55,8 +57,7 @@ void only_look(Target& target);
 
 /// How queues are listed.
 struct ShowQueues {
-  std::string pattern = {};  ///< empty: all
-  bool json = false;
+  std::string pattern = {};             ///< empty: all
   bool names = false;                   ///< bare names, one a line
   std::chrono::milliseconds longest{};  ///< see `wq::QueueSearch`
 };
@@ -64,13 +65,13 @@ struct ShowQueues {
 /// Prints the queues there are.
 [[nodiscard]] cli::ExitCode show_queues(const Target& target, const ShowQueues& how);
 
-/// The texts of a command for `cli::Options`.
-[[nodiscard]] cli::ProgramText command_text(const std::string& name, const std::string& summary,
-                                            const std::string& examples,
-                                            std::vector<cli::Argument> arguments = {
-                                                {cli::Value::queue()}});
+/// The texts of a command for `cli::Options`. `codes`: the exit codes that not every command has.
+[[nodiscard]] cli::ProgramText command_text(
+    const std::string& name, const std::string& summary, const std::string& examples,
+    std::vector<cli::Argument> arguments = {{cli::Value::queue()}},
+    std::initializer_list<cli::ExitCode> codes = {});
 
 /// Declares `--json`. `instead` completes "one JSON object a line instead of ".
-void add_json_switch(cli::Options& options, bool& json, const std::string& instead);
+void add_json_switch(cli::Options& options, Target& target, const std::string& instead);
 
 }  // namespace wq::ctl

@@ -19,7 +19,7 @@ namespace wq::ctl {
 namespace {
 
 constexpr std::size_t kAtOnce = 100;
-// Where an item is that was not found is worth a look at the next so many.
+// How many entries are searched for an item that was not changed.
 constexpr std::size_t kMaxScan = 100'000;
 
 /// Where an item is that was not changed.
@@ -118,12 +118,11 @@ void Selection::check(const Target& target) const {
   if (ways > 1) throw cli::UsageError("items, --match and --all exclude each other");
 }
 
-Selection::Result Selection::apply(Admin& admin, const Target& target, bool json,
-                                   const std::string& past, const std::string& place,
-                                   const Change& change) const {
+Selection::Result Selection::apply(Admin& admin, const Target& target, const std::string& past,
+                                   const std::string& place, const Change& change) const {
   if (!items_.given(target)) {
     const std::uint64_t n = change.matching(all_ ? "*" : match_);
-    write_changed(n, json, past);
+    write_changed(n, target.json, past);
     return {n, cli::ExitCode::done};
   }
   const std::vector<std::string> all = items_.read(target);
@@ -135,11 +134,11 @@ Selection::Result Selection::apply(Admin& admin, const Target& target, bool json
     for (std::size_t i = 0; i < some.size(); ++i) {
       if (answers[i] == Changed::done) {
         ++done;
-        if (json) cli::write_out(answer_json(some[i], past));
+        if (target.json) cli::write_out(answer_json(some[i], past));
         continue;
       }
       const Place where = place_of(admin, some[i], answers[i]);
-      if (json) {
+      if (target.json) {
         cli::write_out(left_alone_json(some[i], where));
       } else {
         cli::log(LogLevel::error, fmt::format("'{}' is not {}: {}; left alone", item_text(some[i]),
@@ -147,7 +146,7 @@ Selection::Result Selection::apply(Admin& admin, const Target& target, bool json
       }
     }
   }
-  if (!json) write_changed(done, json, past);
+  if (!target.json) write_changed(done, false, past);
   return {done, done == items.size() ? cli::ExitCode::done : cli::ExitCode::failure};
 }
 

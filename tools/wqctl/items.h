@@ -52,7 +52,7 @@ class Selection {
     std::uint64_t changed = 0;
     cli::ExitCode code = cli::ExitCode::done;
   };
-  [[nodiscard]] Result apply(Admin& admin, const Target& target, bool json, const std::string& past,
+  [[nodiscard]] Result apply(Admin& admin, const Target& target, const std::string& past,
                              const std::string& place, const Change& change) const;
 
  private:

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -19,6 +20,8 @@
 #include "wqctl/view/json.h"
 
 namespace wq::ctl {
+
+using internal::UniqueFd;
 
 namespace {
 
@@ -92,20 +95,15 @@ std::string content_of(const std::string& path) {
 ResultsFolder::ResultsFolder(std::string path, std::uint64_t file_bytes)
     : path_(std::move(path)), file_bytes_(file_bytes) {
   if (mkdir(path_.c_str(), 0777) != 0 && errno != EEXIST) fail(path_, errno);
-  folder_ = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_ < 0) fail(path_, errno);
-  claim_ = openat(folder_, "results-queue.json", O_RDWR | O_CREAT | O_CLOEXEC, kMode);
-  if (claim_ < 0) fail(path_, errno);
-  if (flock(claim_, LOCK_EX | LOCK_NB) == 0) return;
+  folder_ = UniqueFd(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder_) fail(path_, errno);
+  claim_ =
+      UniqueFd(openat(folder_.get(), "results-queue.json", O_RDWR | O_CREAT | O_CLOEXEC, kMode));
+  if (!claim_) fail(path_, errno);
+  if (flock(claim_.get(), LOCK_EX | LOCK_NB) == 0) return;
   if (errno != EWOULDBLOCK) fail(path_, errno);
   throw cli::OutputError(
       fmt::format("--to: another wqctl is writing results to '{}'", cli::one_line(path_)));
-}
-
-ResultsFolder::~ResultsFolder() {
-  for (const int fd : {file_, claim_, folder_}) {
-    if (fd >= 0) close(fd);
-  }
 }
 
 std::string ResultsFolder::begin(const std::string& queue, const std::string& queue_id) {
@@ -141,15 +139,15 @@ void ResultsFolder::claim(const std::string& queue, const std::string& queue_id,
         "another folder",
         cli::one_line(path_), cli::one_line(queue)));
   }
-  if (ftruncate(claim_, 0) != 0) fail(path_, errno);
-  if (const int error = write_at(claim_, 0, ours); error != 0) fail(path_, error);
-  if (fsync(claim_) != 0 || fsync(folder_) != 0) fail(path_, errno);
+  if (ftruncate(claim_.get(), 0) != 0) fail(path_, errno);
+  if (const int error = write_at(claim_.get(), 0, ours); error != 0) fail(path_, error);
+  if (fsync(claim_.get()) != 0 || fsync(folder_.get()) != 0) fail(path_, errno);
 }
 
 std::string ResultsFolder::find_end() {
   const std::string path = path_of(number_);
-  file_ = open(path.c_str(), O_RDWR | O_CLOEXEC);
-  if (file_ < 0) fail(path, errno);
+  file_ = UniqueFd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file_) fail(path, errno);
   std::ifstream input(path, std::ios::binary);
   std::string last;
   // The end may be torn: by a kill in the middle of a line, by a machine that stopped to zeros.
@@ -165,14 +163,14 @@ std::string ResultsFolder::find_end() {
                     "another folder",
                     cli::one_line(path)));
   }
-  if (ftruncate(file_, static_cast<off_t>(size_)) != 0) fail(path, errno);
+  if (ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) fail(path, errno);
   return id;
 }
 
 void ResultsFolder::write(std::string_view lines) {
-  if (file_ < 0 || size_ >= file_bytes_) return begin_file(lines);
-  if (const int error = write_at(file_, size_, lines); error != 0) {
-    static_cast<void>(ftruncate(file_, static_cast<off_t>(size_)));
+  if (!file_ || size_ >= file_bytes_) return begin_file(lines);
+  if (const int error = write_at(file_.get(), size_, lines); error != 0) {
+    static_cast<void>(ftruncate(file_.get(), static_cast<off_t>(size_)));
     fail(path_of(number_), error);
   }
   size_ += lines.size();
@@ -184,26 +182,24 @@ void ResultsFolder::begin_file(std::string_view lines) {
   sync();
   const std::string path = path_of(number_ + 1);
   const std::string part = path + ".part";
-  const int file = open(part.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, kMode);
-  if (file < 0) fail(path, errno);
-  int error = write_at(file, 0, lines);
-  if (error == 0 && fsync(file) != 0) error = errno;
+  UniqueFd file(open(part.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, kMode));
+  if (!file) fail(path, errno);
+  int error = write_at(file.get(), 0, lines);
+  if (error == 0 && fsync(file.get()) != 0) error = errno;
   if (error == 0 && std::rename(part.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {
-    close(file);
     unlink(part.c_str());
     fail(path, error);
   }
-  if (file_ >= 0) close(file_);
-  file_ = file;
+  file_ = std::move(file);
   ++number_;
   size_ = lines.size();
   synced_ = false;
 }
 
 void ResultsFolder::sync() {
-  if (file_ < 0 || synced_) return;
-  if (fsync(file_) != 0 || fsync(folder_) != 0) fail(path_of(number_), errno);
+  if (!file_ || synced_) return;
+  if (fsync(file_.get()) != 0 || fsync(folder_.get()) != 0) fail(path_of(number_), errno);
   synced_ = true;
 }
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "base/unique_fd.h"
 #include "cli/output.h"
 
 namespace wq::ctl {
@@ -42,18 +42,17 @@ class ResultsStream : public ResultsOutput {
 };
 
 /// A folder with results of one queue, one a line, in files of a limited size. Only the last file
-/// is ever written to, and only at its end; what is there already says where to go on. So there is
-/// no moment at which the process, or the machine, could end and leave a result twice or not at
-/// all: what was torn off is cut off and read from Redis again, where it stays until `sync`.
+/// is ever written to, and only at its end; its last line tells where to resume. So a crash of the
+/// process or the machine never duplicates or loses a result: a torn line is cut off and read from
+/// Redis again, where the result stays until `sync`.
 class ResultsFolder : public ResultsOutput {
  public:
   static constexpr std::uint64_t kFileBytes = std::uint64_t{64} << 20U;
 
   /// Makes the folder if it is not there (but not the one it is in) and takes it for this process.
-  /// Throws `cli::UsageError` for what is no folder or may not be written to, `cli::OutputError`
+  /// Throws `cli::UsageError` if it is not a folder or not writable, `cli::OutputError`
   /// when the disk is full or broken, or another process has the folder.
   explicit ResultsFolder(std::string path, std::uint64_t file_bytes = kFileBytes);
-  ~ResultsFolder() override;
 
   /// Throws `cli::UsageError` if the folder holds something else than results of this queue.
   [[nodiscard]] std::string begin(const std::string& queue, const std::string& queue_id) override;
@@ -70,9 +69,9 @@ class ResultsFolder : public ResultsOutput {
 
   const std::string path_;
   const std::uint64_t file_bytes_;
-  int folder_ = -1;
-  int claim_ = -1;  ///< the file that says whose results these are; locked
-  int file_ = -1;   ///< the last one
+  internal::UniqueFd folder_;
+  internal::UniqueFd claim_;  ///< the file that says whose results these are; locked
+  internal::UniqueFd file_;   ///< the last one
   std::uint64_t number_ = 0;
   std::uint64_t size_ = 0;
   bool synced_ = false;

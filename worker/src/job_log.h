@@ -5,7 +5,7 @@
 
 #include <wq/lease.h>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace wq::internal {
 

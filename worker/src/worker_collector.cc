@@ -65,11 +65,4 @@ std::vector<MetricFamily> worker_families(const std::string& queue, const Worker
           labels, stats.reconnects)};
 }
 
-WorkerCollector::WorkerCollector(const Worker& worker, std::string queue)
-    : worker_(worker), queue_(std::move(queue)) {}
-
-std::vector<MetricFamily> WorkerCollector::Collect() const {
-  return worker_families(queue_, worker_.stats());
-}
-
 }  // namespace wq::internal

@@ -1,6 +1,5 @@
 #include "worker_progress.h"
 
-#include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>

@@ -88,7 +88,7 @@ void log_end(const WorkerReport& report) {
 std::span<const Lease> items_of(const Batch& batch) { return batch.leases; }
 std::span<const Lease> items_of(const Job& job) { return {&job.lease, 1}; }
 
-/// Names the items of a call to whoever reports a crash in it.
+/// Registers the items of a call for the report of a crash.
 template <typename Argument, typename AnyHandler>
 AnyHandler in_crash_context(AnyHandler handler) {
   return [handler = std::move(handler)](const Argument& argument) {
@@ -199,7 +199,7 @@ WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Attem
   if (!line.metrics_listen) return;
   // Before a model is loaded, so that a port that is taken is known at once.
   server_ = std::make_unique<metrics::MetricsServer>(
-      *line.metrics_listen, std::make_shared<WorkerCollector>(*worker_, line.queue));
+      *line.metrics_listen, [this] { return worker_families(line_.queue, worker_->stats()); });
   cli::log(LogLevel::info, fmt::format("serving {}", server_->url()));
 }
 
@@ -231,7 +231,7 @@ ExitCode WorkerRun::run() {
     if (report.end == WorkerEnd::drained) log_dead(line_.queue, line_.redis, report.counts);
     return code_for(report, line_.fail_on_dead, interruption_->first());
   } catch (const ConnectionError& error) {
-    // Told to leave while Redis was away: there was nobody to give the items back to.
+    // Asked to stop while Redis was unreachable: the items could not be returned.
     if (interruption_->first() == 0) throw;
     cli::log(LogLevel::warning, error.what());
     return cli::exit_code_for_signal(interruption_->first());

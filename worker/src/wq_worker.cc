@@ -16,8 +16,8 @@ namespace wq::internal {
 
 namespace {
 
-/// Gives the command the options of the worker that it needs, and takes from the worker those that
-/// a coprocess looks after.
+/// Copies the options of the worker that the command needs, and moves those that a coprocess
+/// enforces.
 void agree(WqWorkerCommandLine& line) {
   CommandOptions& command = line.command;
   WorkerOptions& worker = line.worker.worker;
@@ -26,14 +26,14 @@ void agree(WqWorkerCommandLine& line) {
   command.slots = worker.concurrency;
   // Its output would appear within the progress line.
   command.stdout_as_stderr = WorkerProgress::is_in_place() && ::isatty(STDOUT_FILENO) == 1;
-  command.stdout_at_once = worker.concurrency == 1;  // no other line to stand within
+  command.stdout_at_once = worker.concurrency == 1;  // no lines of others to mix with
   if (!line.is_coprocess) return;
   if (const std::uint64_t most = command.max_items_per_process; most > 0) {
     worker.batch = static_cast<std::size_t>(std::min<std::uint64_t>(worker.batch, most));
   }
   command.batch = worker.batch;
   worker.calls_per_slot = line.in_flight;
-  // It may load its model first, or work on the batch before: only who speaks with it knows.
+  // Only the slot of the coprocess knows whether it loads its model or works on an earlier batch.
   command.timeout = std::exchange(worker.timeout, {});
 }
 

@@ -1,4 +1,4 @@
-// What the Node programs have in common: items, and a count that is said aloud.
+// Shared by the Node programs: items, and a count that is printed.
 
 const clock = () => Number(process.hrtime.bigint()) / 1e9;
 const say = (...words) => process.stdout.write(words.join(' ') + '\n');

@@ -109,7 +109,7 @@ struct InUse {
   std::uint64_t workers = 0;    ///< with a heartbeat within the last 10 s
   std::uint64_t producers = 0;  ///< whose hold has not ended
   /// Items under a lease in force whose holder is not known to be dead: that of a RedisWQ client,
-  /// or of a worker that has not said anything yet.
+  /// or of a worker without a heartbeat so far.
   std::uint64_t leased = 0;
 
   [[nodiscard]] bool none() const noexcept { return workers + producers + leased == 0; }
@@ -136,7 +136,7 @@ struct Inconsistency {
 
 struct VerifyReport {
   Counts counts{};
-  /// More items than our programs pushed: pushed by others. Not an inconsistency.
+  /// Items in excess of those pushed by wq: other clients pushed them. Not an inconsistency.
   std::uint64_t foreign_pushes = 0;
   /// False once a RedisWQ client took leases: its completions are not counted, so its completed
   /// items look like missing ones. Then `missing` is not among the inconsistencies.
@@ -166,13 +166,13 @@ class WQ_API Admin {
   /// leased next comes first. Leased: longest in processing first, roughly. Delayed and dead: by
   /// time. While the queue moves: ready, delayed and dead pass over nothing that stays there and
   /// may show something twice; a list of leased items may pass over some as others are settled.
-  /// Throws `std::invalid_argument` for an `after` that is none.
+  /// Throws `std::invalid_argument` for an invalid `after`.
   [[nodiscard]] ItemPage list(ItemState state, std::string_view after, std::size_t n);
 
   /// The attempts that the history holds (`RetryPolicy::history`), in the order in which they were
-  /// settled, from behind `after`, which is empty or the `next` of the page before. A page is what
-  /// was settled in up to 20 calls, and may be empty though it is not the last. A try is not in it
-  /// if its worker died, or lost the lease: what is known of that stands in the item's failure.
+  /// settled, from behind `after`, which is empty or the `next` of the page before. A page has
+  /// the attempts of up to 20 settlements, and may be empty though it is not the last. It lacks an
+  /// attempt if its worker died or lost the lease; the failure of the item records that.
   [[nodiscard]] AttemptPage attempts(std::string_view after);
 
   /// Where an item is, in one atomic look. Looks through at most `max_scan` entries of ready and of
@@ -197,11 +197,11 @@ class WQ_API Admin {
   [[nodiscard]] std::vector<Changed> drop(std::span<const std::string> items,
                                           ItemState from = ItemState::dead);
 
-  /// The same for all that match and were there when it was called. Ready is gone through from the
-  /// end that is leased next, and the others are moved to the other end; broken off, it leaves the
-  /// order changed. What comes back to ready meanwhile is dropped if it matches, and so may be what
-  /// others push past our programs. What workers take meanwhile is passed over, and so are up to
-  /// 500 items if an answer is lost.
+  /// The same for all items that match and were there at the call. Ready is read from the end that
+  /// is leased next, and the items that stay move to the other end: an interrupted call leaves the
+  /// order changed. Items that return to ready meanwhile are dropped if they match; items that
+  /// other clients push without wq may be. Items that workers take meanwhile are skipped, as are
+  /// up to 500 items if an answer is lost.
   std::uint64_t drop_matching(std::string_view pattern, ItemState from = ItemState::dead);
 
   /// Stops leasing: workers take no more items within a second, and finish the items that they

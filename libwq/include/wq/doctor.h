@@ -58,9 +58,9 @@ struct ServerFacts {
   std::string user{};                           ///< the user of the login
   std::map<Role, MissingRights> rights{};       ///< of the roles that were asked for, else of all
   std::vector<KeyInTheWay> in_the_way{};
-  /// Where a node of a Redis Cluster said the queue's keys are; empty: here.
+  /// The node of a Redis Cluster that has the queue's keys; empty: this one.
   std::string moved_to{};
-  /// What a cluster said that does not serve the queue's keys: "CLUSTERDOWN ..."
+  /// The error of a cluster that does not serve the queue's keys: "CLUSTERDOWN ..."
   std::string keys_refused{};
   /// What the queue has counted: items that workers took, and those that came back without a lease.
   std::uint64_t leased = 0;
@@ -73,7 +73,7 @@ struct ServerFacts {
   std::optional<std::vector<std::string>> replay_refused{};
 
   std::vector<std::chrono::microseconds> round_trips{};
-  /// Our clock minus the server's; the round trip makes it inexact by half of itself.
+  /// The local clock minus the server's, exact to half of the round trip.
   std::optional<std::chrono::microseconds> clock_ahead{};
 
   /// What was refused, such as "CONFIG GET: NOPERM ...".
@@ -97,8 +97,8 @@ struct DoctorOptions {
 /// the same script, which shows whether Redis takes writes; where an append-only file may be torn
 /// it only removes it.
 ///
-/// What the user may not read is left out and told in `refusals`. Waits for an unreachable Redis as
-/// `Queue` does. Throws `ConnectionError`, `RefusedError` when the login is refused,
+/// Facts that the user may not read are missing; `refusals` names them. Waits for an unreachable
+/// Redis as `Queue` does. Throws `ConnectionError`, `RefusedError` when the login is refused,
 /// `std::invalid_argument` for a bad name or URL.
 [[nodiscard]] WQ_API ServerFacts examine(const std::string& queue, RedisOptions redis,
                                          const DoctorOptions& options = {},

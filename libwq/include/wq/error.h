@@ -44,8 +44,8 @@ class WQ_API RefusedError : public ReplyError {
   using ReplyError::ReplyError;
 };
 
-/// What Redis holds or answers is not what the protocol says: a reply of the wrong shape, or a
-/// queue whose data was lost while it was worked on.
+/// Redis violates the protocol: a reply has the wrong shape, or the data of a queue was lost while
+/// the queue was in use.
 class WQ_API ProtocolError : public Error {
   using Error::Error;
 };

@@ -15,7 +15,7 @@
 
 namespace wq {
 
-/// The lowercase hexadecimal SHA-224 of an item's bytes, as it stands in the names of lease keys.
+/// The lowercase hexadecimal SHA-224 of an item's bytes, as in the names of lease keys.
 using ItemHash = std::array<char, 56>;
 
 /// Computes it, with OpenSSL. Thread-safe.
@@ -99,7 +99,7 @@ struct Usage {
   /// What the processes of a handler used, if it knows: see `Failure`.
   std::optional<std::chrono::milliseconds> cpu_time{};
   std::optional<std::uint64_t> max_rss_bytes{};
-  /// What it wrote to stderr, if the history is to keep that: the last 4 KiB, or less where many
+  /// The end of its stderr, if the history keeps it: the last 4 KiB, or less where many
   /// attempts are settled together.
   std::string stderr_tail{};
 };
@@ -134,7 +134,7 @@ struct WQ_API Outcome {
   [[nodiscard]] static Outcome complete();
   [[nodiscard]] static Outcome complete(std::string result);
   /// With a result that `wqctl results` prints as the JSON value that it is, such as an object, and
-  /// not as a string. It is not checked here: what turns out to be no JSON is printed as a string.
+  /// not as a string. It is not checked here: an invalid value is printed as a string.
   [[nodiscard]] static Outcome complete_json(std::string result);
   [[nodiscard]] static Outcome fail(std::string message);
   [[nodiscard]] static Outcome fail(Failure failure);

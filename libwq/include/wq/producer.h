@@ -20,7 +20,7 @@ class PushSession;
 
 struct ProducerOptions {
   /// Skip items that were ever pushed with this option, in this run or an earlier one: the once-key
-  /// of an item that has none of its own is the item itself.
+  /// of an item without one is the item itself.
   bool once = false;
   /// Refuse to begin when the queue is drained already, since its workers may be leaving.
   bool unless_drained = false;
@@ -67,16 +67,16 @@ class WQ_API Producer {
   Producer(std::string queue, RedisOptions redis, ProducerOptions options = {},
            std::stop_token stop = {});
 
-  /// Gives up the hold without waiting for what `finish` was not called for: what is buffered is
-  /// dropped. Never throws.
+  /// Releases the hold at once. Without a call of `finish`, buffered items are dropped. Never
+  /// throws.
   ~Producer();
   Producer(const Producer&) = delete;
   Producer& operator=(const Producer&) = delete;
 
   /// Adds an item: any bytes. Returns at once or waits while two batches are under way. Throws
   /// `std::invalid_argument` for an item longer than Redis takes (proto-max-bulk-len), which costs
-  /// the others nothing: the producer goes on. Throws `DrainedError` if our hold was lost and the
-  /// queue was drained meanwhile; what `report` says is in stays in.
+  /// the others nothing: the producer goes on. Throws `DrainedError` if the hold was lost and the
+  /// queue was drained meanwhile; the items that `report` counts stay in the queue.
   void push(std::string_view item);
 
   /// Adds items with delays and once-keys, one after the other: not in one step, and what `push`
@@ -90,9 +90,9 @@ class WQ_API Producer {
   /// Sends what is buffered without waiting for the answer; for input that comes slowly.
   void flush();
 
-  /// Sends what is buffered and waits for every answer: what was given to `push` before is in the
-  /// queue, or was skipped, or is unknown. For what must be known before the next step, such as to
-  /// acknowledge where the items came from. Throws as `push` does.
+  /// Sends what is buffered and waits for every answer: each earlier item is in the queue, was
+  /// skipped, or is unknown. Call it before a step that depends on that, such as an acknowledgement
+  /// to the source of the items. Throws as `push` does.
   PushReport confirm();
 
   /// Sends what is buffered, waits for every answer, and releases the hold. Nothing can be pushed

@@ -46,14 +46,14 @@ struct Counts {
   std::uint64_t merged = 0;     ///< equal items that became one among the delayed or the dead
   std::uint64_t foreign = 0;    ///< leases met that were set by a RedisWQ client
 
-  /// True if so many items came back without a lease that workers which died cannot explain it:
+  /// True if more items returned without a lease than dead workers can explain:
   /// answers of Redis reach the workers too late.
   [[nodiscard]] bool arrives_late() const noexcept {
     return returned > 10 && returned > leased / 100;
   }
 
-  /// Begun, nothing ready, processing or delayed, no producer, and not paused: who paused it may
-  /// be about to put something back. Dead letters do not count.
+  /// Begun, nothing ready, processing or delayed, no producer, and not paused: the operator who
+  /// paused it may be about to put something back. Dead letters do not count.
   [[nodiscard]] bool drained() const noexcept {
     return !id.empty() && ready == 0 && processing == 0 && delayed == 0 && producers == 0 &&
            !paused;
@@ -151,7 +151,7 @@ class WQ_API Queue {
   /// The random name of this object in the leases it takes; 16 hexadecimal digits.
   [[nodiscard]] const std::string& session() const noexcept;
 
-  /// What the server says of itself. Throws `RefusedError` if it is older than 6.2.
+  /// Facts about the server. Throws `RefusedError` if it is older than 6.2.
   [[nodiscard]] ServerReport server();
 
   /// One atomic read.
@@ -192,7 +192,7 @@ class WQ_API Queue {
   [[nodiscard]] std::uint64_t count_results();
 
   /// Removes the results whose ids are not greater than `last`, which `results` gave out. Returns
-  /// how many there were. Repeated safely. Throws `std::invalid_argument` for what is no such id.
+  /// how many there were. Repeated safely. Throws `std::invalid_argument` for an invalid id.
   std::uint64_t trim_results(std::string_view last);
 
   /// All totals (`Outcome::totals`), which are removed with the queue only.

@@ -15,8 +15,8 @@ namespace wq {
 /// One of the queues that a Redis holds.
 struct ListedQueue {
   std::string name{};
-  /// Nothing where Redis refuses them, and `refusal` holds its words: our user may not read the
-  /// keys of this queue, or a key of another type is in its way.
+  /// Nothing if Redis refuses them; then `refusal` is its error: the user may not read the keys of
+  /// this queue, or a key of another type is in the way.
   std::optional<Counts> counts{};
   std::string refusal{};
 };

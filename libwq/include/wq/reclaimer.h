@@ -20,9 +20,9 @@ class ReclaimPass;
 struct ReclaimerOptions {
   /// The lease of the workers; a third of it is how often they renew, and how long a reclaimer that
   /// has just connected leaves them to do so before it takes anything for lost. Nothing: as the
-  /// queue's workers have said, or 60 s.
+  /// queue's workers have recorded, or 60 s.
   std::optional<std::chrono::milliseconds> lease{};
-  /// Crashes until an item is dead. Nothing: as the queue's workers have said, or 3. An item's last
+  /// Crashes until an item is dead. Nothing: as the workers have recorded, or 3. An item's last
   /// crash is only that of a lease whose holder held nothing else (`Queue::isolate`).
   std::optional<std::uint32_t> max_crashes{};
 };

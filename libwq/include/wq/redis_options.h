@@ -16,8 +16,8 @@ struct TlsOptions {
   /// The CA that signed the server's certificate. Empty: those that the system trusts.
   std::string ca_file{};
 
-  /// Our own certificate, with what signed it behind it, and its key without a passphrase, for a
-  /// server that asks for one. Both or neither.
+  /// The client certificate, followed by its chain, and its key without a passphrase, for a server
+  /// that asks for one. Both or neither.
   std::string cert_file{};
   std::string key_file{};
 
@@ -38,7 +38,7 @@ struct WQ_API RedisOptions {
   /// The settings of the environment, as in the wq programs: the URL is $WQ_REDIS, else
   /// $REDIS_URL, else the Kubernetes Service named redis ($REDIS_SERVICE_HOST,
   /// $REDIS_SERVICE_PORT), else the one below; the password is $REDISCLI_AUTH. A variable that is
-  /// empty counts as not set. Throws `std::invalid_argument` for a port that is none.
+  /// empty counts as not set. Throws `std::invalid_argument` for an invalid port.
   [[nodiscard]] static RedisOptions from_environment();
 
   /// `redis://[user[:password]@]host[:port][/db]`, `rediss://` with the same for TLS, or
@@ -56,7 +56,7 @@ struct WQ_API RedisOptions {
   /// Only for a URL with `rediss://`; with another they are refused as a mistake.
   TlsOptions tls{};
 
-  /// What CLIENT LIST shows for our connections. Spaces and control characters become dashes,
+  /// The name of the connections in CLIENT LIST. Spaces and control characters become dashes,
   /// since Redis refuses them.
   std::string client_name = "wq";
 
@@ -74,13 +74,13 @@ struct WQ_API RedisOptions {
   /// logged in.
   std::chrono::milliseconds patience{std::chrono::minutes{15}};
 
-  /// Told when Redis goes away or cannot be reached, once and then every minute, when it is back,
+  /// Called when Redis becomes unreachable, once and then every minute, when it is back,
   /// and when a restart of it may cost items. Empty: with a `Worker` its log, else standard error.
   Log log{};
 
-  /// Told at once what is waited for while a connection is made or Redis is not ready, such as
-  /// "localhost:6379", and with an empty text that the wait is over, by the thread that waits. Not
-  /// told if the operation gives up. For a status display. May be empty.
+  /// Called by a thread that starts to wait for a connection, or for a Redis that is not ready,
+  /// with the server, such as "localhost:6379"; and with an empty text when the wait is over. Not
+  /// called when the operation gives up. For a status display. May be empty.
   std::function<void(std::string_view server)> waiting{};
 };
 

@@ -16,7 +16,7 @@
 ///     EXPECT_EQ(job.run(read_page).result, "Chapter one");
 namespace wq::testing {
 
-/// Several items as a worker hands them out together, and what the handler said of each.
+/// Several items as a worker hands them out together, and the outcome of each.
 class WQ_API FakeBatch {
  public:
   /// A lease for each item, in their order: of a first try, with the fences 1, 2, 3 and so on.
@@ -40,7 +40,7 @@ class WQ_API FakeBatch {
   /// Calls the handler in this thread and returns one outcome for each item: that from `settle`,
   /// else what it returned, or what a worker makes of an exception or of a wrong number of
   /// outcomes. `CannotRun` and `CannotGoOn` are thrown on. Unlike a worker it replaces nothing
-  /// because of a stop (see `Job::stop`), so that a test sees what the handler said. Call it once.
+  /// because of a stop (see `Job::stop`), so that a test sees the original outcome. Call it once.
   std::vector<Outcome> run(const BatchHandler& handler);
 
   /// The outcome of the item with this index if it is settled: by `Batch::settle`, and after `run`

@@ -23,7 +23,8 @@ using Histories = std::map<std::string, std::vector<std::string>>;
 [[nodiscard]] Histories read_histories(ReconnectingConnection& link, const Keys& keys,
                                        const std::set<std::string>& hashes);
 
-/// Removes what is still as it was read, unless the item is leased. Returns of how many.
+/// Removes the records that have not changed since they were read, unless the item is leased.
+/// Returns the number of items.
 std::uint64_t forget(ReconnectingConnection& link, const Keys& keys, const Histories& histories);
 
 /// Calls `step` with up to 500 of what is in a map or set at a time, as iterators.

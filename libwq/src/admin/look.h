@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include <wq/admin.h>
@@ -22,7 +21,7 @@ namespace wq::internal {
 /// The word for a state in arguments of scripts.
 [[nodiscard]] std::string_view word_of(ItemState state);
 
-/// Throws `std::invalid_argument` unless so many items may be asked for at a time.
+/// Throws `std::invalid_argument` for a number of items that exceeds one call.
 void check_number(std::size_t n);
 
 }  // namespace wq::internal

@@ -27,7 +27,7 @@ using MayGo = std::function<bool(Connection&)>;
 
 enum class Removal { refused, disturbed, done };
 
-// Leases in force of anybody but `dead`.
+// Leases in force, except those of `dead`.
 std::uint64_t count_leased(Connection& redis, const Keys& keys, const std::set<std::string>& dead) {
   std::uint64_t leased = 0;
   std::string place;
@@ -52,7 +52,7 @@ InUse look_who_is_there(Connection& redis, const Keys& keys) {
       ++in_use.workers;
     }
   }
-  // Nobody may be there to remove those whose time is over.
+  // Expired holds do not count: without a reclaimer they stay in the set.
   in_use.producers =
       redis.call({"ZCOUNT", keys[Key::producers], std::to_string(server_ms(redis)), "+inf"})
           .value()
@@ -68,12 +68,9 @@ Removal remove_all(Connection& redis, const Keys& keys, const MayGo& may_go, Pur
   const Reply listed = redis.call({"ZRANGE", keys[Key::replays], "0", "-1"});
   // In between, so that a producer that begins after this look disturbs the removal.
   if (!may_go(redis)) return Removal::refused;
-  std::vector<std::string> sessions;
+  const std::vector<std::string> sessions = listed.value().texts();
   std::vector<std::string> replays;
-  for (std::size_t i = 0; i < listed.value().size(); ++i) {
-    sessions.emplace_back(listed.value()[i].text());
-    replays.push_back(keys.replay(sessions.back()));
-  }
+  for (const std::string& session : sessions) replays.push_back(keys.replay(session));
   const Reply reply = run_script(redis, scripts::purge, keys, replays, sessions);
   const Value answer = reply.value();
   if (answer.size() == 0) return Removal::disturbed;

@@ -43,14 +43,11 @@ Step scan_for_queues(Connection& redis, const std::string& cursor, const std::st
         "NOPERM this user may not SCAN and cannot list queues; name the queue, or grant the right: "
         "ACL SETUSER NAME +scan");
   }
-  Step step;
   const internal::Value answer = reply.checked().value();
-  step.cursor = answer[0].text();
-  for (std::size_t i = 0; i < answer[1].size(); ++i) step.keys.emplace_back(answer[1][i].text());
-  return step;
+  return {.cursor = std::string(answer[0].text()), .keys = answer[1].texts()};
 }
 
-// Keys that end like ours may be those of another application.
+// A key with this suffix may belong to another application.
 std::vector<Keys> queues_of(const std::vector<std::string>& names, const Found& known) {
   std::vector<Keys> queues;
   for (const std::string& name : names) {
@@ -68,7 +65,7 @@ std::vector<Keys> queues_of(const std::vector<std::string>& names, const Found& 
 // False if Redis does not know the script yet.
 bool read_all(Connection& redis, const std::vector<Keys>& queues, Found& found) {
   CommandBuffer calls;
-  for (const Keys& keys : queues) internal::append_counts(calls, keys);
+  for (const Keys& keys : queues) internal::append_call(calls, internal::scripts::counts, keys, {});
   redis.send(calls);
   bool known = true;
   for (const Keys& keys : queues) {
@@ -84,7 +81,7 @@ bool read_all(Connection& redis, const std::vector<Keys>& queues, Found& found) 
       queue.refusal = error.what();
     } else {
       queue.counts = internal::read_counts(reply.value());
-      if (queue.counts->id.empty()) continue;  // nothing that we have made
+      if (queue.counts->id.empty()) continue;  // not a hash of wq
     }
     found.insert_or_assign(queue.name, std::move(queue));
   }

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <limits>
 #include <string>
 #include <tuple>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json_member.h"
 #include "base/whole_number.h"
 #include "queue/operations.h"
 
@@ -17,41 +15,17 @@ namespace {
 using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
-// So far from any time that nobody can add up two of them to more than there is.
+// Far from any real time, and the sum of two does not overflow.
 constexpr double kLatest = 1e15;
 
-void read(const Json& json, const char* name, std::string& value) {
-  const auto member = json.find(name);
-  if (member != json.end() && member->is_string()) value = member->get<std::string>();
+std::optional<milliseconds> duration_in(const Json& json, const char* name) {
+  const auto ms = integer_in<std::int64_t>(json, name);
+  if (!ms) return std::nullopt;
+  return milliseconds{std::max<std::int64_t>(0, *ms)};
 }
 
-template <typename Number>
-void read(const Json& json, const char* name, std::optional<Number>& value) {
-  const auto member = json.find(name);
-  if (member != json.end() && member->is_number_integer()) value = member->get<Number>();
-}
-
-void read(const Json& json, const char* name, std::optional<milliseconds>& value) {
-  std::optional<std::int64_t> ms;
-  read(json, name, ms);
-  if (ms) value = milliseconds{std::max<std::int64_t>(0, *ms)};
-}
-
-// Numbers up to here are times and counts; their sums and differences are numbers too.
-constexpr std::int64_t kLargest = std::int64_t{1} << 60U;
-
-std::int64_t number_in(const Json& json, const char* name) {
-  const auto member = json.find(name);
-  if (member == json.end() || !member->is_number_integer()) return 0;
-  if (member->is_number_unsigned()) {
-    return static_cast<std::int64_t>(
-        std::min<std::uint64_t>(member->get<std::uint64_t>(), kLargest));
-  }
-  return std::clamp<std::int64_t>(member->get<std::int64_t>(), 0, kLargest);
-}
-
-std::uint64_t count_of(const Json& json, const char* name) {
-  return static_cast<std::uint64_t>(number_in(json, name));
+std::uint64_t count_in(const Json& json, const char* name) {
+  return static_cast<std::uint64_t>(amount_in(json, name));
 }
 
 // The server's clock may have gone back since.
@@ -65,21 +39,19 @@ void read_failure(std::string_view text, ItemInfo& item) {
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return;
   Failure& failure = item.failure.emplace();
-  std::string kind;
-  read(json, "kind", kind);
-  if (!kind.empty()) failure.kind = failure_kind(kind);
-  read(json, "message", failure.message);
-  read(json, "exit_code", failure.exit_code);
-  read(json, "signal", failure.signal);
-  read(json, "max_rss_bytes", failure.max_rss_bytes);
-  read(json, "cpu_ms", failure.cpu_time);
-  read(json, "wall_ms", failure.wall_time);
-  read(json, "stdout_tail", failure.stdout_tail);
-  read(json, "stderr_tail", failure.stderr_tail);
-  read(json, "worker", failure.worker);
-  read(json, "host", failure.host);
+  if (const auto kind = string_in(json, "kind")) failure.kind = failure_kind(*kind);
+  failure.message = string_in(json, "message").value_or("");
+  failure.exit_code = integer_in<int>(json, "exit_code");
+  failure.signal = integer_in<int>(json, "signal");
+  failure.max_rss_bytes = integer_in<std::uint64_t>(json, "max_rss_bytes");
+  failure.cpu_time = duration_in(json, "cpu_ms");
+  failure.wall_time = duration_in(json, "wall_ms");
+  failure.stdout_tail = string_in(json, "stdout_tail").value_or("");
+  failure.stderr_tail = string_in(json, "stderr_tail").value_or("");
+  failure.worker = string_in(json, "worker").value_or("");
+  failure.host = string_in(json, "host").value_or("");
   // For a worker without a heartbeat, the reclaimer records only its session.
-  if (failure.worker.empty()) read(json, "holder", failure.worker);
+  if (failure.worker.empty()) failure.worker = string_in(json, "holder").value_or("");
   const auto at = json.find("at_ms");
   if (at != json.end() && at->is_number()) {
     const double ms = std::clamp(at->get<double>(), 0.0, kLatest);
@@ -95,7 +67,7 @@ void read_lease(std::string_view holder, std::int64_t pttl_ms, ItemInfo& item) {
     // Behind the fence there may be the mark of an item that is alone with its worker.
     item.fence = read_number(holder.substr(mark + 1, holder.find('!', mark) - mark - 1));
   }
-  // The key of one of our leases outlives it.
+  // The key of a lease of wq outlives the lease.
   item.left = pttl_ms == -1 ? milliseconds::max()
                             : milliseconds{pttl_ms} - (foreign ? milliseconds{0} : kLeaseTail);
 }
@@ -114,20 +86,20 @@ WorkerInfo read_worker(std::string_view session, std::string_view entry, std::in
   if (!json.is_object()) json = Json::object();
   WorkerInfo worker;
   worker.session = session;
-  read(json, "label", worker.label);
-  read(json, "host", worker.host);
-  worker.pid = number_in(json, "pid");
-  worker.slots = count_of(json, "slots");
-  worker.holding = count_of(json, "holding");
-  worker.completed = count_of(json, "completed");
-  worker.failed = count_of(json, "failed");
-  const std::int64_t started_ms = number_in(json, "started_ms");
+  worker.label = string_in(json, "label").value_or("");
+  worker.host = string_in(json, "host").value_or("");
+  worker.pid = amount_in(json, "pid");
+  worker.slots = count_in(json, "slots");
+  worker.holding = count_in(json, "holding");
+  worker.completed = count_in(json, "completed");
+  worker.failed = count_in(json, "failed");
+  const std::int64_t started_ms = amount_in(json, "started_ms");
   worker.started = ServerTime{milliseconds{started_ms}};
   worker.age = since(started_ms, server_ms);
-  worker.silent = since(number_in(json, "seen_ms"), server_ms);
+  worker.silent = since(amount_in(json, "seen_ms"), server_ms);
   // The age at the last heartbeat has grown since.
   if (worker.holding > 0)
-    worker.oldest = milliseconds{number_in(json, "oldest_ms")} + worker.silent;
+    worker.oldest = milliseconds{amount_in(json, "oldest_ms")} + worker.silent;
   return worker;
 }
 

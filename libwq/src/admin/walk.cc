@@ -1,6 +1,5 @@
 #include "admin/walk.h"
 
-#include <algorithm>
 #include <initializer_list>
 #include <utility>
 #include <vector>
@@ -11,14 +10,7 @@
 namespace wq::internal {
 namespace {
 
-// Every `step`-th of them.
-std::vector<std::string> texts(Value array, std::size_t step) {
-  std::vector<std::string> all;
-  for (std::size_t i = 0; i < array.size(); i += step) all.emplace_back(array[i].text());
-  return all;
-}
-
-// One of SCAN, HSCAN, ZSCAN to its end: `words` stand in front of the cursor and behind it.
+// One of SCAN, HSCAN, ZSCAN to its end: with the words before and behind the cursor.
 void scan(ReconnectingConnection& link, std::initializer_list<std::string_view> before,
           std::initializer_list<std::string_view> behind, std::size_t step,
           const std::function<bool(std::span<const std::string>)>& look) {
@@ -32,7 +24,7 @@ void scan(ReconnectingConnection& link, std::initializer_list<std::string_view> 
     std::vector<std::string> found;
     cursor = link.run([&](Connection& redis) {
       const Reply reply = redis.call(call);
-      found = texts(reply.value()[1], step);
+      found = reply.value()[1].texts(step);
       return std::string(reply.value()[0].text());
     });
     if (!found.empty() && !look(found)) return;
@@ -52,10 +44,11 @@ void for_chunks(ReconnectingConnection& link, const std::string& list, From from
       // The connection may have broken under the weight of the answer.
       if (std::exchange(again, true)) chunk.failed();
       n = static_cast<std::int64_t>(chunk.items());
-      CommandBuffer read;
-      read.command({"LRANGE", list, std::to_string(left ? seen : -seen - n),
-                    std::to_string(left ? seen + n - 1 : -seen - 1)});
-      return texts(redis.call(read).value(), 1);
+      return redis
+          .call({"LRANGE", list, std::to_string(left ? seen : -seen - n),
+                 std::to_string(left ? seen + n - 1 : -seen - 1)})
+          .value()
+          .texts();
     });
     if (!items.empty()) look(items);
     if (static_cast<std::int64_t>(items.size()) < n) return;

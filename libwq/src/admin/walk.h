@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/keys.h"
 #include "redis/reconnecting_connection.h"
 
 namespace wq::internal {

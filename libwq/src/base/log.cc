@@ -23,7 +23,7 @@ void log_to_stderr(LogLevel level, std::string_view message) {
       fmt::format("wq: {}: {}\n", internal::name_in(kLevels, level), internal::one_line(message));
   // One write, so that lines of other threads do not mix, and not through a stream of the
   // application.
-  static_cast<void>(internal::write_all(STDERR_FILENO, line));  // nobody may listen
+  static_cast<void>(internal::write_all(STDERR_FILENO, line));  // stderr may be closed
 }
 
 }  // namespace wq

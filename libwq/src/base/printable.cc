@@ -64,7 +64,7 @@ void append_bytes(std::string& out, std::string_view bytes) {
   }
 }
 
-// As JSON has it: what does not fit into four digits is a pair of surrogates.
+// As in JSON: a character beyond four digits is a pair of surrogates.
 void append_json(std::string& out, std::string_view character) {
   if (character_length(character) == 0) {
     out += character;

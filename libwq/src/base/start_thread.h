@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-// Header only, since our programs use it too and the library may be a shared one.
+// Header only: the programs use it too, and a shared library hides it.
 namespace wq::internal {
 
 /// Advice if a limit of the system is the cause; empty for other errors.
@@ -30,6 +30,11 @@ namespace wq::internal {
 [[nodiscard]] inline std::system_error no_room(const std::string& what,
                                                const std::error_code& error) {
   return {error, what + std::string(room_advice(error.value()))};
+}
+
+/// Throws the same of `errno`.
+[[noreturn]] inline void throw_errno(const char* what) {
+  throw no_room(what, {errno, std::generic_category()});
 }
 
 /// A `std::thread` or `std::jthread` that runs `body`; the error says what it was to do, such as

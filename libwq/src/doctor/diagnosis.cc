@@ -1,11 +1,11 @@
 #include "doctor/diagnosis.h"
 
-#include <map>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/info.h"
 #include "base/whole_number.h"
 
 namespace wq::internal {
@@ -13,21 +13,18 @@ namespace {
 
 constexpr const char* kUnseen = "A problem here would go unnoticed.";
 
-std::string text_in(const std::map<std::string, std::string>& texts, const std::string& name) {
-  const auto found = texts.find(name);
-  return found == texts.end() ? "" : found->second;
-}
-
 }  // namespace
 
-std::string Diagnosis::info(const std::string& field) const { return text_in(facts.info, field); }
+std::string Diagnosis::info(const std::string& field) const {
+  return info_field(facts.info, field);
+}
 
 std::optional<std::uint64_t> Diagnosis::number(const std::string& field) const {
   return whole_number<std::uint64_t>(info(field));
 }
 
 std::string Diagnosis::setting(const std::string& name) const {
-  return text_in(facts.config, name);
+  return info_field(facts.config, name);
 }
 
 void Diagnosis::find(FindingLevel level, const char* check, std::string what, std::string why,
@@ -36,7 +33,7 @@ void Diagnosis::find(FindingLevel level, const char* check, std::string what, st
 }
 
 void Diagnosis::blind(const char* check, const char* right) {
-  // A server that answers INFO without the field has its own way; that is no right to be given.
+  // A server that answers INFO without the field differs from Redis: no right would help.
   const bool answered = std::string_view(right) == "info" && !facts.info.empty();
   if (answered) {
     return warn(check, "unknown: INFO has no such field", kUnseen,

@@ -6,6 +6,7 @@
 #include <wq/doctor.h>
 #include <wq/error.h>
 
+#include "base/info.h"
 #include "base/keys.h"
 #include "base/name_in.h"
 #include "doctor/checks.h"
@@ -30,7 +31,9 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
         .redis = connection, .login = link.options(), .keys = keys, .options = options};
     look.facts.queue = queue;
     internal::read_server(look);
-    if (internal::info_says(look.facts, "redis_mode", "sentinel")) return std::move(look.facts);
+    if (internal::info_field(look.facts.info, "redis_mode") == "sentinel") {
+      return std::move(look.facts);
+    }
     internal::read_keys(look);
     internal::read_arrival(look);
     internal::read_rights(look);

@@ -48,11 +48,6 @@ std::optional<std::vector<std::string>> refusals(Connection redis,
   return said;
 }
 
-bool info_says(const ServerFacts& facts, const std::string& field, std::string_view value) {
-  const auto found = facts.info.find(field);
-  return found != facts.info.end() && found->second == value;
-}
-
 bool is_unknown(std::string_view said) {
   return said.starts_with("ERR unknown ");  // command, or subcommand
 }

@@ -35,9 +35,6 @@ void append(CommandBuffer& out, const Command& command);
 [[nodiscard]] std::optional<std::vector<std::string>> refusals(Connection redis,
                                                                const std::vector<Command>& commands,
                                                                ServerFacts& facts);
-/// True if INFO was answered with this value.
-[[nodiscard]] bool info_says(const ServerFacts& facts, const std::string& field,
-                             std::string_view value);
 /// True if the text says that the server does not know the command.
 [[nodiscard]] bool is_unknown(std::string_view said);
 /// Its name as ACL SETUSER takes it.

@@ -1,11 +1,10 @@
-#include <algorithm>
 #include <array>
-#include <map>
 #include <string>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "base/info.h"
 #include "base/keys.h"
 #include "base/version_number.h"
 #include "doctor/checks.h"
@@ -19,18 +18,6 @@ constexpr std::array<std::string_view, 8> kSections = {
     "server", "clients", "memory", "persistence", "stats", "replication", "cluster", "sentinel"};
 constexpr std::array<std::string_view, 5> kSettings = {
     "aof-load-truncated", "appendfsync", "maxclients", "save", "stop-writes-on-bgsave-error"};
-
-void read_fields(std::string_view text, std::map<std::string, std::string>& fields) {
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    const std::size_t colon = line.find(':');
-    if (line.starts_with('#') || colon == std::string_view::npos) continue;
-    fields[std::string(line.substr(0, colon))] = line.substr(colon + 1);
-  }
-}
 
 bool is_this_machine(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
@@ -49,7 +36,7 @@ void read_server(Examination& look) {
   for (const std::string_view section : kSections) {
     const auto reply = ask(redis, {"INFO", std::string(section)}, "INFO", facts);
     if (!reply) break;
-    read_fields(reply->value().text(), facts.info);
+    read_info(reply->value().text(), facts.info);
   }
   for (const std::string_view name : kSettings) {
     const auto reply = ask(redis, {"CONFIG", "GET", std::string(name)}, "CONFIG GET", facts);
@@ -81,17 +68,10 @@ void check_version(Diagnosis& look) {
 
 bool check_sentinel(Diagnosis& look) {
   if (look.info("redis_mode") != "sentinel") return false;
-  std::string masters;
-  for (int i = 0;; ++i) {
-    const std::string master = sentinel_master(look.info(fmt::format("master{}", i)));
-    if (master.empty()) break;
-    masters += (masters.empty() ? "" : ", ") + master;
-  }
+  const std::string masters = sentinel_masters(look.facts.info);
   look.fail("role", "this is a Sentinel",
             "A Sentinel holds no data; programs that connect to it exit with 2 at once.",
-            masters.empty()
-                ? "Give the URL of the master that it watches."
-                : fmt::format("Give the URL of the master that it watches: {}", masters));
+            "Give the URL of the master that it watches" + (masters.empty() ? "." : masters));
   return true;
 }
 

@@ -12,8 +12,8 @@ namespace wq::internal {
 /// A command that Redis must allow, with words so that it is one that Redis could carry out.
 using Command = std::vector<std::string>;
 
-/// Every command that a role sends, and every one that its scripts call, once. Those that we do
-/// without when they are refused (CLIENT SETNAME, INFO, TYPE) are not among them.
+/// Every command that a role sends, and every one that its scripts call, once. The list
+/// lacks commands that are optional (CLIENT SETNAME, INFO, TYPE).
 [[nodiscard]] std::vector<Command> commands_needed(Role role, const Keys& keys);
 
 /// Those whose refusal makes something worse without ending a program.

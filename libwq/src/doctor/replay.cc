@@ -1,9 +1,7 @@
 // Whether Redis may replay its own append-only file. It does so as the user named default, and
 // looks at the rights of that user again before it carries out a transaction (redis/redis#14541):
 // without them it drops each one, what scripts wrote included, and starts empty and ready.
-#include <algorithm>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -11,13 +9,14 @@
 
 #include <wq/error.h>
 
+#include "base/info.h"
 #include "doctor/checks.h"
 #include "redis/endpoint.h"
 
 namespace wq::internal {
 namespace {
 
-// Of default, by ACL DRYRUN (Redis 7.0); nothing if we may not ask or it is not known.
+// Of default, by ACL DRYRUN (Redis 7.0); nothing if that is refused or unknown.
 std::optional<std::vector<std::string>> dry_run(Connection& redis,
                                                 const std::vector<Command>& commands,
                                                 ServerFacts& facts) {
@@ -50,21 +49,21 @@ std::optional<std::vector<std::string>> as_user(const RedisOptions& options,
   return names_of_refused(commands, *said);
 }
 
-// Of default, where the server lets everybody in as that.
+// Of default, if the server admits clients as default without a password.
 std::optional<std::vector<std::string>> without_login(RedisOptions options,
                                                       const std::vector<Command>& commands,
                                                       const Keys& keys) {
   options.url = resolve_endpoint(options).url_without_login();
   options.password.clear();
   options.password_file.clear();
-  ServerFacts own;  // what is refused to default is not refused to our user
+  ServerFacts own;  // refusals of default do not concern the user of the login
   try {
     if (auto refused = as_user(options, commands, own)) return refused;
-    // MULTI is refused. This does nothing, since there is no such key.
+    // MULTI is refused. This has no effect, since the key does not exist.
     Connection redis(options);
     if (!ask(redis, {"DEL", keys.replay("doctor")}, "DEL", own))
       return std::vector<std::string>{"del"};
-  } catch (const Error&) {  // nobody may be default, or not without a password
+  } catch (const Error&) {  // default is off, or needs a password
   }
   return std::nullopt;
 }
@@ -73,7 +72,7 @@ std::optional<std::vector<std::string>> without_login(RedisOptions options,
 
 void read_replay(Examination& look) {
   ServerFacts& facts = look.facts;
-  if (!info_says(facts, "aof_enabled", "1")) return;
+  if (info_field(facts.info, "aof_enabled") != "1") return;
   const std::vector<Command> commands = commands_replayed(look.keys);
   if (facts.user == "default") {
     facts.replay_refused = as_user(look.login, commands, facts);

@@ -38,10 +38,9 @@ std::vector<std::string_view> roles_that_may_not_rewrite(const Diagnosis& look) 
 
 void check_torn_aof(Diagnosis& look) {
   if (look.info("aof_enabled") != "1") return;
-  const std::string valkey = look.info("valkey_version");
-  if (cuts_whole_transactions(look.info("server_name"), valkey)) {
-    return look.pass(kCheck,
-                     fmt::format("Valkey {} removes what a kill leaves of a transaction", valkey));
+  if (cuts_whole_transactions(look.facts.info)) {
+    return look.pass(kCheck, fmt::format("Valkey {} removes what a kill leaves of a transaction",
+                                         look.info("valkey_version")));
   }
   if (look.setting("aof-load-truncated") == "no") {
     return look.find(FindingLevel::ok, kCheck,

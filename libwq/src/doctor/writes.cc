@@ -1,4 +1,4 @@
-// Whether Redis takes writes: tried, since no list of what may refuse them is ever whole.
+// Whether Redis takes writes. Tried, since no list of the causes of a refusal is complete.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -10,7 +10,6 @@
 #include <wq/error.h>
 
 #include "doctor/checks.h"
-#include "queue/server_check.h"
 #include "queue/torn_aof.h"
 
 namespace wq::internal {
@@ -24,16 +23,12 @@ constexpr std::string_view kWriteAndTakeBack =
 // want of memory.
 constexpr std::string_view kWriteNothing = "return redis.call('DEL', KEYS[1])";
 
-// False if the append-only file may end in half a transaction, which any write behind it makes
-// harmful; whoever has to write has it rewritten before. See queue/torn_aof.h.
+// False if the append-only file may end in half a transaction, which any later write makes harmful:
+// a program that writes has the file rewritten first. See queue/torn_aof.h.
 bool may_append(const ServerFacts& facts) {
-  std::string info;
-  for (const auto& [field, value] : facts.info) info += fmt::format("\n{}:{}", field, value);
-  if (info.empty()) return false;
-  const AofState aof = read_aof(info);
-  return !aof.kept || aof.empty || aof.rewritten ||
-         cuts_whole_transactions(info_field(info, "server_name"),
-                                 info_field(info, "valkey_version"));
+  if (facts.info.empty()) return false;
+  const AofState aof = read_aof(facts.info);
+  return !aof.kept || aof.empty || aof.rewritten || cuts_whole_transactions(facts.info);
 }
 
 bool may_write(const ServerFacts& facts) {
@@ -67,7 +62,7 @@ constexpr Refusal kOther{"", "The message is the server's.", "Look at its log an
 
 void tell_refusal(Diagnosis& look, const std::string& said) {
   const std::string code = ReplyError(said).code();
-  // Behind that it names the line of our script.
+  // The rest names the line of the script above.
   const std::string what =
       fmt::format("Redis refuses writes: {}", said.substr(0, said.find(" script: ")));
   if (code == kFull.code) {

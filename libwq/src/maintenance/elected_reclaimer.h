@@ -31,7 +31,7 @@ class ElectedReclaimer {
 
  private:
   void serve(const std::stop_token& stop);
-  // Makes the tenure last `time` from now. False if it is not ours.
+  // Extends the tenure to `time` from now. False if another worker is in office.
   bool extend(ReconnectingConnection& link, std::chrono::milliseconds time) const;
   void tell(const ReclaimReport& report) const;
 

@@ -1,6 +1,5 @@
 #include "maintenance/heartbeat.h"
 
-#include <initializer_list>
 #include <string_view>
 #include <utility>
 
@@ -8,27 +7,13 @@
 
 #include <wq/error.h>
 
+#include "queue/operations.h"
 #include "script/script.h"
 
 namespace wq::internal {
 namespace {
 
 constexpr std::chrono::milliseconds kDeadWorker = std::chrono::minutes{10};
-
-// One command on `key`; at maxmemory the longer way.
-void append_write(CommandBuffer& out, const Keys& keys, bool write_at_maxmemory,
-                  std::string_view name, Key key, std::initializer_list<std::string_view> words) {
-  if (write_at_maxmemory) {
-    begin_call(out, scripts::write_at_maxmemory, keys, 1, 1 + words.size());
-    out.arg(keys[key]);
-    out.arg(name);
-  } else {
-    out.begin(2 + words.size());
-    out.arg(name);
-    out.arg(keys[key]);
-  }
-  for (const std::string_view word : words) out.arg(word);
-}
 
 }  // namespace
 
@@ -60,8 +45,8 @@ std::optional<bool> Heartbeat::try_beat(const std::string& json, bool write_at_m
   Connection& redis = link_.connection();
   if (write_at_maxmemory) load_scripts(redis, {&scripts::write_at_maxmemory});
   CommandBuffer out;
-  append_write(out, keys_, write_at_maxmemory, "HSET", Key::workers, {session_, json});
-  append_write(out, keys_, write_at_maxmemory, "SET", Key::reclaimer,
+  append_write(out, keys_, write_at_maxmemory, "HSET", keys_[Key::workers], {session_, json});
+  append_write(out, keys_, write_at_maxmemory, "SET", keys_[Key::reclaimer],
                {session_, "NX", "PX", std::to_string(kTenure.count())});
   // Of a queue that has not begun nothing stays, whatever ends: its name may have been a mistake.
   if (queue_id_.empty()) {

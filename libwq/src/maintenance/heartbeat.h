@@ -22,8 +22,8 @@ struct WorkerStatus {
   std::uint64_t failed = 0;
 };
 
-/// True if an entry of `Q:workers`, which anybody may have written, is a heartbeat of the last ten
-/// minutes by the server's clock.
+/// True if an entry of `Q:workers`, which any client may have written, is a heartbeat of the last
+/// ten minutes by the server's clock.
 [[nodiscard]] bool is_alive(std::string_view entry, std::int64_t server_ms);
 
 /// A worker's heartbeat in `Q:workers`, and its bid to be the reclaimer. Not thread-safe.

@@ -62,7 +62,7 @@ std::chrono::milliseconds LeaseRenewer::oldest(TimePoint now) const {
 }
 
 void LeaseRenewer::renew(TimePoint now) {
-  const std::vector<Held> leases = due(now);
+  const std::vector<Held> leases = asked_until(now - ttl_ / 3);
   CommandBuffer call;
   for (std::span<const Held> rest = leases; !rest.empty();) {
     const std::span<const Held> chunk = rest.first(std::min(rest.size(), Queue::kMaxBatch));
@@ -80,22 +80,13 @@ void LeaseRenewer::renew(TimePoint now) {
   }
 }
 
-void LeaseRenewer::expire(TimePoint now) {
-  std::vector<Held> ended;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [fence, entry] : entries_) {
-      if (entry.asked_at + ttl_ <= now) ended.push_back({entry.hash, fence, entry.alone});
-    }
-  }
-  lose(ended);
-}
+void LeaseRenewer::expire(TimePoint now) { lose(asked_until(now - ttl_)); }
 
-std::vector<Held> LeaseRenewer::due(TimePoint now) const {
+std::vector<Held> LeaseRenewer::asked_until(TimePoint time) const {
   std::vector<Held> leases;
   const std::lock_guard lock(mutex_);
   for (const auto& [fence, entry] : entries_) {
-    if (entry.asked_at + ttl_ / 3 <= now) leases.push_back({entry.hash, fence, entry.alone});
+    if (entry.asked_at <= time) leases.push_back({entry.hash, fence, entry.alone});
   }
   return leases;
 }

@@ -73,7 +73,8 @@ class LeaseRenewer {
     bool alone = false;
   };
 
-  std::vector<Held> due(TimePoint now) const;
+  // Those that were last asked for by then.
+  std::vector<Held> asked_until(TimePoint time) const;
   void confirm(std::span<const Held> renewed, TimePoint asked_at);
   void lose(std::span<const Held> lost);
 

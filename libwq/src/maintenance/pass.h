@@ -18,7 +18,7 @@ struct Pass {
   Connection& redis;
   const Keys& keys;
   TimePoint now;
-  bool early = false;          ///< so soon after we came that living workers may not have renewed
+  bool early = false;  ///< so soon after the connection that live workers may not have renewed
   std::int64_t server_ms = 0;  ///< the server's clock, from `SweepProducers` on
   ReclaimReport report{};
 };

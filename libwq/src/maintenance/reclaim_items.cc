@@ -45,9 +45,8 @@ void ReclaimItems::reconnected() {
   unleased_.clear();
 }
 
-// From the right, where the oldest stand: positions counted from there stay right while items are
-// added on the left. Where others take items away meanwhile, some are passed over until the next
-// pass.
+// From the right, where the oldest items are: positions counted from there stay valid while items
+// are added on the left. If others remove items meanwhile, some items wait for the next pass.
 void ReclaimItems::run(Pass& pass) {
   ++passes_;
   overdue_ = false;
@@ -71,12 +70,9 @@ std::vector<std::string> ReclaimItems::read_chunk(const Pass& pass, std::size_t 
                        std::to_string(-static_cast<std::int64_t>(from_right + chunk_.items())),
                        std::to_string(-static_cast<std::int64_t>(from_right) - 1)});
   reading_ = false;
-  std::vector<std::string> items;
+  std::vector<std::string> items = reply.value().texts();
   std::size_t bytes = 0;
-  for (std::size_t i = 0; i < reply.value().size(); ++i) {
-    items.emplace_back(reply.value()[i].text());
-    bytes += items.back().size();
-  }
+  for (const std::string& item : items) bytes += item.size();
   if (!items.empty()) chunk_.read(items.size(), bytes);
   return items;
 }

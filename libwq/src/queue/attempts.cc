@@ -1,16 +1,14 @@
 #include "queue/attempts.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/host_name.h"
+#include "base/json_member.h"
 #include "base/name_in.h"
 #include "base/printable.h"
 
@@ -27,10 +25,6 @@ constexpr std::size_t kStderrBytes = 25'000;
 constexpr std::size_t kMostOfStderr = 4'096;
 constexpr std::size_t kMostOfItem = 1'000;
 constexpr std::size_t kMostOfWorker = 1'000;
-
-// By `Outcome::Kind`.
-constexpr std::array<std::string_view, 5> kOutcomes{"done", "failed", "crashed", "fatal",
-                                                    "released"};
 
 std::string json_string(std::string_view text) {
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -106,62 +100,35 @@ void append_attempt(std::string& text, const Settlement& settlement, std::size_t
   text += '}';
 }
 
-template <typename Number>
-void read_integer(const Json& json, const char* name, Number& value) {
-  const auto member = json.find(name);
-  if (member == json.end() || !member->is_number_integer()) return;
-  const auto whole = member->get<std::int64_t>();
-  if (std::in_range<Number>(whole)) value = static_cast<Number>(whole);
-}
-
-template <typename Number>
-void read_integer(const Json& json, const char* name, std::optional<Number>& value) {
-  if (!json.contains(name)) return;
-  Number number{};
-  read_integer(json, name, number);
-  value = number;
-}
-
-bool read_string(const Json& json, const char* name, std::string& value) {
-  const auto member = json.find(name);
-  if (member == json.end() || !member->is_string()) return false;
-  value = member->get<std::string>();
-  return true;
-}
-
-// So far from any time that nobody can add up two of them to more than there is.
+// Far from any real time, and two of them can be added as nanoseconds too.
 constexpr std::int64_t kLatestMs = 1'000'000'000'000'000;
 
-milliseconds read_ms(const Json& json, const char* name) {
-  std::int64_t ms = 0;
-  read_integer(json, name, ms);
-  return milliseconds{std::clamp<std::int64_t>(ms, 0, kLatestMs)};
+milliseconds ms_in(const Json& json, const char* name) {
+  return milliseconds{std::min(amount_in(json, name), kLatestMs)};
 }
 
 std::optional<Attempt> read_attempt(const Json& json) {
   if (!json.is_object() || !json.contains("fence")) return std::nullopt;
-  std::string outcome = "done";
-  read_string(json, "outcome", outcome);
+  const std::string outcome = string_in(json, "outcome").value_or("done");
   const auto* const found = std::find(kOutcomes.begin(), kOutcomes.end(), outcome);
   if (found == kOutcomes.end()) return std::nullopt;
   Attempt read;
-  read.attempt = 1;
   read.outcome = static_cast<Outcome::Kind>(found - kOutcomes.begin());
-  read_string(json, "item", read.item);
-  read_string(json, "sha224", read.sha224);
+  read.item = string_in(json, "item").value_or("");
+  read.sha224 = string_in(json, "sha224").value_or("");
   read.whole = read.sha224.empty();
   if (read.whole) read.sha224 = wq::text(hash_item(read.item));
-  read_integer(json, "attempt", read.attempt);
-  read_integer(json, "fence", read.fence);
-  read_integer(json, "slot", read.usage.slot);
-  read.usage.begun = std::chrono::system_clock::time_point{read_ms(json, "begun_ms")};
-  read.usage.wall_time = read_ms(json, "wall_ms");
-  if (json.contains("cpu_ms")) read.usage.cpu_time = read_ms(json, "cpu_ms");
-  read_integer(json, "max_rss_bytes", read.usage.max_rss_bytes);
-  if (std::string kind; read_string(json, "kind", kind)) read.kind = failure_kind(kind);
-  read_integer(json, "exit_code", read.exit_code);
-  read_integer(json, "signal", read.signal);
-  read_string(json, "stderr_tail", read.usage.stderr_tail);
+  read.attempt = integer_in<std::uint32_t>(json, "attempt").value_or(1);
+  read.fence = integer_in<std::uint64_t>(json, "fence").value_or(0);
+  read.usage.slot = integer_in<unsigned>(json, "slot").value_or(0);
+  read.usage.begun = std::chrono::system_clock::time_point{ms_in(json, "begun_ms")};
+  read.usage.wall_time = ms_in(json, "wall_ms");
+  if (json.contains("cpu_ms")) read.usage.cpu_time = ms_in(json, "cpu_ms");
+  read.usage.max_rss_bytes = integer_in<std::uint64_t>(json, "max_rss_bytes");
+  if (const auto kind = string_in(json, "kind")) read.kind = failure_kind(*kind);
+  read.exit_code = integer_in<int>(json, "exit_code");
+  read.signal = integer_in<int>(json, "signal");
+  read.usage.stderr_tail = string_in(json, "stderr_tail").value_or("");
   return read;
 }
 
@@ -201,10 +168,8 @@ std::vector<Attempt> read_recorded(std::string_view text, std::string_view lost)
   std::vector<Attempt> attempts;
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return attempts;
-  std::string worker;
-  std::string host;
-  read_string(json, "worker", worker);
-  read_string(json, "host", host);
+  const std::string worker = string_in(json, "worker").value_or("");
+  const std::string host = string_in(json, "host").value_or("");
   const auto list = json.find("tries");
   if (list == json.end() || !list->is_array()) return attempts;
   const std::vector<std::size_t> lost_ones = positions_in(lost);

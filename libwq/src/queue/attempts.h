@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -11,6 +12,10 @@
 
 namespace wq::internal {
 
+/// The outcomes as the history has them, by `Outcome::Kind`.
+inline constexpr std::array<std::string_view, 5> kOutcomes{"done", "failed", "crashed", "fatal",
+                                                           "released"};
+
 /// The history entry of the attempts settled in one call: always less than 1 MiB. Empty if no item
 /// was begun.
 struct RecordedAttempts {
@@ -21,7 +26,7 @@ struct RecordedAttempts {
                                                std::string_view worker);
 
 /// The attempts of an entry, but for those at the positions in `lost` ("1,3"), whose settlement was
-/// refused. Anybody may write such entries: what makes no sense is left out.
+/// refused. Any client may write such entries: invalid ones are left out.
 [[nodiscard]] std::vector<Attempt> read_recorded(std::string_view text, std::string_view lost);
 
 }  // namespace wq::internal

@@ -6,7 +6,7 @@
 
 namespace wq::internal {
 
-// These throw std::invalid_argument, which says what is out of range and what the range is.
+// These throw std::invalid_argument, which names the value and its range.
 
 void check_range(const char* what, std::chrono::milliseconds value,
                  std::chrono::milliseconds lowest, std::chrono::milliseconds highest);

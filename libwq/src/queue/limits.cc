@@ -9,7 +9,6 @@
 
 #include "base/whole_number.h"
 #include "queue/totals.h"
-#include "redis/command_buffer.h"
 #include "redis/reply.h"
 
 namespace wq::internal {

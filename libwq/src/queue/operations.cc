@@ -5,11 +5,11 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <wq/error.h>
 
 #include "base/backoff.h"
+#include "base/json_member.h"
 #include "base/random.h"
 #include "queue/attempts.h"
 #include "queue/limits.h"
@@ -22,15 +22,7 @@ namespace {
 std::string failure_json(const Failure& whole) {
   const Failure failure = shortened(whole);
   nlohmann::json json = {{"kind", text(failure.kind)}, {"message", failure.message}};
-  if (failure.exit_code) json["exit_code"] = *failure.exit_code;
-  if (failure.signal) json["signal"] = *failure.signal;
-  if (failure.max_rss_bytes) json["max_rss_bytes"] = *failure.max_rss_bytes;
-  if (failure.cpu_time) json["cpu_ms"] = failure.cpu_time->count();
-  if (failure.wall_time) json["wall_ms"] = failure.wall_time->count();
-  if (!failure.worker.empty()) json["worker"] = failure.worker;
-  if (!failure.host.empty()) json["host"] = failure.host;
-  if (!failure.stdout_tail.empty()) json["stdout_tail"] = failure.stdout_tail;
-  if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
+  put_failure(json, failure);
   // Bytes that are not UTF-8 become replacement characters: this is for people. The script puts the
   // server's time in front, in place of the first brace.
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(1);
@@ -84,7 +76,7 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
   }
 }
 
-// Settlements with a result of the same kind that stand one behind the other.
+// Consecutive settlements with a result of the same kind.
 struct Run {
   std::size_t first;
   std::size_t size;
@@ -175,10 +167,6 @@ Popped read_pop(Value answer) {
   return popped;
 }
 
-void append_claim(CommandBuffer& out, const Keys& keys, std::string_view queue_id) {
-  append_call(out, scripts::claim, keys, {}, queue_id);
-}
-
 Popped read_claim(Value answer, std::string item) {
   Popped popped;
   popped.items.push_back(make_lease(std::move(item), last_fence(answer[0], 1)));
@@ -186,23 +174,23 @@ Popped read_claim(Value answer, std::string item) {
   return popped;
 }
 
+void append_write(CommandBuffer& out, const Keys& keys, bool at_maxmemory, std::string_view command,
+                  std::string_view key, std::initializer_list<std::string_view> words) {
+  if (at_maxmemory) {
+    append_call(out, scripts::write_at_maxmemory, keys, {key}, command, words);
+    return;
+  }
+  out.begin(2 + words.size());
+  out.arg(command);
+  out.arg(key);
+  for (const std::string_view word : words) out.arg(word);
+}
+
 void append_lease(CommandBuffer& out, const Keys& keys, std::string_view session,
                   const Lease& lease, std::chrono::milliseconds ttl, bool write_at_maxmemory) {
-  const std::string value = holder(session, lease.fence, false);
-  const std::int64_t key_ttl_ms = (ttl + kLeaseTail).count();
-  if (write_at_maxmemory) {
-    begin_call(out, scripts::write_at_maxmemory, keys, 1, 5);
-    out.arg(keys.lease_prefix(), text(lease.hash));
-    out.arg("SET");
-  } else {
-    out.begin(6);
-    out.arg("SET");
-    out.arg(keys.lease_prefix(), text(lease.hash));
-  }
-  out.arg(value);
-  out.arg("NX");
-  out.arg("PX");
-  out.arg(key_ttl_ms);
+  append_write(out, keys, write_at_maxmemory, "SET", keys.lease(lease.hash),
+               {holder(session, lease.fence, false), "NX", "PX",
+                std::to_string((ttl + kLeaseTail).count())});
 }
 
 void append_history(CommandBuffer& out, const Keys& keys, std::span<const Lease> leases) {
@@ -305,10 +293,6 @@ void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::millisecond
                   std::uint32_t max_crashes) {
   append_call(out, scripts::write_at_maxmemory, keys, {keys[Key::stats]}, "HSET", kLeaseField,
               lease.count(), kMaxCrashesField, max_crashes);
-}
-
-void append_counts(CommandBuffer& out, const Keys& keys) {
-  append_call(out, scripts::counts, keys, {});
 }
 
 Counts read_counts(Value answer) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,10 +24,9 @@ namespace wq::internal {
 /// How long the key of a lease outlives the lease, so that an expired lease differs from one that
 /// was never set, and its holder is known.
 inline constexpr std::chrono::milliseconds kLeaseTail = std::chrono::hours{1};
-/// How long an item may stand in processing without a lease: the time between pop and lease.
+/// How long an item may be in processing without a lease: the time between pop and lease.
 inline constexpr std::chrono::milliseconds kUnleasedGrace{5'000};
-/// Upper bounds of what may be asked for: what is found beyond them comes from a clock that went
-/// back, and is cut down to them.
+/// Upper bounds. A longer time in Redis comes from a clock that went back, and is cut to the bound.
 inline constexpr std::chrono::milliseconds kLongestLease = std::chrono::hours{24};
 inline constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours{24};
 inline constexpr std::chrono::milliseconds kLongestHold = std::chrono::hours{1};
@@ -61,9 +61,12 @@ struct Popped {
 void append_pop(CommandBuffer& out, const Keys& keys, std::size_t n, std::string_view queue_id);
 [[nodiscard]] Popped read_pop(Value answer);
 
-/// Draws the fence of an item that BRPOPLPUSH has popped.
-void append_claim(CommandBuffer& out, const Keys& keys, std::string_view queue_id);
+/// Reads the answer of claim about an item that BRPOPLPUSH has popped.
 [[nodiscard]] Popped read_claim(Value answer, std::string item);
+
+/// A command that writes one key. At maxmemory Redis admits it only within a script.
+void append_write(CommandBuffer& out, const Keys& keys, bool at_maxmemory, std::string_view command,
+                  std::string_view key, std::initializer_list<std::string_view> words);
 
 /// Sets the lease of one item; nil if an equal item is leased. `write_at_maxmemory`: at maxmemory.
 void append_lease(CommandBuffer& out, const Keys& keys, std::string_view session,
@@ -99,7 +102,6 @@ void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view sessi
 void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::milliseconds lease,
                   std::uint32_t max_crashes);
 
-void append_counts(CommandBuffer& out, const Keys& keys);
 [[nodiscard]] Counts read_counts(Value answer);
 
 /// The keys of the leases of these items.

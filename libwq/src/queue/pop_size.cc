@@ -21,7 +21,7 @@ constexpr milliseconds kPipelined{250};
 // From one answer to the next the size grows at most so much: a few answers lead from one item to
 // as many as may be asked for.
 constexpr double kGrowth = 16;
-// After so many answers twice as much is tried as has broken a connection before.
+// After so many answers, the size that broke a connection before is doubled again.
 constexpr unsigned kTryMoreAfter = 100;
 // An answer that is smaller than this never broke a connection by its size, and how long it took
 // says nothing of how long its bytes take.

@@ -5,9 +5,9 @@
 
 namespace wq::internal {
 
-/// How long after it was asked for an item of so many bytes may still be leased. A reclaimer takes
-/// one without a lease for stranded after twice as long (`unleased_grace`): whoever popped it has
-/// given it up by then. Grows with the size, since a large item takes time to arrive.
+/// How long after the pop an item of so many bytes may still be leased. A reclaimer returns an
+/// unleased item after twice as long (`unleased_grace`): its worker has given it up by then. Grows
+/// with the size, since a large item takes time to arrive.
 [[nodiscard]] std::chrono::milliseconds time_to_lease(std::size_t item_bytes) noexcept;
 [[nodiscard]] std::chrono::milliseconds unleased_grace(std::size_t item_bytes) noexcept;
 
@@ -21,18 +21,18 @@ class PopSize {
   /// Asks for one item first, of which nothing is known, and for more as answers allow it.
   [[nodiscard]] static PopSize from_one_item() noexcept;
 
-  /// Of `want` items so many may be asked for, at least one.
+  /// How many of `want` items may be asked for, at least one.
   [[nodiscard]] std::size_t items(std::size_t want) const noexcept;
 
   /// True if a pop for `want` items must not follow behind one that is not answered yet: answers
   /// take so long, or one of that size would, that the second could be late through the first.
   [[nodiscard]] bool one_at_a_time(std::size_t want) const noexcept;
 
-  /// An answer with items came, so long after it was asked for.
+  /// An answer with items came, `took` after the request.
   void arrived(std::size_t items, std::size_t bytes, std::chrono::nanoseconds took) noexcept;
   /// Too late to lease what it holds.
   void late() noexcept;
-  /// The connection broke before the answer to a pop of so many items. Small ones do not break it.
+  /// The connection broke before the answer to a pop of `items`. Small answers do not break it.
   void broken(std::size_t items) noexcept;
 
  private:

@@ -8,7 +8,6 @@
 #include <stop_token>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -35,14 +34,12 @@ namespace wq {
 namespace internal {
 namespace {
 
-// Measured: larger batches gain nothing, and one command holds up everybody else less. A
+// Measured: larger batches gain nothing, and a command blocks other clients for less time. A
 // transaction has to fit into the smallest client-query-buffer-limit that there is, 1 MiB.
 constexpr std::size_t kBatchItems = 1'000;
 constexpr std::size_t kBatchBytes = std::size_t{768} << 10U;
 // So that Redis never waits for the producer.
 constexpr std::size_t kInFlight = 2;
-
-constexpr PushTerms kNoTerms;
 
 }  // namespace
 
@@ -83,12 +80,12 @@ class PushSession {
 
   void push(std::string_view item) {
     const std::lock_guard lock(mutex_);
-    push_one(item, kNoTerms);
+    push_one({.item = item});
   }
 
   void push(std::span<const PushItem> items) {
     const std::lock_guard lock(mutex_);
-    for (const PushItem& item : items) push_one(item.item, {item.once_key, item.delay});
+    for (const PushItem& item : items) push_one(item);
   }
 
   void flush() {
@@ -130,20 +127,18 @@ class PushSession {
   };
 
   // Not all of it is guarded: after an item that cannot be pushed the others go on.
-  void push_one(std::string_view item, const PushTerms& terms) {
-    if (terms.delay.count() != 0) check_delay(item, terms.delay);
-    if (item.size() > kAlwaysTaken) guarded([this] { learn_longest_item(); });
-    if (const auto why = too_long(item.size(), longest_item_)) {
-      throw std::invalid_argument(fmt::format("the item {} {}", printable(item), *why));
+  void push_one(PushItem item) {
+    const std::size_t bytes = item.item.size();
+    if (item.delay.count() != 0) check_delay(item);
+    if (bytes > kAlwaysTaken) guarded([this] { learn_longest_item(); });
+    if (const auto why = too_long(bytes, longest_item_)) {
+      throw std::invalid_argument(fmt::format("the item {} {}", printable(item.item), *why));
     }
+    if (options_.once && !item.once_key) item.once_key = item.item;
     guarded([&] {
-      if (next_.items.bytes() + item.size() > kBatchBytes) send_next();
-      if (options_.once && !terms.once_key) {
-        next_.items.add(item, {item, terms.delay});
-      } else {
-        next_.items.add(item, terms);
-      }
-      next_.longest_item = std::max(next_.longest_item, item.size());
+      if (next_.items.bytes() + bytes > kBatchBytes) send_next();
+      next_.items.add(item);
+      next_.longest_item = std::max(next_.longest_item, bytes);
       if (next_.items.size() == kBatchItems || next_.items.bytes() >= kBatchBytes) send_next();
     });
   }
@@ -160,7 +155,7 @@ class PushSession {
           "set it to noeviction, or allow eviction if losing items is acceptable",
           server.maxmemory_policy));
     }
-    // Not so long that the hold would expire meanwhile.
+    // Shorter than the hold, which would expire otherwise.
     mender_.mend(connection, std::min(AofMender::kLongestWait, options_.hold / 3));
   }
 
@@ -293,7 +288,7 @@ class PushSession {
 
   // Redis has lost the session and does not execute its commands. Whether the pushes that were sent
   // before are in the queue is unknown. The rest is sent again in a new session, and so is a push
-  // of items that all have once-keys: what is in the queue is there together with its key.
+  // of items that all have once-keys: an item and its key are written in one step.
   void begin_anew() {
     std::deque<Batch> again;
     for (Batch& batch : batches_) {

@@ -14,8 +14,8 @@
 namespace wq::internal {
 namespace {
 
-// From so many items on. Measured: what a transaction costs Redis more than a call, it saves with
-// 50 to 60 items that do not become strings of Lua.
+// From this number of items on. Measured: what a transaction costs Redis more than a call, it saves
+// with 50 to 60 items that do not become strings of Lua.
 constexpr std::size_t kTransaction = 64;
 
 constexpr std::size_t kArguments = 8;  // of the script, besides the items
@@ -32,24 +32,24 @@ PushAnswer read_answer(Value answer) {
 
 }  // namespace
 
-void check_delay(std::string_view item, std::chrono::milliseconds delay) {
-  if (delay >= std::chrono::milliseconds{0} && delay <= kLongestDelay) return;
+void check_delay(const PushItem& item) {
+  if (item.delay >= std::chrono::milliseconds{0} && item.delay <= kLongestDelay) return;
   throw std::invalid_argument(
-      fmt::format("the item {} has a delay of {} ms; a delay is 0 to {} ms (24 h)", printable(item),
-                  delay.count(), kLongestDelay.count()));
+      fmt::format("the item {} has a delay of {} ms; a delay is 0 to {} ms (24 h)",
+                  printable(item.item), item.delay.count(), kLongestDelay.count()));
 }
 
-void PushBatch::add(std::string_view item, const PushTerms& terms) {
-  items_.add(item);
+void PushBatch::add(const PushItem& item) {
+  items_.add(item.item);
   if (items_.size() == 1) first_bytes_ = items_.bytes().size();
-  if (terms.once_key || hashes_.size() > 0) {
+  if (item.once_key || hashes_.size() > 0) {
     fill(hashes_, items_.size() - 1, "");
-    hashes_.add(terms.once_key ? seen_entry(*terms.once_key) : "");
-    if (terms.once_key) ++once_items_;
+    hashes_.add(item.once_key ? seen_entry(*item.once_key) : "");
+    if (item.once_key) ++once_items_;
   }
-  if (terms.delay.count() > 0 || delays_.size() > 0) {
+  if (item.delay.count() > 0 || delays_.size() > 0) {
     fill(delays_, items_.size() - 1, "0");
-    delays_.add(std::to_string(terms.delay.count()));
+    delays_.add(std::to_string(item.delay.count()));
   }
 }
 

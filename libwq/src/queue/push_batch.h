@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <wq/producer.h>
+
 #include "base/keys.h"
 #include "redis/command_buffer.h"
 #include "redis/connection.h"
@@ -27,19 +29,13 @@ struct PushAnswer {
   std::string refusal;  ///< where nothing was written: the script's word for it
 };
 
-/// What one item of a push has besides its bytes.
-struct PushTerms {
-  std::optional<std::string_view> once_key{};
-  std::chrono::milliseconds delay{0};
-};
-
 /// Throws `std::invalid_argument`, which names the item, for a delay that no script takes.
-void check_delay(std::string_view item, std::chrono::milliseconds delay);
+void check_delay(const PushItem& item);
 
 /// The items of one push, encoded for Redis as they come. Not thread-safe.
 class PushBatch {
  public:
-  void add(std::string_view item, const PushTerms& terms = {});
+  void add(const PushItem& item);
 
   [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
   /// The size of the items in the request.

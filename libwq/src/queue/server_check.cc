@@ -16,20 +16,21 @@ bool is_unknown_command(const Reply& reply) {
   return reply.value().is_error() && reply.value().text().starts_with("ERR unknown command");
 }
 
-[[noreturn]] void refuse_sentinel(std::string_view info) {
-  std::string masters;
-  for (int i = 0;; ++i) {
-    const std::string master = sentinel_master(info_field(info, fmt::format("master{}", i)));
-    if (master.empty()) break;
-    masters += (masters.empty() ? ": " : ", ") + master;
-  }
-  throw RefusedError(fmt::format(
-      "ERR the server is a Sentinel, which holds no data; give the URL of the master that it "
-      "watches{}",
-      masters));
+// "redis://10.0.0.1:6379 (shop)" of "name=shop,status=ok,address=10.0.0.1:6379,...". Empty if there
+// is no address in it.
+std::string sentinel_master(std::string_view said) {
+  const auto value_of = [said](std::string_view name) {
+    const std::size_t at = said.find(name);
+    if (at == std::string_view::npos) return std::string_view{};
+    const std::string_view rest = said.substr(at + name.size());
+    return rest.substr(0, rest.find(','));
+  };
+  const std::string_view address = value_of(",address=");
+  if (address.empty()) return "";
+  return fmt::format("redis://{} ({})", address, value_of("name="));
 }
 
-// A script would say no more than WRONGTYPE.
+// The error of a script would only be WRONGTYPE.
 void check_types(Connection& redis, const Keys& keys) {
   CommandBuffer ask;
   for (std::size_t i = 0; i < kKeyCount; ++i) ask.command({"TYPE", keys[static_cast<Key>(i)]});
@@ -50,12 +51,12 @@ void check_types(Connection& redis, const Keys& keys) {
   }
 }
 
-std::string whole_info(Connection& redis) {
-  std::string info;
+Info ask_for_info(Connection& redis) {
+  Info info;
   for (const Reply& reply : redis.ask(
            {{"INFO", "server"}, {"INFO", "memory"}, {"INFO", "cluster"}, {"INFO", "sentinel"}})) {
     if (!reply.value().is_error()) {
-      info += reply.value().text();
+      read_info(reply.value().text(), info);
       continue;
     }
     const ReplyError error{std::string(reply.value().text())};
@@ -68,41 +69,35 @@ std::string whole_info(Connection& redis) {
 
 bool is_too_old(const VersionNumber& version) { return version < VersionNumber{6, 2, 0}; }
 
-std::string sentinel_master(std::string_view said) {
-  const auto value_of = [said](std::string_view name) {
-    const std::size_t at = said.find(name);
-    if (at == std::string_view::npos) return std::string_view{};
-    const std::string_view rest = said.substr(at + name.size());
-    return rest.substr(0, rest.find(','));
-  };
-  const std::string_view address = value_of(",address=");
-  if (address.empty()) return "";
-  return fmt::format("redis://{} ({})", address, value_of("name="));
-}
-
-std::string info_field(std::string_view info, std::string_view name) {
-  const std::string start = fmt::format("\n{}:", name);
-  std::size_t at = info.find(start);
-  if (at == std::string_view::npos) return {};
-  at += start.size();
-  return std::string(info.substr(at, info.find_first_of("\r\n", at) - at));
+std::string sentinel_masters(const Info& info) {
+  std::string masters;
+  for (int i = 0;; ++i) {
+    const std::string master = sentinel_master(info_field(info, fmt::format("master{}", i)));
+    if (master.empty()) return masters;
+    masters += (masters.empty() ? ": " : ", ") + master;
+  }
 }
 
 ServerReport check_server(Connection& redis, const Keys& keys) {
-  ServerReport report = read_info(whole_info(redis), keys);
+  ServerReport report = check_info(ask_for_info(redis), keys);
   check_types(redis, keys);
   return report;
 }
 
 void check_server(Connection& redis) {
-  static_cast<void>(read_info(whole_info(redis), Keys("{any}")));
+  static_cast<void>(check_info(ask_for_info(redis), Keys("{any}")));
 }
 
-ServerReport read_info(std::string_view info, const Keys& keys) {
+ServerReport check_info(const Info& info, const Keys& keys) {
   ServerReport report;
   report.version = info_field(info, "redis_version");
   report.maxmemory_policy = info_field(info, "maxmemory_policy");
-  if (info_field(info, "redis_mode") == "sentinel") refuse_sentinel(info);
+  if (info_field(info, "redis_mode") == "sentinel") {
+    throw RefusedError(
+        "ERR the server is a Sentinel, which holds no data; give the URL of the master that it "
+        "watches" +
+        sentinel_masters(info));
+  }
   const auto version = version_number(report.version);  // else it cannot be judged
   if (version && is_too_old(*version)) {
     throw RefusedError(

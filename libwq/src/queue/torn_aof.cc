@@ -15,7 +15,6 @@
 #include "base/say.h"
 #include "base/version_number.h"
 #include "base/wait.h"
-#include "queue/server_check.h"
 #include "redis/command_buffer.h"
 
 namespace wq::internal {
@@ -38,19 +37,19 @@ constexpr std::array kWholeSince{VersionNumber{8, 0, 11}, VersionNumber{8, 1, 10
 constexpr VersionNumber kAlwaysSince{9, 2, 0};
 
 // Nothing if the user may not ask.
-std::optional<std::string> ask_persistence(Connection& redis) {
-  std::string info;
+std::optional<Info> ask_persistence(Connection& redis) {
+  Info info;
   for (const Reply& reply : redis.ask({{"INFO", "server"}, {"INFO", "persistence"}})) {
     if (reply.has_error("NOPERM")) return std::nullopt;
-    info += reply.checked().value().text();
+    read_info(reply.checked().value().text(), info);
   }
   return info;
 }
 
 }  // namespace
 
-AofState read_aof(std::string_view info) {
-  const auto is = [info](std::string_view field, std::string_view value) {
+AofState read_aof(const Info& info) {
+  const auto is = [&info](const std::string& field, std::string_view value) {
     return info_field(info, field) == value;
   };
   AofState state;
@@ -62,9 +61,9 @@ AofState read_aof(std::string_view info) {
   return state;
 }
 
-bool cuts_whole_transactions(std::string_view server_name, std::string_view version) {
-  if (server_name != "valkey") return false;
-  const auto found = version_number(version);
+bool cuts_whole_transactions(const Info& info) {
+  if (info_field(info, "server_name") != "valkey") return false;
+  const auto found = version_number(info_field(info, "valkey_version"));
   if (!found) return false;
   for (const VersionNumber& since : kWholeSince) {
     if ((*found)[0] == since[0] && (*found)[1] == since[1]) return *found >= since;
@@ -86,11 +85,7 @@ bool AofMender::begin(Connection& redis) {
   const auto info = ask_persistence(redis);
   if (!info) return false;
   const AofState state = read_aof(*info);
-  if (!state.kept || state.rewritten) return false;
-  if (cuts_whole_transactions(info_field(*info, "server_name"),
-                              info_field(*info, "valkey_version"))) {
-    return false;
-  }
+  if (!state.kept || state.rewritten || cuts_whole_transactions(*info)) return false;
   std::string run_id = info_field(*info, "run_id");
   if (run_id == run_id_) return false;
   const bool will_be = state.rewriting || request(redis, state.empty);

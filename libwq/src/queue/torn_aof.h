@@ -3,10 +3,10 @@
 #include <chrono>
 #include <stop_token>
 #include <string>
-#include <string_view>
 
 #include <wq/log.h>
 
+#include "base/info.h"
 #include "redis/connection.h"
 
 /// A redis-server that is killed may leave half a transaction at the end of its append-only file
@@ -26,11 +26,11 @@ struct AofState {
   bool rewriting = false;  ///< a rewrite is under way, or waits for its turn
   bool rewritten = false;  ///< since the server started, and the last time with success
 };
-[[nodiscard]] AofState read_aof(std::string_view info);
+[[nodiscard]] AofState read_aof(const Info& info);
 
-/// True for a server that cuts off the whole of a torn transaction. Valkey: `server_name` and
-/// `valkey_version` of INFO. Redis: no version is known to.
-[[nodiscard]] bool cuts_whole_transactions(std::string_view server_name, std::string_view version);
+/// True for a server that cuts off the whole of a torn transaction: recent versions of Valkey. No
+/// version of Redis is known to.
+[[nodiscard]] bool cuts_whole_transactions(const Info& info);
 
 /// Has the AOF of a server rewritten, once for each start of the server. Not thread-safe.
 class AofMender {
@@ -42,7 +42,7 @@ class AofMender {
 
   /// On a new connection, before the first write on it. Asks for a rewrite if there was none since
   /// the server started, and waits until it has ended, but no longer than `longest`. Throws what a
-  /// connection throws; a server that refuses is no error.
+  /// connection throws; a refusal of the server is not an error.
   void mend(Connection& redis, std::chrono::milliseconds longest = kLongestWait);
   /// The same without waiting, for those whom leases do not let wait.
   void ask(Connection& redis);

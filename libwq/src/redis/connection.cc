@@ -26,7 +26,7 @@ constexpr int kKeepaliveProbes = 3;
 // The reader gives its buffer back when it is empty and larger than this; hiredis' default of
 // 16 KiB would allocate anew for every batch.
 constexpr std::size_t kReaderKeepsBytes = std::size_t{1} << 20U;
-// Less than that would be no try at all; and to the socket zero means for ever.
+// A shorter time is useless, and zero means for ever to the socket.
 constexpr std::chrono::milliseconds kShortest{10};
 // The most that one record of TLS holds, RFC 8446 section 5.1.
 constexpr std::size_t kTlsRecordBytes = std::size_t{1} << 14U;
@@ -51,8 +51,8 @@ std::string accepted_name(std::string name) {
   return name;
 }
 
-// The options were good once, so what is wrong now (a password file that is being replaced) may
-// pass.
+// The options were valid before, so an error now (a password file that is being replaced) may be
+// temporary.
 Endpoint endpoint_now(const RedisOptions& options) {
   try {
     return resolve_endpoint(options);
@@ -67,14 +67,14 @@ redisContext* connect(const Endpoint& endpoint, const timeval& timeout) {
              : redisConnectWithTimeout(endpoint.host.c_str(), endpoint.port, timeout);
 }
 
-// With what Redis refuses writes, and MISCONF PING as well, while it can still be read.
+// Errors for writes only (MISCONF refuses PING too): Redis can still be read.
 bool refuses_writes_only(const ReplyError& error) {
   constexpr std::array<std::string_view, 4> kCodes = {"MISCONF", "NOREPLICAS", "OOM", "READONLY"};
   return std::find(kCodes.begin(), kCodes.end(), error.code()) != kCodes.end();
 }
 
-// A Redis without TLS takes our hello for the begin of a line and waits for more of it, so only
-// asking shows what it is.
+// A Redis without TLS takes the TLS hello for the beginning of a line and waits for the rest. Only
+// a plain PING tells the difference.
 bool answers_in_the_clear(const Endpoint& endpoint, const timeval& timeout) {
   const std::unique_ptr<redisContext, decltype(&redisFree)> plain(connect(endpoint, timeout),
                                                                   redisFree);
@@ -166,14 +166,11 @@ void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
   }
   logged_in_ = true;
   // Only for people who look at CLIENT LIST, so a user without the right to it may go on.
-  CommandBuffer name;
-  name.command({"CLIENT", "SETNAME", accepted_name(options.client_name)});
   set_timeout(left(options.command_timeout));
-  send(name);
-  static_cast<void>(receive());
+  static_cast<void>(ask({{"CLIENT", "SETNAME", accepted_name(options.client_name)}}));
 }
 
-// A Sentinel and a node of a cluster know no databases, and a Sentinel has users of its own.
+// A Sentinel and a cluster node have no databases, and a Sentinel has its own users.
 void Connection::refuse(const std::string& said) {
   const std::string info = server_info();
   if (info.find("redis_mode:sentinel") != std::string::npos) {
@@ -194,12 +191,9 @@ void Connection::refuse(const std::string& said) {
 
 std::string Connection::server_info() {
   try {
-    CommandBuffer ask;
-    ask.command({"INFO", "server"});
-    send(ask);
-    const Reply reply = receive();
+    const auto [reply] = ask({{"INFO", "server"}});
     return reply.value().is_error() ? "" : std::string(reply.value().text());
-  } catch (const ConnectionError&) {  // what was refused before is what counts
+  } catch (const ConnectionError&) {  // the first refusal counts
     return "";
   }
 }
@@ -278,9 +272,7 @@ Reply Connection::call(const CommandBuffer& commands) {
 }
 
 Reply Connection::call(std::initializer_list<std::string_view> command) {
-  CommandBuffer only;
-  only.command(command);
-  return call(only);
+  return call(CommandBuffer{command});
 }
 
 void Connection::set_timeout(std::chrono::milliseconds timeout) {

@@ -18,12 +18,12 @@ struct Endpoint {
 
   /// For messages; holds no password.
   [[nodiscard]] std::string name() const;
-  /// The URL of the same place for anybody.
+  /// The URL of the same server without the login.
   [[nodiscard]] std::string url_without_login() const;
 };
 
 /// Says where the server is that should be talked to now. Called for every new connection and by
-/// nothing else: asking a Sentinel, or a Cluster for a slot's node, would stand here. Reads the
+/// nothing else: a lookup in a Sentinel, or in a Cluster, belongs here. Reads the
 /// password file, so that a rotated secret is picked up.
 ///
 /// Throws `std::invalid_argument` for a URL that cannot be read and for a file that cannot be read

@@ -29,7 +29,7 @@ class ReconnectingConnection {
       RedisOptions options, std::stop_token stop,
       std::function<void(Connection&)> prepare = [](Connection&) {});
 
-  /// Calls `attempt(connection)` until it returns, and returns what it returned. It is called
+  /// Calls `attempt(connection)` until it returns, and returns its result. It is called
   /// again, on a new connection and after a jittered backoff, when it throws `ConnectionError` or a
   /// transient `ReplyError`, so it must be safe to repeat. Past the patience: `ConnectionError`.
   template <typename Attempt>
@@ -43,8 +43,8 @@ class ReconnectingConnection {
 
   /// One step of several requests under way: `step` sends one or reads an answer. If the step fails
   /// as an attempt of `run` does, `broken` is called once and `send_again` until it succeeds; it
-  /// sends what is not answered. That Redis is back is known when an answer was read, so the
-  /// patience goes on being counted until `recovered` is called. False if the step failed: it was
+  /// sends the unanswered requests. The patience is counted until `recovered` is called, since only
+  /// an answer proves that Redis is back. False if the step failed: it was
   /// not done.
   template <typename Step, typename Broken, typename SendAgain>
   bool run_step(Step step, Broken broken, SendAgain send_again) {
@@ -101,7 +101,7 @@ class ReconnectingConnection {
   std::atomic<std::uint64_t> generation_ = 0;
   std::uint64_t failures_ = 0;  // in a row
   TimePoint next_word_;
-  TimePoint since_ = BootClock::now();  // when what failed first, or else what is tried now, began
+  TimePoint since_ = BootClock::now();  // when the first failed attempt began, else the current one
 };
 
 }  // namespace wq::internal

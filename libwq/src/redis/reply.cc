@@ -82,6 +82,12 @@ Value Value::operator[](std::size_t i) const {
   return Value(reply_->element[i]);
 }
 
+std::vector<std::string> Value::texts(std::size_t step) const {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < size(); i += step) all.emplace_back((*this)[i].text());
+  return all;
+}
+
 const Value& Value::checked() const {
   if (!is_error()) return *this;
   const std::string message(text());

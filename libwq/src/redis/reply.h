@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 struct redisReply;
 
@@ -25,7 +27,7 @@ class Value {
   [[nodiscard]] std::string_view text() const;
   /// Of an integer, or of a text that is one.
   [[nodiscard]] std::int64_t integer() const;
-  /// The same, of what is never less than zero; 0 for what is.
+  /// The same of a count; 0 if it is negative.
   [[nodiscard]] std::uint64_t count() const;
   /// Of an answer to TIME: since the epoch.
   [[nodiscard]] std::chrono::microseconds time() const;
@@ -33,6 +35,8 @@ class Value {
   /// Of an array; nil counts as an empty one, as Redis answers a POP with a count on no list.
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] Value operator[](std::size_t i) const;
+  /// Of an array of texts: every `step`-th of them.
+  [[nodiscard]] std::vector<std::string> texts(std::size_t step = 1) const;
   /// Throws if this is an error: `RefusedError` when Redis will go on refusing, else `ReplyError`.
   const Value& checked() const;
 

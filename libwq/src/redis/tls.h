@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -21,8 +20,8 @@ namespace wq::internal {
 class TlsSession {
  public:
   /// Shakes hands over `socket`, which must block, with time limits set, and outlive the session.
-  /// The files are read anew by each session, so that rotated ones are picked up. `host` is where
-  /// we connected to, `server` what messages call it.
+  /// The files are read anew by each session, so that rotated ones are picked up. `host` is the
+  /// host of the connection, `server` its name in messages.
   ///
   /// Throws `ConnectionError` when the connection breaks, times out, or a file cannot be read, and
   /// `RefusedError` when waiting does not help: one of the two certificates is not accepted.

@@ -32,7 +32,7 @@ using Contents = std::map<std::string, std::string>;
 /// A change of a script, to see that a wrong one is found.
 struct ScriptChange {
   std::string_view script;
-  std::string_view from;  ///< must stand there once
+  std::string_view from;  ///< must occur there once
   std::string_view to;
 
   friend std::ostream& operator<<(std::ostream& out, const ScriptChange& each) {
@@ -56,7 +56,7 @@ class FrozenClock {
   volatile std::int64_t* shared_us_ = nullptr;
 };
 
-/// A redis-server of our own whose clock stands still until it is told the time.
+/// A separate redis-server, whose clock advances only when a test sets it.
 class FrozenRedis {
  public:
   /// What one XADD removes at the most: Redis stops after a hundred nodes, and here each of a

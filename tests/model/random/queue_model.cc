@@ -165,7 +165,7 @@ std::vector<bool> QueueModel::settle(std::span<const Settled> settlements, std::
                                      const RetryPolicy& policy) {
   unsure_ = {};
   forget_expired_results();
-  // First of all the leases: what is not ours is lost, and so is a second mention of the same item.
+  // The leases first: an item of another worker is lost, and so is a repeated item.
   std::vector<bool> accepted;
   for (const Settled& each : settlements) {
     const Lease& mine = each.settlement->lease;

@@ -110,7 +110,7 @@ void RandomRun::wait_and_claim() {
   expect("wait", item, model_.move_one().value());
   if (one_in(10)) return;  // it dies
   CommandBuffer call;
-  internal::append_claim(call, keys_, id);
+  internal::append_call(call, internal::scripts::claim, keys_, {}, id);
   const Reply reply = redis_.run(internal::scripts::claim, call);
   internal::Popped claimed = internal::read_claim(reply.value(), item);
   const QueueModel::Popped expected = model_.claim(id);
@@ -398,7 +398,7 @@ void RandomRun::post(const Posted& posted) {
 void RandomRun::counts() {
   note("counts");
   CommandBuffer call;
-  internal::append_counts(call, keys_);
+  internal::append_call(call, internal::scripts::counts, keys_, {});
   const Reply reply = redis_.run(internal::scripts::counts, call);
   const Counts got = internal::read_counts(reply.value());
   expect("counts", text_of(got), text_of(model_.counts()));

@@ -1,13 +1,10 @@
-#include <string>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include <wq/doctor.h>
 
 #include "cli/output.h"
 #include "wqctl/command.h"
-#include "wqctl/view/findings_text.h"
+#include "wqctl/view/listing.h"
 
 namespace wq::ctl {
 
@@ -53,19 +50,17 @@ cli::ExitCode run_doctor(cli::Process& process, int argc, const char* const* arg
   cli::ProgramText text = command_text("doctor", kDoctorSummary, "");
   text.ending = kEnding;
   cli::Options options{std::move(text)};
+  Target target;
   DoctorOptions doctor;
   std::vector<Role> roles;
-  bool json = false;
   bool strict = false;
-  options.group("Doctor");
   options.add_number("workers", doctor.workers,
                      "number of planned workers, to check the connection limit");
   options.add_choices(
       "role", roles, roles_by_name(),
       "role whose rights the user must have; repeatable [default: at least one of them]");
   options.add_switch("strict", strict, "exit with 1 if there are warnings");
-  options.add_switch("json", json, "one JSON object instead of lines for people");
-  Target target;
+  options.add_switch("json", target.json, "one JSON object instead of lines for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
   doctor.roles = roles;
@@ -73,7 +68,8 @@ cli::ExitCode run_doctor(cli::Process& process, int argc, const char* const* arg
 
   const ServerFacts facts = examine(target.queue, target.redis, doctor);
   const std::vector<Finding> findings = diagnose(facts, doctor);
-  cli::write_out(json ? findings_json(target.queue, findings) + "\n" : findings_text(findings));
+  cli::write_out(target.json ? findings_json(target.queue, findings) + "\n"
+                             : findings_text(findings));
   switch (worst(findings)) {
     case FindingLevel::ok:
       break;

@@ -1,7 +1,5 @@
-#include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
 #include <wq/admin.h>
 
@@ -11,6 +9,7 @@
 namespace wq::ctl {
 
 cli::ExitCode run_drop(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "drop",
       "Removes items and their records permanently; the queue counts them as dropped. Leased "
@@ -24,15 +23,12 @@ cli::ExitCode run_drop(cli::Process& process, int argc, const char* const* argv)
       item_arguments())};
   Selection selection;
   ItemState from = ItemState::dead;
-  bool json = false;
-  options.group("Drop");
   selection.declare(options);
   options.add_choice<ItemState>(
       "from", from,
       {{"dead", ItemState::dead}, {"delayed", ItemState::delayed}, {"ready", ItemState::ready}},
       "state from which items are removed");
-  add_json_switch(options, json, "a line for people");
-  Target target;
+  add_json_switch(options, target, "a line for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   selection.check(target);
 
@@ -40,8 +36,7 @@ cli::ExitCode run_drop(cli::Process& process, int argc, const char* const* argv)
   const Selection::Change change{
       .named = [&](std::span<const std::string> some) { return admin.drop(some, from); },
       .matching = [&](const std::string& all) { return admin.drop_matching(all, from); }};
-  return selection.apply(admin, target, json, "dropped", std::string(state_name(from)), change)
-      .code;
+  return selection.apply(admin, target, "dropped", std::string(state_name(from)), change).code;
 }
 
 }  // namespace wq::ctl

@@ -39,6 +39,7 @@ std::string report_json(const std::string& queue, const ReclaimReport& report) {
 }  // namespace
 
 cli::ExitCode run_gc(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "gc",
       "Returns the items of dead workers to the queue and ends the holds of dead producers, until\n"
@@ -61,16 +62,14 @@ cli::ExitCode run_gc(cli::Process& process, int argc, const char* const* argv) {
             cli::parse_number(text, 1, std::numeric_limits<std::uint32_t>::max()));
       },
       "as recorded by the workers");
-  bool json = false;
-  add_json_switch(options, json, "a line for people");
-  Target target;
+  add_json_switch(options, target, "a line for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
 
   const cli::StopRequest stop{process.signals()};
   try {
     const ReclaimReport report =
         Reclaimer{target.queue, target.redis, reclaimer, stop.token()}.run();
-    cli::write_out(json ? report_json(target.queue, report) : pass_line(report));
+    cli::write_out(target.json ? report_json(target.queue, report) : pass_line(report));
   } catch (const ConnectionError&) {
     if (!stop.is_made()) throw;
   }

@@ -12,6 +12,7 @@
 namespace wq::ctl {
 
 cli::ExitCode run_history(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "history",
       "Lists the last attempts of all items, or of ITEM, successful ones too, in the order in\n"
@@ -24,10 +25,7 @@ cli::ExitCode run_history(cli::Process& process, int argc, const char* const* ar
       "  wqctl history shards shard-000017.tar\n"
       "  wqctl history shards --json | jq 'select(.wall_ms > 60000) | .item'\n",
       {{cli::Value::queue()}, {.value = cli::Value::text("ITEM"), .optional = true}})};
-  bool json = false;
-  options.group("History");
-  add_json_switch(options, json, "lines for people");
-  Target target;
+  add_json_switch(options, target, "lines for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
 
@@ -40,13 +38,13 @@ cli::ExitCode run_history(cli::Process& process, int argc, const char* const* ar
     std::string lines;
     for (const Attempt& each : page.attempts) {
       if (!wanted.empty() && each.sha224 != wanted) continue;
-      if (!json && !std::exchange(any, true)) lines += attempt_heading();
-      lines += json ? attempt_json(each) + "\n" : attempt_line(each);
+      if (!target.json && !std::exchange(any, true)) lines += attempt_heading();
+      lines += target.json ? attempt_json(each) + "\n" : attempt_line(each);
     }
     cli::write_out(lines);
     if (page.next.empty()) break;
   }
-  if (!json && !any) {
+  if (!target.json && !any) {
     cli::write_out(fmt::format("{}: no attempts are recorded{}\n", cli::one_line(target.queue),
                                wanted.empty() ? "; workers record them with --history N"
                                               : " of " + item_text(target.more.front())));

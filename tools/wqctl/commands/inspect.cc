@@ -36,6 +36,7 @@ std::string inspected_text(const std::string& item, const Inspection& inspection
 }  // namespace
 
 cli::ExitCode run_inspect(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "inspect",
       "Shows the state of an item: the holder and the rest of its lease, when it is due or died,\n"
@@ -48,13 +49,10 @@ cli::ExitCode run_inspect(cli::Process& process, int argc, const char* const* ar
       item_arguments())};
   ItemArguments arguments;
   std::uint64_t max_scan = 1'000'000;
-  bool json = false;
-  options.group("Inspect");
   arguments.declare(options);
   options.add_number("max-scan", max_scan,
                      "how many ready and how many leased items to search; 0: all");
-  add_json_switch(options, json, "lines for people");
-  Target target;
+  add_json_switch(options, target, "lines for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
   if (!arguments.given(target)) {
@@ -66,7 +64,7 @@ cli::ExitCode run_inspect(cli::Process& process, int argc, const char* const* ar
   for (const std::string& item : arguments.read(target)) {
     const Inspection inspection = admin.inspect(item, max_scan);
     all_found = all_found && !inspection.found.empty();
-    cli::write_out(inspected_text(item, inspection, json));
+    cli::write_out(inspected_text(item, inspection, target.json));
   }
   return all_found ? cli::ExitCode::done : cli::ExitCode::failure;
 }

@@ -35,6 +35,7 @@ ItemState read_state(const Target& target, const std::string& word) {
 }  // namespace
 
 cli::ExitCode run_ls(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "ls",
       "Lists the items in one state, and reads no more of the queue than it shows. Order of ready\n"
@@ -49,19 +50,17 @@ cli::ExitCode run_ls(cli::Process& process, int argc, const char* const* argv) {
       {{cli::Value::queue()}, {cli::Value::choice({"ready", "leased", "delayed", "dead"})}})};
   std::uint64_t limit = 50;
   std::string after;
-  bool json = false;
   bool null_ended = false;
   options.group("List");
   options.add_number("limit", limit, "how many to show; 0: all");
   options.add_text("after", cli::Value::text("PLACE"), after,
                    "continue a list at the place that it printed");
-  add_json_switch(options, json, "a line for people");
+  add_json_switch(options, target, "a line for people");
   options.add_switch("null,0", null_ended, "the bare items, each followed by a NUL byte");
-  Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
   const ItemState state = read_state(target, target.more.front());
-  if (json && null_ended) throw cli::UsageError("--json and -0 exclude each other");
+  if (target.json && null_ended) throw cli::UsageError("--json and -0 exclude each other");
 
   Admin admin{target.queue, target.redis};
   std::uint64_t shown = 0;
@@ -71,7 +70,7 @@ cli::ExitCode run_ls(cli::Process& process, int argc, const char* const* argv) {
     const ItemPage page = admin.list(state, after, n);
     std::size_t bytes = 1;
     for (const ItemInfo& item : page.items) {
-      cli::write_out(listing_line(item, json, null_ended));
+      cli::write_out(listing_line(item, target.json, null_ended));
       bytes += item.item.size();
       if (item.failure)
         bytes += item.failure->stdout_tail.size() + item.failure->stderr_tail.size();

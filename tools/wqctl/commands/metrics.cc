@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <chrono>
-#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
@@ -46,7 +45,7 @@ cli::ExitCode run_metrics(cli::Process& process, int argc, const char* const* ar
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
-  const metrics::QueueCollector collector{queues_of(target), target.redis};
+  metrics::QueueCollector collector{queues_of(target), target.redis};
   cli::write_out(prometheus::TextSerializer{}.Serialize(collector.read()));
   return cli::ExitCode::done;
 }
@@ -74,9 +73,8 @@ cli::ExitCode run_serve_metrics(cli::Process& process, int argc, const char* con
   target.redis.log = no_log;  // the collector says it once
 
   const cli::StopRequest stop{process.signals()};
-  const auto collector =
-      std::make_shared<metrics::QueueCollector>(queues_of(target), target.redis, stop.token());
-  const metrics::MetricsServer server{*address, collector};
+  metrics::QueueCollector collector{queues_of(target), target.redis, stop.token()};
+  const metrics::MetricsServer server{*address, [&collector] { return collector.scrape(); }};
   cli::log(LogLevel::info, fmt::format("serving {}", server.url()));
   while (!stop.is_made()) stop.wait_for(std::chrono::hours{1});
   return cli::ExitCode::done;

@@ -22,16 +22,14 @@ std::string pause_text(const std::string& queue, bool json, bool paused, bool ch
 }
 
 cli::ExitCode run(cli::Process& process, int argc, const char* const* argv, cli::ProgramText text,
-                  std::string group, bool pause) {
-  cli::Options options{std::move(text)};
-  bool json = false;
-  options.group(std::move(group));
-  add_json_switch(options, json, "a line for people");
+                  bool pause) {
   Target target;
+  cli::Options options{std::move(text)};
+  add_json_switch(options, target, "a line for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   Admin admin{target.queue, target.redis};
   const bool changed = pause ? admin.pause() : admin.resume();
-  cli::write_out(pause_text(target.queue, json, pause, changed));
+  cli::write_out(pause_text(target.queue, target.json, pause, changed));
   return cli::ExitCode::done;
 }
 
@@ -48,7 +46,7 @@ cli::ExitCode run_pause(cli::Process& process, int argc, const char* const* argv
                  "pause.\n",
                  "Examples:\n"
                  "  wqctl pause shards\n"),
-             "Pause", true);
+             true);
 }
 
 cli::ExitCode run_resume(cli::Process& process, int argc, const char* const* argv) {
@@ -56,7 +54,7 @@ cli::ExitCode run_resume(cli::Process& process, int argc, const char* const* arg
              command_text("resume", "Ends a pause: workers continue within a second.\n",
                           "Examples:\n"
                           "  wqctl resume shards\n"),
-             "Resume", false);
+             false);
 }
 
 }  // namespace wq::ctl

@@ -52,6 +52,7 @@ std::string report_line(const std::string& queue, const PurgeReport& report) {
 }  // namespace
 
 cli::ExitCode run_purge(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "purge",
       "Removes all data of a queue, including results and the memory of --once, without blocking\n"
@@ -62,27 +63,24 @@ cli::ExitCode run_purge(cli::Process& process, int argc, const char* const* argv
       "  wqctl purge shards\n"
       "  wqctl purge shards --yes\n")};
   bool yes = false;
-  bool json = false;
-  options.group("Purge");
   options.add_switch("yes", yes, "do not ask");
-  add_json_switch(options, json, "a line for people");
-  Target target;
+  add_json_switch(options, target, "a line for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (!yes && !confirmed(target)) {
     throw cli::UsageError("the name does not match; nothing was removed");
   }
 
   const PurgeReport report = Admin{target.queue, target.redis}.purge();
-  cli::write_out(json ? json_line({{"queue", target.queue},
-                                   {"ready", report.counts.ready},
-                                   {"processing", report.counts.processing},
-                                   {"delayed", report.counts.delayed},
-                                   {"dead", report.counts.dead},
-                                   {"results", report.results},
-                                   {"leases", report.leases},
-                                   {"keys", report.keys}}) +
-                            "\n"
-                      : report_line(target.queue, report));
+  cli::write_out(target.json ? json_line({{"queue", target.queue},
+                                          {"ready", report.counts.ready},
+                                          {"processing", report.counts.processing},
+                                          {"delayed", report.counts.delayed},
+                                          {"dead", report.counts.dead},
+                                          {"results", report.results},
+                                          {"leases", report.leases},
+                                          {"keys", report.keys}}) +
+                                   "\n"
+                             : report_line(target.queue, report));
   return cli::ExitCode::done;
 }
 

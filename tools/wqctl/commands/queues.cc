@@ -30,9 +30,9 @@ cli::ExitCode show_queues(const Target& target, const ShowQueues& how) {
   if (!how.pattern.empty()) search.pattern = how.pattern;
   search.longest = how.longest;
   const QueueList list = list_queues(target.redis, search);
-  if (how.json || how.names) {
+  if (target.json || how.names) {
     for (const ListedQueue& queue : list.queues) {
-      cli::write_out((how.json ? queue_json(queue) : cli::one_line(queue.name)) + "\n");
+      cli::write_out((target.json ? queue_json(queue) : cli::one_line(queue.name)) + "\n");
     }
   } else {
     cli::write_out(list.queues.empty() && list.complete ? none_text(target, how)
@@ -49,6 +49,7 @@ cli::ExitCode show_queues(const Target& target, const ShowQueues& how) {
 }
 
 cli::ExitCode run_queues(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "queues",
       "Lists the queues in the database of the URL with their counts, from the first push until\n"
@@ -61,13 +62,11 @@ cli::ExitCode run_queues(cli::Process& process, int argc, const char* const* arg
       "  wqctl queues 'shards-*' --json | jq 'select(.dead > 0) | .queue'\n",
       {{.value = cli::Value::text("PATTERN"), .optional = true}})};
   ShowQueues how;
-  options.group("Queues");
-  add_json_switch(options, how.json, "a table");
+  add_json_switch(options, target, "a table");
   options.add_switch("names", how.names, "only the names, one per line");
   options.add_duration("within", how.longest, "stop the scan after this time; 0: never");
-  Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
-  if (how.json && how.names) throw cli::UsageError("--json and --names exclude each other");
+  if (target.json && how.names) throw cli::UsageError("--json and --names exclude each other");
   only_look(target);
   how.pattern = target.queue;
   return show_queues(target, how);

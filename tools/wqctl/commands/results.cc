@@ -18,7 +18,7 @@
 #include "cli/units.h"
 #include "wqctl/command.h"
 #include "wqctl/results_folder.h"
-#include "wqctl/view/text.h"
+#include "wqctl/view/listing.h"
 
 namespace wq::ctl {
 
@@ -43,7 +43,7 @@ constexpr milliseconds kLookInterval{250};
 constexpr milliseconds kSyncInterval{1'000};
 
 /// Hands the results to `output`, oldest first, each once. Throws as `Queue` and the output do, and
-/// `ProtocolError` when the queue's data was lost: what was read by then is in the output.
+/// `ProtocolError` when the queue's data was lost: the results read by then are in the output.
 class ResultsReader {
  public:
   ResultsReader(cli::Process& process, const Target& target, const ResultsOptions& options,
@@ -59,7 +59,7 @@ class ResultsReader {
     std::optional<cli::ExitCode> end;
     try {
       while (!end && !stop_.is_made()) {
-        // First: what was added until then is among what is read after it.
+        // Before the read, so that the read sees every result that this look counts.
         end = look();
         read();
         put_away();
@@ -171,23 +171,14 @@ constexpr const char* kResultsExamples =
   grep -hF '"item":"shard-007.tar"' results/*.jsonl | jq -r .result
 )";
 
-cli::ProgramText results_text() {
-  using cli::ExitCode;
-  cli::ProgramText text = command_text("results", kResultsSummary, "");
-  text.ending =
-      cli::exit_code_help({ExitCode::done, ExitCode::failure, ExitCode::usage, ExitCode::no_redis,
-                           ExitCode::never_opened, ExitCode::interrupted, ExitCode::terminated}) +
-      "\n" + kResultsExamples;
-  return text;
-}
-
 }  // namespace
 
 cli::ExitCode run_results(cli::Process& process, int argc, const char* const* argv) {
-  cli::Options options{results_text()};
+  cli::Options options{command_text(
+      "results", kResultsSummary, kResultsExamples, {{cli::Value::queue()}},
+      {cli::ExitCode::never_opened, cli::ExitCode::interrupted, cli::ExitCode::terminated})};
   ResultsOptions reading;
   std::string folder;
-  options.group("Results");
   options.add_switch("follow,f", reading.follow, "continue until the queue is drained");
   options.add_duration("wait-open", reading.wait_open,
                        "with --follow: how long to wait for the queue to begin");

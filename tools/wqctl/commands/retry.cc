@@ -1,7 +1,5 @@
-#include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
 #include <wq/admin.h>
 
@@ -11,6 +9,7 @@
 namespace wq::ctl {
 
 cli::ExitCode run_retry(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "retry",
       "Moves dead letters to the front of the ready items, with attempt and crash counts reset. A\n"
@@ -23,13 +22,10 @@ cli::ExitCode run_retry(cli::Process& process, int argc, const char* const* argv
       item_arguments())};
   Selection selection;
   bool delayed = false;
-  bool json = false;
-  options.group("Retry");
   selection.declare(options);
   options.add_switch("delayed", delayed,
                      "with --all or --match: delayed items instead of dead ones");
-  add_json_switch(options, json, "a line for people");
-  Target target;
+  add_json_switch(options, target, "a line for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   selection.check(target);
 
@@ -38,8 +34,7 @@ cli::ExitCode run_retry(cli::Process& process, int argc, const char* const* argv
   const Selection::Change change{
       .named = [&](std::span<const std::string> some) { return admin.retry(some); },
       .matching = [&](const std::string& all) { return admin.retry_matching(all, from); }};
-  const auto [changed, code] =
-      selection.apply(admin, target, json, "retried", "dead or delayed", change);
+  const auto [changed, code] = selection.apply(admin, target, "retried", "dead or delayed", change);
   if (changed > 0 && admin.workers().empty()) {
     cli::log(LogLevel::warning, "no worker is running on this queue; start one");
   }

@@ -27,7 +27,6 @@ namespace wq::ctl {
 namespace {
 
 struct WatchOptions {
-  bool json = false;
   std::chrono::milliseconds interval{0};  ///< between two looks; zero: as suits the output
   std::chrono::milliseconds wait_open{std::chrono::minutes{10}};  ///< for the queue to begin
   bool fail_on_dead = false;
@@ -55,17 +54,18 @@ class Watch {
  public:
   Watch(cli::Process& process, const Target& target, const WatchOptions& options)
       : options_(options),
+        json_(target.json),
         stop_(process.signals()),
         queue_(target.queue, target.redis, stop_.token()),
         admin_(target.queue, target.redis, stop_.token()) {
     now_.queue = target.queue;
-    if (!options.json && cli::is_live_terminal(STDOUT_FILENO)) {
+    if (!json_ && cli::is_live_terminal(STDOUT_FILENO)) {
       live_ = std::make_unique<cli::LiveText>(stdout);
       cli::watch_for_resizes();
     }
     interval_ = options.interval;
     if (interval_ == milliseconds::zero()) {
-      interval_ = live_ || options.json ? kSampleInterval : kLineInterval;
+      interval_ = live_ || json_ ? kSampleInterval : kLineInterval;
     }
   }
 
@@ -113,8 +113,7 @@ class Watch {
       live_->draw(watch_frame(now_, eta, columns, cli::wants_colour(STDOUT_FILENO)));
       return;
     }
-    cli::write_out((options_.json ? json_line(watch_json(now_, eta)) : watch_line(now_, eta)) +
-                   "\n");
+    cli::write_out((json_ ? json_line(watch_json(now_, eta)) : watch_line(now_, eta)) + "\n");
     cli::flush_out();
   }
 
@@ -144,6 +143,7 @@ class Watch {
   }
 
   const WatchOptions options_;
+  const bool json_;
   milliseconds interval_;
   const TimePoint begin_ = BootClock::now();
   const cli::StopRequest stop_;
@@ -174,18 +174,6 @@ constexpr const char* kStatusExamples =
   wqctl status shards --watch --fail-on-dead > progress.log && next-step
 )";
 
-cli::ProgramText status_text() {
-  using cli::ExitCode;
-  cli::ProgramText text = command_text("status", kStatusSummary, "",
-                                       {{.value = cli::Value::queue(), .optional = true}});
-  text.ending =
-      cli::exit_code_help({ExitCode::done, ExitCode::failure, ExitCode::usage,
-                           ExitCode::dead_or_halted, ExitCode::no_redis, ExitCode::never_opened,
-                           ExitCode::interrupted, ExitCode::terminated}) +
-      "\n" + kStatusExamples;
-  return text;
-}
-
 Snapshot snapshot(const Target& target) {
   Queue queue{target.queue, target.redis};
   Snapshot now;
@@ -200,11 +188,14 @@ Snapshot snapshot(const Target& target) {
 }  // namespace
 
 cli::ExitCode run_status(cli::Process& process, int argc, const char* const* argv) {
-  cli::Options options{status_text()};
+  Target target;
+  cli::Options options{command_text("status", kStatusSummary, kStatusExamples,
+                                    {{.value = cli::Value::queue(), .optional = true}},
+                                    {cli::ExitCode::dead_or_halted, cli::ExitCode::never_opened,
+                                     cli::ExitCode::interrupted, cli::ExitCode::terminated})};
   WatchOptions watching;
   bool watches = false;
-  options.group("Status");
-  add_json_switch(options, watching.json, "a line for people");
+  add_json_switch(options, target, "a line for people");
   options.add_switch("watch,w", watches, "repeat until the queue is drained");
   options.add_duration("interval", watching.interval,
                        "with --watch: time between two outputs; 0 is 1s on a terminal and with "
@@ -213,7 +204,6 @@ cli::ExitCode run_status(cli::Process& process, int argc, const char* const* arg
                      "with --watch: exit with 3 instead of 0 if dead letters remain");
   options.add_duration("wait-open", watching.wait_open,
                        "with --watch: how long to wait for the queue to begin");
-  Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (watching.interval != std::chrono::milliseconds::zero() && watching.interval < kFastest) {
     throw cli::UsageError(fmt::format("--interval: {} is too often: at least {}",
@@ -226,9 +216,9 @@ cli::ExitCode run_status(cli::Process& process, int argc, const char* const* arg
   if (watches) return Watch(process, target, watching).run();
 
   only_look(target);
-  if (target.queue.empty()) return show_queues(target, {.json = watching.json});
+  if (target.queue.empty()) return show_queues(target, {});
   const Snapshot now = snapshot(target);
-  cli::write_out((watching.json ? json_line(status_json(now)) : status_line(now)) + "\n");
+  cli::write_out((target.json ? json_line(status_json(now)) : status_line(now)) + "\n");
   return cli::ExitCode::done;
 }
 

@@ -105,6 +105,7 @@ std::string table(const std::vector<KeyTotals>& keys, std::span<const Column> co
 }  // namespace
 
 cli::ExitCode run_totals(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "totals",
       "Shows what wq-worker --reduce made of the lines KEY TAB NUMBER of completed items: for "
@@ -118,16 +119,14 @@ cli::ExitCode run_totals(cli::Process& process, int argc, const char* const* arg
       "  wqctl totals texts --top 10\n"
       "  wqctl totals texts --csv > words.csv\n"
       "  wqctl totals texts --json | jq -r 'select(.sum > 1000) | .key'\n")};
-  bool as_json = false;
   bool as_csv = false;
   std::uint64_t top = 0;
   options.group("Totals");
   options.add_number("top", top,
                      "only the N keys with the greatest numbers, these first (0: all, by key)");
-  add_json_switch(options, as_json, "a table");
+  add_json_switch(options, target, "a table");
   options.add_switch("csv", as_csv, "CSV with a heading (RFC 4180)");
   options.not_with({"json"});
-  Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
 
@@ -136,7 +135,7 @@ cli::ExitCode run_totals(cli::Process& process, int argc, const char* const* arg
   if (top > 0 && !columns.empty()) keep_top(totals.keys, top, columns.front());
   if (as_csv) {
     cli::write_out(csv(totals.keys, columns));
-  } else if (as_json) {
+  } else if (target.json) {
     cli::write_out(json(totals.keys, columns));
   } else if (totals.keys.empty() && totals.distinct == 0) {
     cli::write_out(fmt::format("{}: no totals; workers add them with --reduce\n",
@@ -145,8 +144,9 @@ cli::ExitCode run_totals(cli::Process& process, int argc, const char* const* arg
     cli::write_out(table(totals.keys, columns));
   }
   if (totals.distinct > 0) {
-    cli::write_out(as_json ? fmt::format("{{\"distinct\":{}}}\n", totals.distinct)
-                           : fmt::format("distinct{}{}\n", as_csv ? "," : ": ", totals.distinct));
+    cli::write_out(target.json
+                       ? fmt::format("{{\"distinct\":{}}}\n", totals.distinct)
+                       : fmt::format("distinct{}{}\n", as_csv ? "," : ": ", totals.distinct));
   }
   return cli::ExitCode::done;
 }

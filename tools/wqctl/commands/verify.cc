@@ -105,6 +105,7 @@ std::string json_of(const std::string& queue, const VerifyReport& report) {
 }  // namespace
 
 cli::ExitCode run_verify(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "verify",
       "Compares the counters with the items in one atomic read, and looks for inconsistencies:\n"
@@ -118,18 +119,16 @@ cli::ExitCode run_verify(cli::Process& process, int argc, const char* const* arg
       "  wqctl verify shards\n"
       "  wqctl verify shards --repair\n")};
   bool repair = false;
-  bool json = false;
-  options.group("Verify");
   options.add_switch("repair", repair,
                      "repair inconsistencies without losing an item; safe at any time");
-  add_json_switch(options, json, "lines for people");
-  Target target;
+  add_json_switch(options, target, "lines for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (!repair) only_look(target);
 
   Admin admin{target.queue, target.redis};
   const VerifyReport report = repair ? admin.repair() : admin.verify();
-  cli::write_out(json ? json_of(target.queue, report) : text_of(target.queue, report, repair));
+  cli::write_out(target.json ? json_of(target.queue, report)
+                             : text_of(target.queue, report, repair));
   for (const Inconsistency& inconsistency : report.inconsistencies) {
     if (inconsistency.mended < inconsistency.count) return cli::ExitCode::failure;
   }

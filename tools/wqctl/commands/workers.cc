@@ -11,6 +11,7 @@
 namespace wq::ctl {
 
 cli::ExitCode run_workers(cli::Process& process, int argc, const char* const* argv) {
+  Target target;
   cli::Options options{command_text(
       "workers",
       "Lists the workers of the queue: host, start, items held and for how long, items\n"
@@ -19,15 +20,12 @@ cli::ExitCode run_workers(cli::Process& process, int argc, const char* const* ar
       "Examples:\n"
       "  wqctl workers shards\n"
       "  wqctl workers shards --json | jq 'select(.silent_ms > 10000)'\n")};
-  bool json = false;
-  options.group("Workers");
-  add_json_switch(options, json, "a table");
-  Target target;
+  add_json_switch(options, target, "a table");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
 
   const std::vector<WorkerInfo> workers = Admin{target.queue, target.redis}.workers();
-  if (json) {
+  if (target.json) {
     for (const WorkerInfo& worker : workers) cli::write_out(worker_json(worker) + "\n");
   } else if (workers.empty()) {
     cli::write_out(fmt::format("{}: no workers\n", cli::one_line(target.queue)));

@@ -6,6 +6,7 @@
 #include "base/name_in.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
+#include "queue/attempts.h"
 #include "wqctl/view/json.h"
 #include "wqctl/view/listing.h"
 
@@ -27,8 +28,7 @@ std::string line_of(const Columns& columns, std::string_view item) {
 }
 
 std::string_view outcome_name(Outcome::Kind outcome) {
-  return internal::name_in<Outcome::Kind, 5>({"done", "failed", "crashed", "fatal", "released"},
-                                             outcome);
+  return internal::name_in(internal::kOutcomes, outcome);
 }
 
 std::string end_text(const Attempt& each) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json_member.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
@@ -84,15 +85,7 @@ Json failure_json(const ItemInfo& item) {
   const Failure& failure = *item.failure;
   Json json = {{"kind", text(failure.kind)}, {"message", failure.message}};
   if (item.failed_at) json["at"] = time_text(*item.failed_at);
-  if (failure.exit_code) json["exit_code"] = *failure.exit_code;
-  if (failure.signal) json["signal"] = *failure.signal;
-  if (failure.max_rss_bytes) json["max_rss_bytes"] = *failure.max_rss_bytes;
-  if (failure.cpu_time) json["cpu_ms"] = failure.cpu_time->count();
-  if (failure.wall_time) json["wall_ms"] = failure.wall_time->count();
-  if (!failure.worker.empty()) json["worker"] = failure.worker;
-  if (!failure.host.empty()) json["host"] = failure.host;
-  if (!failure.stdout_tail.empty()) json["stdout_tail"] = failure.stdout_tail;
-  if (!failure.stderr_tail.empty()) json["stderr_tail"] = failure.stderr_tail;
+  internal::put_failure(json, failure);
   return json;
 }
 

@@ -9,7 +9,7 @@ namespace wq::ctl {
 
 // The common part of `--json` of all commands. Pure, for tests.
 
-/// Members stand in the order in which they were put there.
+/// Members keep the order in which they were added.
 using Json = nlohmann::ordered_json;
 
 /// Sets `name` to the text, or, where it is not valid UTF-8, `name_base64` to its bytes in base64,

@@ -94,7 +94,7 @@ std::string workers_table(std::span<const WorkerInfo> workers) {
   std::vector<Row> rows{{"", "WORKER", "HOST", "PID", "SINCE", "SLOTS", "HOLDS", "OLDEST",
                          "DONE/FAILED", "HEARTBEAT"}};
   for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
-  return table_text(rows);  // the first column is left out if nobody is marked
+  return table_text(rows);  // the first column is left out if no worker is marked
 }
 
 std::string worker_json(const WorkerInfo& worker) {

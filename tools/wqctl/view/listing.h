@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -9,13 +8,14 @@
 #include <vector>
 
 #include <wq/admin.h>
+#include <wq/doctor.h>
 #include <wq/queues.h>
 
 #include "cli/units.h"
 
 namespace wq::ctl {
 
-// How workers, queues and items are shown. Pure, for tests.
+// How workers, queues, items, results and findings are shown. Pure, for tests.
 
 using cli::age_text;
 
@@ -36,8 +36,8 @@ using cli::age_text;
 /// the error of Redis.
 [[nodiscard]] std::string queue_json(const ListedQueue& queue);
 
-/// The item as it may stand in a line on any terminal: what is no printable UTF-8 as \xNN, cut
-/// after 1000 bytes.
+/// The item for a line on any terminal: bytes that are not printable UTF-8 as \xNN, cut after 1000
+/// bytes.
 [[nodiscard]] std::string item_text(std::string_view item);
 
 /// "12 MiB"
@@ -56,5 +56,16 @@ using cli::age_text;
 /// Everything, in several lines.
 [[nodiscard]] std::string item_details(const ItemInfo& item);
 [[nodiscard]] std::string item_json(const ItemInfo& item);
+
+/// One JSON object: "id", "item", "result". A value that is not valid UTF-8 is in "item_base64" or
+/// "result_base64" instead, so no byte is lost. A JSON result is included as JSON, on one line.
+[[nodiscard]] std::string result_json(const Result& result);
+
+/// For people: one line for each finding, those that need something done with why and what below
+/// them, and a last line that sums up.
+[[nodiscard]] std::string findings_text(std::span<const Finding> findings);
+
+/// One JSON object: "queue", "level" (the worst), "findings".
+[[nodiscard]] std::string findings_json(std::string_view queue, std::span<const Finding> findings);
 
 }  // namespace wq::ctl

@@ -75,7 +75,7 @@ std::string rates_text(const Eta& eta) {
   return text;
 }
 
-/// RedisWQ clients send no heartbeat. Once one was seen, nobody knows that there are none.
+/// RedisWQ clients send no heartbeat: once one was seen, the number of workers is unknown.
 bool knows_workers(const Counts& counts) {
   return counts.foreign == 0 && (counts.leased > 0 || counts.processing == 0);
 }

@@ -4,7 +4,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <wq/admin.h>
@@ -47,7 +46,7 @@ void drop_outdated(Snapshot& now);
 /// The same while it is watched: with rates and the time left.
 [[nodiscard]] std::string watch_line(const Snapshot& now, const Eta& eta);
 
-/// The counts as they stand in all of wqctl's JSON.
+/// The counts in the JSON of all commands.
 [[nodiscard]] Json counts_json(const Counts& counts);
 
 /// The same for programs. Bytes of the name that are no UTF-8 become U+FFFD when it is printed.

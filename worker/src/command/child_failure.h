@@ -25,9 +25,9 @@ namespace wq::internal {
 /// Whether what worked on an item died of it, rather than ended by itself.
 [[nodiscard]] bool is_crash(const Failure& failure);
 
-/// The most memory of a child, where it is known: the kernel counts from before the program was
-/// executed, when the child shared our memory, so that a value that does not exceed our own says
-/// nothing of the child.
+/// The peak memory of a child, if it is known: the kernel counts from before the program was
+/// executed, when the child shared the memory of the worker, so a value that does not exceed that
+/// of the worker says nothing about the child.
 [[nodiscard]] std::optional<std::uint64_t> known_rss(std::uint64_t max_rss_bytes);
 
 }  // namespace wq::internal

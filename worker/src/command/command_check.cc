@@ -6,13 +6,13 @@
 #include <span>
 #include <stdexcept>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <glob.h>
 #include <unistd.h>
 
+#include "base/glob.h"
 #include "cli/output.h"
 #include "command/shell_words.h"
 #include "process/spawn.h"
@@ -29,15 +29,6 @@ constexpr std::array<std::string_view, 3> kOwnOperators{"expr", "test", "["};
 
 bool has_any(std::string_view text, std::string_view of) {
   return text.find_first_of(of) != std::string_view::npos;
-}
-
-std::string glob_literal(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (std::string_view("\\*?[]").find(c) != std::string_view::npos) escaped += '\\';
-    escaped += c;
-  }
-  return escaped;
 }
 
 bool something_matches(const std::string& pattern) {
@@ -58,12 +49,12 @@ bool some_item_fits(const CommandTemplate& command) {
   const auto first = find_placeholder(name, command.marker());
   while (const auto found = find_placeholder(name, command.marker(), begin)) {
     literals.append(name, begin, found->at - begin);
-    pattern += glob_literal(std::string_view(name).substr(begin, found->at - begin)) + "*";
+    pattern += literal_glob(std::string_view(name).substr(begin, found->at - begin)) + "*";
     begin = found->at + found->size;
   }
   literals.append(name, begin);
-  pattern += glob_literal(std::string_view(name).substr(begin));
-  if (!has_any(literals, kBlanks)) pattern = glob_literal(name.substr(0, first->at)) + "*";
+  pattern += literal_glob(std::string_view(name).substr(begin));
+  if (!has_any(literals, kBlanks)) pattern = literal_glob(name.substr(0, first->at)) + "*";
   std::vector<std::string> paths = executable_paths(pattern);
   paths.push_back(pattern);  // an item with a slash in it is not looked for in $PATH
   return std::any_of(paths.begin(), paths.end(), something_matches);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,9 +32,6 @@ class CommandTemplate {
   /// The command's words with every placeholder replaced, from left to right. One inside the item
   /// is left alone.
   [[nodiscard]] std::vector<std::string> fill(const Filling& filling) const;
-  [[nodiscard]] std::vector<std::string> fill(std::string_view item) const {
-    return fill(Filling{.item = item});
-  }
 
  private:
   void refuse_scripts() const;

@@ -48,9 +48,9 @@ struct Placeholder {
                                                           std::string_view marker,
                                                           std::size_t from = 0);
 
-/// The first text in `word` that GNU parallel replaces in some version and we do not: `{..}`,
-/// `{+/}`, `{1.}`, `{= perl =}`, and `{1}` at the beginning of the word (elsewhere it may be part
-/// of a regular expression). Empty for none.
+/// The first text in `word` that some version of GNU parallel replaces and wq-worker does not:
+/// `{..}`, `{+/}`, `{1.}`, `{= perl =}`, and `{1}` at the beginning of the word (elsewhere it may
+/// be part of a regular expression). Empty for none.
 [[nodiscard]] std::string_view find_unknown_placeholder(std::string_view word);
 
 /// "{}, {.}, {/}, ..." for messages.

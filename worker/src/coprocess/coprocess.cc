@@ -52,7 +52,7 @@ bool Coprocess::wait(int wake_fd, Clock::time_point until, const OnLine& on_line
     if (fds[4].revents != 0) write_some();
   }
   if (fds[0].revents != 0) {
-    // Not until the end: somebody else may hold the other side for ever.
+    // Not until the end: another process may hold the other side for ever.
     read_waiting(stdout_, [&] { return read_some(on_line); });
     return false;
   }

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/unique_fd.h"
 #include "process/child_process.h"
 #include "process/running_child.h"
-#include "process/unique_fd.h"
 
 namespace wq::internal {
 
@@ -49,7 +49,7 @@ class Coprocess {
   [[nodiscard]] ChildResult end();
 
   [[nodiscard]] bool asked_to_end() const noexcept { return asked_to_end_; }
-  /// It has closed its stdin, or its stdout, and went on for so long that it was asked to end.
+  /// It has closed its stdin, or its stdout, and ran on until it was asked to end.
   [[nodiscard]] bool closed_its_side() const noexcept { return asked_since_closed_; }
   /// Of its stdout, those given to `on_line`.
   [[nodiscard]] std::uint64_t lines() const noexcept { return lines_; }

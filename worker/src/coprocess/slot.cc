@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <exception>
 #include <new>
-#include <optional>
 #include <stop_token>
 #include <system_error>
 #include <utility>
@@ -16,7 +15,6 @@
 
 #include "base/start_thread.h"
 #include "command/child_failure.h"
-#include "process/throw_errno.h"
 
 namespace wq::internal {
 namespace {

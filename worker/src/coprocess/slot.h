@@ -18,12 +18,12 @@
 
 #include <wq/worker.h>
 
+#include "base/unique_fd.h"
 #include "command/command_options.h"
 #include "coprocess/coprocess.h"
 #include "coprocess/wire.h"
 #include "process/child_process.h"
 #include "process/orphan_reaper.h"
-#include "process/unique_fd.h"
 
 namespace wq::internal {
 
@@ -49,7 +49,7 @@ struct CoprocessRecord {
 /// answer costs nothing.
 ///
 /// When it ends with several items unanswered, each of them may be why. They are tried again in
-/// halves, with nothing else in the process, until what ends it is one item alone: only that one
+/// halves, with nothing else in the process, until a single item ends it: only that item
 /// is charged. Thread-safe.
 class CoprocessSlot {
  public:

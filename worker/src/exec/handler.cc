@@ -1,17 +1,12 @@
 #include "exec/handler.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <csignal>
-#include <cstdint>
 #include <cstring>
-#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/output.h"

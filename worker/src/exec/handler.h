@@ -18,10 +18,10 @@ namespace wq::internal {
 
 /// Runs one process for each item, as `run_child` describes.
 ///
-/// The child's environment is ours as it was when the handler was made, and WQ_ITEM (left out when
-/// the item holds a zero byte or is too long), WQ_ITEM_SHA224, WQ_QUEUE, WQ_ATTEMPT, WQ_FENCE,
+/// The child's environment is that of the worker when the handler was made, and WQ_ITEM (left out
+/// when the item holds a zero byte or is too long), WQ_ITEM_SHA224, WQ_QUEUE, WQ_ATTEMPT, WQ_FENCE,
 /// WQ_SESSION, WQ_SLOT, WQ_LEASE_SECONDS. It is not given the options of this program in
-/// WQ_WORKER_*, nor any of the former names from a worker that started us, nor a password of Redis;
+/// WQ_WORKER_*, nor those names from a worker that started this one, nor a password of Redis;
 /// see `child_environment`.
 ///
 /// Thread-safe.
@@ -31,28 +31,25 @@ class ExecHandler {
   /// line for the user.
   ExecHandler(CommandOptions options, OrphanReaper& reaper);
 
-  [[nodiscard]] const CommandTemplate& command() const noexcept { return command_; }
-
   /// What the process did:
   /// - exit code 0: complete, with its stdout as the result if results are on, and as totals if
   ///   it reduces. If stdout is too long: fatal, of the kind `result`. If a line of it is no total:
   ///   a failure of that kind;
   /// - 99: release;
   /// - another exit code: a failure of the kind `exit`, fatal if it is one of those;
-  /// - a signal: a crash of the kind `signal` (also one of ours, after `job.stop` was requested;
-  ///   then the worker puts what the reason calls for in its place);
+  /// - a signal: a crash of the kind `signal` (also one that the worker sent after `job.stop` was
+  ///   requested; the worker then replaces it by the outcome that fits the reason);
   /// - killed for its memory, by the memory guard or by the kernel, itself or the command of a
-  /// shell
-  ///   that then ends with 137: a crash of the kind `oom`, or fatal if 137 is one of those;
+  ///   shell that then ends with 137: a crash of the kind `oom`, or fatal if 137 is one of those;
   /// - an item that cannot be an argument: fatal, of the kind `unpassable`;
   /// - a program whose name comes from the item and that cannot be executed: a failure of the kind
   ///   `error`;
   /// - the system has no room for a process, or the program is being written: release, logged;
-  /// - `job.stop` was requested before the start, or when our stdout did not take what a process
-  ///   that ended with 0 had written: release.
+  /// - `job.stop` was requested before the start, or the stdout of the worker did not take all
+  ///   output of a process that ended with 0: release.
   ///
-  /// Throws `CannotRun` if the program cannot be executed at all, `CannotGoOn` if what it wrote
-  /// cannot be written to our stdout.
+  /// Throws `CannotRun` if the program cannot be executed at all, `CannotGoOn` if its output
+  /// cannot be written to the stdout of the worker.
   [[nodiscard]] Outcome operator()(const Job& job) const;
 
  private:

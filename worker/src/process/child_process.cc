@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -11,10 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/start_thread.h"
+#include "base/unique_fd.h"
 #include "base/write_all.h"
 #include "process/running_child.h"
-#include "process/throw_errno.h"
-#include "process/unique_fd.h"
 
 namespace wq::internal {
 namespace {
@@ -93,7 +92,7 @@ class Run {
     kill_at_ = Clock::now() + spec_.kill_delay;
   }
 
-  /// -1, which is for ever to poll, when no time is set.
+  /// -1 when no time is set: poll waits for ever.
   [[nodiscard]] int milliseconds_to_kill() const {
     if (!asked_to_end_ || killed_) return -1;
     return milliseconds_until(kill_at_);
@@ -128,7 +127,7 @@ class Run {
       write_output();
       return bytes.size();
     }
-    // Past the limit we go on reading, so that the child does not wait for us.
+    // Past the limit the rest is read too, so that the child does not block.
     result_.output_too_long =
         result_.output_too_long || result_.output.size() + bytes.size() > *spec_.stdout_limit_bytes;
     if (result_.output_too_long) {
@@ -144,11 +143,11 @@ class Run {
     const int error = relay_.write();
     if (error == 0) return;
     result_.stdout_error = error;
-    stdout_.reset();  // who goes on writing gets SIGPIPE, as from our stdout
+    stdout_.reset();  // further writes of the child raise SIGPIPE
     ask_to_end();
   }
 
-  /// Brings what is in the pipe to our stdout, or to the result.
+  /// Moves the rest of the pipe to the stdout of the worker, or to the result.
   void end_output() {
     for (std::size_t left = waiting_bytes(stdout_), got = 0; left > 0; left -= got) {
       if (!wait_for_room()) return;
@@ -161,7 +160,7 @@ class Run {
     wait_for_room();
   }
 
-  /// Until our stdout has taken what the relay has. False if it does not, and `stop` is requested.
+  /// Until the stdout of the worker has taken all output. False if `stop` is requested first.
   bool wait_for_room() {
     while (relay_.is_full()) {
       std::array<pollfd, 2> fds{{{.fd = stop_event_.get(), .events = POLLIN, .revents = 0},

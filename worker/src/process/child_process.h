@@ -25,7 +25,7 @@ struct ChildSpec {
   std::vector<std::string> environment;
   /// Its stdin: any bytes of any length, held in memory. Without: empty.
   std::optional<std::string_view> input;
-  /// Keep what it writes to stdout, up to so many bytes. Without: it goes to our stdout, see
+  /// Keep its stdout, up to so many bytes. Without: it goes to the stdout of the worker, see
   /// `StdoutRelay`.
   std::optional<std::size_t> stdout_limit_bytes;
   /// Treats stdout that is not kept as stderr.
@@ -51,8 +51,8 @@ struct ChildResult {
   bool output_too_long = false;
   std::string stdout_tail;  ///< the last whole lines, at most 4 KiB
   std::string stderr_tail;  ///< the same
-  int stdout_error = 0;     ///< an `errno` value: our stdout cannot be written
-  /// Some of its stdout was dropped: ours took nothing more when `stop` was requested.
+  int stdout_error = 0;     ///< an `errno` value: the worker's stdout cannot be written
+  /// Some of its stdout was dropped: the worker's stdout was blocked when `stop` was requested.
   bool stdout_is_cut = false;
 };
 
@@ -64,15 +64,15 @@ struct ChildResult {
 ///
 /// When `stop` is requested the group gets SIGTERM. It may then go on until the kill delay has
 /// passed, also when the command itself (a shell, say) has ended; then it gets SIGKILL. The same
-/// when our stdout cannot be written any more. While that takes nothing the child waits when its
-/// pipe is full, as it would with our stdout itself, and so does this when the child has ended.
+/// when the stdout of the worker cannot be written any more. While that stdout is blocked, the
+/// child blocks once its pipe is full, and this call waits after the end of the child.
 ///
-/// Each running child takes up to four of our descriptors, so the first call lets this process open
-/// as many files as it may; children get the limit that was set before. Descriptors 0 to 2 must be
-/// open.
+/// Each running child takes up to four descriptors of the worker, so the first call raises the
+/// limit of open files to its maximum; children get the limit that was set before. Descriptors 0 to
+/// 2 must be open.
 ///
 /// Throws `std::system_error` if the system has no room for a process, pipe or file; nothing was
-/// run then. (Also if somebody else has collected the child, against the rules of `OrphanReaper`.)
+/// run then. (Also if other code has collected the child, against the rules of `OrphanReaper`.)
 /// Thread-safe; the calling thread must not end before this returns.
 [[nodiscard]] ChildResult run_child(const ChildSpec& spec, OrphanReaper& reaper,
                                     const std::stop_token& stop);

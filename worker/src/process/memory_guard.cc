@@ -74,7 +74,7 @@ std::uint64_t MemoryGuard::look() {
 std::vector<MemoryGuard::Family> MemoryGuard::families() const {
   std::vector<Family> all;
   for (Watched* watched : watched_) all.push_back({watched, {}});
-  // Those whose parent has ended are our children too, and known by their group.
+  // A process whose parent has ended is a child of the worker too; its group tells the family.
   for (const pid_t child : children_of(::getpid())) {
     const pid_t group = ::getpgid(child);
     const auto family = std::find_if(all.begin(), all.end(), [&](const Family& each) {
@@ -91,7 +91,7 @@ void MemoryGuard::run(const std::stop_token& stop) {
     {
       std::unique_lock lock(mutex_);
       if (!wake_.wait(lock, stop, [this] { return !watched_.empty(); })) return;
-      // Not at once: what takes a moment is not looked at.
+      // Not at once: most commands are short.
       wake_.wait_for(lock, stop, pause, [] { return false; });
     }
     if (stop.stop_requested()) return;

@@ -16,10 +16,10 @@
 
 namespace wq::internal {
 
-/// Keeps what all our children use together below a limit, by killing the one that uses most. In a
-/// Kubernetes pod the kernel would kill the worker with its child otherwise (kubelet sets
-/// memory.oom.group), and nobody would know which item it was. Where the kernel is faster and kills
-/// a child alone, it tells that too.
+/// Keeps the memory of all children together below a limit, by killing the largest. Otherwise, in a
+/// Kubernetes pod, the kernel would kill the worker together with its child (kubelet sets
+/// memory.oom.group), and the item would be unknown. It also detects a child that the kernel killed
+/// alone.
 ///
 /// A look every 100 ms, and more often the less is left. Thread-safe, except for `start`.
 class MemoryGuard {
@@ -36,16 +36,16 @@ class MemoryGuard {
   /// Starts the thread that looks.
   void start();
 
-  /// The thread's step. Returns what the children use, or an upper bound of it if that is below
-  /// the limit; the limit while one that was killed is dying.
+  /// The thread's step. Returns the memory of the children, or an upper bound that is below the
+  /// limit; the limit while a killed child is dying.
   std::uint64_t look();
 
   /// The number of processes of this cgroup that the kernel has killed so far for lack of memory.
   [[nodiscard]] std::uint64_t oom_kills() const { return oom_kills_.count(); }
 
-  /// For a child that was killed, and not by us: true if there was an OOM kill since there were
-  /// `before` of them that no other child was told of. It is this child's then, unless it was that
-  /// of a process which nobody missed.
+  /// For a child that was killed, but not by the worker: true if the kernel counts an OOM kill
+  /// after the first `before` that was not attributed to another child yet. It is attributed to
+  /// this one, though it may have been another process.
   [[nodiscard]] bool claim_oom_kill(std::uint64_t before);
 
   /// A direct child of this process that leads a process group, from its start until just before it

@@ -14,7 +14,6 @@
 #include "base/start_thread.h"
 #include "base/wait.h"
 #include "process/process_tree.h"
-#include "process/throw_errno.h"
 
 namespace wq::internal {
 namespace {
@@ -62,7 +61,7 @@ void OrphanReaper::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     try {
       sweep();
-    } catch (...) {  // no memory: what is left is collected the next time
+    } catch (...) {  // no memory: the rest is collected the next time
     }
     wait_for(kSweepEvery, stop);
   }
@@ -107,7 +106,7 @@ bool OrphanReaper::collect_group(pid_t group, bool kill_rest, Used& used) {
     // it tells as much.
     if (is_direct(group) || is_direct(dead.si_pid)) return false;
     if (dead.si_pid == 0) {
-      // One of ours was alive a moment ago. Should it have ended since, it is uncollected and
+      // A member of the group was alive a moment ago. If it has ended since, it is uncollected and
       // keeps the number from being used for others: the signal cannot hit a stranger.
       if (kill_rest) ::kill(-group, SIGKILL);
       return true;
@@ -133,7 +132,7 @@ DirectChild::~DirectChild() {
     try {
       Used ignored;
       collect(ignored);
-    } catch (const std::system_error&) {  // it is gone, which is all we want
+    } catch (const std::system_error&) {  // it is gone, as intended
     }
   }
   const std::lock_guard lock(reaper_.mutex_);

@@ -23,10 +23,10 @@ struct Used {
   void add(const rusage& usage);
 };
 
-/// Collects the dead that nobody else waits for. It makes this process a child subreaper, so that
-/// a descendant whose parent has ended becomes our child instead of that of process 1; as process
-/// 1 of a container we adopt them in any case. A direct child, which is one with a `DirectChild`,
-/// is never collected here: its exit status belongs to the thread that started it.
+/// Collects dead processes that have no other waiter. It makes this process a child subreaper, so
+/// that a descendant whose parent has ended becomes its child instead of that of process 1; as
+/// process 1 of a container it adopts them in any case. A direct child, which is one with a
+/// `DirectChild`, is never collected here: its exit status belongs to the thread that started it.
 ///
 /// Only one in a process, and nothing else in the process may start children and wait for them
 /// without a `DirectChild`. Thread-safe, except for `stop`.
@@ -63,7 +63,7 @@ class OrphanReaper {
   bool collect_if_orphan(pid_t pid);
   void run(const std::stop_token& stop);
 
-  // Held while somebody is collected: what was seen dead under it stays dead, and its number
+  // Held while a process is collected: one that was seen dead under it stays dead, and its number
   // unused, until the holder collects it.
   mutable std::mutex mutex_;
   std::vector<const DirectChild*> direct_;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,7 +15,7 @@ enum class StderrMode {
 /// Whose output it is, and how it is passed on.
 struct OutputOrigin {
   StderrMode stderr_mode = StderrMode::lines;
-  bool stdout_at_once = false;  ///< not in lines: nobody else writes to our stdout
+  bool stdout_at_once = false;  ///< not in lines: it is the only writer
   /// Begin each line with the item, or the slot if there is none, and a tab; not in JSON, which has
   /// both.
   bool tag = false;
@@ -62,8 +61,8 @@ class StderrRelay {
 /// within one of another relay. With a tag it is text: a last line without an end gets one. Not
 /// thread-safe itself, but each thread may have one.
 ///
-/// It never waits for our stdout, which may be a pipe that nobody reads for hours, so that whoever
-/// has it can see to its child meanwhile.
+/// It never waits for the stdout of the worker, which may be a pipe without a reader for hours, so
+/// that its owner can watch the child meanwhile.
 class StdoutRelay {
  public:
   explicit StdoutRelay(const OutputOrigin& from);
@@ -76,10 +75,10 @@ class StdoutRelay {
   /// Nothing more comes.
   void end();
 
-  /// There is something to `write`: when our stdout has room, and before more is added.
+  /// There is something to `write`: when stdout has room, and before more is added.
   [[nodiscard]] bool is_full() const noexcept { return !ready_.empty(); }
-  /// Writes as much as our stdout takes now. Returns 0, or why it cannot be written at all, an
-  /// `errno` value; then what there was is dropped. SIGPIPE must be ignored.
+  /// Writes as much as stdout takes now. Returns 0, or why it cannot be written at all, an
+  /// `errno` value; then the rest is dropped. SIGPIPE must be ignored.
   [[nodiscard]] int write();
 
  private:

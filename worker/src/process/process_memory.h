@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "process/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace wq::internal {
 
@@ -26,7 +26,7 @@ namespace wq::internal {
 
 /// How many processes of this process's cgroup the kernel has killed because memory had run out,
 /// the cgroup's or the machine's: `oom_kill` of memory.events (cgroup v2) or memory.oom_control
-/// (v1). The kernel counts before it kills, so whoever sees a process dead sees the count as well.
+/// (v1). The kernel counts before it kills, so the count includes every process that is seen dead.
 class OomKills {
  public:
   /// `root` is for tests.

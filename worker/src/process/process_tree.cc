@@ -10,7 +10,7 @@ namespace wq::internal {
 std::vector<pid_t> children_of(pid_t pid) {
   namespace fs = std::filesystem;
   std::vector<pid_t> children;
-  std::error_code error;  // a thread, or the process, may end while we look
+  std::error_code error;  // a thread, or the process, may end meanwhile
   for (fs::directory_iterator thread(fs::path("/proc") / std::to_string(pid) / "task", error), end;
        !error && thread != end; thread.increment(error)) {
     std::ifstream list(thread->path() / "children");

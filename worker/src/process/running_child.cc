@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
@@ -14,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/start_thread.h"
 #include "process/spawn.h"
-#include "process/throw_errno.h"
 
 namespace wq::internal {
 namespace {
@@ -43,7 +42,7 @@ const ProcessSetup& process_setup() {
   return setup;
 }
 
-// Our end only never waits: the child expects its own to.
+// Only the worker's end is non-blocking: the child expects a blocking one.
 Pipe make_pipe(std::size_t ours) {
   std::array<int, 2> fds{};
   if (::pipe2(fds.data(), O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
@@ -109,7 +108,7 @@ std::string OutputTail::take() {
   return std::exchange(kept_, {});
 }
 
-// One byte more than we want: it tells whether the others begin a line.
+// One byte more than is kept: it tells whether the rest begins a line.
 void OutputTail::cut() {
   if (kept_.size() > kTailBytes + 1) kept_.erase(0, kept_.size() - kTailBytes - 1);
 }

@@ -10,11 +10,11 @@
 
 #include <sys/types.h>
 
+#include "base/unique_fd.h"
 #include "process/child_process.h"
 #include "process/memory_guard.h"
 #include "process/orphan_reaper.h"
 #include "process/output_relay.h"
-#include "process/unique_fd.h"
 
 namespace wq::internal {
 
@@ -46,7 +46,7 @@ class ChildStderr {
  public:
   /// A pipe of which the child's end is returned.
   [[nodiscard]] UniqueFd open(const OutputOrigin& from);
-  /// -1 when there is no other side any more.
+  /// -1 when the other side is closed.
   [[nodiscard]] int fd() const noexcept { return pipe_.get(); }
   std::size_t read();
   /// Reads what is there by now.
@@ -85,7 +85,7 @@ class RunningChild {
   explicit RunningChild(OrphanReaper& reaper) : reaper_(reaper), child_(reaper) {}
 
   /// Starts it, as `spawn` does, with `spec`'s paths, arguments, environment and memory guard.
-  /// `stdin_fd` -1: nothing is on it; `stdout_fd` and `stderr_fd` -1: ours.
+  /// `stdin_fd` -1: it is empty; `stdout_fd` and `stderr_fd` -1: inherited.
   [[nodiscard]] int start(const ChildSpec& spec, int stdin_fd, int stdout_fd, int stderr_fd);
 
   /// Readable when it has ended.

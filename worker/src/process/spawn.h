@@ -6,8 +6,8 @@
 
 #include <sys/resource.h>
 
+#include "base/unique_fd.h"
 #include "process/orphan_reaper.h"
-#include "process/unique_fd.h"
 
 namespace wq::internal {
 

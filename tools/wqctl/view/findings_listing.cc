@@ -1,5 +1,3 @@
-#include "wqctl/view/findings_text.h"
-
 #include <algorithm>
 #include <cstdint>
 
@@ -9,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/units.h"
 #include "wqctl/view/json.h"
+#include "wqctl/view/listing.h"
 
 namespace wq::ctl {
 

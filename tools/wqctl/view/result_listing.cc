@@ -1,9 +1,8 @@
-#include "wqctl/view/text.h"
-
 #include <string_view>
 
 #include "cli/output.h"
 #include "wqctl/view/json.h"
+#include "wqctl/view/listing.h"
 
 namespace wq::ctl {
 

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace wq::internal {
+
+/// The answer of a server to INFO, by field.
+using Info = std::map<std::string, std::string>;
+
+/// Adds the fields of one answer.
+void read_info(std::string_view text, Info& info);
+
+/// Empty if the field is missing.
+[[nodiscard]] std::string info_field(const Info& info, const std::string& name);
+
+}  // namespace wq::internal
