@@ -48,7 +48,11 @@ TEST_F(Faults, AreNotNeededForAGoodRound) { EXPECT_THAT(run_round(calm()).violat
 
 TEST_F(Faults, ThatLoseAnItemAreFound) {
   EXPECT_THAT(violations_after([](test::RedisClient& redis) {
-                return redis.text({"RPOP", kKeys[Key::ready]}).has_value();
+                // So that no worker takes what is pushed next.
+                redis.call({"SET", kKeys[Key::paused], "1"});
+                if (!redis.text({"RPOP", kKeys[Key::ready]})) return false;
+                redis.call({"DEL", kKeys[Key::paused]});
+                return true;
               }),
               Contains(HasSubstr("1 items without a result")));
 }

@@ -351,6 +351,8 @@ class Round {
   void feed_some() {
     test::Process& producer = *clients_[kProducer].process;
     if (producer.ended() || all_fed()) return;
+    // Workers that are quicker than this process leave nothing to harm once all is fed.
+    if (sabotage_ && !half_done_ && fed_ >= plan_.items.size() / 2) return;
     if (unread_.empty()) {
       if (Clock::now() < next_chunk_at_) return;
       next_chunk_at_ = Clock::now() + milliseconds{std::uniform_int_distribution(0, 150)(random_)};
@@ -398,8 +400,8 @@ class Round {
   void sabotage_when_half_done() {
     test::RedisClient redis(server_.options());
     const auto results = redis.integer({"XLEN", internal::Keys(kQueue)[internal::Key::results]});
-    if (static_cast<std::size_t>(results) < plan_.items.size() / 4) return;
-    if (sabotage_(redis)) sabotage_ = {};
+    half_done_ = half_done_ || static_cast<std::size_t>(results) >= plan_.items.size() / 4;
+    if (half_done_ && sabotage_(redis)) sabotage_ = {};
   }
 
   // ---- the end ----
@@ -480,6 +482,7 @@ class Round {
   std::string unread_;  // by the producer
   Clock::time_point next_chunk_at_;
   bool frozen_ = false;
+  bool half_done_ = false;  // the sabotage may begin
   bool producer_died_ = false;
 };
 

@@ -17,8 +17,8 @@ struct RoundReport {
   std::string history;                  ///< what happened, with the last words of each process
 };
 
-/// Called when a part of the items is done, until it returns true, to do harm that the checks must
-/// find.
+/// Called when a part of the items is done and others are still to be pushed, until it returns
+/// true, to do harm that the checks must find.
 using Sabotage = std::function<bool(test::RedisClient& redis)>;
 
 /// Runs real producers and workers on a redis-server of the round's own, injects the plan's faults,
