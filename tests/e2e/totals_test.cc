@@ -60,9 +60,9 @@ TEST_F(TotalsOfCommands, WithABrokenLineFailTheItemAndAddNothing) {
 
 TEST_F(TotalsOfCommands, OfTooManyKeysMakeADeadLetter) {
   push({"many"});
-  EXPECT_EQ(work({"--reduce", "count", "--ignore-dead"}, {"seq", "1001"}), 0);
+  EXPECT_EQ(work({"--reduce", "count", "--ignore-dead"}, {"seq", "10001"}), 0);
   EXPECT_EQ(failure_of("many").at("message"),
-            "it has totals of 1001 keys; the limit per item is 1000");
+            "it has totals of 10001 keys; the limit per item is 10000");
   EXPECT_EQ(all(Key::dead), Words{"many"});
 }
 

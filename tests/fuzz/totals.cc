@@ -3,6 +3,7 @@
 #include "queue/totals.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,13 +30,15 @@ void look(const Total& total) {
   if (total.how == Reduction::distinct) return;
   const KeyTotals row = through_redis(total);
   if (total.how == Reduction::count) return require(row.count == "1", "one line counts once");
-  const double number = std::stod(total.number);
+  const double number = std::strtod(total.number.c_str(), nullptr);
   if (total.how == Reduction::sum) {
-    require(std::abs(std::stod(row.sum) - number) <= 1e-9 * std::max(1.0, std::abs(number)),
+    require(std::abs(std::strtod(row.sum.c_str(), nullptr) - number) <=
+                1e-9 * std::max(1.0, std::abs(number)),
             "a sum of one is the number, to nine places");
     return;
   }
-  require(std::stod(total.how == Reduction::min ? row.min : row.max) == number,
+  const std::string& text = total.how == Reduction::min ? row.min : row.max;
+  require(std::strtod(text.c_str(), nullptr) == number,
           "the least and the greatest of one is the number");
 }
 

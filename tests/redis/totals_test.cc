@@ -94,6 +94,34 @@ TEST_F(TotalsOfAQueue, HaveNoLimit) {
   EXPECT_THAT(sums(), ElementsAre("down -20000000000000000000", "up 19999999999999999995"));
 }
 
+TEST_F(TotalsOfAQueue, CarryFractionsIntoTheWholePart) {
+  push(numbered("", 3));
+  redis_.call({"HSET", key(Key::totals), "sx", "7", "fx", "9223372036854775000"});
+  for (int i = 0; i < 3; ++i) settle(lease_one(queue_), {Total::sum("x", 0.999)});
+  EXPECT_THAT(sums(), ElementsAre("x 9223372046.851775"));
+}
+
+TEST_F(TotalsOfAQueue, ReplaceWhatIsNoNumber) {
+  push({"a", "b"});
+  redis_.call({"HSET", key(Key::totals), "sx", "0.5"});
+  EXPECT_EQ(settle(lease_one(queue_), {Total::sum("x", 2.0)}), Settled::accepted);
+  EXPECT_EQ(settle(lease_one(queue_), {Total::sum("x", 3.0)}), Settled::accepted);
+  EXPECT_THAT(sums(), ElementsAre("x 5"));
+}
+
+TEST_F(TotalsOfAQueue, OfAThousandItemsWithManyKeysEachAreSettledAtOnce) {
+  push(numbered("", 1'000));
+  std::vector<Total> totals;
+  for (int i = 0; i < 400; ++i) totals.push_back(Total::count(std::to_string(i)));
+  std::vector<Settlement> settlements;
+  for (Lease& lease : queue_.lease(1'000, std::chrono::minutes{5})) {
+    settlements.push_back(with(std::move(lease), totals));
+  }
+  EXPECT_THAT(queue_.settle(std::move(settlements)), Each(Settled::accepted));
+  EXPECT_EQ(queue_.totals().keys.at(7).count, "1000");
+  EXPECT_EQ(queue_.totals().keys.size(), 400U);
+}
+
 TEST_F(TotalsOfAQueue, CountDifferentKeys) {
   push(numbered("", 10));
   for (int i = 0; i < 10; ++i) {

@@ -58,6 +58,14 @@ TEST(StderrRelay, CutsALineWithoutAnEndBetweenTwoCharacters) {
   EXPECT_EQ(lines.size() - without_ends.size(), 3U);
 }
 
+TEST(StderrRelay, CutsBeforeACharacterOfWhichOnlyTheBeginningWasRead) {
+  const std::string lines = heard([](StderrRelay& relay) {
+    relay.add(std::string(65'535, 'x') + "\xe2\x82");
+    relay.add("\xac\n");
+  });
+  EXPECT_EQ(lines.substr(65'535), "\n\xe2\x82\xac\n");
+}
+
 TEST(StderrRelay, CutsWhatIsNoTextAnywhere) {
   const std::string speech(200'000, '\x80');
   const std::string lines = heard([&](StderrRelay& relay) { relay.add(speech); });

@@ -25,10 +25,12 @@ enum class Reduction {
 ///     outcome.totals.push_back(wq::Total::sum("bytes", job.item.size()));
 ///
 /// Totals of one item with the same key and reduction are reduced before they are sent. What is
-/// left of them may be at most `kMostTotals`, and a key has at most `kLongestTotalKey` bytes.
+/// left of them may be at most `kMostTotals`, and a key has at most `kLongestTotalKey` bytes. A
+/// total that cannot be added makes its item a dead letter, of the kind `FailureKind::result`.
 ///
 /// A number is decimal text, such as "12", "-0.5" or "1e-3":
-/// - `sum` adds whole numbers from -10^18 to 10^18 exactly; the sum has no limit. A number with a
+/// - `sum` adds whole numbers from -10^18 to 10^18 exactly. The sum of one item has the same limit,
+///   that of the queue has none. A number with a
 ///   fraction or an exponent is read as a double of at most 2^53 and rounded to nine decimal
 ///   places, which are added as whole numbers. So the order of the items does not matter: each run
 ///   over the same items has the same sum, to the last digit.
@@ -48,8 +50,8 @@ struct WQ_API Total {
   [[nodiscard]] static Total distinct(std::string key);
 };
 
-inline constexpr std::size_t kMostTotals = 1'000;
-inline constexpr std::size_t kLongestTotalKey = 1'024;
+inline constexpr std::size_t kMostTotals = 10'000;
+inline constexpr std::size_t kLongestTotalKey = 8'192;
 
 /// Reads lines of `KEY TAB NUMBER`. A line without TAB is a key with the number 1. Empty lines are
 /// skipped, and a carriage return before the end of a line is part of no key. Throws

@@ -2,13 +2,19 @@
 --
 -- Sets apply(item, lease, verb, x, y) and add_sums(). Counts what it does in count, by add().
 
--- Adds to a field of the totals. If the sum does not fit in 64 bits, all but the last 15 digits of
--- what was there move to a field of their own.
+-- Adds to a field of the totals. If the sum does not fit in 64 bits, what was there is carried but
+-- for its last digits: of a fraction, in units of 10^-9, to the whole part of the sum, and of that,
+-- in units of 10^15, to a field of its own. What is no number was not written by us: it is replaced.
 local function add_whole(field, by)
   if type(redis.pcall('HINCRBY', totals, field, by)) ~= 'table' then return end
-  local sign, high, low = string.match(call('HGET', totals, field), '^(-?)(%d+)(' ..
-                                       string.rep('%d', 15) .. ')$')
-  call('HINCRBY', totals, 'c' .. string.sub(field, 2), sign .. high)
+  local fraction = string.sub(field, 1, 1) == 'f'
+  local digits = string.rep('%d', fraction and 9 or 15)
+  local sign, high, low = string.match(call('HGET', totals, field), '^(-?)(%d+)(' .. digits .. ')$')
+  if not sign then
+    call('HSET', totals, field, by)
+    return
+  end
+  add_whole((fraction and 's' or 'c') .. string.sub(field, 2), sign .. high)
   call('HSET', totals, field, string.format('%.0f', 0 + (sign .. low)))
   call('HINCRBY', totals, field, by)
 end

@@ -20,6 +20,8 @@ constexpr std::size_t kSettleBytes = std::size_t{8} << 20U;
 // The cost of a follow-up besides its own bytes. It is four arguments of a command, and Redis 6.2
 // accepts at most 2^20.
 constexpr std::size_t kFollowUpBytes = 64;
+// The cost of a total besides its key: a call that holds up Redis for 20 ms has 16,000 of them.
+constexpr std::size_t kTotalBytes = 512;
 // How long leases are taken the longer way after Redis was found to be full.
 constexpr std::chrono::seconds kPastOom{10};
 
@@ -31,6 +33,7 @@ std::size_t bytes_of(const Settlement& settlement) {
   for (const FollowUp& each : settlement.outcome.follow_ups) {
     bytes += each.item.size() + kFollowUpBytes;
   }
+  for (const Total& each : settlement.outcome.totals) bytes += each.key.size() + kTotalBytes;
   return bytes;
 }
 

@@ -1,5 +1,6 @@
 #include "queue/totals.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -27,13 +28,18 @@ struct Decimal {
   std::int64_t billionths = 0;
 };
 
+/// Without the plus sign that the standard library does not know.
+std::string_view unsigned_plus(std::string_view text) {
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  return text;
+}
+
 std::optional<std::int64_t> whole_part(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  return whole_number<std::int64_t>(text);
+  return whole_number<std::int64_t>(unsigned_plus(text));
 }
 
 std::optional<double> finite(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
+  text = unsigned_plus(text);
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(number)) {
@@ -71,7 +77,8 @@ Decimal to_add(std::string_view text) {
 double to_compare(std::string_view text) {
   const auto number = finite(text);
   if (!number) refuse(text, "is not a decimal number");
-  if (std::abs(*number) >= kLargestDouble && whole_part(text)) refuse(text, "is beyond 2^53");
+  const bool is_whole = text.find_first_of(".eE") == std::string_view::npos;
+  if (is_whole && std::abs(*number) >= kLargestDouble) refuse(text, "is beyond 2^53");
   return *number + 0.0;  // -0 becomes 0
 }
 
@@ -170,28 +177,29 @@ ReducedTotals reduce(std::span<const Total> totals) {
 }
 
 void TotalsReader::add(std::string_view field, const std::string& value) {
-  if (field.empty()) return;
+  if (field.empty() || !finite(value)) return;
+  const std::string key(field.substr(1));
   const auto number = whole_number<std::int64_t>(value);
-  Row& row = rows_[std::string(field.substr(1))];
+  // Beyond it no sum gets, and a larger one would not fit.
+  constexpr std::int64_t kMostCarried = kBillion * 1'000;
   switch (field[0]) {
     case 'n':
-      row.count = number;
+      if (number) rows_[key].count = number;
       return;
     case 's':
-      row.whole = number;
+      if (number) rows_[key].whole = number;
       return;
     case 'f':
-      row.billionths = number.value_or(0);
+      if (number) rows_[key].billionths = *number;
       return;
     case 'c':
-      // Beyond it nothing of ours gets, and the sum would not fit.
-      if (number && std::abs(*number) < kBillion * 1'000) row.carried = *number;
+      if (number && -kMostCarried < *number && *number < kMostCarried) rows_[key].carried = *number;
       return;
     case '<':
-      if (finite(value)) row.min = value;
+      rows_[key].min = value;
       return;
     case '>':
-      if (finite(value)) row.max = value;
+      rows_[key].max = value;
       return;
     default:
       return;
@@ -204,7 +212,7 @@ std::vector<KeyTotals> TotalsReader::take() const {
     KeyTotals one{.key = key, .min = row.min, .max = row.max};
     if (row.count) one.count = std::to_string(*row.count);
     if (row.whole) one.sum = sum_text(*row.whole, row.billionths, row.carried);
-    totals.push_back(std::move(one));
+    if (!(one.count + one.sum + one.min + one.max).empty()) totals.push_back(std::move(one));
   }
   return totals;
 }

@@ -40,8 +40,10 @@ std::vector<Column> columns_of(const std::vector<KeyTotals>& keys) {
   return columns;
 }
 
-/// The n keys with the greatest numbers, these first. Of equal numbers the order stays.
+/// The n keys with the greatest numbers, these first, of those that have one. Of equal numbers the
+/// order stays.
 void keep_top(std::vector<KeyTotals>& keys, std::size_t n, const Column& by) {
+  std::erase_if(keys, [&by](const KeyTotals& each) { return (each.*by.value).empty(); });
   const auto number = [&by](const KeyTotals& each) {
     return std::strtold((each.*by.value).c_str(), nullptr);
   };
@@ -102,6 +104,12 @@ std::string table(const std::vector<KeyTotals>& keys, std::span<const Column> co
   return table_text(rows);
 }
 
+std::string distinct_text(const Totals& totals, bool as_json, bool as_csv) {
+  if (as_json) return fmt::format("{{\"distinct\":{}}}\n", totals.distinct);
+  if (!as_csv) return fmt::format("distinct: {}\n", totals.distinct);
+  return totals.keys.empty() ? fmt::format("distinct\n{}\n", totals.distinct) : std::string();
+}
+
 }  // namespace
 
 cli::ExitCode run_totals(cli::Process& process, int argc, const char* const* argv) {
@@ -116,16 +124,17 @@ cli::ExitCode run_totals(cli::Process& process, int argc, const char* const* arg
       "decimal places for others. \"distinct\" is how many different keys there were, within 1 %.\n"
       "Totals stay after the queue is drained, until wqctl purge.\n",
       "Examples:\n"
-      "  wqctl totals texts --top 10\n"
-      "  wqctl totals texts --csv > words.csv\n"
-      "  wqctl totals texts --json | jq -r 'select(.sum > 1000) | .key'\n")};
+      "  wqctl totals logs --top 10\n"
+      "  wqctl totals logs --csv > bytes.csv\n"
+      "  wqctl totals logs --json | jq -r 'select(.sum > 1000) | .key'\n")};
   bool as_csv = false;
   std::uint64_t top = 0;
-  options.group("Totals");
   options.add_number("top", top,
                      "only the N keys with the greatest numbers, these first (0: all, by key)");
   add_json_switch(options, target, "a table");
-  options.add_switch("csv", as_csv, "CSV with a heading (RFC 4180)");
+  options.add_switch("csv", as_csv,
+                     "CSV with a heading (RFC 4180): the keys, or if there are none, the number of "
+                     "different keys");
   options.not_with({"json"});
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
@@ -143,11 +152,7 @@ cli::ExitCode run_totals(cli::Process& process, int argc, const char* const* arg
   } else {
     cli::write_out(table(totals.keys, columns));
   }
-  if (totals.distinct > 0) {
-    cli::write_out(target.json
-                       ? fmt::format("{{\"distinct\":{}}}\n", totals.distinct)
-                       : fmt::format("distinct{}{}\n", as_csv ? "," : ": ", totals.distinct));
-  }
+  if (totals.distinct > 0) cli::write_out(distinct_text(totals, target.json, as_csv));
   return cli::ExitCode::done;
 }
 

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "base/printable.h"
 #include "cli/log.h"
 #include "cli/output.h"
 
@@ -21,6 +20,17 @@ namespace {
 // A longer line is split.
 constexpr std::size_t kLongestLine = std::size_t{64} << 10U;
 constexpr std::size_t kLongestTag = 200;
+
+// Where to cut: no more than the longest line, and not within a UTF-8 character, of which only the
+// beginning may have been read.
+std::size_t cut_of(std::string_view line) {
+  const auto continues = [&line](std::size_t at) {
+    return (static_cast<unsigned char>(line[at]) & 0xc0U) == 0x80U;
+  };
+  std::size_t cut = kLongestLine;
+  for (int back = 0; back < 3 && continues(cut); ++back) --cut;
+  return continues(cut) ? kLongestLine : cut;
+}
 
 std::string tag_of(const OutputOrigin& from) {
   if (!from.tag) return "";
@@ -71,7 +81,7 @@ std::string LineBuffer::add(std::string_view bytes) {
   if (whole > 0) lines = std::exchange(begun_, {}).append(bytes.substr(0, whole));
   begun_ += bytes.substr(whole);
   while (begun_.size() > kLongestLine) {
-    const std::size_t cut = whole_characters(begun_, kLongestLine);
+    const std::size_t cut = cut_of(begun_);
     lines.append(begun_, 0, cut);
     if (!exact_) lines += '\n';
     begun_.erase(0, cut);
