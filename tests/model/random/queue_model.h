@@ -217,6 +217,7 @@ class QueueModel {
   void note_failure(const std::string& hash, std::string_view json_without_brace);
   void add_result(Entry entry, std::chrono::milliseconds ttl);
   void forget_expired_results();
+  [[nodiscard]] std::string history_text() const;
   void show_sign_of_life(const std::string& session, std::int64_t hold_ms);
 
   const internal::Keys& keys_;

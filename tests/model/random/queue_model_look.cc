@@ -94,6 +94,14 @@ void QueueModel::check_conservation() const {
   }
 }
 
+std::string QueueModel::history_text() const {
+  std::map<std::string, std::string> history;
+  for (const auto& [last, fields] : history_) {
+    history.emplace(fmt::format("{}-0", last), render_list(fields));
+  }
+  return history.empty() ? std::string() : render_hash(history, -1);
+}
+
 Contents QueueModel::contents() const {
   Contents all;
   const auto add = [&all](const std::string& key, std::string text) {
@@ -136,11 +144,7 @@ Contents QueueModel::contents() const {
   if (!results.empty() && !is_past(results_expire_ms_)) {
     add(keys_[Key::results], render_hash(results, left_ms(results_expire_ms_)));
   }
-  std::map<std::string, std::string> history;
-  for (const auto& [last, fields] : history_) {
-    history.emplace(fmt::format("{}-0", last), render_list(fields));
-  }
-  if (!history.empty()) add(keys_[Key::history], render_hash(history, -1));
+  add(keys_[Key::history], history_text());
   for (const auto& [session, replay] : replay_) {
     if (is_past(replay.expires_ms)) continue;
     std::map<std::string, std::string> fields;

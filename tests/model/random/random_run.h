@@ -147,6 +147,7 @@ class RandomRun {
   };
   void post(const Posted& posted);
   [[nodiscard]] Outcome random_outcome();
+  [[nodiscard]] std::vector<Total> random_totals();
   [[nodiscard]] Total random_total(std::string key);
   [[nodiscard]] RetryPolicy random_policy();
   [[nodiscard]] std::vector<QueueModel::Settled> with_delays(internal::CommandBuffer& call,

@@ -237,13 +237,7 @@ Outcome RandomRun::random_outcome() {
     }
     case 10: {
       Outcome outcome = Outcome::complete();
-      // One reduction of a key an item, since the library puts several together.
-      for (const char* key : {"", "a", "b", "c"}) {
-        if (one_in(2)) outcome.totals.push_back(random_total(key));
-      }
-      // Ten of these do not fit in 64 bits together.
-      outcome.totals.push_back({Reduction::sum, "up", "1000000000000000000"});
-      outcome.totals.push_back({Reduction::sum, "down", "-999999999999999999"});
+      outcome.totals = random_totals();
       return outcome;
     }
     case 8:
@@ -251,6 +245,18 @@ Outcome RandomRun::random_outcome() {
     default:
       return Outcome::complete();
   }
+}
+
+std::vector<Total> RandomRun::random_totals() {
+  std::vector<Total> totals;
+  // One reduction of a key an item, since the library puts several together.
+  for (const char* key : {"", "a", "b", "c"}) {
+    if (one_in(2)) totals.push_back(random_total(key));
+  }
+  // Ten of these do not fit in 64 bits together.
+  totals.push_back({Reduction::sum, "up", "1000000000000000000"});
+  totals.push_back({Reduction::sum, "down", "-999999999999999999"});
+  return totals;
 }
 
 Total RandomRun::random_total(std::string key) {
