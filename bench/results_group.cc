@@ -32,7 +32,7 @@ std::vector<Result> measure_results(Bench& bench) {
   with_history.retry.history = kHistory;
   const Outcome result = Outcome::complete(std::string(kResultBytes, 'r'));
   Outcome total;
-  total.totals.push_back(Total::sum("a key", std::int64_t{1}));
+  total.totals.push_back(Total::sum("a key", 1));
   const auto figures =
       interleave(bench.rounds(), {drained(off, {}), drained(off, result), drained(with_ttl, result),
                                   drained(with_history, {}), drained(off, total)});

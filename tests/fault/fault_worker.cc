@@ -39,7 +39,7 @@ wq::Outcome handle(const std::string& item, std::chrono::milliseconds lease) {
   if (first && item.ends_with(wq::fault::kFail)) return wq::Outcome::fail("as asked");
   if (first && item.ends_with(wq::fault::kOutlastLease)) std::this_thread::sleep_for(3 * lease / 2);
   wq::Outcome outcome = wq::Outcome::complete("done " + item);
-  outcome.totals.push_back(wq::Total::sum("done " + item, std::int64_t{1}));
+  outcome.totals.push_back(wq::Total::sum("done " + item, 1));
   return outcome;
 }
 

@@ -7,11 +7,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/totals.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/resp.h"
 #include "queue/attempts.h"
 #include "queue/operations.h"
-#include "queue/totals.h"
 
 namespace wq::fuzz {
 namespace {

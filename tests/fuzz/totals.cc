@@ -1,6 +1,6 @@
 // Lines of totals as anybody writes them: read or refused in one line, and reduced without a loss.
 
-#include "queue/totals.h"
+#include "base/totals.h"
 
 #include <cmath>
 #include <cstdlib>

@@ -1,6 +1,7 @@
 // Totals: what is read, refused and reduced before anything is sent.
-#include "queue/totals.h"
+#include "base/totals.h"
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -81,6 +82,15 @@ TEST(SumOfNumbers, IsExact) {
   EXPECT_EQ(sum_of({"3", "-3"}), "0");
   EXPECT_EQ(sum_of({"1e3"}), "1000");
   EXPECT_EQ(sum_of({"0.99999999999"}), "1") << "rounded to nine places";
+}
+
+TEST(SumOfNumbers, TakesEveryTypeOfNumber) {
+  const std::string bytes = "page";
+  EXPECT_EQ(Total::sum("k", bytes.size()).number, "4");
+  EXPECT_EQ(Total::sum("k", -1).number, "-1");
+  EXPECT_EQ(Total::sum("k", std::uint64_t{18'446'744'073'709'551'615U}).number,
+            "18446744073709551615");
+  EXPECT_EQ(Total::sum("k", 0.5).number, "0.5");
 }
 
 TEST(SumOfNumbers, IsReadWithWhatTheScriptHasCarried) {

@@ -15,7 +15,7 @@ enum class FailureKind : std::uint8_t {
   oom,         ///< the command was killed because memory ran out, or for its --memory-limit
   timeout,     ///< the try took longer than it may, or the coprocess fell silent
   unpassable,  ///< the item cannot be an argument of a command
-  result,      ///< the result, a follow-up or a total is not what it may be
+  result,      ///< the result, a follow-up or a total is too large or invalid
   protocol,    ///< the coprocess broke its protocol
   crash,       ///< the lease ran out: the worker died or hung, as the reclaimer found
   other,       ///< a kind that this version does not know, from a newer one or from somebody else

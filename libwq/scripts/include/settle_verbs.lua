@@ -4,7 +4,7 @@
 
 -- Adds to a field of the totals. If the sum does not fit in 64 bits, what was there is carried but
 -- for its last digits: of a fraction, in units of 10^-9, to the whole part of the sum, and of that,
--- in units of 10^15, to a field of its own. What is no number was not written by us: it is replaced.
+-- in units of 10^15, to a field of its own. A value of another client that is no number is replaced.
 local function add_whole(field, by)
   if type(redis.pcall('HINCRBY', totals, field, by)) ~= 'table' then return end
   local fraction = string.sub(field, 1, 1) == 'f'

@@ -7,8 +7,8 @@
 
 #include <wq/error.h>
 
+#include "base/totals.h"
 #include "base/whole_number.h"
-#include "queue/totals.h"
 #include "redis/reply.h"
 
 namespace wq::internal {

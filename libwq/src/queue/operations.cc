@@ -11,9 +11,9 @@
 #include "base/backoff.h"
 #include "base/json_member.h"
 #include "base/random.h"
+#include "base/totals.h"
 #include "queue/attempts.h"
 #include "queue/limits.h"
-#include "queue/totals.h"
 #include "script/script.h"
 
 namespace wq::internal {

@@ -11,12 +11,12 @@
 
 #include "base/keys.h"
 #include "base/random.h"
+#include "base/totals.h"
 #include "queue/check_policy.h"
 #include "queue/lease_stream.h"
 #include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/server_check.h"
-#include "queue/totals.h"
 #include "redis/reconnecting_connection.h"
 #include "script/script.h"
 
@@ -229,7 +229,7 @@ Totals Queue::totals() {
           redis.call({"HSCAN", session_->keys[Key::totals], place, "COUNT", "1000"});
       const internal::Value found = reply.value()[1];
       for (std::size_t i = 0; i + 1 < found.size(); i += 2) {
-        reader.add(found[i].text(), std::string(found[i + 1].text()));
+        reader.add(found[i].text(), found[i + 1].text());
       }
       place = reply.value()[0].text();
     } while (place != "0");

@@ -25,7 +25,7 @@ struct Column {
   const char* name;
   std::string KeyTotals::*value;
 };
-// The first that a queue has is what --top goes by.
+// --top sorts by the first of these that the queue has.
 constexpr std::array<Column, 4> kColumns{{{"sum", &KeyTotals::sum},
                                           {"count", &KeyTotals::count},
                                           {"max", &KeyTotals::max},
@@ -116,12 +116,10 @@ cli::ExitCode run_totals(cli::Process& process, int argc, const char* const* arg
   Target target;
   cli::Options options{command_text(
       "totals",
-      "Shows what wq-worker --reduce made of the lines KEY TAB NUMBER of completed items: for "
-      "each\n"
-      "key the sum, the count, the greatest or the least number, ordered by key. An item counts\n"
-      "once, however often it ran. Sums are exact: to the last digit for whole numbers, and to "
-      "nine\n"
-      "decimal places for others. \"distinct\" is how many different keys there were, within 1 %.\n"
+      "Shows the totals that wq-worker --reduce has added up: the sum, the count, the greatest or\n"
+      "the least number of each key, ordered by key. A completed item counts once, however often\n"
+      "it ran. Sums are exact to the last digit for whole numbers, and to nine decimal places for\n"
+      "others. \"distinct\" estimates how many different keys there are (standard error 0.81 %).\n"
       "Totals stay after the queue is drained, until wqctl purge.\n",
       "Examples:\n"
       "  wqctl totals logs --top 10\n"

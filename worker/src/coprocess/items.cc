@@ -226,8 +226,8 @@ void CoprocessSlot::on_line(std::string_view line) {
     }
     for (CoprocessAnswer& answer : read.answers) {
       if (answer.outcome) set_reduction(answer.outcome->totals);
+      on_answer(std::move(answer));
     }
-    for (CoprocessAnswer& answer : read.answers) on_answer(std::move(answer));
   } catch (const BadLine& bad) {
     bad_line(line, bad.what());
   }

@@ -1,4 +1,4 @@
-#include "queue/totals.h"
+#include "base/totals.h"
 
 #include <algorithm>
 #include <array>
@@ -89,7 +89,7 @@ void check_key(std::string_view key) {
   }
 }
 
-/// What the totals of one key and reduction come to.
+/// The totals of one key and reduction, put together.
 struct Sum {
   std::int64_t count = 0;
   Decimal decimal;
@@ -176,11 +176,11 @@ ReducedTotals reduce(std::span<const Total> totals) {
   return reduced;
 }
 
-void TotalsReader::add(std::string_view field, const std::string& value) {
+void TotalsReader::add(std::string_view field, std::string_view value) {
   if (field.empty() || !finite(value)) return;
   const std::string key(field.substr(1));
   const auto number = whole_number<std::int64_t>(value);
-  // Beyond it no sum gets, and a larger one would not fit.
+  // No sum reaches this, and a larger one would not fit.
   constexpr std::int64_t kMostCarried = kBillion * 1'000;
   switch (field[0]) {
     case 'n':
@@ -212,7 +212,8 @@ std::vector<KeyTotals> TotalsReader::take() const {
     KeyTotals one{.key = key, .min = row.min, .max = row.max};
     if (row.count) one.count = std::to_string(*row.count);
     if (row.whole) one.sum = sum_text(*row.whole, row.billionths, row.carried);
-    if (!(one.count + one.sum + one.min + one.max).empty()) totals.push_back(std::move(one));
+    const bool any = row.count || row.whole || !row.min.empty() || !row.max.empty();
+    if (any) totals.push_back(std::move(one));
   }
   return totals;
 }
@@ -226,9 +227,6 @@ std::string shortest(double number) { return fmt::format("{}", number); }
 }  // namespace
 
 Total Total::count(std::string key) { return {Reduction::count, std::move(key), "1"}; }
-Total Total::sum(std::string key, std::int64_t number) {
-  return {Reduction::sum, std::move(key), std::to_string(number)};
-}
 Total Total::sum(std::string key, double number) {
   return {Reduction::sum, std::move(key), shortest(number)};
 }

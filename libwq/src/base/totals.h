@@ -13,7 +13,7 @@
 /// The totals of a queue as the scripts and `Q:totals` have them.
 ///
 /// A field of the hash is a letter and the key: `n` the count, `s` the whole part of the sum, `f`
-/// its fraction in units of 10^-9, `c` what was carried out of `s` in units of 10^15, `<` the least
+/// its fraction in units of 10^-9, `c` the carry of `s` in units of 10^15, `<` the least
 /// number, `>` the greatest.
 namespace wq::internal {
 
@@ -32,10 +32,11 @@ struct ReducedTotals {
 };
 [[nodiscard]] ReducedTotals reduce(std::span<const Total> totals);
 
-/// Puts fields of `Q:totals` together, key by key. Ignores what is none: anybody may write there.
+/// Puts fields of `Q:totals` together, key by key. Ignores unknown fields and values that are no
+/// numbers, which only other clients write.
 class TotalsReader {
  public:
-  void add(std::string_view field, const std::string& value);
+  void add(std::string_view field, std::string_view value);
   [[nodiscard]] std::vector<KeyTotals> take() const;
 
  private:
