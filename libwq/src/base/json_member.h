@@ -9,8 +9,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <wq/lease.h>
-
 namespace wq::internal {
 
 // Members of objects that any client may have written: one that is missing, of another type or out
@@ -39,20 +37,6 @@ template <std::integral Number>
   constexpr std::uint64_t kLargest = std::uint64_t{1} << 60U;
   const std::uint64_t amount = integer_in<std::uint64_t>(object, name).value_or(0);
   return static_cast<std::int64_t>(std::min(amount, kLargest));
-}
-
-/// Adds what is known of a failure besides its kind and message.
-template <typename Json>
-void put_failure(Json& object, const Failure& failure) {
-  if (failure.exit_code) object["exit_code"] = *failure.exit_code;
-  if (failure.signal) object["signal"] = *failure.signal;
-  if (failure.max_rss_bytes) object["max_rss_bytes"] = *failure.max_rss_bytes;
-  if (failure.cpu_time) object["cpu_ms"] = failure.cpu_time->count();
-  if (failure.wall_time) object["wall_ms"] = failure.wall_time->count();
-  if (!failure.worker.empty()) object["worker"] = failure.worker;
-  if (!failure.host.empty()) object["host"] = failure.host;
-  if (!failure.stdout_tail.empty()) object["stdout_tail"] = failure.stdout_tail;
-  if (!failure.stderr_tail.empty()) object["stderr_tail"] = failure.stderr_tail;
 }
 
 }  // namespace wq::internal

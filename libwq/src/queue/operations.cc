@@ -5,11 +5,12 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <wq/error.h>
 
 #include "base/backoff.h"
-#include "base/json_member.h"
+#include "base/failure_json.h"
 #include "base/random.h"
 #include "base/totals.h"
 #include "queue/attempts.h"

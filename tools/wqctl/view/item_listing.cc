@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/json_member.h"
+#include "base/failure_json.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
