@@ -11,9 +11,9 @@
 namespace wq::bench {
 namespace {
 
-constexpr std::size_t kBatch = 1'000;
+constexpr std::size_t kPushBatch = 1'000;
 // Redis has the next batch before it is done with the one before. More gains nothing.
-constexpr std::size_t kInFlight = 2;
+constexpr std::size_t kPushesInFlight = 2;
 
 }  // namespace
 
@@ -24,15 +24,15 @@ double bare_push(Bench& bench, std::uint64_t n) {
   std::string items;
   std::vector<std::string_view> words;
   std::size_t in_flight = 0;
-  for (std::uint64_t pushed = 0; pushed < n; pushed += kBatch) {
+  for (std::uint64_t pushed = 0; pushed < n; pushed += kPushBatch) {
     items.clear();
-    items.reserve(kBatch * kItemBytes);
+    items.reserve(kPushBatch * kItemBytes);
     words.assign({"LPUSH", kQueue});
-    for (std::size_t i = 0; i < kBatch; ++i) {
+    for (std::size_t i = 0; i < kPushBatch; ++i) {
       items.append(maker.next());
       words.emplace_back(items.data() + i * kItemBytes, kItemBytes);
     }
-    if (in_flight == kInFlight) {
+    if (in_flight == kPushesInFlight) {
       redis.discard(1);
       --in_flight;
     }

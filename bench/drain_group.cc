@@ -8,7 +8,7 @@ namespace wq::bench {
 namespace {
 
 constexpr unsigned kWorkers = 2;
-constexpr std::size_t kBatch = 100;
+constexpr std::size_t kDrainBatch = 100;
 
 }  // namespace
 
@@ -25,7 +25,7 @@ std::vector<Result> measure_drain(Bench& bench) {
       interleave(bench.rounds(),
                  {
                      filled([&] { return bare_drain(bench, n, kWorkers, Begin::when_leased); }),
-                     filled([&] { return drain(bench, n, kWorkers, kBatch); }),
+                     filled([&] { return drain(bench, n, kWorkers, kDrainBatch); }),
                      filled([&] { return bare_drain(bench, n, kWorkers, Begin::at_once); }),
                  });
   bench.clear();

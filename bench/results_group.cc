@@ -8,8 +8,8 @@
 namespace wq::bench {
 namespace {
 
-constexpr unsigned kWorkers = 2;
-constexpr std::size_t kBatch = 100;
+constexpr unsigned kResultsWorkers = 2;
+constexpr std::size_t kResultsBatch = 100;
 constexpr std::size_t kResultBytes = 100;
 constexpr std::uint64_t kHistory = 100'000;
 
@@ -21,11 +21,11 @@ std::vector<Result> measure_results(Bench& bench) {
     return [&bench, n, options = std::move(options), outcome = std::move(outcome)] {
       bench.clear();
       bench.fill(n);
-      return drain(bench, n, kWorkers, options, outcome);
+      return drain(bench, n, kResultsWorkers, options, outcome);
     };
   };
   WorkerOptions off;
-  off.batch = kBatch;
+  off.batch = kResultsBatch;
   WorkerOptions with_ttl = off;
   with_ttl.retry.results_ttl = std::chrono::hours{1};
   WorkerOptions with_history = off;
@@ -39,7 +39,7 @@ std::vector<Result> measure_results(Bench& bench) {
   bench.clear();
   const std::string name =
       fmt::format("drain {} items with results of {} bytes, batches of {}, two workers", n,
-                  kResultBytes, kBatch);
+                  kResultBytes, kResultsBatch);
   return {
       {"i", name, "items/s", figures[1], "ours without results", figures[0],
        Goal{Goal::Kind::ratio_at_least, 0.75}, ""},
@@ -47,12 +47,12 @@ std::vector<Result> measure_results(Bench& bench) {
        figures[0], Goal{Goal::Kind::ratio_at_least, 0.75}, ""},
       {"i",
        fmt::format("drain {} items with a history of {} attempts, batches of {}, two workers", n,
-                   kHistory, kBatch),
+                   kHistory, kResultsBatch),
        "items/s", figures[3], "ours without one", figures[0], Goal{Goal::Kind::ratio_at_least, 0.9},
        ""},
       {"i",
        fmt::format("drain {} items with a total of one key each, batches of {}, two workers", n,
-                   kBatch),
+                   kResultsBatch),
        "items/s", figures[4], "ours without one", figures[0], Goal{Goal::Kind::ratio_at_least, 0.7},
        ""},
   };

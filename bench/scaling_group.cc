@@ -20,8 +20,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Goal kGoal{Goal::Kind::ratio_at_least, 0.85};
-constexpr std::size_t kBatch = 100;
+constexpr Goal kScalingGoal{Goal::Kind::ratio_at_least, 0.85};
+constexpr std::size_t kScalingBatch = 100;
 // The items that the workers hold at a time, besides those that stay queued.
 constexpr std::uint64_t kSlack = 1'000;
 constexpr char kStuckMark = 's';
@@ -89,7 +89,7 @@ double steady_rate(Bench& bench, const Setting& setting, std::uint64_t n) {
     Crew crew(setting.workers, [&](unsigned worker) {
       auto refill = std::make_shared<Refill>(bench, worker);
       WorkerOptions options;
-      options.batch = kBatch;
+      options.batch = kScalingBatch;
       return std::make_unique<Worker>(kQueue, bench.redis(), options,
                                       BatchHandler([&, refill](const Batch& batch) {
                                         const std::size_t more = batch.leases.size();
@@ -150,7 +150,7 @@ std::vector<Result> measure_scaling(Bench& bench) {
     const bool fewer = settings[i].workers < settings[base].workers;
     results.push_back({"d", "drain with " + settings[i].name, "items/s", figures[i],
                        "ours with " + settings[base].name, figures[base],
-                       fewer ? std::optional<Goal>{} : kGoal,
+                       fewer ? std::optional<Goal>{} : kScalingGoal,
                        "a handler pushes as many items as it gets, so that the queue keeps its "
                        "length"});
   }

@@ -16,12 +16,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Goal kGoal{Goal::Kind::ratio_at_least, 0.85};
-constexpr std::size_t kInFlight = 2;
+constexpr Goal kOrderGoal{Goal::Kind::ratio_at_least, 0.85};
+constexpr std::size_t kOrderInFlight = 2;
 
 enum class Order { of_lease, random };
 
-struct Setting {
+struct OrderSetting {
   std::size_t held;
   std::size_t batch;
   Order order;
@@ -31,7 +31,7 @@ struct Setting {
 /// One worker without threads and handlers, that always holds so many leases.
 class Holder {
  public:
-  Holder(Bench& bench, const Setting& setting)
+  Holder(Bench& bench, const OrderSetting& setting)
       : setting_(setting), link_(bench.redis(), {}), stream_(link_, keys_, internal::random_id()) {
     stream_.set_terms(60s, {});
   }
@@ -50,7 +50,7 @@ class Holder {
   /// Settles `n` items and takes new ones for them.
   void run(std::uint64_t n) {
     for (std::uint64_t posted = 0; settled_ < n;) {
-      while (stream_.outstanding() < kInFlight) {
+      while (stream_.outstanding() < kOrderInFlight) {
         std::vector<Settlement> chosen = choose(n - posted);
         if (chosen.empty() && !stream_.has_unasked()) break;
         posted += chosen.size();
@@ -87,7 +87,7 @@ class Holder {
     std::move(answer.leased.begin(), answer.leased.end(), std::back_inserter(held_));
   }
 
-  const Setting setting_;
+  const OrderSetting setting_;
   const internal::Keys keys_{kQueue};
   internal::ReconnectingConnection link_;
   internal::LeaseStream stream_;
@@ -96,9 +96,9 @@ class Holder {
   std::mt19937_64 random_{42};  // the same order in every round
 };
 
-double settle_rate(Bench& bench, const Setting& setting) {
+double settle_rate(Bench& bench, const OrderSetting& setting) {
   bench.clear();
-  bench.fill(setting.items + setting.held + 2 * setting.batch * kInFlight);
+  bench.fill(setting.items + setting.held + 2 * setting.batch * kOrderInFlight);
   Holder holder(bench, setting);
   holder.lease_all();
   const StopWatch watch;
@@ -109,7 +109,7 @@ double settle_rate(Bench& bench, const Setting& setting) {
   return static_cast<double>(setting.items) / seconds;
 }
 
-std::string name_of(const Setting& setting) {
+std::string name_of(const OrderSetting& setting) {
   return fmt::format("{} in flight, settled {} by {}", setting.held,
                      setting.order == Order::random ? "in random order" : "in the order of lease",
                      setting.batch);
@@ -120,7 +120,7 @@ std::string name_of(const Setting& setting) {
 std::vector<Result> measure_settle_order(Bench& bench) {
   const std::uint64_t n = bench.items(200'000);
   // Batches of 2, since 10 in flight are to be in five places: held, popped, and in two requests.
-  const std::vector<Setting> settings{
+  const std::vector<OrderSetting> settings{
       {10, 2, Order::of_lease, n / 2},      {100, 2, Order::of_lease, n / 2},
       {1'000, 2, Order::of_lease, n / 2},   {10'000, 2, Order::of_lease, n / 2},
       {1'000, 100, Order::of_lease, n},     {10'000, 100, Order::of_lease, n},
@@ -129,7 +129,7 @@ std::vector<Result> measure_settle_order(Bench& bench) {
   constexpr std::size_t kLargeBatch = 4;
   constexpr std::size_t kRandom = 6;
   std::vector<Measurement> measurements;
-  for (const Setting& setting : settings) {
+  for (const OrderSetting& setting : settings) {
     measurements.emplace_back([&] { return settle_rate(bench, setting); });
   }
   const auto figures = interleave(bench.rounds(), measurements);
@@ -140,7 +140,7 @@ std::vector<Result> measure_settle_order(Bench& bench) {
     const std::size_t base = i < kLargeBatch ? 0 : i < kRandom ? kLargeBatch : kRandom - 1;
     results.push_back({"d", name_of(settings[i]), "items/s", figures[i],
                        "ours with " + name_of(settings[base]), figures[base],
-                       i == kRandom ? std::optional<Goal>{} : kGoal,
+                       i == kRandom ? std::optional<Goal>{} : kOrderGoal,
                        "one lease stream with two requests under way, no handler"});
   }
   return results;
