@@ -25,5 +25,7 @@ namespace wq::bench {
 /// What keeping results costs, recording attempts, and adding totals.
 [[nodiscard]] std::vector<Result> measure_results(Bench& bench);
 [[nodiscard]] std::vector<Result> measure_start_up(Bench& bench);
+/// What a worker loses that has two queues.
+[[nodiscard]] std::vector<Result> measure_several_queues(Bench& bench);
 
 }  // namespace wq::bench

@@ -37,10 +37,11 @@ constexpr std::array kGroups{
     Group{'g', "a process for each item", measure_processes},
     Group{'h', "start-up and idle CPU", measure_start_up},
     Group{'i', "results, a history and totals, against none", measure_results},
+    Group{'j', "two queues by weight, against one", measure_several_queues},
 };
 
 struct BenchOptions {
-  std::string only = "a,b,c,d,e,f,g,h,i";
+  std::string only = "a,b,c,d,e,f,g,h,i,j";
   unsigned rounds = 5;
   double scale = 1;
   std::string json;
@@ -53,7 +54,7 @@ std::string letters(const std::string& text) {
     const bool known = std::any_of(kGroups.begin(), kGroups.end(),
                                    [&](const Group& group) { return group.letter == text[i]; });
     if (!known || (i + 1 < text.size() && (text[i + 1] != ',' || i + 2 == text.size()))) {
-      throw std::invalid_argument(fmt::format("'{}' is not a list such as a,b of a to i", text));
+      throw std::invalid_argument(fmt::format("'{}' is not a list such as a,b of a to j", text));
     }
     chosen += text[i];
   }

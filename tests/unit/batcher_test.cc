@@ -140,6 +140,39 @@ TEST_F(Batches, OfOneQueueDoNotWaitBehindThoseOfAnotherThatWaitForMore) {
   EXPECT_EQ(waiting.due(), now_ + 24h);
 }
 
+TEST_F(Batches, OfSeveralQueuesAreHandedOutByWeightHoweverTheirItemsCame) {
+  Batcher waiting(WorkerOptions{}, 2, {2, 1});
+  for (const char* item : {"a", "a", "a", "a"}) give(waiting, item, 0);
+  for (const char* item : {"b", "b"}) give(waiting, item, 1);
+  std::string order;
+  while (!waiting.empty()) order += take(waiting).front();
+  EXPECT_EQ(order, "abaaba");
+}
+
+TEST_F(Batches, OfAQueueThatHadNoItemsForLongAreNotHandedOutBeforeAllOthers) {
+  Batcher waiting(WorkerOptions{}, 2, {1, 1});
+  for (int i = 0; i < 1'000; ++i) {
+    give(waiting, "a", 0);
+    take(waiting);
+  }
+  for (int i = 0; i < 300; ++i) give(waiting, "a", 0);
+  for (int i = 0; i < 300; ++i) give(waiting, "b", 1);
+  int b = 0;
+  while (take(waiting).front() == "b") ++b;
+  EXPECT_LE(b, 70) << "what two divisions give it";
+}
+
+TEST_F(Batches, OfQueuesInOrderAreHandedOutAsTheyCame) {
+  WorkerOptions options;
+  options.strict = true;
+  Batcher waiting(options, 2, {1, 1});
+  for (const char* item : {"boosted", "boosted too"}) give(waiting, item, 1);
+  give(waiting, "first", 0);
+  EXPECT_THAT(take(waiting), ElementsAre("boosted"));
+  EXPECT_THAT(take(waiting), ElementsAre("boosted too"));
+  EXPECT_THAT(take(waiting), ElementsAre("first"));
+}
+
 TEST_F(Batches, AreTakenBackBehindThoseThatAreKept) {
   Batcher waiting = batcher(1);
   for (const char* item : {"a", "b", "c"}) give(waiting, item);

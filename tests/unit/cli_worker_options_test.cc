@@ -49,7 +49,7 @@ TEST(WorkerCommandLine, HasTheDefaultsOfTheLibrary) {
   const WorkerCommandLine line = read({"--queue", "q"});
   const WorkerOptions defaults;
   EXPECT_EQ(line.redis.client_name, "test-worker");
-  EXPECT_EQ(line.queue, "q");
+  EXPECT_EQ(queues_text(line.queues), "q");
   EXPECT_EQ(line.worker.concurrency, defaults.concurrency);
   EXPECT_EQ(line.worker.lease, defaults.lease);
   EXPECT_EQ(line.worker.halt_after, defaults.halt_after);
@@ -94,9 +94,36 @@ TEST(WorkerCommandLine, IsReadFromTheEnvironmentToo) {
   environment.set("WQ_WORKER_LEASE", "30s");
   environment.set("WQ_WORKER_HALT", "5");
   const WorkerCommandLine line = read({});
-  EXPECT_EQ(line.queue, "q");
+  ASSERT_EQ(line.queues.size(), 1U);
+  EXPECT_EQ(line.queues.front().queue, "q");
   EXPECT_EQ(line.worker.lease, seconds{30});
   EXPECT_EQ(line.worker.halt_after, 5U);
+}
+
+TEST(WorkerCommandLine, HasSeveralQueuesWithTheirWeights) {
+  const auto queues = [](const std::vector<const char*>& arguments) {
+    return queues_text(read(arguments).queues);
+  };
+  EXPECT_EQ(queues({"--queue=a"}), "a");
+  EXPECT_EQ(queues({"--queue=a=6", "--queue=b"}), "a=6,b=1");
+  EXPECT_EQ(queues({"--queue=a=b=1000", "--queue=c=x"}), "a=b=1000,c=x=1");
+  test::Environment environment;
+  environment.set("WQ_WORKER_QUEUE", "a=6\nb b=3\n");
+  EXPECT_EQ(queues({}), "a=6,b b=3") << "one a line";
+  EXPECT_EQ(queues({"--queue=c"}), "c");
+}
+
+TEST(WorkerCommandLine, RefusesWrongWeightsAndABoostWithoutOrder) {
+  const auto refusal = [](const std::vector<const char*>& arguments) {
+    return worker_refusal(arguments, plain_program());
+  };
+  EXPECT_EQ(refusal({"--queue=a=0"}),
+            "--queue 'a=0': the weight '0' is not a whole number from 1 to 1000");
+  for (const char* wrong : {"--queue=a=1001", "--queue=a=-1", "--queue=a=1.5", "--queue=a="}) {
+    EXPECT_THAT(refusal({wrong}), HasSubstr("is not a whole number from 1 to 1000"));
+  }
+  EXPECT_THAT(refusal({"--queue=a", "--boost-after=1m"}),
+              HasSubstr("--boost-after needs --strict"));
 }
 
 TEST(WorkerCommandLine, OffersBatchesOnlyToHandlersThatTakeThem) {

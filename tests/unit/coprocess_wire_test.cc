@@ -33,6 +33,11 @@ TEST(CoprocessHello, IsOneLine) {
             "\"batch\":64}\n");
 }
 
+TEST(CoprocessHello, SaysNoQueueWhereEachLineOfItemsHasItsOwn) {
+  EXPECT_EQ(hello_line({"", "0123456789abcdef", 0, 1}),
+            "{\"wq\":1,\"session\":\"0123456789abcdef\",\"slot\":0,\"batch\":1}\n");
+}
+
 TEST(CoprocessHello, SaysHowManyItemsAProcessIsGivenIfThereIsALimit) {
   EXPECT_EQ(hello_line({"q", "0123456789abcdef", 0, 1, 1'000}),
             "{\"wq\":1,\"queue\":\"q\",\"session\":\"0123456789abcdef\",\"slot\":0,"
@@ -49,12 +54,12 @@ TEST(CoprocessBatch, IsOneLineAlsoWithBytesThatAreNoText) {
   bytes.item = "\xff";
   bytes.hash.fill('b');
   bytes.fence = 8;
-  EXPECT_EQ(batch_line(41, {&text, &bytes}),
+  EXPECT_EQ(batch_line("pages", 41, {&text, &bytes}),
             "{\"items\":[{\"id\":41,\"item\":\"two\\nlines \\\"\xc3\xa4\\\"\",\"attempt\":2,"
             "\"fence\":7,\"sha224\":\"" +
                 std::string(56, 'a') +
                 "\"},{\"id\":42,\"item_base64\":\"/w==\",\"attempt\":1,\"fence\":8,\"sha224\":\"" +
-                std::string(56, 'b') + "\"}]}\n");
+                std::string(56, 'b') + "\"}],\"queue\":\"pages\"}\n");
 }
 
 TEST(CoprocessLine, MaySayThatItIsReady) {

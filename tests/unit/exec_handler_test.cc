@@ -45,7 +45,7 @@ class ExecHandlerTest : public ::testing::Test {
     lease.fence = 77;
     lease.failures = 2;
     const ExecHandler handler(options, reaper_);
-    return handler(Job{lease, lease.item, 3, {}});
+    return handler(Job{lease, lease.item, 3, {}, "jobs"});
   }
 
   /// With results on.
@@ -53,7 +53,6 @@ class ExecHandlerTest : public ::testing::Test {
     CommandOptions options;
     options.command = std::move(words);
     options.results = true;
-    options.queue = "jobs";
     options.session = "5e551011";
     return options;
   }

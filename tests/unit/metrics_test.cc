@@ -78,7 +78,7 @@ TEST(WorkerFamilies, CountCallsUpToEachBound) {
   stats.handler_calls.back() = 1;
   stats.handler_time = std::chrono::milliseconds{2'500};
   stats.lost = 4;
-  const std::string text = text_of(internal::worker_families("q", stats));
+  const std::string text = text_of(internal::worker_families({"q"}, {stats}));
   for (const char* line : {"wq_worker_handler_seconds_count{queue=\"q\"} 8\n",
                            "wq_worker_handler_seconds_sum{queue=\"q\"} 2.5\n",
                            "wq_worker_handler_seconds_bucket{queue=\"q\",le=\"0.001\"} 5\n",
@@ -86,6 +86,22 @@ TEST(WorkerFamilies, CountCallsUpToEachBound) {
                            "wq_worker_handler_seconds_bucket{queue=\"q\",le=\"10000\"} 7\n",
                            "wq_worker_handler_seconds_bucket{queue=\"q\",le=\"+Inf\"} 8\n",
                            "wq_worker_items_total{queue=\"q\",outcome=\"lost\"} 4\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+TEST(WorkerFamilies, AreOfEachQueue) {
+  WorkerStats a;
+  a.completed = 1;
+  a.handler_calls[0] = 1;
+  WorkerStats b;
+  b.completed = 2;
+  const std::string text = text_of(internal::worker_families({"a", "b"}, {a, b}));
+  for (const char* line : {"wq_worker_handler_seconds_count{queue=\"a\"} 1\n",
+                           "wq_worker_handler_seconds_count{queue=\"b\"} 0\n",
+                           "wq_worker_items_total{queue=\"a\",outcome=\"completed\"} 1\n",
+                           "wq_worker_items_total{queue=\"b\",outcome=\"completed\"} 2\n",
+                           "wq_worker_holding{queue=\"b\"} 0\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }
@@ -101,7 +117,7 @@ std::set<std::string> exported() {
     }
   };
   take(metrics::queue_families(std::vector{a_reading()}));
-  take(internal::worker_families("q", {}));
+  take(internal::worker_families({"q"}, {{}}));
   return names;
 }
 

@@ -42,7 +42,7 @@ class OneProcess : public QueueTest {
 
   ExitCode work(const std::string& script, unsigned concurrency = 1) {
     internal::WqWorkerCommandLine line;
-    line.worker.queue = "q";
+    line.worker.queues = {{.queue = "q"}};
     line.worker.redis = options();
     line.worker.worker.concurrency = concurrency;
     line.worker.worker.log = no_log;

@@ -237,6 +237,16 @@ void Options::read_command_line(const std::vector<std::string>& words) {
   if (dashes != words.end()) arguments_.insert(arguments_.end(), dashes + 1, words.end());
 }
 
+std::vector<std::string> Options::values_of(const Option& option, const std::string& text) {
+  if (!option.repeats) return {text};
+  std::vector<std::string> values;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) values.push_back(line);
+  }
+  return values;
+}
+
 void Options::read_environment() {
   for (const Option& option : options_) {
     if (given_.contains(option.name)) continue;
@@ -248,7 +258,7 @@ void Options::read_environment() {
                           " works only on the command line");
       continue;
     }
-    set(option.set, text, "$" + name);
+    for (const std::string& value : values_of(option, text)) set(option.set, value, "$" + name);
     given_[option.name] = option.value.kind != Value::Kind::none || parse_switch(text);
   }
 }

@@ -81,7 +81,8 @@ using Setter = std::function<void(const std::string&)>;
 /// when it is declared is the default that `--help` shows.
 ///
 /// Names are exact, nothing is guessed from a prefix. Given twice, the last one counts, except for
-/// lists. An environment variable that is empty counts as not set. `--` ends the options.
+/// lists. An environment variable that is empty counts as not set; that of an option that may be
+/// given several times holds one value a line. `--` ends the options.
 ///
 /// `--describe man|bash|zsh`, which `--help` does not show, prints the manual page and the
 /// completions that are installed, see describe.h.
@@ -175,6 +176,9 @@ class Options {
   void add_choices_of(std::string name, const Choices<T>& choices, std::string help,
                       std::function<void(const T&)> found, const std::string& now);
   void read_command_line(const std::vector<std::string>& words);
+  /// Of a variable.
+  [[nodiscard]] static std::vector<std::string> values_of(const Option& option,
+                                                          const std::string& text);
   void read_environment();
   void refuse_combinations() const;
   void warn_of_slips();

@@ -9,8 +9,8 @@
 
 namespace wq::internal {
 
-/// The statistics of a worker as Prometheus metrics.
-[[nodiscard]] std::vector<prometheus::MetricFamily> worker_families(const std::string& queue,
-                                                                    const WorkerStats& stats);
+/// The statistics of a worker as Prometheus metrics, by queue.
+[[nodiscard]] std::vector<prometheus::MetricFamily> worker_families(
+    const std::vector<std::string>& queues, const std::vector<WorkerStats>& stats);
 
 }  // namespace wq::internal

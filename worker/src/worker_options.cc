@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/exit_code.h"
+#include "cli/output.h"
 #include "cli/redis_flags.h"
 #include "cli/terminal.h"
 #include "worker_progress.h"
@@ -40,10 +41,37 @@ cli::ProgramText completed(cli::ProgramText text) {
 
 }  // namespace
 
+QueueShare parse_queue_share(const std::string& text) {
+  const std::size_t at = text.rfind('=');
+  if (at == std::string::npos) return {.queue = text};
+  const std::string weight = text.substr(at + 1);
+  // A name may have this character. A weight that is wrong, such as 1.5, must not become a name.
+  if (weight.find_first_not_of("0123456789.,+-") != std::string::npos) return {.queue = text};
+  try {
+    return {.queue = text.substr(0, at),
+            .weight = static_cast<unsigned>(cli::parse_number(weight, 1, QueueShare::kMaxWeight))};
+  } catch (const std::invalid_argument& error) {
+    throw cli::UsageError(
+        fmt::format("--queue '{}': the weight {}", cli::one_line(text), error.what()));
+  }
+}
+
+std::string queues_text(const std::vector<QueueShare>& queues) {
+  if (queues.size() == 1) return queues.front().queue;
+  std::string text;
+  for (const auto& [queue, weight] : queues) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", queue, weight);
+  }
+  return text;
+}
+
 WorkerCommandLineReader::WorkerCommandLineReader(cli::ProgramText text, WorkerCommandLine& line)
     : line_(line), options_(completed(std::move(text))) {
   options_.group("Work");
-  options_.add_text("queue", cli::Value::queue(), line.queue, "name of the queue; required");
+  options_.add_list(
+      "queue", cli::Value::queue(), queues_,
+      "name of the queue; required. Several: --queue a=6 --queue b=3 shares the slots "
+      "by weight (1 if there is none) while both have items");
 }
 
 void WorkerCommandLineReader::declare_batches(const std::string& only_with) {
@@ -73,6 +101,11 @@ void WorkerCommandLineReader::declare_work() {
   options_.group("Work");
   options_.add_number("concurrency", worker.concurrency,
                       "number of slots: items or batches handled in parallel", 1);
+  options_.add_switch("strict", worker.strict,
+                      "of several queues, serve the first that has items, in the order given");
+  options_.add_duration("boost-after", worker.boost_after,
+                        "serve a queue next that was not served for this time (0: never)");
+  options_.only_with({"strict"});
   options_.add_duration("timeout", worker.timeout,
                         "time limit for an item; exceeding it is a failure (0: none)");
   options_.add_duration("lease", worker.lease,
@@ -189,9 +222,10 @@ bool WorkerCommandLineReader::read(cli::Process& process, int argc, const char* 
   if (!options_.parse(argc, argv)) return false;
   process.begin_log(log_, cli::LogStyle::service);
   for (const std::string& warning : options_.warnings()) cli::log(LogLevel::warning, warning);
-  if (line_.queue.empty()) {
+  if (queues_.empty()) {
     throw cli::UsageError("the queue is missing: --queue QUEUE or $WQ_WORKER_QUEUE; see --help");
   }
+  for (const std::string& each : queues_) line_.queues.push_back(parse_queue_share(each));
   check_arguments();
   if (line_.fail_on_dead && ignore_dead_) {
     throw cli::UsageError("--fail-on-dead and --ignore-dead contradict each other");

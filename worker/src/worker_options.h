@@ -17,7 +17,7 @@ namespace wq::internal {
 
 /// The command line of a worker.
 struct WorkerCommandLine {
-  std::string queue;
+  std::vector<QueueShare> queues;
   RedisOptions redis;
   WorkerOptions worker;
   bool fail_on_dead = false;
@@ -26,6 +26,12 @@ struct WorkerCommandLine {
   std::optional<metrics::ListenAddress> metrics_listen;
   std::vector<std::string> arguments;
 };
+
+/// A queue as `--queue` names it: QUEUE or QUEUE=WEIGHT. Throws `cli::UsageError` for a wrong
+/// weight.
+[[nodiscard]] QueueShare parse_queue_share(const std::string& text);
+/// "a" or "a=6,b=3", for people.
+[[nodiscard]] std::string queues_text(const std::vector<QueueShare>& queues);
 
 /// The options that all workers have, in the steps in which a program declares its own between
 /// them. `line` must outlive it.
@@ -55,6 +61,7 @@ class WorkerCommandLineReader {
 
   WorkerCommandLine& line_;
   cli::LogOptions log_;
+  std::vector<std::string> queues_;  // as given
   bool ignore_dead_ = false;
   cli::Options options_;
 };

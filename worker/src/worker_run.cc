@@ -68,20 +68,21 @@ ExitCode code_for(const WorkerReport& report, bool fail_on_dead, int signal) {
 }
 
 void log_start(const WorkerCommandLine& line, const Worker& worker) {
-  cli::log(
-      LogLevel::info,
-      fmt::format("start: version={} session={} queue={} redis={} concurrency={} lease={}",
-                  kVersion, worker.session(), line.queue, cli::without_password(line.redis.url),
-                  line.worker.concurrency, cli::duration_text(line.worker.lease)));
+  cli::log(LogLevel::info,
+           fmt::format("start: version={} session={} queue={} redis={} concurrency={} lease={}",
+                       kVersion, worker.session(), queues_text(line.queues),
+                       cli::without_password(line.redis.url), line.worker.concurrency,
+                       cli::duration_text(line.worker.lease)));
 }
 
 void log_end(const WorkerReport& report) {
   cli::log(LogLevel::info,
-           fmt::format("end: {} completed={} failed={} released={} lost={} unknown={}; the queue: "
+           fmt::format("end: {} completed={} failed={} released={} lost={} unknown={}; the {}: "
                        "ready={} processing={} delayed={} dead={}",
                        name_of(report.end), report.completed, report.failed, report.released,
-                       report.lost, report.unknown, report.counts.ready, report.counts.processing,
-                       report.counts.delayed, report.counts.dead));
+                       report.lost, report.unknown,
+                       report.queues.size() == 1 ? "queue" : "queues together", report.counts.ready,
+                       report.counts.processing, report.counts.delayed, report.counts.dead));
 }
 
 /// The items of one call of a handler.
@@ -190,7 +191,9 @@ WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Attem
       interruption_(std::make_unique<Interruption>(process.signals(), line.worker.grace)) {
   report_crashes(process.name(), cli::log_is_json());
   WorkerOptions options = line.worker;
-  options.other_queues = [&line] { return other_queues(line.queue, line.redis); };
+  options.other_queues = [&line](const std::string& queue) {
+    return other_queues(queue, line.redis);
+  };
   if (!line.joblog.empty()) {
     joblog_ = std::make_unique<JobLogging>(process.name(), line, std::move(attempt_text), worker_);
     options.settled = [this](const Settlement& settlement) { joblog_->add(settlement); };
@@ -198,22 +201,26 @@ WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Attem
   worker_ = make(options);
   if (!line.metrics_listen) return;
   // Before a model is loaded, so that a port that is taken is known at once.
+  std::vector<std::string> queues;
+  for (const QueueShare& each : line.queues) queues.push_back(each.queue);
   server_ = std::make_unique<metrics::MetricsServer>(
-      *line.metrics_listen, [this] { return worker_families(line_.queue, worker_->stats()); });
+      *line.metrics_listen, [this, queues = std::move(queues)] {
+        return worker_families(queues, worker_->queue_stats());
+      });
   cli::log(LogLevel::info, fmt::format("serving {}", server_->url()));
 }
 
 WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Handler handler,
                      AttemptText attempt_text)
     : WorkerRun(process, line, std::move(attempt_text), [&](const WorkerOptions& options) {
-        return std::make_unique<Worker>(line.queue, line.redis, options,
+        return std::make_unique<Worker>(line.queues, line.redis, options,
                                         in_crash_context<Job>(std::move(handler)));
       }) {}
 
 WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, BatchHandler handler,
                      AttemptText attempt_text)
     : WorkerRun(process, line, std::move(attempt_text), [&](const WorkerOptions& options) {
-        return std::make_unique<Worker>(line.queue, line.redis, options,
+        return std::make_unique<Worker>(line.queues, line.redis, options,
                                         in_crash_context<Batch>(std::move(handler)));
       }) {}
 
@@ -228,7 +235,9 @@ ExitCode WorkerRun::run() {
       return worker_->run();
     }();
     log_end(report);
-    if (report.end == WorkerEnd::drained) log_dead(line_.queue, line_.redis, report.counts);
+    for (std::size_t i = 0; report.end == WorkerEnd::drained && i < report.queues.size(); ++i) {
+      log_dead(line_.queues[i].queue, line_.redis, report.queues[i]);
+    }
     return code_for(report, line_.fail_on_dead, interruption_->first());
   } catch (const ConnectionError& error) {
     // Asked to stop while Redis was unreachable: the items could not be returned.

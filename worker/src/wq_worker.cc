@@ -21,7 +21,7 @@ namespace {
 void agree(WqWorkerCommandLine& line) {
   CommandOptions& command = line.command;
   WorkerOptions& worker = line.worker.worker;
-  command.queue = line.worker.queue;
+  if (line.worker.queues.size() == 1) command.queue = line.worker.queues.front().queue;
   command.lease = worker.lease;
   command.slots = worker.concurrency;
   // Its output would appear within the progress line.

@@ -70,6 +70,17 @@ class WQ_API CannotGoOn : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A queue of a worker that has several.
+struct QueueShare {
+  static constexpr unsigned kMaxWeight = 1'000;
+
+  std::string queue{};
+  /// How many of the worker's leases are for this queue, in proportion to the weights of the
+  /// others, while all of them have items: 1 to `kMaxWeight`. What a queue does not use goes to the
+  /// others.
+  unsigned weight = 1;
+};
+
 struct WorkerOptions {
   unsigned concurrency = 1;  ///< handlers running at a time
   std::size_t batch = 1;     ///< items given to one call of a `BatchHandler`, at most `kMaxBatch`
@@ -100,6 +111,15 @@ struct WorkerOptions {
   /// How long an item stays leased without renewal. The worker renews every third of this time
   /// while it holds the item. 100 ms to 24 h.
   std::chrono::milliseconds lease{std::chrono::seconds{60}};
+  /// Of several queues, the first in their list that has items gets all slots; weights do not
+  /// count. Items of an earlier queue are noticed within 200 ms, or when the first slot is free
+  /// after that.
+  bool strict = false;
+  /// With `strict`: a queue that was not asked for this time is asked once before all others, for
+  /// up to 64 items. So as long as slots become free, an item at the head of a queue waits no
+  /// longer than this time, plus the items of the others that wait for the same reason. Zero:
+  /// never.
+  std::chrono::milliseconds boost_after{0};
   /// How long handlers may go on after `request_stop`.
   std::chrono::milliseconds grace{std::chrono::seconds{25}};
   /// Time limit for one call of the handler; zero: none.
@@ -119,7 +139,7 @@ struct WorkerOptions {
   std::chrono::milliseconds counts_interval{0};
   /// Called when the worker says that the queue has not begun: more of the sentence, such as which
   /// queues there are. May take its time; must not throw. May be empty.
-  std::function<std::string()> other_queues{};
+  std::function<std::string(const std::string& queue)> other_queues{};
   /// Called for each item whose settlement Redis has accepted, released attempts too, in
   /// the thread of `Worker::run`; must be quick and not throw. May be empty.
   std::function<void(const Settlement&)> settled{};
@@ -129,17 +149,18 @@ struct WorkerOptions {
 
 /// Why `Worker::run` returned.
 enum class WorkerEnd {
-  drained,       ///< every item is done or dead, no producer is left, and it is not paused
+  drained,       ///< all queues: every item is done or dead, no producer is left, none is paused
   stopped,       ///< `request_stop` was called
   halted,        ///< too many failures in a row
   max_items,     ///< as asked
   max_idle,      ///< as asked
-  never_opened,  ///< the queue did not begin within `wait_open`
+  never_opened,  ///< a queue did not begin within `wait_open`, and all others are drained
 };
 
 struct WorkerReport {
   WorkerEnd end = WorkerEnd::drained;
-  Counts counts{};  ///< of the queue, when it was last read
+  Counts counts{};               ///< of all queues together, see `Worker::counts`, as last read
+  std::vector<Counts> queues{};  ///< of each queue, in their order
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
   std::uint64_t released = 0;
@@ -193,6 +214,13 @@ class WQ_API Worker {
   /// Does not connect. Throws `std::invalid_argument` for a bad name, URL or option.
   Worker(std::string queue, RedisOptions redis, WorkerOptions options, Handler handler);
   Worker(std::string queue, RedisOptions redis, WorkerOptions options, BatchHandler handler);
+  /// A worker of several queues. They share its slots; budgets, results and the history are each
+  /// queue's own. It is drained when all of them are. Throws `std::invalid_argument` also for no
+  /// queue, for a queue that is given twice, and for a wrong weight.
+  Worker(std::vector<QueueShare> queues, RedisOptions redis, WorkerOptions options,
+         Handler handler);
+  Worker(std::vector<QueueShare> queues, RedisOptions redis, WorkerOptions options,
+         BatchHandler handler);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -218,9 +246,15 @@ class WQ_API Worker {
   /// Any thread, at any time, also while `run` runs. The numbers may be of slightly different
   /// times.
   [[nodiscard]] WorkerStats stats() const;
+  /// The same of each queue, in their order. The connection that renews the leases of all queues is
+  /// counted for the first one.
+  [[nodiscard]] std::vector<WorkerStats> queue_stats() const;
 
-  /// The queue's counts as they were read last; all zero before. Any thread, at any time.
+  /// The counts as they were read last; all zero before. Of several queues the sum, with the id of
+  /// the first that has begun; paused if all are. Any thread, at any time.
   [[nodiscard]] Counts counts() const;
+  /// The same of each queue, in their order.
+  [[nodiscard]] std::vector<Counts> queue_counts() const;
 
   /// The random name of this worker in leases and in `Q:workers`; 16 hexadecimal digits.
   [[nodiscard]] const std::string& session() const noexcept;

@@ -23,6 +23,10 @@ constexpr std::size_t kFollowUpBytes = 64;
 // The cost of a total besides its key. Measured: 10,000 keys keep Redis busy for 50 ms, so a call
 // of several items does for 20 ms.
 constexpr std::size_t kTotalBytes = 2'048;
+// Shorter than half of any grace period, so that an item that came at any time of it can be leased.
+constexpr std::chrono::milliseconds kLongestWait{1'000};
+// No wait ends later than this after its time. If none has, the first of them tells what is wrong.
+constexpr std::chrono::milliseconds kLateAnswer{1'000};
 // How long leases are taken the longer way after Redis was found to be full.
 constexpr std::chrono::seconds kPastOom{10};
 
@@ -98,6 +102,7 @@ void LeaseStream::post(std::vector<Settlement> settlements, std::size_t want) {
   }
   request.pops = std::exchange(pops_, {});
   request.want = want;
+  request.answer.wanted = want;
   request.answer.settled.assign(settlements.size(), Settled::accepted);
   request.answer.settlements = std::move(settlements);
   requests_.push_back(std::move(request));
@@ -115,20 +120,61 @@ LeaseStream::Answer LeaseStream::take() {
 }
 
 bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
+  return begin_wait(longest) && end_wait();
+}
+
+std::size_t LeaseStream::wait_for_any(std::span<LeaseStream* const> streams,
+                                      std::chrono::milliseconds longest) {
+  std::size_t came = 0;
+  try {
+    std::vector<LeaseStream*> waiting;
+    std::vector<Connection*> connections;
+    for (LeaseStream* each : streams) each->learn_client_id();
+    for (LeaseStream* each : streams) {
+      if (!each->begin_wait(longest)) continue;
+      waiting.push_back(each);
+      connections.push_back(&each->link_.connection());
+    }
+    if (waiting.empty()) return 0;
+    const auto first = static_cast<std::ptrdiff_t>(
+        Connection::first_to_answer(connections, longest + kLateAnswer).value_or(0));
+    LeaseStream& woken = *waiting[static_cast<std::size_t>(first)];
+    waiting.erase(waiting.begin() + first);
+    if (woken.end_wait()) {
+      ++came;
+      woken.end_waits_of(waiting);
+    }
+    for (LeaseStream* each : waiting) came += each->end_wait() ? 1 : 0;
+  } catch (...) {
+    for (LeaseStream* each : streams) each->forget();
+    throw;
+  }
+  return came;
+}
+
+bool LeaseStream::begin_wait(std::chrono::milliseconds longest) {
   // Redis counts in seconds and takes fractions; zero would wait for ever.
-  const auto wait_ms = std::clamp<std::int64_t>(longest.count(), 1, 1'000);
-  const CommandBuffer wait{{"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
-                            fmt::format("{:.3f}", static_cast<double>(wait_ms) / 1'000.0)}};
-  bool came = false;
+  const std::chrono::milliseconds wait =
+      std::clamp(longest, std::chrono::milliseconds{1}, kLongestWait);
+  const CommandBuffer command{{"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
+                               fmt::format("{:.3f}", static_cast<double>(wait.count()) / 1'000.0)}};
   const auto step = [&] {
     Connection& redis = connection();
-    const TimePoint sent_at = now_();
-    redis.send(wait);
+    waiting_since_ = now_();
+    redis.send(command);
     // The answer may take as long as the wait, and after that as long as any other.
-    const std::chrono::milliseconds answer = link_.options().command_timeout;
-    redis.set_timeout(answer + std::chrono::milliseconds{wait_ms});
+    redis.set_timeout(link_.options().command_timeout + wait);
+  };
+  const auto nothing = [] {};
+  return link_.run_step(step, nothing, nothing);
+}
+
+bool LeaseStream::end_wait() {
+  bool came = false;
+  const auto step = [&] {
+    Connection& redis = link_.connection();
     const Reply reply = redis.receive();
-    redis.set_timeout(answer);
+    redis.set_timeout(link_.options().command_timeout);
     if (reply.has_error("OOM")) return;
     reply.checked();
     link_.recovered();
@@ -136,11 +182,35 @@ bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
     const Reply claimed = run_script(redis, scripts::claim, keys_, {}, queue_id_);
     // The item may have come at any time since; the wait is shorter than half the grace period.
     pops_.push_back({.popped = read_claim(claimed.value(), std::string(reply.value().text())),
-                     .sent_at = sent_at});
+                     .sent_at = waiting_since_});
     came = true;
   };
   const auto nothing = [] {};
   return link_.run_step(step, nothing, nothing) && came;
+}
+
+// Who is not waiting any more, since an item came or the time is over, is left alone by Redis.
+void LeaseStream::end_waits_of(std::span<LeaseStream* const> others) {
+  CommandBuffer end;
+  for (const LeaseStream* each : others) end.command({"CLIENT", "UNBLOCK", each->client_id_});
+  const auto step = [&] {
+    Connection& redis = link_.connection();
+    redis.send(end);
+    for (std::size_t i = 0; i < others.size(); ++i) redis.receive().checked();
+  };
+  const auto nothing = [] {};
+  link_.run_step(step, nothing, nothing);
+}
+
+void LeaseStream::learn_client_id() {
+  if (link_.connected() && client_id_of_ == link_.generation()) return;
+  client_id_ = link_.run([](Connection& redis) {
+    std::string id = std::to_string(redis.call({"CLIENT", "ID"}).value().integer());
+    // Itself, which does not wait: a missing right is known now, not when an item has come.
+    redis.call({"CLIENT", "UNBLOCK", id});
+    return id;
+  });
+  client_id_of_ = link_.generation();
 }
 
 Connection& LeaseStream::connection() {
@@ -298,10 +368,10 @@ void LeaseStream::read_pop(Connection& redis, Request& request) {
   if (request.want == 0) return;
   Popped popped = internal::read_pop(redis.receive().checked().value());
   request.want = 0;
-  request.answer.popped = !popped.items.empty();
+  request.answer.popped = popped.items.size();
   broken_at_one_ = 0;
   pop_size_.arrived(popped.items.size(), bytes_of(popped.items), now_() - request.sent_at);
-  if (request.answer.popped) {
+  if (request.answer.popped > 0) {
     pops_.push_back({.popped = std::move(popped), .sent_at = request.sent_at});
   }
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ class LeaseStream {
     std::vector<Settled> settled;         ///< what became of each
     std::vector<Lease> leased;            ///< leased: work may begin
     TimePoint leased_at;                  ///< when the leases were asked for; they end a ttl later
-    bool popped = false;                  ///< something was ready; it is leased by the next request
+    std::size_t wanted = 0;               ///< as posted
+    std::size_t popped = 0;               ///< were ready; they are leased by the next request
   };
 
   /// `now` is the clock by which a popped item is too old to be leased. `link` and `keys` must
@@ -77,6 +79,13 @@ class LeaseStream {
   /// leases it. False if none came, also when the connection broke. Only with nothing outstanding.
   bool wait_for_item(std::chrono::milliseconds longest);
 
+  /// The same for several streams of one server at once, each with a connection of its own: when an
+  /// item comes to one of them, Redis ends the waits of the others. Returns for how many items
+  /// came, more than one if they came together. Throws as `wait_for_item`; then nothing is known of
+  /// any.
+  static std::size_t wait_for_any(std::span<LeaseStream* const> streams,
+                                  std::chrono::milliseconds longest);
+
  private:
   // Items popped together, which may be leased within `time_to_lease` of the smallest, and with a
   // request that is sent again until half a lease has passed.
@@ -106,6 +115,10 @@ class LeaseStream {
   };
 
   Connection& connection();
+  bool begin_wait(std::chrono::milliseconds longest);
+  bool end_wait();
+  void end_waits_of(std::span<LeaseStream* const> others);
+  void learn_client_id();
   void write(Request& request);
   void write_leases(Request& request, CommandBuffer& out);
   void note_late(const Pop& pop, std::chrono::nanoseconds age);
@@ -131,6 +144,9 @@ class LeaseStream {
 
   AofMender mender_;
   std::uint64_t attached_ = 0;  // the generation of the link that was attached
+  TimePoint waiting_since_;
+  std::string client_id_;           // to Redis; only of those that wait together
+  std::uint64_t client_id_of_ = 0;  // the generation of the link that has it
   std::deque<Request> requests_;
   std::vector<Pop> pops_;  // to be leased by the next request
   TimePoint write_at_maxmemory_until_;

@@ -5,12 +5,14 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <hiredis/hiredis.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -273,6 +275,22 @@ Reply Connection::call(const CommandBuffer& commands) {
 
 Reply Connection::call(std::initializer_list<std::string_view> command) {
   return call(CommandBuffer{command});
+}
+
+std::optional<std::size_t> Connection::first_to_answer(std::span<Connection* const> connections,
+                                                       std::chrono::milliseconds longest) {
+  std::vector<pollfd> sockets;
+  for (const Connection* each : connections) sockets.push_back({each->context_->fd, POLLIN, 0});
+  const TimePoint end = BootClock::now() + longest;
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - BootClock::now());
+    const int ready = ::poll(sockets.data(), sockets.size(),
+                             static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    if (ready == 0 || (ready < 0 && errno != EINTR)) return std::nullopt;
+    for (std::size_t i = 0; ready > 0 && i < sockets.size(); ++i) {
+      if (sockets[i].revents != 0) return i;
+    }
+  }
 }
 
 void Connection::set_timeout(std::chrono::milliseconds timeout) {

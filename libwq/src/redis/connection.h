@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,6 +56,11 @@ class Connection {
     send(all);
     return receive_all(std::make_index_sequence<N>());
   }
+
+  /// Waits until an answer, or the end, of one of these connections has begun to arrive; which one,
+  /// or nothing after `longest`. Only for connections of which every reply before was received.
+  [[nodiscard]] static std::optional<std::size_t> first_to_answer(
+      std::span<Connection* const> connections, std::chrono::milliseconds longest);
 
   /// From now on: how long one read or write may take.
   void set_timeout(std::chrono::milliseconds timeout);

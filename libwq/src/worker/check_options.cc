@@ -1,7 +1,9 @@
 #include "worker/check_options.h"
 
 #include <chrono>
+#include <set>
 #include <stdexcept>
+#include <string_view>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -9,6 +11,7 @@
 #include <wq/queue.h>
 
 #include "base/host_name.h"
+#include "base/printable.h"
 #include "queue/check_policy.h"
 #include "queue/operations.h"
 
@@ -27,9 +30,27 @@ void check_not_negative(const char* what, milliseconds value) {
   }
 }
 
+void check_queues(std::span<const QueueShare> queues) {
+  if (queues.empty()) throw std::invalid_argument("the worker has no queue; it needs one");
+  std::set<std::string_view> names;
+  for (const auto& [queue, weight] : queues) {
+    if (!names.insert(queue).second) {
+      throw std::invalid_argument(
+          fmt::format("the queue {} is given twice; add up its weights", printable(queue)));
+    }
+    if (weight == 0 || weight > QueueShare::kMaxWeight) {
+      throw std::invalid_argument(
+          fmt::format("the weight of the queue {} is {}; it must lie between 1 "
+                      "and {}",
+                      printable(queue), weight, QueueShare::kMaxWeight));
+    }
+  }
+}
+
 }  // namespace
 
-WorkerOptions checked(WorkerOptions options) {
+WorkerOptions checked(WorkerOptions options, std::span<const QueueShare> queues) {
+  check_queues(queues);
   if (options.concurrency == 0 || options.concurrency > kMostConcurrency) {
     throw std::invalid_argument(fmt::format("the concurrency is {}; it must lie between 1 and {}",
                                             options.concurrency, kMostConcurrency));
@@ -47,6 +68,7 @@ WorkerOptions checked(WorkerOptions options) {
   check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
   check_not_negative("the timeout", options.timeout);
   check_not_negative("the grace time", options.grace);
+  check_not_negative("the time to a boost", options.boost_after);
   check_not_negative("the longest idle time", options.max_idle);
   check_not_negative("the wait for the queue to open", options.wait_open);
   check_policy(options.retry);

@@ -46,7 +46,7 @@ class Executor::PendingStops {
 };
 
 Executor::Executor(const WorkerOptions& options, std::vector<std::string> queues,
-                   BatchHandler handler)
+                   BatchHandler handler, const std::vector<unsigned>& weights)
     : queues_(std::move(queues)),
       batch_(options.batch),
       calls_per_slot_(options.calls_per_slot),
@@ -55,12 +55,13 @@ Executor::Executor(const WorkerOptions& options, std::vector<std::string> queues
       halt_only_at_start_(options.halt_only_at_start),
       handler_(std::move(handler)),
       prepare_(options.prepare),
-      waiting_(options, queues_.size()),
+      waiting_(options, queues_.size(), weights),
       finished_(queues_.size()),
       slots_(std::size_t{options.concurrency} * options.calls_per_slot),
       readiness_(options.concurrency,
                  Readiness{.ready = !prepare_, .preparing = false, .was_ready = false}),
-      turns_(options.concurrency) {
+      turns_(options.concurrency),
+      stats_(queues_.size()) {
   try {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       slots_[i].number = static_cast<unsigned>(i / calls_per_slot_);
@@ -277,20 +278,23 @@ Executor::Load Executor::load() const {
   return load;
 }
 
-WorkerStats Executor::handler_stats() const {
+std::vector<WorkerStats> Executor::handler_stats() const {
   const std::lock_guard lock(mutex_);
-  WorkerStats stats = stats_;
-  const Slot* longest = nullptr;
+  std::vector<WorkerStats> stats = stats_;
+  std::vector<const Slot*> longest(stats.size(), nullptr);
   for (const Slot& slot : slots_) {
-    if (slot.open > 0 && (longest == nullptr || slot.since < longest->since)) longest = &slot;
+    if (slot.open == 0) continue;
+    stats[slot.queue].running += slot.open;
+    const Slot*& other = longest[slot.queue];
+    if (other == nullptr || slot.since < other->since) other = &slot;
   }
-  stats.running = running_;
-  if (longest != nullptr) {
-    const auto open = std::find(longest->settled.begin(), longest->settled.end(), false);
-    stats.longest_item =
-        longest->leases[static_cast<std::size_t>(open - longest->settled.begin())].item.substr(
-            0, kMostOfLongest);
-    stats.longest_time = BootClock::now() - longest->since;
+  for (QueueIndex queue = 0; queue < stats.size(); ++queue) {
+    const Slot* slot = longest[queue];
+    if (slot == nullptr) continue;
+    const auto open = std::find(slot->settled.begin(), slot->settled.end(), false);
+    const Lease& lease = slot->leases[static_cast<std::size_t>(open - slot->settled.begin())];
+    stats[queue].longest_item = lease.item.substr(0, kMostOfLongest);
+    stats[queue].longest_time = BootClock::now() - slot->since;
   }
   return stats;
 }
@@ -436,7 +440,7 @@ void Executor::finish(Slot& slot, std::vector<Outcome> outcomes) {
   const std::lock_guard lock(mutex_);
   const nanoseconds took = BootClock::now() - slot.since;
   estimator_.add_call(took, slot.leases.size());
-  count(took);
+  count(slot.queue, took);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!slot.settled[i]) put_finished(slot, i, std::move(outcomes[i]));
   }
@@ -487,11 +491,11 @@ void Executor::count(const Outcome& outcome) {
 }
 
 // The lock is ours already, so this costs the handlers nothing to speak of.
-void Executor::count(nanoseconds took) {
+void Executor::count(QueueIndex queue, nanoseconds took) {
   constexpr auto& kBounds = WorkerStats::kHandlerBounds;
   const auto bound = std::lower_bound(kBounds.begin(), kBounds.end(), took);
-  ++stats_.handler_calls.at(static_cast<std::size_t>(bound - kBounds.begin()));
-  stats_.handler_time += took;
+  ++stats_[queue].handler_calls.at(static_cast<std::size_t>(bound - kBounds.begin()));
+  stats_[queue].handler_time += took;
 }
 
 Outcome Executor::judged(Outcome outcome, Reason reason) const {

@@ -28,8 +28,9 @@ namespace wq::internal {
 /// Thread-safe.
 class Executor {
  public:
-  /// `queues`: their names; a `QueueIndex` is a place in this list.
-  Executor(const WorkerOptions& options, std::vector<std::string> queues, BatchHandler handler);
+  /// `queues`: their names; a `QueueIndex` is a place in this list. `weights`: see `Batcher`.
+  Executor(const WorkerOptions& options, std::vector<std::string> queues, BatchHandler handler,
+           const std::vector<unsigned>& weights = {});
   /// Waits for the handlers that run; `leave` should have been called.
   ~Executor();
   Executor(const Executor&) = delete;
@@ -87,8 +88,8 @@ class Executor {
   };
   [[nodiscard]] Load load() const;
 
-  /// Statistics of the handlers; the other fields are zero.
-  [[nodiscard]] WorkerStats handler_stats() const;
+  /// Statistics of the handlers, by queue; the other fields are zero.
+  [[nodiscard]] std::vector<WorkerStats> handler_stats() const;
 
   /// The `CannotRun` or `CannotGoOn` of a handler, any exception of `WorkerOptions::prepare`, or
   /// the failure of a worker thread; null if none. No more items begin then.
@@ -148,7 +149,7 @@ class Executor {
   void settle(Slot& slot, std::size_t index, Outcome outcome);
   void put_finished(Slot& slot, std::size_t index, Outcome outcome);
   void finish(Slot& slot, std::vector<Outcome> outcomes);
-  void count(std::chrono::nanoseconds took);
+  void count(QueueIndex queue, std::chrono::nanoseconds took);
   void count(const Outcome& outcome);
   Outcome judged(Outcome outcome, Reason reason) const;
 
@@ -183,7 +184,7 @@ class Executor {
   unsigned failures_in_a_row_ = 0;
   bool succeeded_ = false;  // once
   bool halted_ = false;
-  WorkerStats stats_;  // but for the times of the handler, zero
+  std::vector<WorkerStats> stats_;  // by queue; but for the times of the handler, zero
 };
 
 }  // namespace wq::internal

@@ -20,10 +20,9 @@ constexpr milliseconds kGoodbyeAgain{50};
 }  // namespace
 
 Keeper::Keeper(const RedisOptions& redis, const WorkerOptions& options,
-               const std::stop_token& abandon, const Sources& sources, const Tally& tally)
+               const std::stop_token& abandon, const Sources& sources)
     : options_(options),
       sources_(sources),
-      tally_(tally),
       link_(for_keeper(redis, options.lease), abandon, [this](Connection& connection) {
         // Whichever thread is the first to meet a wrong server says what is wrong.
         for (const auto& each : sources_) {
@@ -52,7 +51,7 @@ void Keeper::keep(TimePoint now) {
   for (const auto& each : sources_) each->renewer().renew(now);
   if (now >= next_beat_) {
     next_beat_ = now + Heartbeat::kInterval;
-    for (const auto& each : sources_) each->beat(tally_.completed, tally_.failed);
+    for (const auto& each : sources_) each->beat();
   }
   if (options_.counts_interval > milliseconds::zero() && now >= next_counts_) {
     next_counts_ = now + options_.counts_interval;

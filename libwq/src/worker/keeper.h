@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -15,15 +14,6 @@
 
 namespace wq::internal {
 
-/// The items of a worker by outcome.
-struct Tally {
-  std::atomic<std::uint64_t> completed{0};
-  std::atomic<std::uint64_t> failed{0};
-  std::atomic<std::uint64_t> released{0};
-  std::atomic<std::uint64_t> lost{0};
-  std::atomic<std::uint64_t> unknown{0};
-};
-
 /// Renews the leases of a worker and sends its heartbeats, over a dedicated connection. Of the
 /// keeper's thread, but for `reconnects`.
 class Keeper {
@@ -32,7 +22,7 @@ class Keeper {
 
   /// `sources` are made later than this, with `link`, and must not change while it runs.
   Keeper(const RedisOptions& redis, const WorkerOptions& options, const std::stop_token& abandon,
-         const Sources& sources, const Tally& tally);
+         const Sources& sources);
 
   [[nodiscard]] ReconnectingConnection& link() noexcept { return link_; }
   [[nodiscard]] std::uint64_t reconnects() const noexcept { return link_.reconnects(); }
@@ -49,7 +39,6 @@ class Keeper {
 
   const WorkerOptions& options_;
   const Sources& sources_;
-  const Tally& tally_;
   AofMender mender_;
   ReconnectingConnection link_;
   TimePoint next_beat_{};

@@ -24,6 +24,7 @@ using std::chrono::milliseconds;
 // How often ready is asked for more while we hold something; doubled while there is nothing.
 constexpr milliseconds kFirstDryWait{50};
 constexpr milliseconds kLongestDryWait{1'000};
+constexpr milliseconds kLongestDryWaitInOrder{200};
 
 }  // namespace
 
@@ -67,7 +68,6 @@ void QueueSource::post(std::vector<Settlement> settlements, std::size_t want) {
 
 LeaseStream::Answer QueueSource::take() {
   LeaseStream::Answer answer = stream_.take();
-  const std::size_t want = wants_.front();
   wants_.pop_front();
   longest_sent_.pop_front();
   if (!answer.leased.empty()) {
@@ -77,10 +77,11 @@ LeaseStream::Answer QueueSource::take() {
     brought_crashed_ = std::any_of(answer.leased.begin(), answer.leased.end(),
                                    [](const Lease& lease) { return lease.crashes > 0; });
   }
-  if (answer.popped) {
+  if (answer.popped > 0) {
     dry_wait_ = milliseconds::zero();
-  } else if (want > 0) {
-    dry_wait_ = std::clamp(2 * dry_wait_, kFirstDryWait, kLongestDryWait);
+  } else if (answer.wanted > 0) {
+    dry_wait_ = std::clamp(2 * dry_wait_, kFirstDryWait,
+                           options_.strict ? kLongestDryWaitInOrder : kLongestDryWait);
     dry_until_ = BootClock::now() + dry_wait_;
   }
   return answer;
@@ -98,12 +99,21 @@ std::size_t QueueSource::bearable(std::size_t want) const noexcept {
   return stream_.bearable(want);
 }
 
-bool QueueSource::wait_for_item(milliseconds longest) {
+bool QueueSource::wait_for_any(std::span<QueueSource* const> sources, milliseconds longest) {
   const TimePoint begin = BootClock::now();
-  if (stream_.wait_for_item(longest)) return true;
+  std::size_t came = 0;
+  if (sources.size() == 1) {  // needs no right to end the waits of others
+    came = sources.front()->stream_.wait_for_item(longest) ? 1 : 0;
+  } else {
+    std::vector<LeaseStream*> streams;
+    for (QueueSource* each : sources) streams.push_back(&each->stream_);
+    came = LeaseStream::wait_for_any(streams, longest);
+  }
+  if (came > 0) return true;
   const TimePoint now = BootClock::now();
-  if (now - begin >= longest / 2) dry_until_ = now + kFirstDryWait;
-  return false;
+  if (now - begin < longest / 2) return false;
+  for (QueueSource* each : sources) each->dry_until_ = now + kFirstDryWait;
+  return true;
 }
 
 void QueueSource::forget() noexcept {
@@ -206,16 +216,16 @@ void QueueSource::meet_queue(const std::string& id) {
 // ---- the keeper's thread ----
 
 // The main thread looks at the queue only while it holds nothing; this is for the rest of the time.
-void QueueSource::beat(std::uint64_t completed, std::uint64_t failed) {
+void QueueSource::beat() {
   std::string known;
   {
     const std::lock_guard lock(mutex_);
     known = queue_id_;
   }
-  const WorkerStatus before{options_.label,  host_name(),
-                            getpid(),        options_.concurrency,
-                            renewer_.size(), renewer_.oldest(BootClock::now()),
-                            completed,       failed};
+  const WorkerStatus before{options_.label,   host_name(),
+                            getpid(),         options_.concurrency,
+                            renewer_.size(),  renewer_.oldest(BootClock::now()),
+                            tally_.completed, tally_.failed};
   if (heartbeat_.beat(before)) reclaimer_.elect();
   check_id(known, heartbeat_.queue_id(), before.holding > 0);
 }

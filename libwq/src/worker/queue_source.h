@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -25,6 +27,16 @@
 #include "worker/wait_notice.h"
 
 namespace wq::internal {
+
+/// A worker's items of one queue by outcome, and those that it holds. Written by the main thread.
+struct Tally {
+  std::atomic<std::uint64_t> completed{0};
+  std::atomic<std::uint64_t> failed{0};
+  std::atomic<std::uint64_t> released{0};
+  std::atomic<std::uint64_t> lost{0};
+  std::atomic<std::uint64_t> unknown{0};
+  std::atomic<std::uint64_t> holding{0};  // leased, and the settlement not answered
+};
 
 /// One queue of a worker, with all that the worker has of it: a connection to lease and settle, the
 /// leases that it holds and their renewer, the items to release, the counts that were read last,
@@ -63,8 +75,11 @@ class QueueSource {
   /// When it may be asked again after it was found empty.
   [[nodiscard]] TimePoint dry_until() const noexcept { return dry_until_; }
   void ask_at_once() noexcept { dry_until_ = TimePoint{}; }
-  /// See `LeaseStream::wait_for_item`. After a whole wait in vain it is not asked at once.
-  bool wait_for_item(std::chrono::milliseconds longest);
+  /// Waits for an item of any of these queues, of which there is at least one; see
+  /// `LeaseStream::wait_for_any`. After a whole wait in vain they are not asked at once. False if
+  /// nothing came although the wait was cut short: Redis is out of memory or broke a connection.
+  static bool wait_for_any(std::span<QueueSource* const> sources,
+                           std::chrono::milliseconds longest);
   /// Forgets what is under way, after an exception.
   void forget() noexcept;
 
@@ -93,18 +108,22 @@ class QueueSource {
   [[nodiscard]] Counts counts() const;
   /// Says what is waited for, see `WaitNotice`. After `look`.
   void tell_wait(TimePoint now, std::size_t ready_slots);
+  /// See `WaitNotice::name_queue`.
+  void name_queue() { notice_.name_queue(); }
   void waits_no_more() noexcept { notice_.waits_no_more(); }
 
   // ---- the keeper's thread; one try each ----
 
   /// The heartbeat, and the bid to be the reclaimer. Throws as `look`.
-  void beat(std::uint64_t completed, std::uint64_t failed);
+  void beat();
   void read_counts_again();
   /// See `Heartbeat::leave`.
   void leave(bool drained) { heartbeat_.leave(drained); }
 
   // ---- what is thread-safe by itself ----
 
+  [[nodiscard]] Tally& tally() noexcept { return tally_; }
+  [[nodiscard]] const Tally& tally() const noexcept { return tally_; }
   [[nodiscard]] LeaseRenewer& renewer() noexcept { return renewer_; }
   [[nodiscard]] const LeaseRenewer& renewer() const noexcept { return renewer_; }
   [[nodiscard]] ElectedReclaimer& reclaimer() noexcept { return reclaimer_; }
@@ -136,6 +155,7 @@ class QueueSource {
   std::chrono::milliseconds dry_wait_{0};
   WaitNotice notice_;
 
+  Tally tally_;
   ReconnectingConnection& keeper_link_;
   LeaseRenewer renewer_;
   Heartbeat heartbeat_;

@@ -54,7 +54,7 @@ void WaitNotice::tell(const Counts& counts, TimePoint now, std::size_t ready_slo
   if (what == For::nothing || now < next_) return;
   const auto waited = std::chrono::duration_cast<seconds>(now - since_);
   next_ = now + kAgain;
-  const std::string why = text(counts);
+  const std::string why = (what_ == For::queue ? "" : prefix_) + text(counts);
   options_.log(LogLevel::info, waited < kAgain
                                    ? fmt::format("waiting: {}", why)
                                    : fmt::format("still waiting, for {}: {}", waited, why));
@@ -74,9 +74,11 @@ std::string WaitNotice::text(const Counts& counts) const {
     case For::queue:
       return fmt::format(
           "the queue {} has not begun: no item was pushed{}; the worker exits {} after its "
-          "start if no item is pushed",
-          printable(keys_.queue()), options_.other_queues ? options_.other_queues() : "",
-          std::chrono::duration_cast<seconds>(options_.wait_open));
+          "start if no item is pushed{}",
+          printable(keys_.queue()),
+          options_.other_queues ? options_.other_queues(keys_.queue()) : "",
+          std::chrono::duration_cast<seconds>(options_.wait_open),
+          prefix_.empty() ? "" : " and its other queues are drained");
     case For::slots:
       return "no slot is ready yet";
     case For::resume:

@@ -9,6 +9,7 @@
 #include <wq/worker.h>
 
 #include "base/keys.h"
+#include "base/printable.h"
 #include "redis/reconnecting_connection.h"
 
 namespace wq::internal {
@@ -20,6 +21,9 @@ class WaitNotice {
  public:
   /// All of these must outlive it.
   WaitNotice(const Keys& keys, ReconnectingConnection& link, const WorkerOptions& options);
+
+  /// From now on names the queue: the worker has several.
+  void name_queue() { prefix_ = "queue " + printable(keys_.queue()) + ": "; }
 
   /// The counts as they are now. Waiting for another thing than before begins a new wait. Reads the
   /// producer from Redis before it logs; throws as `ReconnectingConnection::run`.
@@ -43,6 +47,7 @@ class WaitNotice {
   const Keys& keys_;
   ReconnectingConnection& link_;
   const WorkerOptions& options_;
+  std::string prefix_;
   For what_ = For::nothing;
   TimePoint since_;
   TimePoint next_;

@@ -37,26 +37,41 @@ milliseconds watch_tick(const WorkerOptions& options) {
   return std::clamp(tick, milliseconds{10}, milliseconds{500});
 }
 
+std::vector<std::string> names_of(const std::vector<QueueShare>& queues) {
+  std::vector<std::string> names;
+  for (const QueueShare& each : queues) names.push_back(each.queue);
+  return names;
+}
+
+std::vector<unsigned> weights_of(const std::vector<QueueShare>& queues) {
+  std::vector<unsigned> weights;
+  for (const QueueShare& each : queues) weights.push_back(each.weight);
+  return weights;
+}
+
 }  // namespace
 
-WorkerLoop::WorkerLoop(std::vector<std::string> queues, RedisOptions redis, WorkerOptions options,
-                       BatchHandler handler)
-    : options_(checked(std::move(options))),
+WorkerLoop::WorkerLoop(const std::vector<QueueShare>& queues, RedisOptions redis,
+                       WorkerOptions options, BatchHandler handler)
+    : options_(checked(std::move(options), queues)),
       session_(random_id()),
       supply_(options_),
-      executor_(options_, queues, std::move(handler)),
+      scheduler_(queues, options_),
+      executor_(options_, names_of(queues), std::move(handler), weights_of(queues)),
       isolation_(
           executor_, options_.retry,
           [this](const QueueLease& held) { return sources_[held.queue]->isolate(held.lease); }),
-      keeper_(redis, options_, abandon_.get_token(), sources_, tally_) {
+      keeper_(redis, options_, abandon_.get_token(), sources_) {
+  open_.resize(queues.size());
   if (!redis.log) redis.log = options_.log;
   for (QueueIndex queue = 0; queue < queues.size(); ++queue) {
     sources_.push_back(std::make_unique<QueueSource>(
-        std::move(queues[queue]), redis, options_, session_, abandon_.get_token(), keeper_.link(),
+        queues[queue].queue, redis, options_, session_, abandon_.get_token(), keeper_.link(),
         [this, queue](std::span<const std::uint64_t> fences) {
           log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
           executor_.lose(queue, fences);
         }));
+    if (queues.size() > 1) sources_.back()->name_queue();
   }
 }
 
@@ -82,11 +97,13 @@ WorkerReport WorkerLoop::run() {
     executor_.wait(BootClock::now() + kLongestIdle);
   }
   stop_threads();
-  report_.completed = tally_.completed;
-  report_.failed = tally_.failed;
-  report_.released = tally_.released;
-  report_.lost = tally_.lost;
-  report_.unknown = tally_.unknown;
+  for (const auto& each : sources_) {
+    report_.completed += each->tally().completed;
+    report_.failed += each->tally().failed;
+    report_.released += each->tally().released;
+    report_.lost += each->tally().lost;
+    report_.unknown += each->tally().unknown;
+  }
   const std::lock_guard lock(mutex_);
   if (executor_.cannot_run()) std::rethrow_exception(executor_.cannot_run());
   for (const auto& each : sources_) {
@@ -127,9 +144,7 @@ WorkerEnd WorkerLoop::work() {
     advance_isolation();
     release(executor_.take_back(BootClock::now() - kLongestIdle,
                                 supply_.next_batches(executor_.load())));
-    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-      while (sources_[queue]->outstanding() < kRequestsInFlight && post_if_useful(queue)) continue;
-    }
+    while (post_what_is_useful()) continue;
     if (absorb_answers()) continue;
     if (const auto end = wait_for_work()) return *end;
   }
@@ -152,12 +167,38 @@ std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
   return std::nullopt;
 }
 
-bool WorkerLoop::post_if_useful(QueueIndex queue) {
-  std::vector<Settlement> settlements = to_settle(queue);
-  const std::size_t want = wanted(*sources_[queue]);
-  if (settlements.empty() && !sources_[queue]->has_unasked() && want == 0) return false;
-  post(queue, std::move(settlements), want);
-  return true;
+// One request to each queue that needs one and has not enough under way. False if none did.
+bool WorkerLoop::post_what_is_useful() {
+  divide_wanted();
+  bool any = false;
+  for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
+    QueueSource& source = *sources_[queue];
+    if (source.outstanding() >= kRequestsInFlight) continue;
+    std::vector<Settlement> settlements = to_settle(queue);
+    if (settlements.empty() && !source.has_unasked() && shares_[queue] == 0) continue;
+    post(queue, std::move(settlements), std::exchange(shares_[queue], 0));
+    any = true;
+  }
+  for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
+    scheduler_.answered(queue, shares_[queue]);  // it was not asked
+  }
+  return any;
+}
+
+void WorkerLoop::divide_wanted() {
+  const TimePoint now = BootClock::now();
+  bool all_can_be_asked = true;
+  for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
+    const QueueSource& source = *sources_[queue];
+    open_[queue] = now >= source.dry_until();
+    // One that cannot be asked yet would get the more later, and the shares be met late.
+    if (open_[queue] && source.outstanding() >= kRequestsInFlight) all_can_be_asked = false;
+  }
+  scheduler_.divide(all_can_be_asked ? wanted() : 0, open_, now, shares_);
+  for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
+    const std::size_t bearable = sources_[queue]->bearable(shares_[queue]);
+    scheduler_.answered(queue, std::exchange(shares_[queue], bearable) - bearable);
+  }
 }
 
 std::vector<Settlement> WorkerLoop::to_settle(QueueIndex queue) {
@@ -189,28 +230,43 @@ void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std
   sources_[queue]->post(std::move(settlements), want);
 }
 
-// One of each queue. False if nothing was under way.
+// One of each queue. False if nothing was under way. What was leased is handed out when all have
+// answered: a handler that is quick would else get all items of one queue before those of the next.
 bool WorkerLoop::absorb_answers() {
   bool any = false;
-  for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-    if (sources_[queue]->outstanding() == 0) continue;
-    any = true;
-    absorb(queue);
+  std::vector<std::pair<QueueIndex, std::vector<Lease>>> leased;
+  const auto take_in_all = [&] {
+    for (auto& [queue, leases] : leased) take_in(queue, std::move(leases));
+  };
+  try {
+    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
+      if (sources_[queue]->outstanding() == 0) continue;
+      any = true;
+      absorb(queue, leased);
+    }
+  } catch (...) {  // nothing that is ours may be out of sight
+    take_in_all();
+    throw;
   }
+  take_in_all();
   return any;
 }
 
-void WorkerLoop::absorb(QueueIndex queue) {
+void WorkerLoop::absorb(QueueIndex queue,
+                        std::vector<std::pair<QueueIndex, std::vector<Lease>>>& leased) {
   LeaseStream::Answer answer = sources_[queue]->take();
+  scheduler_.answered(queue, answer.wanted - std::min(answer.wanted, answer.popped));
   holding_ += answer.leased.size();
   holding_ -= answer.settled.size();
+  sources_[queue]->tally().holding += answer.leased.size();
+  sources_[queue]->tally().holding -= answer.settled.size();
   // First, so that nothing that is ours is out of sight if what follows throws.
-  if (!answer.leased.empty()) take_in(queue, std::move(answer.leased));
+  if (!answer.leased.empty()) leased.emplace_back(queue, std::move(answer.leased));
   for (std::size_t i = 0; i < answer.settled.size(); ++i) {
-    count(answer.settlements[i], answer.settled[i]);
+    count(queue, answer.settlements[i], answer.settled[i]);
   }
-  if (!answer.settled.empty() || answer.popped) idle_since_ = BootClock::now();
-  if (answer.popped) executor_.expect_more(queue, true);
+  if (!answer.settled.empty() || answer.popped > 0) idle_since_ = BootClock::now();
+  if (answer.popped > 0) executor_.expect_more(queue, true);
 }
 
 // An item that has crashed before may take this process with it, and whatever it holds would be
@@ -241,10 +297,11 @@ void WorkerLoop::advance_isolation() {
                                            [](const auto& each) { return each->quiet(); }));
 }
 
-void WorkerLoop::count(const Settlement& settlement, Settled settled) {
+void WorkerLoop::count(QueueIndex queue, const Settlement& settlement, Settled settled) {
   const Outcome& outcome = settlement.outcome;
-  if (settled == Settled::unknown) ++tally_.unknown;
-  if (settled == Settled::lost) ++tally_.lost;
+  Tally& tally = sources_[queue]->tally();
+  if (settled == Settled::unknown) ++tally.unknown;
+  if (settled == Settled::lost) ++tally.lost;
   if (settled != Settled::accepted) {
     log(LogLevel::warning,
         fmt::format("item {}: {}", printable(settlement.lease.item),
@@ -256,17 +313,17 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
   if (options_.settled) options_.settled(settlement);
   switch (outcome.kind) {
     case Outcome::Kind::complete:
-      ++tally_.completed;
+      ++tally.completed;
       succeeded_ = true;
       failures_in_a_row_ = 0;
       return;
     case Outcome::Kind::release:
-      ++tally_.released;
+      ++tally.released;
       return;
     case Outcome::Kind::fail:
     case Outcome::Kind::crash:
     case Outcome::Kind::fatal:
-      ++tally_.failed;
+      ++tally.failed;
       ++failures_in_a_row_;
       log(LogLevel::warning,
           fmt::format("item {} failed, attempt {}: {}: {}", printable(settlement.lease.item),
@@ -276,8 +333,8 @@ void WorkerLoop::count(const Settlement& settlement, Settled settled) {
   }
 }
 
-std::size_t WorkerLoop::wanted(const QueueSource& source) {
-  if (BootClock::now() < source.dry_until() || isolation_.active()) return 0;
+std::size_t WorkerLoop::wanted() {
+  if (isolation_.active()) return 0;
   const Executor::Load load = executor_.load();
   ready_slots_ = load.ready_slots;
   std::size_t coming = 0;
@@ -293,8 +350,7 @@ std::size_t WorkerLoop::wanted(const QueueSource& source) {
     const std::uint64_t left = options_.max_items - std::min(options_.max_items, leased() + coming);
     want = static_cast<std::size_t>(std::min<std::uint64_t>(want, left));
   }
-  want = std::min(want, isolation_.expects_another() ? std::size_t{1} : Queue::kMaxBatch);
-  return source.bearable(want);
+  return std::min(want, isolation_.expects_another() ? std::size_t{1} : Queue::kMaxBatch);
 }
 
 std::uint64_t WorkerLoop::leased() const {
@@ -342,34 +398,27 @@ void WorkerLoop::wait_for_progress(TimePoint now) {
   executor_.wait(until);
 }
 
-// Redis waits for one queue at a time: the queues take turns.
 void WorkerLoop::wait_for_item() {
-  std::vector<QueueSource*> open;
+  std::vector<QueueSource*> running;
   for (const auto& each : sources_) {
-    if (!each->counts().paused) open.push_back(each.get());
+    if (!each->counts().paused) running.push_back(each.get());
   }
-  if (open.empty()) {
-    executor_.wait(BootClock::now() + kPausedWait);
-    return;
-  }
-  QueueSource& next = *open[turn_++ % open.size()];
-  if (next.wait_for_item(kLongestWaitForItem / open.size())) return;
-  // It is refused at maxmemory and returns at once: then a pop is tried from time to time.
-  const bool returned_at_once = BootClock::now() >= next.dry_until();
-  if (returned_at_once) executor_.wait(BootClock::now() + kPausedWait);
+  // After a wait that was cut short, a pop is tried from time to time.
+  if (!running.empty() && QueueSource::wait_for_any(running, kLongestWaitForItem)) return;
+  executor_.wait(BootClock::now() + kPausedWait);
 }
 
 std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
-  bool drained = true;
-  bool begun = false;
+  bool drained = true;  // those that have begun
+  bool begun = true;    // all
   for (const auto& each : sources_) {
     const Counts counts = each->look();
-    drained = drained && counts.drained();
-    begun = begun || !counts.id.empty();
+    drained = drained && (counts.id.empty() || counts.drained());
+    begun = begun && !counts.id.empty();
   }
   const TimePoint now = BootClock::now();
-  if (drained) return WorkerEnd::drained;
-  if (!begun && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
+  if (drained && begun) return WorkerEnd::drained;
+  if (drained && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
   if (options_.max_idle > milliseconds::zero() && now - idle_since_ >= options_.max_idle) {
     return WorkerEnd::max_idle;
   }
@@ -514,20 +563,28 @@ void WorkerLoop::fail(const char* who) noexcept {
 
 // ---- what it tells ----
 
-WorkerStats WorkerLoop::stats() const {
-  WorkerStats stats = executor_.handler_stats();
-  stats.completed = tally_.completed;
-  stats.failed = tally_.failed;
-  stats.released = tally_.released;
-  stats.lost = tally_.lost;
-  stats.unknown = tally_.unknown;
-  stats.holding = holding_;
-  stats.reconnects = keeper_.reconnects();
-  for (const auto& each : sources_) {
-    stats.renewals += each->renewer().renewals();
-    stats.reconnects += each->reconnects();
+std::vector<WorkerStats> WorkerLoop::stats() const {
+  std::vector<WorkerStats> all = executor_.handler_stats();
+  for (QueueIndex queue = 0; queue < all.size(); ++queue) {
+    WorkerStats& stats = all[queue];
+    const QueueSource& source = *sources_[queue];
+    stats.completed = source.tally().completed;
+    stats.failed = source.tally().failed;
+    stats.released = source.tally().released;
+    stats.lost = source.tally().lost;
+    stats.unknown = source.tally().unknown;
+    stats.holding = source.tally().holding;
+    stats.renewals = source.renewer().renewals();
+    stats.reconnects = source.reconnects();
   }
-  return stats;
+  all.front().reconnects += keeper_.reconnects();  // the connection of all of them
+  return all;
+}
+
+std::vector<Counts> WorkerLoop::counts() const {
+  std::vector<Counts> counts;
+  for (const auto& each : sources_) counts.push_back(each->counts());
+  return counts;
 }
 
 void WorkerLoop::log(LogLevel level, std::string_view text) const {

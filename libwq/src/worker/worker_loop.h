@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <wq/clock.h>
@@ -22,6 +23,7 @@
 #include "worker/keeper.h"
 #include "worker/queue_lease.h"
 #include "worker/queue_source.h"
+#include "worker/scheduler.h"
 #include "worker/supply.h"
 
 namespace wq::internal {
@@ -36,7 +38,7 @@ namespace wq::internal {
 /// connection while this worker is elected.
 class WorkerLoop {
  public:
-  WorkerLoop(std::vector<std::string> queues, RedisOptions redis, WorkerOptions options,
+  WorkerLoop(const std::vector<QueueShare>& queues, RedisOptions redis, WorkerOptions options,
              BatchHandler handler);
   ~WorkerLoop();
   WorkerLoop(const WorkerLoop&) = delete;
@@ -46,8 +48,9 @@ class WorkerLoop {
   WorkerReport run();
   void request_stop(std::chrono::milliseconds grace) noexcept;
 
-  [[nodiscard]] WorkerStats stats() const;
-  [[nodiscard]] Counts counts(QueueIndex queue) const { return sources_[queue]->counts(); }
+  // Of each queue.
+  [[nodiscard]] std::vector<WorkerStats> stats() const;
+  [[nodiscard]] std::vector<Counts> counts() const;
   [[nodiscard]] std::chrono::milliseconds grace() const noexcept { return options_.grace; }
   [[nodiscard]] const std::string& session() const noexcept { return session_; }
 
@@ -55,16 +58,17 @@ class WorkerLoop {
   // The main thread.
   WorkerEnd work();
   std::optional<WorkerEnd> reason_to_end();
-  bool post_if_useful(QueueIndex queue);
+  bool post_what_is_useful();
   void post(QueueIndex queue, std::vector<Settlement> settlements, std::size_t want);
   [[nodiscard]] std::vector<Settlement> to_settle(QueueIndex queue);
   bool absorb_answers();
-  void absorb(QueueIndex queue);
+  void absorb(QueueIndex queue, std::vector<std::pair<QueueIndex, std::vector<Lease>>>& leased);
   void take_in(QueueIndex queue, std::vector<Lease> leased);
   void release(std::vector<QueueLease> held);
   void advance_isolation();
-  void count(const Settlement& settlement, Settled settled);
-  std::size_t wanted(const QueueSource& source);
+  void count(QueueIndex queue, const Settlement& settlement, Settled settled);
+  [[nodiscard]] std::size_t wanted();
+  void divide_wanted();
   [[nodiscard]] std::uint64_t leased() const;
   [[nodiscard]] std::optional<WorkerEnd> wait_for_work();
   void wait_for_progress(TimePoint now);
@@ -91,17 +95,18 @@ class WorkerLoop {
 
   // Of the main thread.
   const Supply supply_;
+  Scheduler scheduler_;
+  std::vector<bool> open_;           // by queue: may be asked
+  std::vector<std::size_t> shares_;  // by queue: to ask of it
   WorkerReport report_;
   std::uint64_t failures_in_a_row_ = 0;
   bool succeeded_ = false;
   bool giving_back_ = false;     // what is leased from now on is released unrun
   std::size_t ready_slots_ = 0;  // when it was last asked how much is wanted
-  std::size_t turn_ = 0;         // of the queues that are waited for
   TimePoint started_at_;
   TimePoint idle_since_;
 
   // Shared.
-  Tally tally_;
   Executor executor_;
   Isolation isolation_;  // of the main thread
   Keeper keeper_;

@@ -49,7 +49,6 @@ std::vector<std::string> child_environment(const CommandOptions& options) {
     variables.push_back("WQ_REDIS=" + pass_redis->url);
     if (!pass_redis->password.empty()) variables.push_back("REDISCLI_AUTH=" + pass_redis->password);
   }
-  variables.push_back("WQ_QUEUE=" + options.queue);
   variables.push_back("WQ_SESSION=" + options.session);
   variables.push_back("WQ_LEASE_SECONDS=" + in_seconds(options.lease));
   return variables;

@@ -8,7 +8,7 @@
 
 namespace wq::internal {
 
-/// The environment of a child: ours without what is ours alone, and WQ_QUEUE, WQ_SESSION and
+/// The environment of a child: ours without what is ours alone, and WQ_SESSION and
 /// WQ_LEASE_SECONDS. Where Redis is may stand in it (WQ_REDIS, REDIS_URL and the like), but without
 /// the password, and REDISCLI_AUTH is left out. With `pass_redis` they are as we have them,
 /// WQ_REDIS is its URL, and REDISCLI_AUTH its password.

@@ -19,9 +19,9 @@ namespace wq::internal {
 /// How a command does the work of a queue: one process for each item (`ExecHandler`), or one
 /// coprocess for each slot (`CoprocessHandler`).
 struct CommandOptions {
-  std::vector<std::string> command;                         ///< the program, then its arguments
-  std::string queue;                                        ///< for the child's environment
-  std::string session;                                      ///< the same
+  std::vector<std::string> command;  ///< the program, then its arguments
+  std::string queue;                 ///< of a coprocess; empty: each line of items says its own
+  std::string session;               ///< for the child's environment
   std::chrono::milliseconds lease = WorkerOptions{}.lease;  ///< the same
   std::optional<RedisOptions> pass_redis;       ///< what the child may log in with; none: nothing
   std::chrono::milliseconds kill_delay{3'000};  ///< from SIGTERM to SIGKILL

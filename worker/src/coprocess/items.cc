@@ -121,7 +121,8 @@ void CoprocessSlot::send_front(std::size_t most) {
   leases.reserve(piece.open);
   for (const Item* item : piece.items) leases.push_back(&item->call->batch.leases[item->index]);
   given_ = true;
-  process_->send(batch_line(piece.first_id, leases));
+  const std::string_view queue = piece.items.front()->call->batch.queue;
+  process_->send(batch_line(queue, piece.first_id, leases));
 }
 
 void CoprocessSlot::put_back(std::vector<Item*> items, bool alone, Suspected suspected) {

@@ -57,6 +57,7 @@ CoprocessSlot::CoprocessSlot(const CoprocessConfig& config, unsigned number, Orp
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_) throw_errno("cannot make an event");
   command_.origin.slot = number;
+  if (!hello_.queue.empty()) command_.environment.push_back("WQ_QUEUE=" + hello_.queue);
   command_.environment.push_back("WQ_SLOT=" + std::to_string(number));
   thread_ =
       start_thread<std::thread>(fmt::format("the thread of slot {}'s process", number), [this] {

@@ -141,14 +141,18 @@ void check_version(const Json& version) {
 
 std::string hello_line(const CoprocessHello& hello) {
   std::string line = R"({"wq":)" + std::to_string(kCoprocessVersion) + ",";
-  append_bytes(line, "queue", hello.queue);
-  line += R"(,"session":")" + hello.session + R"(","slot":)" + std::to_string(hello.slot) +
+  if (!hello.queue.empty()) {
+    append_bytes(line, "queue", hello.queue);
+    line += ',';
+  }
+  line += R"("session":")" + hello.session + R"(","slot":)" + std::to_string(hello.slot) +
           R"(,"batch":)" + std::to_string(hello.batch);
   if (hello.max_items > 0) line += R"(,"max_items":)" + std::to_string(hello.max_items);
   return line += "}\n";
 }
 
-std::string batch_line(std::uint64_t first_id, const std::vector<const Lease*>& items) {
+std::string batch_line(std::string_view queue, std::uint64_t first_id,
+                       const std::vector<const Lease*>& items) {
   std::string line = R"({"items":[)";
   for (const Lease* lease : items) {
     if (line.back() == '}') line += ',';
@@ -158,7 +162,9 @@ std::string batch_line(std::uint64_t first_id, const std::vector<const Lease*>& 
     line.append(R"(,"fence":)").append(std::to_string(lease->fence));
     line.append(R"(,"sha224":")").append(text(lease->hash)).append("\"}");
   }
-  line += "]}\n";
+  line += "],";
+  append_bytes(line, "queue", queue);
+  line += "}\n";
   return line;
 }
 

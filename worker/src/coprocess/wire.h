@@ -17,7 +17,7 @@ inline constexpr int kCoprocessVersion = 1;
 
 /// The greeting to a coprocess.
 struct CoprocessHello {
-  std::string queue;
+  std::string queue;  ///< of all items; empty: not sent
   std::string session;
   unsigned slot = 0;
   std::size_t batch = 1;        ///< most items of a line
@@ -26,8 +26,8 @@ struct CoprocessHello {
 
 /// Each with its line end.
 [[nodiscard]] std::string hello_line(const CoprocessHello& hello);
-/// The items have the ids `first_id`, `first_id + 1`, ...
-[[nodiscard]] std::string batch_line(std::uint64_t first_id,
+/// The items, all of one queue, have the ids `first_id`, `first_id + 1`, ...
+[[nodiscard]] std::string batch_line(std::string_view queue, std::uint64_t first_id,
                                      const std::vector<const Lease*>& items);
 
 /// The answer of a coprocess for one item.

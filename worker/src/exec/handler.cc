@@ -112,6 +112,7 @@ Outcome ExecHandler::operator()(const Job& job) const {
 std::vector<std::string> ExecHandler::environment(const Job& job) const {
   std::vector<std::string> variables{
       "WQ_ITEM_SHA224=" + std::string(text(job.lease.hash)),
+      "WQ_QUEUE=" + std::string(job.queue),
       "WQ_ATTEMPT=" + std::to_string(job.lease.attempt()),
       "WQ_FENCE=" + std::to_string(job.lease.fence),
       "WQ_SLOT=" + std::to_string(job.slot),
