@@ -14,7 +14,7 @@
 namespace wq::bench {
 namespace {
 
-constexpr std::size_t kBatch = 100;
+constexpr std::size_t kQueuesBatch = 100;
 
 struct Filled {
   QueueShare share;
@@ -74,12 +74,13 @@ std::vector<Result> measure_several_queues(Bench& bench) {
   const std::vector<Filled> one{{{.queue = "bench"}, n}};
   const std::vector<Filled> two{{{.queue = "bench-two", .weight = 2}, n - n / 3},
                                 {{.queue = "bench-one", .weight = 1}, n / 3}};
-  const auto figures = interleave(bench.rounds(), {
-                                                      [&] { return drain_all(bench, one, kBatch); },
-                                                      [&] { return drain_all(bench, two, kBatch); },
-                                                      [&] { return drain_all(bench, one, 1); },
-                                                      [&] { return drain_all(bench, two, 1); },
-                                                  });
+  const auto figures =
+      interleave(bench.rounds(), {
+                                     [&] { return drain_all(bench, one, kQueuesBatch); },
+                                     [&] { return drain_all(bench, two, kQueuesBatch); },
+                                     [&] { return drain_all(bench, one, 1); },
+                                     [&] { return drain_all(bench, two, 1); },
+                                 });
   bench.clear();
   const std::string name = fmt::format("drain {} items of two queues by weight, one worker", n);
   const Goal goal{Goal::Kind::ratio_at_least, 0.95};

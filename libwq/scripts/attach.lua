@@ -6,7 +6,7 @@
 --
 -- ROLES: worker
 -- KEYS: fence ready processing delayed dead attempts crashes failures results stats producers
---   workers replays reclaimer paused seen history totals distinct
+--   workers replays reclaimer paused seen history totals distinct checkpoints
 -- ARGV:
 --   each key
 --     type text list|zset|hash|stream|string|set -- the type that the key must have

@@ -1,7 +1,7 @@
--- drop: removes items for good, with the records of their failures
+-- drop: removes items for good, with the records of their failures and their checkpoints
 --
 -- ROLES: admin
--- KEYS: ready delayed dead attempts crashes failures stats lease...
+-- KEYS: ready delayed dead attempts crashes failures stats checkpoints lease...
 -- ARGV:
 --   state text ready|delayed|dead -- where the items are removed from
 --   latest integer ms or_empty -- items of a later time are left alone
@@ -11,13 +11,14 @@
 --   {result...} -- of each item 1: dropped, 0: not there, 2: not there but leased
 
 local ready, delayed, dead, attempts, crashes, failures, stats = unpack(KEYS, 1, 7)
-local FIXED = 7
+local checkpoints = KEYS[8]
+local FIXED = 8
 local state, latest = ARGV[1], tonumber(ARGV[2]) or math.huge
 redis.call('LLEN', ready)
 redis.call('ZCARD', delayed)
 redis.call('ZCARD', dead)
 redis.call('HEXISTS', stats, 'id')
-local histories = {attempts, crashes, failures}
+local histories = {attempts, crashes, failures, checkpoints}
 for _, hash in ipairs(histories) do redis.call('HLEN', hash) end
 
 -- LREM and ZREM are allowed at maxmemory, and after them the rest of the script.

@@ -1,7 +1,7 @@
--- forget: removes the records of items that are not in the queue, if they are as the caller saw them
+-- forget: removes what is kept of items that are not in the queue, if the caller saw these records
 --
 -- ROLES: admin
--- KEYS: attempts crashes failures lease...
+-- KEYS: attempts crashes failures checkpoints lease...
 -- ARGV:
 --   each lease
 --     attempts integer tries 0.. or_empty -- the failures recorded of the item
@@ -10,13 +10,13 @@
 -- ANSWERS:
 --   forgotten -- of how many items the records were removed
 
-local FIXED = 3
+local FIXED, RECORDS = 4, 3
 local forgotten = 0
 for i = 1, #KEYS - FIXED do
   local sha = string.sub(KEYS[FIXED + i], -56)
   local same = redis.call('EXISTS', KEYS[FIXED + i]) == 0
-  for k = 1, FIXED do
-    same = same and (redis.call('HGET', KEYS[k], sha) or '') == ARGV[FIXED * (i - 1) + k]
+  for k = 1, RECORDS do
+    same = same and (redis.call('HGET', KEYS[k], sha) or '') == ARGV[RECORDS * (i - 1) + k]
   end
   if same then
     for k = 1, FIXED do redis.call('HDEL', KEYS[k], sha) end

@@ -3,14 +3,14 @@
 -- The caller sets their leases, since no script can hash an item.
 --
 -- ROLES: worker
--- KEYS: ready processing fence stats paused attempts crashes
+-- KEYS: ready processing fence stats paused attempts crashes checkpoints
 -- ARGV:
 --   most integer items 1..1000 -- how many items to move
 --   queue_id text -- an id for the queue in case it has none
 -- ANSWERS:
 --   {} -- nothing is ready, or the queue is paused
 --   {fence, tried, {item...}} -- fence: of the last item, each before it has one less;
---     -- tried: 1 if some item of the queue failed before, else 0
+--     -- tried: 1 or more if some item of the queue failed before or has a checkpoint, else 0
 
 if redis.call('EXISTS', KEYS[5]) == 1 then
   return {}
@@ -35,4 +35,4 @@ redis.call('HINCRBY', KEYS[4], 'leased', #items)
 if not begun then
   redis.call('HSET', KEYS[4], 'id', ARGV[2])
 end
-return {fence, redis.call('EXISTS', KEYS[6], KEYS[7]), items}
+return {fence, redis.call('EXISTS', KEYS[6], KEYS[7], KEYS[8]), items}

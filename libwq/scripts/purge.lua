@@ -5,7 +5,8 @@
 --
 -- ROLES: admin
 -- KEYS: fence ready processing delayed dead attempts crashes failures results stats producers
---   workers replays reclaimer paused seen history totals distinct replay...
+--   workers replays reclaimer paused seen history totals distinct checkpoints
+--   replay...
 -- ARGV:
 --   each replay
 --     session text -- the session that the key belongs to
@@ -16,7 +17,7 @@
 
 local fence, ready, processing, delayed, dead, _, _, _, results, stats = unpack(KEYS, 1, 10)
 local producers, _, replays, _, paused = unpack(KEYS, 11, 15)
-local FIXED = 19
+local FIXED = 20
 local CHUNK = 1000  -- unpack() has its limits
 if redis.call('ZCARD', replays) ~= #ARGV then
   return {}

@@ -5,7 +5,7 @@
 --
 -- ROLES: worker
 -- KEYS: processing stats fence attempts crashes failures results ready delayed dead seen history
---   totals distinct lease...
+--   totals distinct checkpoints lease...
 -- ARGV:
 --   lowest_fence integer 1.. -- the lowest fence among the items
 --   each lease
@@ -26,13 +26,13 @@
 --         result bytes -- the result of the item
 --     repeated -- the lines of an item together
 --       position integer items 1.. -- the position of the item
---       verb text push|add|min|max|distinct|fail|crash|dead|release -- the first five: the item is
+--       verb text push|add|min|max|distinct|keep|fail|crash|dead|release -- the first five: the item is
 --         -- complete, and pushes another or changes the totals
 --       operand bytes or_empty -- push: the item to push; add, min, max: the field of the totals;
---         -- distinct: the key to count; release: empty; else the failure, a JSON object without its
+--         -- distinct: the key to count; keep: the checkpoint; release: empty; else the failure, a JSON object without its
 --         -- first brace
 --       more bytes or_empty -- push: the 28-byte SHA-224 of a key, of which nothing is pushed twice;
---         -- add: a whole number; min, max: a number; else the delay in ms: empty buries the item, 0
+--         -- add: a whole number; min, max: a number; keep: the fence; else the delay in ms: empty buries the item, 0
 --         -- of release means ready
 -- ANSWERS:
 --   {position...} -- the items that are lost
@@ -40,8 +40,8 @@
 local call, KEYS, ARGV = redis.call, KEYS, ARGV  -- locals are faster
 local processing, stats, fence, attempts, crashes, failures = unpack(KEYS, 1, 6)
 local results, ready, delayed, dead, seen, history = unpack(KEYS, 7, 12)
-local totals, distinct = unpack(KEYS, 13, 14)
-local FIXED = 14
+local totals, distinct, checkpoints = unpack(KEYS, 13, 15)
+local FIXED = 15
 local n = #KEYS - FIXED
 local more = {}  -- where in ARGV what else is said of an item begins
 local ttl_ms, kept_tries, tries = unpack(ARGV, 2 * n + 2, 2 * n + 4)
@@ -60,7 +60,7 @@ local length = call('LLEN', processing)
 local since = math.max(0, (tonumber(call('GET', fence)) or 0) - ARGV[1])
 call('HEXISTS', stats, 'id')
 if tries > 0 then call('XLEN', history) end
-local histories = {attempts, crashes, failures}
+local histories = {attempts, crashes, failures, checkpoints}
 local has_history = call('EXISTS', unpack(histories)) > 0
 local now
 if has_history or runs > 0 or next(more) then

@@ -15,8 +15,16 @@ def first(item):
         return False
 
 
+def is_good(message):
+    """A checkpoint is of the same item and of an earlier lease."""
+    item, _, fence = message.get("checkpoint", "").rpartition(" ")
+    return not fence or (item == message["item"] and int(fence) < message["fence"])
+
+
 def answer(message):
     item = message["item"]
+    if not is_good(message):
+        return {"id": message["id"], "answer": "done", "result": "given " + message["checkpoint"]}
     if item.endswith(":poison"):
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(10)
@@ -26,7 +34,8 @@ def answer(message):
         if item.endswith(":kill-worker"):
             os.kill(os.getppid(), signal.SIGKILL)
         if item.endswith(":fail"):
-            return {"id": message["id"], "answer": "failed", "error": "as asked"}
+            checkpoint = f"{item} {message['fence']}"
+            return {"id": message["id"], "answer": "failed", "error": "as asked", "checkpoint": checkpoint}
         if item.endswith(":outlast-lease"):
             time.sleep(0.8)
     result = "done " + item

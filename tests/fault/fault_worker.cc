@@ -30,8 +30,23 @@ std::string environment(const char* name) {
   return value;
 }
 
-wq::Outcome handle(const std::string& item, std::chrono::milliseconds lease) {
+// A checkpoint is of the same item and of an earlier lease.
+bool is_good(const wq::Lease& lease) {
+  if (lease.checkpoint.empty()) return true;
+  const std::size_t blank = lease.checkpoint.rfind(' ');
+  return lease.checkpoint.substr(0, blank) == lease.item &&
+         std::stoull(lease.checkpoint.substr(blank + 1)) < lease.fence;
+}
+
+wq::Outcome handle(const wq::Batch& batch, std::size_t index, std::chrono::milliseconds lease) {
   static const std::string marks = environment(wq::fault::kMarksVariable);
+  const std::string& item = batch.leases[index].item;
+  if (!is_good(batch.leases[index])) {
+    return wq::Outcome::complete("given " + batch.leases[index].checkpoint);
+  }
+  if (item.find(':') != std::string::npos) {
+    batch.checkpoint(index, item + " " + std::to_string(batch.leases[index].fence));
+  }
   const bool first = item.find(':') != std::string::npos && wq::fault::mark(marks, item);
   if (item.ends_with(wq::fault::kPoison)) ::kill(::getpid(), SIGKILL);
   if (first && item.ends_with(wq::fault::kKillWorker)) ::kill(::getpid(), SIGKILL);
@@ -68,7 +83,9 @@ int run(const std::string& queue, std::chrono::milliseconds lease, std::uint32_t
   };
   wq::Worker worker(queue, redis, options, [lease](const wq::Batch& batch) {
     std::vector<wq::Outcome> outcomes;
-    for (const wq::Lease& each : batch.leases) outcomes.push_back(handle(each.item, lease));
+    for (std::size_t i = 0; i < batch.leases.size(); ++i) {
+      outcomes.push_back(handle(batch, i, lease));
+    }
     return outcomes;
   });
   std::thread([&worker, term] {

@@ -128,7 +128,8 @@ void judge_keys(test::RedisClient& redis, const Plan& plan, const Traces& traces
   const bool dead = std::any_of(plan.items.begin(), plan.items.end(), is_poison);
   if (dead) expected.insert(keys[Key::dead]);
   if (plan.python || dead)
-    expected.insert({keys[Key::attempts], keys[Key::crashes], keys[Key::failures]});
+    expected.insert(
+        {keys[Key::attempts], keys[Key::crashes], keys[Key::failures], keys[Key::checkpoints]});
   std::vector<std::string> left;
   for (const std::string& key : redis.list({"KEYS", "*"})) {
     // What a dead producer might have asked for again is kept for a day.

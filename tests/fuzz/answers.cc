@@ -49,6 +49,7 @@ void read_history(Value answer) {
   std::vector<Lease> leases(kAsked);
   read_or_refuse([&] { internal::read_failures(answer, leases); });
   read_or_refuse([&] { internal::read_crashes(answer, leases); });
+  read_or_refuse([&] { internal::read_checkpoints(answer, leases); });
   for (const Lease& lease : leases) {
     require(lease.attempt() > lease.failures && lease.attempt() > lease.crashes,
             "a count of tries does not begin again at nothing");

@@ -137,8 +137,9 @@ TEST_F(Keeper, GivesUpALeaseThatEndedByOurClockWithoutAskingRedis) {
 TEST_F(Keeper, ForgetsWhatIsSettled) {
   const auto leases = leased(2);
   renewer_.add(leases, begin_);
-  renewer_.remove(all_completed({leases[0]}));
-  renewer_.remove(all_completed({leases[0]}));
+  auto settlements = all_completed({leases[0]});
+  renewer_.remove(settlements);
+  renewer_.remove(settlements);
   EXPECT_EQ(renewer_.size(), 1U);
   renewer_.expire(begin_ + kTtl);
   EXPECT_THAT(lost_, ElementsAre(leases[1].fence));

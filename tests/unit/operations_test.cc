@@ -111,10 +111,10 @@ TEST(Operations, AHolderIsTheSessionAndTheFence) {
 TEST(Operations, APopNamesItsKeysInTheOrderOfTheScript) {
   CommandBuffer out;
   append_pop(out, keys(), 7, "id");
-  EXPECT_THAT(
-      commands_of(out),
-      ElementsAre(Words{"EVALSHA", std::string(scripts::pop.sha1), "7", "q", "q:processing",
-                        "q:fence", "q:stats", "q:paused", "q:attempts", "q:crashes", "7", "id"}));
+  EXPECT_THAT(commands_of(out),
+              ElementsAre(Words{"EVALSHA", std::string(scripts::pop.sha1), "8", "q", "q:processing",
+                                "q:fence", "q:stats", "q:paused", "q:attempts", "q:crashes",
+                                "q:checkpoints", "7", "id"}));
 }
 
 TEST(Operations, ALeaseIsSetForItsTimeAndAnHour) {

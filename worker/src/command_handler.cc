@@ -56,7 +56,9 @@ std::vector<Outcome> CommandHandler::operator()(const Batch& batch) const {
   if (is_coprocess_) return (*coprocess_)(batch);
   const Lease& lease = batch.leases.front();
   std::vector<Outcome> outcomes;
-  outcomes.push_back((*exec_)({lease, lease.item, batch.slot, batch.stop, batch.queue}));
+  outcomes.push_back(
+      (*exec_)({lease, lease.item, batch.slot, batch.stop, batch.queue,
+                [&batch](std::string text) { batch.checkpoint(0, std::move(text)); }}));
   return outcomes;
 }
 

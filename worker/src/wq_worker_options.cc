@@ -82,6 +82,10 @@ void declare_command(cli::Options& options, CommandOptions& command, bool& pass_
                      "keep the standard output of COMMAND as the item's result, see wqctl results; "
                      "results in the answers of a coprocess are always kept");
   options.not_with({"coprocess"});
+  options.add_switch("checkpoints", command.checkpoints,
+                     "$WQ_CHECKPOINT_FILE names a file that COMMAND may replace to save how far it "
+                     "has come; the next attempt, on whichever machine, finds it there");
+  options.not_with({"coprocess"});  // which has them in its messages
   options.add_size("results-max-bytes", command.results_max_bytes,
                    "a longer result makes its item a dead letter at once", kMaxResultBytes);
   options.add_choice<std::optional<Reduction>>(

@@ -40,6 +40,8 @@ struct Lease {
   std::uint32_t crashes = 0;
   /// True if the holder holds no other item, see `Queue::isolate`.
   bool alone = false;
+  /// The last checkpoint of the earlier attempts (`Job::checkpoint`); empty: there is none.
+  std::string checkpoint{};
 
   /// 1 for the first attempt.
   [[nodiscard]] std::uint32_t attempt() const noexcept { return failures + crashes + 1; }
@@ -89,6 +91,8 @@ struct WQ_API FollowUp {
   [[nodiscard]] static FollowUp once(std::string item, std::string key);
 };
 
+inline constexpr std::size_t kLongestCheckpoint = 16'384;
+
 /// Time, place and resources of an attempt, whatever its outcome.
 struct Usage {
   /// By the clock of the worker's machine, as what follows filled in by `Worker`. Nothing: the item
@@ -123,6 +127,9 @@ struct WQ_API Outcome {
   std::vector<FollowUp> follow_ups{};
   /// Numbers added to the totals of the queue together with the completion.
   std::vector<Total> totals{};
+  /// When kind is not `complete`: the checkpoint that the next attempt gets, instead of the last
+  /// one that this attempt has saved. At most `kLongestCheckpoint` bytes.
+  std::optional<std::string> checkpoint{};
   /// Why, when kind is `fail`, `crash` or `fatal`.
   Failure failure{};
   /// When kind is `release`: how long the item waits, in place of the policy's release delay. Zero

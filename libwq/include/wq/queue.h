@@ -185,6 +185,11 @@ class WQ_API Queue {
   /// lease was lost or has ended. Safe to retry.
   [[nodiscard]] bool isolate(Lease& lease);
 
+  /// Renews a lease and saves a checkpoint, at most `kLongestCheckpoint` bytes: the next attempt at
+  /// the item gets it as `Lease::checkpoint`. It replaces an earlier one; completion removes it.
+  /// False if the lease was lost: nothing is saved. Safe to retry.
+  bool checkpoint(const Lease& lease, std::string_view text, std::chrono::milliseconds ttl);
+
   /// Up to `n` results whose id is greater than `after` (empty: from the first), oldest first.
   [[nodiscard]] std::vector<Result> results(std::string_view after, std::size_t n);
 

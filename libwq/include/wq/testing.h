@@ -47,6 +47,10 @@ class WQ_API FakeBatch {
   /// each is. Any thread. Throws `std::out_of_range` for an index that no item has.
   [[nodiscard]] std::optional<Outcome> settled(std::size_t index) const;
 
+  /// The last checkpoint of the item with this index; empty: there was none. For the next attempt,
+  /// put it into `leases`. Any thread. Throws as `settled`.
+  [[nodiscard]] std::string checkpoint(std::size_t index) const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;
@@ -62,6 +66,7 @@ class WQ_API FakeJob {
   [[nodiscard]] Job job();                ///< see `FakeBatch::batch`
   void request_stop() noexcept;           ///< see `FakeBatch::request_stop`
   Outcome run(const Handler& handler);    ///< see `FakeBatch::run`
+  [[nodiscard]] std::string checkpoint() const { return batch_.checkpoint(0); }
 
  private:
   FakeBatch batch_;

@@ -35,6 +35,13 @@ struct Job {
   /// reason.
   std::stop_token stop{};
   std::string_view queue{};  ///< its name
+  /// Saves a checkpoint: at most `kLongestCheckpoint` bytes that the next attempt at this item, of
+  /// whichever worker, gets as `Lease::checkpoint` if this attempt does not complete the item. It
+  /// replaces an earlier one. It is sent with the next renewal, within a twelfth of the lease, and
+  /// in the step that settles the item; if the worker dies before, the next attempt gets the one
+  /// before it. An attempt whose lease was lost saves nothing. Completion removes it. Callable from
+  /// any thread until the handler returns. Throws `std::invalid_argument` for one that is too long.
+  std::function<void(std::string)> checkpoint{};
 };
 
 /// Several items of one queue at once; one outcome for each, in their order.
@@ -48,6 +55,8 @@ struct Batch {
   /// from any thread until the handler returns. Throws `std::invalid_argument` if already settled.
   std::function<void(std::size_t, Outcome)> settle{};
   std::string_view queue{};  ///< as in `Job`
+  /// As in `Job`, of the item with this index. Throws `std::invalid_argument` if it is settled.
+  std::function<void(std::size_t, std::string)> checkpoint{};
 };
 
 /// Called from `concurrency` threads of the worker's at once. An exception derived from

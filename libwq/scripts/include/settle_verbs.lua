@@ -53,6 +53,10 @@ local function apply(item, lease, verb, x, y)
   elseif verb == 'distinct' then
     call('PFADD', distinct, x)
     return true
+  elseif verb == 'keep' then
+    -- The last of its lease: no number is greater.
+    call('HSET', checkpoints, string.sub(lease, -56), y .. ' 9007199254740991 ' .. x)
+    return false
   elseif verb == 'release' then
     add('released')
   else

@@ -53,6 +53,7 @@ const std::array<KeyKind, kKeyCount> kKeyKinds = {{
     {":history", "stream"},
     {":totals", "hash"},
     {":distinct", "string"},
+    {":checkpoints", "hash"},
 }};
 
 Keys::Keys(std::string queue) {

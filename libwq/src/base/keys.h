@@ -30,8 +30,9 @@ enum class Key : std::size_t {
   history,
   totals,
   distinct,
+  checkpoints,
 };
-inline constexpr std::size_t kKeyCount = 19;
+inline constexpr std::size_t kKeyCount = 20;
 
 /// The suffix of a key after the queue's name, and its type in Redis.
 struct KeyKind {

@@ -31,9 +31,21 @@ void LeaseRenewer::add(std::span<const Lease> leases, TimePoint asked_at) {
     entries_.insert_or_assign(lease.fence, Entry{lease.hash, asked_at, asked_at, lease.alone});
 }
 
-void LeaseRenewer::remove(std::span<const Settlement> settlements) {
+void LeaseRenewer::remove(std::span<Settlement> settlements) {
   const std::lock_guard lock(mutex_);
-  for (const Settlement& each : settlements) entries_.erase(each.lease.fence);
+  for (Settlement& each : settlements) {
+    const auto entry = entries_.extract(each.lease.fence);
+    if (entry.empty() || each.outcome.kind == Outcome::Kind::complete) continue;
+    if (!each.outcome.checkpoint) each.outcome.checkpoint = std::move(entry.mapped().checkpoint);
+  }
+}
+
+void LeaseRenewer::checkpoint(std::uint64_t fence, std::string text) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = entries_.find(fence);
+  if (entry == entries_.end()) return;
+  entry->second.checkpoint = std::move(text);
+  ++entry->second.checkpoints;
 }
 
 bool LeaseRenewer::isolate(std::uint64_t fence, const std::function<bool()>& mark) {
@@ -62,6 +74,7 @@ std::chrono::milliseconds LeaseRenewer::oldest(TimePoint now) const {
 }
 
 void LeaseRenewer::renew(TimePoint now) {
+  send_checkpoints();
   const std::vector<Held> leases = asked_until(now - ttl_ / 3);
   CommandBuffer call;
   for (std::span<const Held> rest = leases; !rest.empty();) {
@@ -78,6 +91,50 @@ void LeaseRenewer::renew(TimePoint now) {
     renewals_ += chunk.size() - lost.size();
     lose(lost);
   }
+}
+
+// Each of them may be large, so few go at once.
+void LeaseRenewer::send_checkpoints() {
+  constexpr std::size_t kAtOnce = 50;
+  const std::vector<Checkpoint> checkpoints = unsent_checkpoints();
+  CommandBuffer call;
+  for (std::span<const Checkpoint> rest = checkpoints; !rest.empty();) {
+    const std::span<const Checkpoint> chunk = rest.first(std::min(rest.size(), kAtOnce));
+    rest = rest.subspan(chunk.size());
+    call.clear();
+    append_checkpoints(call, keys_, session_, chunk, ttl_);
+    const TimePoint asked_at = BootClock::now();
+    const Reply reply = run_script(link_.connection(), scripts::checkpoint, call);
+    std::vector<bool> is_lost(chunk.size(), false);
+    for (const std::size_t i : read_positions(reply.value(), chunk.size())) is_lost[i] = true;
+    std::vector<Held> lost;
+    std::vector<Held> renewed;
+    for (std::size_t i = 0; i < chunk.size(); ++i) {
+      (is_lost[i] ? lost : renewed).push_back(chunk[i].lease);
+      if (!is_lost[i]) note_sent(chunk[i]);
+    }
+    confirm(renewed, asked_at);
+    renewals_ += renewed.size();
+    lose(lost);
+  }
+}
+
+void LeaseRenewer::note_sent(const Checkpoint& sent) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = entries_.find(sent.lease.fence);
+  if (entry == entries_.end() || entry->second.checkpoints != sent.number) return;  // a later one
+  entry->second.checkpoint.reset();
+}
+
+// One that is being isolated has no lease of a known holder for a moment: it is not among them.
+std::vector<Checkpoint> LeaseRenewer::unsent_checkpoints() const {
+  std::vector<Checkpoint> checkpoints;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [fence, entry] : entries_) {
+    if (!entry.checkpoint) continue;
+    checkpoints.push_back({{entry.hash, fence, entry.alone}, entry.checkpoints, *entry.checkpoint});
+  }
+  return checkpoints;
 }
 
 void LeaseRenewer::expire(TimePoint now) { lose(asked_until(now - ttl_)); }

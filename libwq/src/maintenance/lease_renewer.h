@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -44,8 +45,13 @@ class LeaseRenewer {
 
   /// Keeps leases that were asked for at `asked_at`: each ends a ttl later unless it is renewed.
   void add(std::span<const Lease> leases, TimePoint asked_at);
-  /// Before their settlement is sent. Those that were lost meanwhile are passed over.
-  void remove(std::span<const Settlement> settlements);
+  /// Before their settlement is sent. Those that were lost meanwhile are passed over. A settlement
+  /// that completes nothing and has no checkpoint gets the last one that is not in Redis yet.
+  void remove(std::span<Settlement> settlements);
+
+  /// The next attempt at the item is to get this, unless this one completes it. Sent by the next
+  /// `renew`, which renews the lease with it; of several the last. No effect for a lost lease.
+  void checkpoint(std::uint64_t fence, std::string text);
 
   /// Marks a lease as alone (`Lease::alone`) with `mark`, which tells Redis and returns whether
   /// this worker still has the lease. The lease is not renewed meanwhile, and the reply to a
@@ -71,10 +77,15 @@ class LeaseRenewer {
     TimePoint asked_at;  // for the lease or its last renewal
     TimePoint since;
     bool alone = false;
+    std::uint64_t checkpoints = 0;            // how many there were
+    std::optional<std::string> checkpoint{};  // the last one, if Redis may not have it
   };
 
   // Those that were last asked for by then.
   std::vector<Held> asked_until(TimePoint time) const;
+  void send_checkpoints();
+  void note_sent(const Checkpoint& sent);
+  [[nodiscard]] std::vector<Checkpoint> unsent_checkpoints() const;
   void confirm(std::span<const Held> renewed, TimePoint asked_at);
   void lose(std::span<const Held> lost);
 

@@ -24,7 +24,7 @@ constexpr std::size_t kFollowUpBytes = 64;
 // of several items does for 20 ms.
 constexpr std::size_t kTotalBytes = 2'048;
 // Shorter than half of any grace period, so that an item that came at any time of it can be leased.
-constexpr std::chrono::milliseconds kLongestWait{1'000};
+constexpr std::chrono::milliseconds kLongestLeaseWait{1'000};
 // No wait ends later than this after its time. If none has, the first of them tells what is wrong.
 constexpr std::chrono::milliseconds kLateAnswer{1'000};
 // How long leases are taken the longer way after Redis was found to be full.
@@ -155,7 +155,7 @@ std::size_t LeaseStream::wait_for_any(std::span<LeaseStream* const> streams,
 bool LeaseStream::begin_wait(std::chrono::milliseconds longest) {
   // Redis counts in seconds and takes fractions; zero would wait for ever.
   const std::chrono::milliseconds wait =
-      std::clamp(longest, std::chrono::milliseconds{1}, kLongestWait);
+      std::clamp(longest, std::chrono::milliseconds{1}, kLongestLeaseWait);
   const CommandBuffer command{{"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
                                fmt::format("{:.3f}", static_cast<double>(wait.count()) / 1'000.0)}};
   const auto step = [&] {
@@ -351,6 +351,7 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
   if (pop.popped.has_history) {
     read_failures(redis.receive().checked().value(), items);
     read_crashes(redis.receive().checked().value(), items);
+    read_checkpoints(redis.receive().checked().value(), items);
   }
 }
 

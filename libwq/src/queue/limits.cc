@@ -70,6 +70,10 @@ std::size_t longest_word(const Settlement& settlement) {
 }
 
 std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest) {
+  if (outcome.checkpoint && outcome.checkpoint->size() > kLongestCheckpoint) {
+    return fmt::format("its checkpoint has {} bytes; the limit is {}", outcome.checkpoint->size(),
+                       kLongestCheckpoint);
+  }
   if (outcome.kind != Outcome::Kind::complete) return std::nullopt;
   std::size_t bytes = 0;
   if (outcome.result) {

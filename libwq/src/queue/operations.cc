@@ -48,6 +48,10 @@ std::string backoff_ms(std::uint32_t attempts, std::uint32_t most, const RetryPo
 void collect_verbs(std::size_t position, const Settlement& settlement, const RetryPolicy& policy,
                    std::vector<Verb>& verbs) {
   const Outcome& outcome = settlement.outcome;
+  if (outcome.kind != Outcome::Kind::complete && outcome.checkpoint) {
+    verbs.push_back(
+        {position, "keep", *outcome.checkpoint, std::to_string(settlement.lease.fence)});
+  }
   switch (outcome.kind) {
     case Outcome::Kind::complete:
       for (const FollowUp& each : outcome.follow_ups) {
@@ -195,7 +199,7 @@ void append_lease(CommandBuffer& out, const Keys& keys, std::string_view session
 }
 
 void append_history(CommandBuffer& out, const Keys& keys, std::span<const Lease> leases) {
-  for (const Key key : {Key::attempts, Key::crashes}) {
+  for (const Key key : {Key::attempts, Key::crashes, Key::checkpoints}) {
     out.begin(2 + leases.size());
     out.arg("HMGET");
     out.arg(keys[key]);
@@ -209,6 +213,17 @@ void read_failures(Value answer, std::span<Lease> leases) {
 
 void read_crashes(Value answer, std::span<Lease> leases) {
   read_attempts(answer, leases, &Lease::crashes);
+}
+
+void read_checkpoints(Value answer, std::span<Lease> leases) {
+  for (std::size_t i = 0; i < leases.size(); ++i) {
+    if (answer[i].is_nil()) continue;
+    std::string_view kept = answer[i].text();
+    for (int words = 0; words < 2; ++words) {  // the fence, and the number
+      kept.remove_prefix(std::min(kept.find(' '), kept.size() - 1) + 1);
+    }
+    leases[i].checkpoint = kept;
+  }
 }
 
 std::vector<std::size_t> read_positions(Value answer, std::size_t n) {
@@ -275,6 +290,18 @@ void append_renew(CommandBuffer& out, const Keys& keys, std::string_view session
   for (const Held& lease : leases) out.arg(keys.lease_prefix(), text(lease.hash));
   out.arg((ttl + kLeaseTail).count());
   for (const Held& lease : leases) out.arg(holder(session, lease.fence, lease.alone));
+}
+
+void append_checkpoints(CommandBuffer& out, const Keys& keys, std::string_view session,
+                        std::span<const Checkpoint> checkpoints, std::chrono::milliseconds ttl) {
+  begin_call(out, scripts::checkpoint, keys, checkpoints.size(), 1 + 3 * checkpoints.size());
+  for (const Checkpoint& each : checkpoints) out.arg(keys.lease_prefix(), text(each.lease.hash));
+  out.arg((ttl + kLeaseTail).count());
+  for (const Checkpoint& each : checkpoints) {
+    out.arg(holder(session, each.lease.fence, each.lease.alone));
+  }
+  for (const Checkpoint& each : checkpoints) out.arg(each.number);
+  for (const Checkpoint& each : checkpoints) out.arg(each.text);
 }
 
 std::vector<Held> held(std::span<const Lease> leases) {

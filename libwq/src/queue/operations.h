@@ -72,10 +72,11 @@ void append_write(CommandBuffer& out, const Keys& keys, bool at_maxmemory, std::
 void append_lease(CommandBuffer& out, const Keys& keys, std::string_view session,
                   const Lease& lease, std::chrono::milliseconds ttl, bool write_at_maxmemory);
 
-/// How often the items were tried before; two commands, whose answers are read in this order.
+/// What earlier attempts left behind; three commands, whose answers are read in this order.
 void append_history(CommandBuffer& out, const Keys& keys, std::span<const Lease> leases);
 void read_failures(Value answer, std::span<Lease> leases);
 void read_crashes(Value answer, std::span<Lease> leases);
+void read_checkpoints(Value answer, std::span<Lease> leases);
 
 /// The answers of settle and renew name the items that were lost, that of reclaim those of RedisWQ
 /// clients: by their positions, here from 0, among the `n` that were asked about. Throws
@@ -92,6 +93,15 @@ struct Held {
 };
 void append_renew(CommandBuffer& out, const Keys& keys, std::string_view session,
                   std::span<const Held> leases, std::chrono::milliseconds ttl);
+/// A checkpoint of a lease, by its number within the lease.
+struct Checkpoint {
+  Held lease{};
+  std::uint64_t number = 0;
+  std::string text{};
+};
+/// Answers as renew does.
+void append_checkpoints(CommandBuffer& out, const Keys& keys, std::string_view session,
+                        std::span<const Checkpoint> checkpoints, std::chrono::milliseconds ttl);
 [[nodiscard]] std::vector<Held> held(std::span<const Lease> leases);
 
 /// Marks a lease: its holder holds no other item. Safe to send again.

@@ -37,6 +37,7 @@ class QueueClient {
   ServerReport server;
   ReconnectingConnection link;
   LeaseStream stream;
+  std::uint64_t checkpoints = 0;  // of all leases
 };
 
 namespace {
@@ -177,6 +178,21 @@ std::vector<bool> Queue::renew(std::span<const Lease> leases, std::chrono::milli
     for (const std::size_t i : internal::read_positions(reply.value(), leases.size()))
       ours.at(i) = false;
     return ours;
+  });
+}
+
+bool Queue::checkpoint(const Lease& lease, std::string_view text, std::chrono::milliseconds ttl) {
+  internal::check_ttl(ttl);
+  if (text.size() > kLongestCheckpoint) {
+    throw std::invalid_argument(
+        fmt::format("a checkpoint has at most {} bytes, not {}", kLongestCheckpoint, text.size()));
+  }
+  const internal::Checkpoint checkpoint{internal::held({&lease, 1}).front(),
+                                        ++session_->checkpoints, std::string(text)};
+  CommandBuffer call;
+  internal::append_checkpoints(call, session_->keys, session_->id, {&checkpoint, 1}, ttl);
+  return session_->link.run([&call](Connection& redis) {
+    return internal::run_script(redis, internal::scripts::checkpoint, call).value().size() == 0;
   });
 }
 

@@ -31,11 +31,20 @@ std::vector<Outcome> call_handler(const BatchHandler& handler, const Batch& batc
 BatchHandler one_by_one(Handler handler) {
   return [handler = std::move(handler)](const Batch& batch) {
     std::vector<Outcome> outcomes;
-    for (const Lease& lease : batch.leases) {
-      outcomes.push_back(handler({lease, lease.item, batch.slot, batch.stop, batch.queue}));
+    for (std::size_t i = 0; i < batch.leases.size(); ++i) {
+      const Lease& lease = batch.leases[i];
+      outcomes.push_back(
+          handler({lease, lease.item, batch.slot, batch.stop, batch.queue,
+                   [&batch, i](std::string text) { batch.checkpoint(i, std::move(text)); }}));
     }
     return outcomes;
   };
+}
+
+void check_checkpoint(std::string_view text) {
+  if (text.size() <= kLongestCheckpoint) return;
+  throw std::invalid_argument(
+      fmt::format("a checkpoint has at most {} bytes, not {}", kLongestCheckpoint, text.size()));
 }
 
 void refuse_to_settle(std::size_t index, std::size_t size) {

@@ -46,7 +46,8 @@ class Executor::PendingStops {
 };
 
 Executor::Executor(const WorkerOptions& options, std::vector<std::string> queues,
-                   BatchHandler handler, const std::vector<unsigned>& weights)
+                   BatchHandler handler, const std::vector<unsigned>& weights,
+                   OnCheckpoint on_checkpoint)
     : queues_(std::move(queues)),
       batch_(options.batch),
       calls_per_slot_(options.calls_per_slot),
@@ -55,6 +56,7 @@ Executor::Executor(const WorkerOptions& options, std::vector<std::string> queues
       halt_only_at_start_(options.halt_only_at_start),
       handler_(std::move(handler)),
       prepare_(options.prepare),
+      on_checkpoint_(std::move(on_checkpoint)),
       waiting_(options, queues_.size(), weights),
       finished_(queues_.size()),
       slots_(std::size_t{options.concurrency} * options.calls_per_slot),
@@ -427,7 +429,10 @@ std::vector<Outcome> Executor::run(Slot& slot) {
                          [this, &slot](std::size_t index, Outcome outcome) {
                            settle(slot, index, std::move(outcome));
                          },
-                         queues_[slot.queue]},
+                         queues_[slot.queue],
+                         [this, &slot](std::size_t index, std::string text) {
+                           checkpoint(slot, index, std::move(text));
+                         }},
                         slot.open);
   } catch (const CannotRun&) {
     return release_all();
@@ -455,6 +460,19 @@ void Executor::settle(Slot& slot, std::size_t index, Outcome outcome) {
   }
   put_finished(slot, index, std::move(outcome));
   if (finished() == 1) progress_.notify_one();  // else a notification is pending
+}
+
+void Executor::checkpoint(const Slot& slot, std::size_t index, std::string text) {
+  check_checkpoint(text);
+  std::uint64_t fence = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (index >= slot.leases.size() || slot.settled[index]) {
+      refuse_to_settle(index, slot.leases.size());
+    }
+    fence = slot.leases[index].fence;
+  }
+  on_checkpoint_(slot.queue, fence, std::move(text));
 }
 
 void Executor::put_finished(Slot& slot, std::size_t index, Outcome outcome) {
@@ -500,7 +518,11 @@ void Executor::count(QueueIndex queue, nanoseconds took) {
 
 Outcome Executor::judged(Outcome outcome, Reason reason) const {
   if (reason == Reason::none || outcome.kind == Outcome::Kind::complete) return outcome;
-  if (reason != Reason::timeout) return Outcome::release(milliseconds::zero());
+  if (reason != Reason::timeout) {
+    Outcome released = Outcome::release(milliseconds::zero());
+    released.checkpoint = std::move(outcome.checkpoint);
+    return released;
+  }
   outcome.kind = Outcome::Kind::fail;
   outcome.failure.kind = FailureKind::timeout;
   outcome.failure.message = fmt::format("took longer than {}", timeout_);

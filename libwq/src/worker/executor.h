@@ -28,9 +28,12 @@ namespace wq::internal {
 /// Thread-safe.
 class Executor {
  public:
+  /// Receives the checkpoints of handlers, with the fences of their leases, without a lock held.
+  using OnCheckpoint = std::function<void(QueueIndex, std::uint64_t fence, std::string)>;
+
   /// `queues`: their names; a `QueueIndex` is a place in this list. `weights`: see `Batcher`.
   Executor(const WorkerOptions& options, std::vector<std::string> queues, BatchHandler handler,
-           const std::vector<unsigned>& weights = {});
+           const std::vector<unsigned>& weights = {}, OnCheckpoint on_checkpoint = {});
   /// Waits for the handlers that run; `leave` should have been called.
   ~Executor();
   Executor(const Executor&) = delete;
@@ -147,6 +150,7 @@ class Executor {
   [[nodiscard]] bool is_its_turn(const Slot& slot) const;
   std::vector<Outcome> run(Slot& slot);
   void settle(Slot& slot, std::size_t index, Outcome outcome);
+  void checkpoint(const Slot& slot, std::size_t index, std::string text);
   void put_finished(Slot& slot, std::size_t index, Outcome outcome);
   void finish(Slot& slot, std::vector<Outcome> outcomes);
   void count(QueueIndex queue, std::chrono::nanoseconds took);
@@ -161,6 +165,7 @@ class Executor {
   const bool halt_only_at_start_;
   const BatchHandler handler_;
   const std::function<void(unsigned, std::stop_token)> prepare_;  // may be empty
+  const OnCheckpoint on_checkpoint_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_;      // preparing may begin, or has ended

@@ -16,6 +16,16 @@ struct FakeBatch::State {
   mutable std::mutex mutex;
   std::vector<std::optional<Outcome>> settled;
   std::size_t open = 0;  // how many are not
+  std::vector<std::string> checkpoints;
+
+  void save(std::size_t index, std::string text) {
+    internal::check_checkpoint(text);
+    const std::lock_guard lock(mutex);
+    if (index >= settled.size() || settled[index]) {
+      internal::refuse_to_settle(index, settled.size());
+    }
+    checkpoints[index] = std::move(text);
+  }
 
   void settle(std::size_t index, Outcome outcome) {
     const std::lock_guard lock(mutex);
@@ -34,6 +44,7 @@ FakeBatch::FakeBatch(std::vector<std::string> items, unsigned slot)
   state_->slot = slot;
   state_->open = items.size();
   state_->settled.resize(items.size());
+  state_->checkpoints.resize(items.size());
   for (std::string& item : items) {
     Lease& lease = state_->leases.emplace_back();
     lease.hash = hash_item(item);
@@ -52,9 +63,12 @@ Batch FakeBatch::batch() {
   return {.leases = state_->leases,
           .slot = state_->slot,
           .stop = state_->stop.get_token(),
-          .settle = [state = state_.get()](std::size_t index, Outcome outcome) {
-            state->settle(index, std::move(outcome));
-          }};
+          .settle = [state = state_.get()](
+                        std::size_t index,
+                        Outcome outcome) { state->settle(index, std::move(outcome)); },
+          .checkpoint = [state = state_.get()](
+                            std::size_t index,
+                            std::string text) { state->save(index, std::move(text)); }};
 }
 
 void FakeBatch::request_stop() noexcept { state_->stop.request_stop(); }
@@ -80,6 +94,11 @@ std::optional<Outcome> FakeBatch::settled(std::size_t index) const {
   return state_->settled.at(index);
 }
 
+std::string FakeBatch::checkpoint(std::size_t index) const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->checkpoints.at(index);
+}
+
 FakeJob::FakeJob(std::string item, unsigned slot) : batch_({std::move(item)}, slot) {}
 
 Lease& FakeJob::lease() noexcept { return batch_.leases().front(); }
@@ -87,7 +106,11 @@ Lease& FakeJob::lease() noexcept { return batch_.leases().front(); }
 Job FakeJob::job() {
   const Batch batch = batch_.batch();
   const Lease& only = batch.leases.front();
-  return {.lease = only, .item = only.item, .slot = batch.slot, .stop = batch.stop};
+  return {.lease = only,
+          .item = only.item,
+          .slot = batch.slot,
+          .stop = batch.stop,
+          .checkpoint = [save = batch.checkpoint](std::string text) { save(0, std::move(text)); }};
 }
 
 void FakeJob::request_stop() noexcept { batch_.request_stop(); }

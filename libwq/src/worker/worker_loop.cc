@@ -57,7 +57,10 @@ WorkerLoop::WorkerLoop(const std::vector<QueueShare>& queues, RedisOptions redis
       session_(random_id()),
       supply_(options_),
       scheduler_(queues, options_),
-      executor_(options_, names_of(queues), std::move(handler), weights_of(queues)),
+      executor_(options_, names_of(queues), std::move(handler), weights_of(queues),
+                [this](QueueIndex queue, std::uint64_t fence, std::string text) {
+                  sources_[queue]->renewer().checkpoint(fence, std::move(text));
+                }),
       isolation_(
           executor_, options_.retry,
           [this](const QueueLease& held) { return sources_[held.queue]->isolate(held.lease); }),

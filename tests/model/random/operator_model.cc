@@ -59,6 +59,7 @@ void OperatorModel::forget_history(const std::string& hash) {
   queue_.attempts_.erase(hash);
   queue_.crashes_.erase(hash);
   queue_.failures_.erase(hash);
+  queue_.checkpoints_.erase(hash);
 }
 
 std::vector<std::int64_t> OperatorModel::retry(std::span<const std::string> items,
@@ -162,6 +163,7 @@ std::optional<OperatorModel::Purged> OperatorModel::purge(
   q.seen_.clear();
   q.totals_.clear();
   q.distinct_.clear();
+  q.checkpoints_.clear();
   q.foreign_pushes_ = q.settled_elsewhere_ = 0;
   return purged;
 }

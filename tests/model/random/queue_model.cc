@@ -137,6 +137,23 @@ std::vector<bool> QueueModel::renew(std::span<const Lease> leases, std::string_v
   return renewed;
 }
 
+std::vector<bool> QueueModel::checkpoint(std::span<const Checkpoint> checkpoints,
+                                         std::string_view session, std::chrono::milliseconds ttl) {
+  std::vector<bool> renewed;
+  for (const auto& [mine, number, text] : checkpoints) {
+    renewed.push_back(renew({&mine, 1}, session, ttl).front());
+    if (!renewed.back()) continue;
+    Kept& kept = checkpoints_[hash_of(mine.item)];
+    if (kept.fence != mine.fence || kept.number < number) kept = {mine.fence, number, text};
+  }
+  return renewed;
+}
+
+std::string QueueModel::checkpoint_of(std::string_view item) const {
+  const auto kept = checkpoints_.find(hash_of(item));
+  return kept == checkpoints_.end() ? std::string() : kept->second.text;
+}
+
 bool QueueModel::isolate(const Lease& mine, std::string_view session) {
   const LeaseKey* const found = lease(mine.item);
   if (found == nullptr) return false;
@@ -213,6 +230,10 @@ void QueueModel::apply(const Settled& settled, const RetryPolicy& policy) {
   const std::string& item = settlement.lease.item;
   const std::string hash = hash_of(item);
   bool dies = false;
+  if (outcome.checkpoint && outcome.kind != Outcome::Kind::complete) {
+    constexpr std::uint64_t kLast = (std::uint64_t{1} << 53U) - 1;
+    checkpoints_[hash] = {settlement.lease.fence, kLast, *outcome.checkpoint};
+  }
   switch (outcome.kind) {
     case Outcome::Kind::complete:
       complete(settlement, policy.results_ttl);
@@ -266,6 +287,7 @@ void QueueModel::complete(const Settlement& settlement, std::chrono::millisecond
   attempts_.erase(hash);
   crashes_.erase(hash);
   failures_.erase(hash);
+  checkpoints_.erase(hash);
 }
 
 void QueueModel::add_total(const Total& total) {

@@ -57,6 +57,17 @@ class QueueModel {
   std::vector<bool> renew(std::span<const Lease> leases, std::string_view session,
                           std::chrono::milliseconds ttl);
 
+  struct Checkpoint {
+    Lease lease;
+    std::uint64_t number = 0;
+    std::string text;
+  };
+  /// True for those that were renewed.
+  std::vector<bool> checkpoint(std::span<const Checkpoint> checkpoints, std::string_view session,
+                               std::chrono::milliseconds ttl);
+  /// The text that is kept of an item, empty if there is none.
+  [[nodiscard]] std::string checkpoint_of(std::string_view item) const;
+
   /// True if the lease has the mark of an item that is alone with its worker.
   bool isolate(const Lease& mine, std::string_view session);
 
@@ -203,7 +214,9 @@ class QueueModel {
   [[nodiscard]] const LeaseKey* lease_of(std::string_view hash) const;
   [[nodiscard]] const LeaseKey* lease(std::string_view item) const;
   [[nodiscard]] const Replay* replay(const std::string& session) const;
-  [[nodiscard]] bool has_history() const { return !attempts_.empty() || !crashes_.empty(); }
+  [[nodiscard]] bool has_history() const {
+    return !attempts_.empty() || !crashes_.empty() || !checkpoints_.empty();
+  }
   std::uint64_t draw_fences(std::size_t n);
   bool charge(const std::string& hash, std::int64_t budget, bool alone);
   bool remove_rightmost(const std::string& item);
@@ -244,7 +257,13 @@ class QueueModel {
   std::set<std::string> seen_;
   std::map<std::string, std::string> totals_;
   std::set<std::string> distinct_;
-  std::map<std::string, LeaseKey, std::less<>> leases_;  // by hash
+  struct Kept {
+    std::uint64_t fence = 0;
+    std::uint64_t number = 0;
+    std::string text;
+  };
+  std::map<std::string, Kept, std::less<>> checkpoints_;  // by hash
+  std::map<std::string, LeaseKey, std::less<>> leases_;   // by hash
   std::int64_t foreign_pushes_ = 0;
   std::int64_t settled_elsewhere_ = 0;
   Unsure unsure_;

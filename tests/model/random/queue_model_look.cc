@@ -130,6 +130,11 @@ Contents QueueModel::contents() const {
   if (paused_) add(keys_[Key::paused], render_string("1", -1));
   add(keys_[Key::seen], render_list({seen_.begin(), seen_.end()}));
   add(keys_[Key::totals], render_pairs(totals_));
+  std::map<std::string, std::string> checkpoints;
+  for (const auto& [hash, kept] : checkpoints_) {
+    checkpoints.emplace(hash, fmt::format("{} {} {}", kept.fence, kept.number, kept.text));
+  }
+  add(keys_[Key::checkpoints], render_pairs(checkpoints));
   if (!distinct_.empty()) {
     add(keys_[Key::distinct], render_string(fmt::format("{} different", distinct_.size()), -1));
   }

@@ -94,6 +94,7 @@ const std::vector<RandomRun::Operation>& RandomRun::operations() {
       {&RandomRun::settle, 90},
       {&RandomRun::settle_again, 6},
       {&RandomRun::renew, 20},
+      {&RandomRun::checkpoint, 15},
       {&RandomRun::isolate, 40},
       {&RandomRun::counts, 5},
       {&RandomRun::open, 4},

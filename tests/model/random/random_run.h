@@ -86,6 +86,7 @@ class RandomRun {
   void settle();
   void settle_again();
   void renew();
+  void checkpoint();
   void counts();
 
   // The mark of an item that is alone, in random_isolation_ops.cc.
@@ -146,8 +147,11 @@ class RandomRun {
     std::string session;
   };
   void post(const Posted& posted);
+  /// Those of the worker and, half of the times, one that it had before.
+  [[nodiscard]] std::vector<Lease> leases_and_a_former_one(const Worker& worker);
   [[nodiscard]] Outcome random_outcome();
   [[nodiscard]] std::vector<Total> random_totals();
+  [[nodiscard]] Outcome random_kind_of_outcome();
   [[nodiscard]] Total random_total(std::string key);
   [[nodiscard]] RetryPolicy random_policy();
   [[nodiscard]] std::vector<QueueModel::Settled> with_delays(internal::CommandBuffer& call,

@@ -125,10 +125,11 @@ void RandomRun::read_history(std::span<Lease> leases) {
   redis_.send(ask);
   internal::read_failures(redis_.receive().checked().value(), leases);
   internal::read_crashes(redis_.receive().checked().value(), leases);
+  internal::read_checkpoints(redis_.receive().checked().value(), leases);
   for (const Lease& each : leases) {
     const auto [failures, crashes] = model_.history(each.item);
-    expect("history", fmt::format("{} {}", each.failures, each.crashes),
-           fmt::format("{} {}", failures, crashes));
+    expect("history", fmt::format("{} {} {}", each.failures, each.crashes, each.checkpoint),
+           fmt::format("{} {} {}", failures, crashes, model_.checkpoint_of(each.item)));
   }
 }
 
@@ -186,12 +187,17 @@ void RandomRun::lease_again() {
   }
 }
 
-void RandomRun::renew() {
-  Worker& worker = random_worker();
+std::vector<Lease> RandomRun::leases_and_a_former_one(const Worker& worker) {
   std::vector<Lease> leases = worker.leased;
   if (!worker.former.empty() && one_in(2)) {
     leases.push_back(worker.former[below(worker.former.size())]);
   }
+  return leases;
+}
+
+void RandomRun::renew() {
+  Worker& worker = random_worker();
+  const std::vector<Lease> leases = leases_and_a_former_one(worker);
   if (leases.empty()) return;
   const milliseconds ttl = random_ttl();
   note(fmt::format("renew {}for {} ms", text_of(leases), ttl.count()));
@@ -202,7 +208,35 @@ void RandomRun::renew() {
          flags(model_.renew(leases, worker.session, ttl)));
 }
 
+// In an order of their own, as late ones arrive.
+void RandomRun::checkpoint() {
+  Worker& worker = random_worker();
+  const std::vector<Lease> leases = leases_and_a_former_one(worker);
+  if (leases.empty()) return;
+  const milliseconds ttl = random_ttl();
+  note(fmt::format("checkpoint {}for {} ms", text_of(leases), ttl.count()));
+  std::vector<QueueModel::Checkpoint> expected;
+  std::vector<internal::Checkpoint> checkpoints;
+  for (const Lease& each : leases) {
+    const auto number = static_cast<std::uint64_t>(between(1, 4));
+    std::string text = one_in(5) ? "" : fmt::format("page {} of 7", below(100));
+    expected.push_back({each, number, text});
+    checkpoints.push_back({internal::held({&each, 1}).front(), number, std::move(text)});
+  }
+  CommandBuffer call;
+  internal::append_checkpoints(call, keys_, worker.session, checkpoints, ttl);
+  const Reply reply = redis_.run(internal::scripts::checkpoint, call);
+  expect("checkpoint", flags(kept(leases.size(), reply)),
+         flags(model_.checkpoint(expected, worker.session, ttl)));
+}
+
 Outcome RandomRun::random_outcome() {
+  Outcome outcome = random_kind_of_outcome();
+  if (one_in(4)) outcome.checkpoint = fmt::format("page {}", below(100));
+  return outcome;
+}
+
+Outcome RandomRun::random_kind_of_outcome() {
   Failure failure;
   failure.message = fmt::format("failure {}", below(1'000));
   switch (draining_ ? 9 : below(14)) {

@@ -253,6 +253,7 @@ void CoprocessSlot::on_answer(CoprocessAnswer answer) {
   }
   piece->heard_at = Clock::now();
   piece->begun = true;
+  if (answer.checkpoint) item->call->batch.checkpoint(item->index, std::move(*answer.checkpoint));
   if (!answer.outcome) return;
 
   answered_ = true;

@@ -128,7 +128,15 @@ CoprocessAnswer answer_of(Json& object) {
   if (id == object.end() || !id->is_number_unsigned()) {
     throw BadLine("it has no \"id\", the number of an item");
   }
-  return {id->get<std::uint64_t>(), outcome_of(object)};
+  CoprocessAnswer answer{.id = id->get<std::uint64_t>(),
+                         .checkpoint = take_bytes(object, "checkpoint"),
+                         .outcome = outcome_of(object)};
+  if (answer.checkpoint && answer.checkpoint->size() > kLongestCheckpoint) {
+    throw BadLine("its \"checkpoint\" is longer than " + std::to_string(kLongestCheckpoint) +
+                  " bytes");
+  }
+  if (answer.outcome) answer.outcome->checkpoint = std::exchange(answer.checkpoint, std::nullopt);
+  return answer;
 }
 
 void check_version(const Json& version) {
@@ -160,7 +168,12 @@ std::string batch_line(std::string_view queue, std::uint64_t first_id,
     append_bytes(line, "item", lease->item);
     line.append(R"(,"attempt":)").append(std::to_string(lease->attempt()));
     line.append(R"(,"fence":)").append(std::to_string(lease->fence));
-    line.append(R"(,"sha224":")").append(text(lease->hash)).append("\"}");
+    line.append(R"(,"sha224":")").append(text(lease->hash)).append("\"");
+    if (!lease->checkpoint.empty()) {
+      line += ',';
+      append_bytes(line, "checkpoint", lease->checkpoint);
+    }
+    line += '}';
   }
   line += "],";
   append_bytes(line, "queue", queue);

@@ -33,6 +33,8 @@ struct CoprocessHello {
 /// The answer of a coprocess for one item.
 struct CoprocessAnswer {
   std::uint64_t id = 0;
+  /// For the next attempt. Where there is an outcome it is in that.
+  std::optional<std::string> checkpoint;
   /// The outcome; nothing: still in progress. The line does not say how its totals are reduced.
   std::optional<Outcome> outcome;
 };

@@ -48,6 +48,7 @@ ExecHandler::ExecHandler(CommandOptions options, OrphanReaper& reaper)
     }
   }
   if (!command_.item_chooses_program()) paths_ = executable_paths(command_.program());
+  if (options_.checkpoints) exchange_.emplace();
   hint_is_due_ = !command_.takes_item() && !command_.marker().empty();
   shared_environment_ = child_environment(options_);
   memory_guard_.start();
@@ -89,6 +90,15 @@ Outcome ExecHandler::operator()(const Job& job) const {
   spec.memory_guard = &memory_guard_;
 
   try {
+    std::optional<CheckpointFile> checkpoint;
+    if (exchange_) {
+      checkpoint.emplace(exchange_->path() / ("checkpoint-" + std::to_string(job.slot)),
+                         job.lease.checkpoint, job.checkpoint, options_.log);
+      // In front, since the last variable may be taken away.
+      spec.environment.insert(spec.environment.begin(),
+                              "WQ_CHECKPOINT_FILE=" + checkpoint->path().string());
+      spec.look = [&checkpoint] { checkpoint->look(); };
+    }
     ChildResult result = run_child(spec, reaper_, job.stop);
     if (result.exec_error == E2BIG && spec.environment.back().starts_with("WQ_ITEM=")) {
       spec.environment.pop_back();  // all arguments and variables together are too long
@@ -96,6 +106,7 @@ Outcome ExecHandler::operator()(const Job& job) const {
     }
     if (result.exec_error != 0) return not_executed(spec, result.exec_error);
     if (result.stdout_error != 0) throw CannotGoOn(cli::output_error_text(result.stdout_error));
+    if (checkpoint) checkpoint->look();
     Usage usage;
     usage.cpu_time = std::chrono::floor<std::chrono::milliseconds>(result.used.cpu_time);
     usage.max_rss_bytes = known_rss(result.used.max_rss_bytes);

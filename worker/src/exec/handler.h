@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 
 #include "command/command_options.h"
 #include "command/command_template.h"
+#include "exec/checkpoint_file.h"
 #include "process/child_process.h"
 #include "process/memory_guard.h"
 #include "process/orphan_reaper.h"
@@ -28,7 +30,7 @@ namespace wq::internal {
 class ExecHandler {
  public:
   /// `reaper` must outlive the handler. Throws `std::invalid_argument` for a bad option, with one
-  /// line for the user.
+  /// line for the user, and `std::system_error` if there is no room for a folder that it needs.
   ExecHandler(CommandOptions options, OrphanReaper& reaper);
 
   /// What the process did:
@@ -63,6 +65,7 @@ class ExecHandler {
   CommandOptions options_;
   CommandTemplate command_;
   OrphanReaper& reaper_;
+  std::optional<ExchangeFolder> exchange_;
   mutable MemoryGuard memory_guard_;
   mutable std::atomic<bool> hint_is_due_{false};
   std::vector<std::string> paths_;  // of the program, if it is the same for every item

@@ -23,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kFirstGroupCheck{1};
 constexpr std::chrono::milliseconds kSlowestGroupCheck{50};
+constexpr std::chrono::milliseconds kLookInterval{1'000};
 
 UniqueFd file_holding(std::string_view bytes) {
   UniqueFd file(::memfd_create("item", MFD_CLOEXEC));
@@ -42,7 +43,10 @@ class Run {
     result_.exec_error = start();
     if (result_.exec_error != 0) return std::move(result_);
     const std::stop_callback on_stop(stop, [fd = stop_event_.get()] { ::eventfd_write(fd, 1); });
-    while (!wait_for_something(milliseconds_to_kill())) kill_if_due();
+    while (!wait_for_something(milliseconds_to_act())) {
+      kill_if_due();
+      look_if_due();
+    }
     end_group();
     stderr_.drain();
     result_.stderr_tail = stderr_.take_tail();
@@ -93,9 +97,17 @@ class Run {
   }
 
   /// -1 when no time is set: poll waits for ever.
-  [[nodiscard]] int milliseconds_to_kill() const {
-    if (!asked_to_end_ || killed_) return -1;
-    return milliseconds_until(kill_at_);
+  [[nodiscard]] int milliseconds_to_act() const {
+    auto next = Clock::time_point::max();
+    if (asked_to_end_ && !killed_) next = kill_at_;
+    if (spec_.look) next = std::min(next, look_at_);
+    return next == Clock::time_point::max() ? -1 : milliseconds_until(next);
+  }
+
+  void look_if_due() {
+    if (!spec_.look || Clock::now() < look_at_) return;
+    look_at_ = Clock::now() + kLookInterval;
+    spec_.look();
   }
 
   void kill_if_due() {
@@ -186,6 +198,7 @@ class Run {
   bool asked_to_end_ = false;
   bool killed_ = false;
   Clock::time_point kill_at_{};
+  Clock::time_point look_at_ = Clock::now() + kLookInterval;
   ChildResult result_;
 };
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -34,6 +35,8 @@ struct ChildSpec {
   OutputOrigin origin{};
   /// How long its process group may go on after it was asked to end with SIGTERM.
   std::chrono::milliseconds kill_delay{3'000};
+  /// Called about once a second while it runs, in the thread of `run_child`; may be empty.
+  std::function<void()> look;
   /// The guard that may kill it for its memory; may be null.
   MemoryGuard* memory_guard = nullptr;
 };
