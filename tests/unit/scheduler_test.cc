@@ -89,7 +89,7 @@ TEST_F(Scheduling, KeepsTheSharesOverAnyThousandLeasesHoweverManyAreWantedAtATim
 TEST_F(Scheduling, GivesTheOthersWhatAQueueWithoutItemsDoesNotUse) {
   begin({8, 1, 1});
   open_[0] = false;
-  EXPECT_THAT(divide(60), ElementsAre(0, 30, 30));
+  EXPECT_THAT(divide(64), ElementsAre(0, 32, 32));
 }
 
 TEST_F(Scheduling, GivesNoCreditForTheTimeWithoutItems) {
@@ -102,18 +102,18 @@ TEST_F(Scheduling, GivesNoCreditForTheTimeWithoutItems) {
 
 TEST_F(Scheduling, ChargesNoQueueForItemsThatItDidNotHave) {
   begin({1, 1});
-  EXPECT_THAT(divide(60), ElementsAre(30, 30));
-  scheduler_->answered(0, 30);
+  EXPECT_THAT(divide(64), ElementsAre(32, 32));
+  scheduler_->answered(0, 32);
   scheduler_->answered(1, 0);
-  EXPECT_THAT(divide(30), ElementsAre(30, 0)) << "as if it had never been asked";
+  EXPECT_THAT(divide(32), ElementsAre(32, 0)) << "as if it had never been asked";
 }
 
 TEST_F(Scheduling, ChargesAQueueThatWasOpenAllTheTimeOnlyForItsItems) {
   begin({1, 1});
-  for (int i = 0; i < 10; ++i) divide(60);
-  EXPECT_THAT(divide(60), ElementsAre(30, 30));
-  scheduler_->answered(0, 30);
-  EXPECT_THAT(divide(30), ElementsAre(30, 0));
+  for (int i = 0; i < 10; ++i) divide(64);
+  EXPECT_THAT(divide(64), ElementsAre(32, 32));
+  scheduler_->answered(0, 32);
+  EXPECT_THAT(divide(32), ElementsAre(32, 0));
 }
 
 TEST_F(Scheduling, FillsABatchFromOneQueue) {

@@ -125,9 +125,9 @@ struct WorkerOptions {
   /// after that.
   bool strict = false;
   /// With `strict`: a queue that was not asked for this time is asked once before all others, for
-  /// up to 64 items. So as long as slots become free, an item at the head of a queue waits no
-  /// longer than this time, plus the items of the others that wait for the same reason. Zero:
-  /// never.
+  /// up to 64 items or one batch of each queue. So as long as slots become free, an item at the
+  /// head of a queue waits no longer than this time, plus the items of the others that wait for the
+  /// same reason. Zero: never.
   std::chrono::milliseconds boost_after{0};
   /// How long handlers may go on after `request_stop`.
   std::chrono::milliseconds grace{std::chrono::seconds{25}};

@@ -11,7 +11,7 @@ constexpr std::uint64_t kStrideOfOne = std::uint64_t{1'000'000} * QueueShare::kM
 }  // namespace
 
 Scheduler::Scheduler(std::span<const QueueShare> queues, const WorkerOptions& options)
-    : batch_(options.batch),
+    : turn_(std::max(kShortestTurn, options.batch)),
       most_at_once_(std::max(kMostAtOnce, options.batch * queues.size())),
       strict_(options.strict),
       boost_after_(options.boost_after) {
@@ -56,7 +56,7 @@ void Scheduler::divide_by_weight(std::size_t want, const std::vector<bool>& open
     for (QueueIndex i = 0; i < queues_.size(); ++i) {
       if (open[i] && (next == queues_.size() || queues_[i].paid < queues_[next].paid)) next = i;
     }
-    const std::size_t turn = std::min(want, batch_);
+    const std::size_t turn = std::min(want, turn_);
     shares[next] += turn;
     queues_[next].paid += turn * queues_[next].stride;
     want -= turn;

@@ -16,9 +16,10 @@ namespace wq::internal {
 /// Divides the items that a worker wants among its queues, by weight or in order. Not thread-safe.
 ///
 /// By weight it is stride scheduling (Waldspurger and Weihl, 1995): each item costs its queue a
-/// stride, the inverse of the weight, and the queue that has paid least is next. So over any number
-/// of items, each queue that always had some gets its share, up to one turn (`batch` items) more or
-/// less. A queue that had none for a while gets no credit for that time.
+/// stride, the inverse of the weight, and the queue that has paid least is next, for one turn. So
+/// over any number of items, each queue that always had some gets its share, up to one turn more or
+/// less: a batch, or `kShortestTurn` items if that is more. A queue that had none for a while gets
+/// no credit for that time.
 ///
 /// In order (`strict`), the first queue that has items gets everything. With a `boost_after`, a
 /// queue that was not asked for so long comes before all others, for one division.
@@ -28,6 +29,9 @@ class Scheduler {
   /// items of a division come queue by queue, so within it the share of a queue is off by up to a
   /// quarter of this. A multiple of it costs shares, a part of it costs throughput.
   static constexpr std::size_t kMostAtOnce = 64;
+
+  /// Asking a second queue for a part of the items costs a second call of a script.
+  static constexpr std::size_t kShortestTurn = 8;
 
   Scheduler(std::span<const QueueShare> queues, const WorkerOptions& options);
 
@@ -51,7 +55,7 @@ class Scheduler {
                         std::vector<std::size_t>& shares);
   [[nodiscard]] QueueIndex first_in_order(const std::vector<bool>& open, TimePoint now) const;
 
-  const std::size_t batch_;
+  const std::size_t turn_;
   const std::size_t most_at_once_;
   const bool strict_;
   const std::chrono::milliseconds boost_after_;
