@@ -4,7 +4,7 @@
 -- one of the same lease, that arrives late, replaces nothing; one of another lease is refused.
 --
 -- ROLES: worker
--- KEYS: checkpoints lease...
+-- KEYS: checkpoints stats lease...
 -- ARGV:
 --   life integer ms 1..90000000 -- the new life of the keys, the tail included
 --   each lease
@@ -16,15 +16,17 @@
 -- ANSWERS:
 --   {position...} -- the leases that are lost
 
-local checkpoints = KEYS[1]
-local FIXED = 1
+local checkpoints, stats = KEYS[1], KEYS[2]
+local FIXED = 2
 local n = #KEYS - FIXED
 redis.call('HLEN', checkpoints)
+-- A purge removes the leases last: they do not count without the queue.
+local exists = redis.call('HEXISTS', stats, 'id') == 1
 local held = redis.call('MGET', unpack(KEYS, FIXED + 1))
 local lost = {}
 for i = 1, n do
   local lease, holder = KEYS[FIXED + i], ARGV[1 + i]
-  if held[i] == holder then
+  if exists and held[i] == holder then
     redis.call('PEXPIRE', lease, ARGV[1])
     local sha, fence, number = string.sub(lease, -56), string.match(holder, '#(%d+)'), ARGV[1 + n + i]
     local kept_fence, kept_number = string.match(redis.call('HGET', checkpoints, sha) or '',

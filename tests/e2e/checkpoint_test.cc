@@ -61,13 +61,57 @@ TEST_F(CheckpointOfACommand, LeavesNoFileBehind) {
   EXPECT_TRUE(std::filesystem::is_empty(folder));
 }
 
+TEST_F(CheckpointOfACommand, IsNotReadFromWhatIsNoFile) {
+  push({"a"});
+  EXPECT_EQ(work({"--checkpoints", "--max-attempts", "1", "--ignore-dead"}, {"sh", "-c", R"(
+    mkfifo "$WQ_CHECKPOINT_FILE"; sleep 2; rm "$WQ_CHECKPOINT_FILE"; mkdir -p "$WQ_CHECKPOINT_FILE/x"
+    exit 1)"}),
+            0);
+  EXPECT_FALSE(redis_.exists(key(Key::checkpoints)));
+}
+
+TEST_F(CheckpointOfACommand, IsNotThatOfAProcessWhichAnEarlierAttemptLeftBehind) {
+  push({"a"});
+  EXPECT_EQ(work({"--checkpoints", "--results", "--backoff", "1ms..1ms"}, {"sh", "-c", R"(
+    case $WQ_ATTEMPT in
+      1) setsid sh -c 'sleep 0.5; echo late >"$WQ_CHECKPOINT_FILE"' >/dev/null 2>&1 & exit 1 ;;
+      2) sleep 1; exit 1 ;;
+      *) if [ -e "$WQ_CHECKPOINT_FILE" ]; then cat "$WQ_CHECKPOINT_FILE"; else echo none; fi ;;
+    esac)"}),
+            0);
+  EXPECT_EQ(results().at("a"), Words{"none\n"});
+}
+
+TEST_F(CheckpointOfACommand, NeedsAFolderForItsFile) {
+  Process process = worker({"--checkpoints"}, {"true"}, {.environment = {{"TMPDIR", "/nowhere"}}});
+  EXPECT_EQ(process.wait(), 2);
+  EXPECT_THAT(process.err(), HasSubstr("set TMPDIR"));
+}
+
+TEST_F(CheckpointOfACommand, OfACoprocessThatEndedIsGivenToTheNextOneInTheSameLease) {
+  push({"a", "b"});
+  const std::string program = R"(
+import json, os, sys
+print('{"wq":1}', flush=True)
+for line in sys.stdin:
+    for each in json.loads(line).get("items", []):
+        if "checkpoint" not in each:
+            print(json.dumps({"id": each["id"], "answer": "progress", "checkpoint": "half"}), flush=True)
+            os._exit(1)
+        print(json.dumps({"id": each["id"], "answer": "done", "result": each["checkpoint"]}), flush=True)
+)";
+  EXPECT_EQ(work({"--coprocess", "--max-crashes", "9", "--halt", "0"}, {"python3", "-c", program}),
+            0);
+  EXPECT_EQ(results(), exactly_once({"a", "b"}, [](const std::string&) { return "half"; }));
+}
+
 TEST_F(CheckpointOfACommand, ThatIsTooLongIsSaidAndNotKept) {
   push({"a"});
   Process process =
       worker({"--checkpoints", "--max-attempts", "1", "--ignore-dead"},
              {"sh", "-c", R"(head -c 20000 /dev/zero >"$WQ_CHECKPOINT_FILE"; exit 1)"});
   EXPECT_EQ(process.wait(), 0);
-  EXPECT_THAT(process.err(), HasSubstr("longer than 16384 bytes"));
+  EXPECT_THAT(process.err(), HasSubstr("longer than 4096 bytes"));
   EXPECT_FALSE(redis_.exists(key(Key::checkpoints)));
 }
 

@@ -110,6 +110,24 @@ TEST_F(CheckpointOfAnItem, SurvivesItsDeathAndGoesWithTheItem) {
   EXPECT_FALSE(redis_.exists(key(Key::checkpoints)));
 }
 
+// A purge removes the queue first and the leases later.
+TEST_F(CheckpointOfAnItem, IsNotSavedWhenTheQueueIsGone) {
+  const Lease lease = lease_one(queue_);
+  redis_.call({"DEL", key(Key::stats)});
+  EXPECT_FALSE(queue_.checkpoint(lease, "page 3", 1min));
+  EXPECT_FALSE(redis_.exists(key(Key::checkpoints)));
+  conserves_ = false;
+}
+
+TEST_F(CheckpointOfAnItem, IsForgottenWithAnItemThatIsDroppedAmongManyAlthoughItNeverFailed) {
+  const Lease lease = lease_one(queue_);
+  EXPECT_TRUE(queue_.checkpoint(lease, "page 3", 1min));
+  settle(lease, Outcome::release(0ms));
+  Admin admin(keys_.queue(), options());
+  EXPECT_EQ(admin.drop_matching("*", ItemState::ready), 1U);
+  EXPECT_FALSE(redis_.exists(key(Key::checkpoints)));
+}
+
 TEST_F(CheckpointOfAnItem, ThatIsTooLongIsRefused) {
   const Lease lease = lease_one(queue_);
   EXPECT_THROW(queue_.checkpoint(lease, std::string(kLongestCheckpoint + 1, 'x'), 1min),

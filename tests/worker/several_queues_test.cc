@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <wq/admin.h>
 #include <wq/clock.h>
 #include <wq/error.h>
 #include <wq/producer.h>
@@ -108,6 +109,48 @@ TEST_F(SeveralQueues, ShareTheLeasesByWeightInBatches) {
   worker.batch = 16;
   worker.max_delay = 10ms;
   expect_shares_by_weight(worker);
+}
+
+TEST_F(SeveralQueues, TakeWholeBatchesAgainAfterAnItemThatHadCrashed) {
+  fill("a", 2'000);
+  fill("b", 1);
+  redis_.call({"HSET", "b:crashes", hash_of("b-0"), "1"});
+  WorkerOptions worker;
+  worker.batch = 100;
+  worker.retry.max_crashes = 9;
+  std::size_t calls = 0;
+  const WorkerReport report =
+      Worker({{"a"}, {"b"}}, options(), worker, [&](const Batch& batch) {
+        const std::lock_guard lock(mutex_);
+        ++calls;
+        return std::vector<Outcome>(batch.leases.size(), Outcome::complete());
+      }).run();
+  EXPECT_EQ(report.completed, 2'001U);
+  EXPECT_LE(calls, 200U);
+}
+
+TEST_F(SeveralQueues, GiveBackTheItemsOfTheOthersWhenOneWasPurged) {
+  fill("a", 1);
+  fill("b", 1);
+  std::atomic<bool> begun = false;
+  WorkerOptions two_slots;
+  two_slots.concurrency = 2;
+  Worker worker({{"a"}, {"b"}}, options(), two_slots, [&](const Job& job) {
+    if (job.queue == "b") return Outcome::complete();
+    begun = true;
+    while (!job.stop.stop_requested()) std::this_thread::yield();
+    return Outcome::release();
+  });
+  std::thread purger([&] {
+    EXPECT_TRUE(eventually([&] { return begun && counts_of("b").completed == 1; }));
+    static_cast<void>(Admin("b", options()).purge());
+  });
+  EXPECT_THROW(worker.run(), ProtocolError);
+  purger.join();
+  const Counts counts = counts_of("a");
+  EXPECT_EQ(counts.ready + counts.delayed, 1U);
+  EXPECT_EQ(counts.processing, 0U);
+  EXPECT_EQ(counts.crashed, 0U);
 }
 
 TEST_F(SeveralQueues, InOrderAreServedOneAfterTheOther) {

@@ -46,7 +46,10 @@ QueueShare parse_queue_share(const std::string& text) {
   if (at == std::string::npos) return {.queue = text};
   const std::string weight = text.substr(at + 1);
   // A name may have this character. A weight that is wrong, such as 1.5, must not become a name.
-  if (weight.find_first_not_of("0123456789.,+-") != std::string::npos) return {.queue = text};
+  constexpr std::string_view kBeginOfNumber = "0123456789.,+- ";
+  if (!weight.empty() && kBeginOfNumber.find(weight.front()) == std::string_view::npos) {
+    return {.queue = text};
+  }
   try {
     return {.queue = text.substr(0, at),
             .weight = static_cast<unsigned>(cli::parse_number(weight, 1, QueueShare::kMaxWeight))};

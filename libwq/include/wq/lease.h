@@ -91,7 +91,7 @@ struct WQ_API FollowUp {
   [[nodiscard]] static FollowUp once(std::string item, std::string key);
 };
 
-inline constexpr std::size_t kLongestCheckpoint = 16'384;
+inline constexpr std::size_t kLongestCheckpoint = 4'096;
 
 /// Time, place and resources of an attempt, whatever its outcome.
 struct Usage {
@@ -128,7 +128,8 @@ struct WQ_API Outcome {
   /// Numbers added to the totals of the queue together with the completion.
   std::vector<Total> totals{};
   /// When kind is not `complete`: the checkpoint that the next attempt gets, instead of the last
-  /// one that this attempt has saved. At most `kLongestCheckpoint` bytes.
+  /// one that this attempt has saved. One of more than `kLongestCheckpoint` bytes makes the item a
+  /// dead letter, of the kind `FailureKind::result`.
   std::optional<std::string> checkpoint{};
   /// Why, when kind is `fail`, `crash` or `fatal`.
   Failure failure{};

@@ -11,10 +11,11 @@
 #include "base/keys.h"
 #include "redis/reconnecting_connection.h"
 
-/// The records of failed items, by the hash of the item.
+/// The records of failed items, and their checkpoints, by the hash of the item.
 namespace wq::internal {
 
-inline constexpr std::array kHistoryKeys{Key::attempts, Key::crashes, Key::failures};
+inline constexpr std::array kHistoryKeys{Key::attempts, Key::crashes, Key::failures,
+                                         Key::checkpoints};
 
 /// The values in the order of `kHistoryKeys`, empty if missing.
 using Histories = std::map<std::string, std::vector<std::string>>;

@@ -74,7 +74,6 @@ std::chrono::milliseconds LeaseRenewer::oldest(TimePoint now) const {
 }
 
 void LeaseRenewer::renew(TimePoint now) {
-  send_checkpoints();
   const std::vector<Held> leases = asked_until(now - ttl_ / 3);
   CommandBuffer call;
   for (std::span<const Held> rest = leases; !rest.empty();) {
@@ -93,13 +92,14 @@ void LeaseRenewer::renew(TimePoint now) {
   }
 }
 
-// Each of them may be large, so few go at once.
+// Each of them may be large, so few go at once: the connection is given up when an answer takes
+// long.
 void LeaseRenewer::send_checkpoints() {
-  constexpr std::size_t kAtOnce = 50;
+  constexpr std::size_t kCheckpointsAtOnce = 64 * 1024 / kLongestCheckpoint;
   const std::vector<Checkpoint> checkpoints = unsent_checkpoints();
   CommandBuffer call;
   for (std::span<const Checkpoint> rest = checkpoints; !rest.empty();) {
-    const std::span<const Checkpoint> chunk = rest.first(std::min(rest.size(), kAtOnce));
+    const std::span<const Checkpoint> chunk = rest.first(std::min(rest.size(), kCheckpointsAtOnce));
     rest = rest.subspan(chunk.size());
     call.clear();
     append_checkpoints(call, keys_, session_, chunk, ttl_);

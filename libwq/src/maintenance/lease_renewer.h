@@ -33,7 +33,7 @@ namespace wq::internal {
 /// A renewal may cross a settlement of the same lease: it never sets a lease, so it cannot undo the
 /// settlement, and its answer is ignored once the lease is removed here.
 ///
-/// `renew` is called by one thread; the rest is thread-safe.
+/// `renew` and `send_checkpoints` are called by one thread; the rest is thread-safe.
 class LeaseRenewer {
  public:
   /// Receives the fences of lost leases, which are removed before. Called in the thread of `renew`
@@ -49,8 +49,8 @@ class LeaseRenewer {
   /// that completes nothing and has no checkpoint gets the last one that is not in Redis yet.
   void remove(std::span<Settlement> settlements);
 
-  /// The next attempt at the item is to get this, unless this one completes it. Sent by the next
-  /// `renew`, which renews the lease with it; of several the last. No effect for a lost lease.
+  /// The next attempt at the item is to get this, unless this one completes it. Of several, the
+  /// last is sent. No effect for a lost lease.
   void checkpoint(std::uint64_t fence, std::string text);
 
   /// Marks a lease as alone (`Lease::alone`) with `mark`, which tells Redis and returns whether
@@ -68,6 +68,9 @@ class LeaseRenewer {
   /// The step of the renewer's thread: renews what is due. Throws `ConnectionError` or `ReplyError`
   /// after one try; the next call tries again.
   void renew(TimePoint now);
+  /// The next step of the renewer's thread: sends the new checkpoints, which renews their leases
+  /// too. Throws as `renew`.
+  void send_checkpoints();
   /// The step of the watch: gives up leases that have ended. Does not talk to Redis.
   void expire(TimePoint now);
 
@@ -83,7 +86,6 @@ class LeaseRenewer {
 
   // Those that were last asked for by then.
   std::vector<Held> asked_until(TimePoint time) const;
-  void send_checkpoints();
   void note_sent(const Checkpoint& sent);
   [[nodiscard]] std::vector<Checkpoint> unsent_checkpoints() const;
   void confirm(std::span<const Held> renewed, TimePoint asked_at);

@@ -38,6 +38,7 @@ std::size_t bytes_of(const Settlement& settlement) {
   for (const FollowUp& each : settlement.outcome.follow_ups) {
     bytes += each.item.size() + kFollowUpBytes;
   }
+  if (settlement.outcome.checkpoint) bytes += settlement.outcome.checkpoint->size();
   for (const Total& each : settlement.outcome.totals) bytes += each.key.size() + kTotalBytes;
   return bytes;
 }
@@ -241,6 +242,11 @@ void LeaseStream::write(Request& request) {
   redis.send(out_);
 }
 
+// And has a history: what an item brings is asked for only with its lease.
+bool LeaseStream::may_be_ours(const Pop& pop, bool too_late) {
+  return pop.popped.has_history && (!too_late || pop.asked);
+}
+
 // A lease requested for the first time is granted if SET succeeds. When the request is sent again,
 // the first SET may have succeeded, and a renewal that follows the second tells: it succeeds if and
 // only if this session has exactly this lease. An item that was popped too long ago is on its way
@@ -261,7 +267,7 @@ void LeaseStream::write_leases(Request& request, CommandBuffer& out) {
       }
     }
     if (pop.asked) append_renew(out, keys_, session_, held(pop.popped.items), ttl_);
-    if (pop.popped.has_history) append_history(out, keys_, pop.popped.items);
+    if (may_be_ours(pop, too_late)) append_history(out, keys_, pop.popped.items);
   }
 }
 
@@ -348,7 +354,7 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
       pop.ours[i] = false;
     }
   }
-  if (pop.popped.has_history) {
+  if (may_be_ours(pop, request.too_late[p])) {
     read_failures(redis.receive().checked().value(), items);
     read_crashes(redis.receive().checked().value(), items);
     read_checkpoints(redis.receive().checked().value(), items);

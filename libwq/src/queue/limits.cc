@@ -70,11 +70,11 @@ std::size_t longest_word(const Settlement& settlement) {
 }
 
 std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest) {
-  if (outcome.checkpoint && outcome.checkpoint->size() > kLongestCheckpoint) {
-    return fmt::format("its checkpoint has {} bytes; the limit is {}", outcome.checkpoint->size(),
-                       kLongestCheckpoint);
+  if (outcome.kind != Outcome::Kind::complete) {
+    const std::size_t bytes = outcome.checkpoint ? outcome.checkpoint->size() : 0;
+    if (bytes <= kLongestCheckpoint) return std::nullopt;
+    return fmt::format("its checkpoint has {} bytes; the limit is {}", bytes, kLongestCheckpoint);
   }
-  if (outcome.kind != Outcome::Kind::complete) return std::nullopt;
   std::size_t bytes = 0;
   if (outcome.result) {
     bytes = outcome.result->size();

@@ -49,6 +49,7 @@ void Keeper::run(const std::stop_token& stop) {
 
 void Keeper::keep(TimePoint now) {
   for (const auto& each : sources_) each->renewer().renew(now);
+  for (const auto& each : sources_) each->renewer().send_checkpoints();  // which take longer
   if (now >= next_beat_) {
     next_beat_ = now + Heartbeat::kInterval;
     for (const auto& each : sources_) each->beat();

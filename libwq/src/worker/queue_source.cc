@@ -74,8 +74,6 @@ LeaseStream::Answer QueueSource::take() {
     leave_what_is_too_long(answer.leased);
     leased_ += answer.leased.size();
     renewer_.add(answer.leased, answer.leased_at);
-    brought_crashed_ = std::any_of(answer.leased.begin(), answer.leased.end(),
-                                   [](const Lease& lease) { return lease.crashes > 0; });
   }
   if (answer.popped > 0) {
     dry_wait_ = milliseconds::zero();

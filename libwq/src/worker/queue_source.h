@@ -85,8 +85,6 @@ class QueueSource {
 
   /// Items leased, but for those that went back.
   [[nodiscard]] std::uint64_t leased() const noexcept { return leased_; }
-  /// Some of the items last leased have crashed before.
-  [[nodiscard]] bool brought_crashed() const noexcept { return brought_crashed_; }
   /// An item that this Redis takes no longer: whatever is done to it, the server would close the
   /// connection. Null: there was none.
   [[nodiscard]] std::exception_ptr refused() const noexcept { return refused_; }
@@ -104,6 +102,8 @@ class QueueSource {
 
   /// Reads the counts. Throws `ProtocolError` if the queue is not the one it was.
   Counts look();
+  /// `look` has found that the queue has begun.
+  [[nodiscard]] bool has_met() const noexcept { return !queue_id_.empty(); }
   /// As they were read last, by whichever thread. Any thread.
   [[nodiscard]] Counts counts() const;
   /// Says what is waited for, see `WaitNotice`. After `look`.
@@ -150,7 +150,6 @@ class QueueSource {
   std::exception_ptr refused_;
   std::vector<Settlement> to_release_;
   std::uint64_t leased_ = 0;
-  bool brought_crashed_ = false;
   TimePoint dry_until_;  // nothing was ready: no use in asking before
   std::chrono::milliseconds dry_wait_{0};
   WaitNotice notice_;

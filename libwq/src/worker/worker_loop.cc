@@ -37,6 +37,13 @@ milliseconds watch_tick(const WorkerOptions& options) {
   return std::clamp(tick, milliseconds{10}, milliseconds{500});
 }
 
+bool brings_crashed(const std::vector<std::pair<QueueIndex, std::vector<Lease>>>& leased) {
+  return std::any_of(leased.begin(), leased.end(), [](const auto& of_queue) {
+    return std::any_of(of_queue.second.begin(), of_queue.second.end(),
+                       [](const Lease& lease) { return lease.crashes > 0; });
+  });
+}
+
 std::vector<std::string> names_of(const std::vector<QueueShare>& queues) {
   std::vector<std::string> names;
   for (const QueueShare& each : queues) names.push_back(each.queue);
@@ -86,6 +93,10 @@ WorkerReport WorkerLoop::run() {
     report_.end = work();
     settle_the_rest();
     drained_ = report_.end == WorkerEnd::drained;
+  } catch (const ProtocolError&) {
+    // One queue was replaced. What is held of the others goes back.
+    give_up_one_queue(std::current_exception());
+    give_back();
   } catch (const Error&) {
     give_up(std::current_exception());
   } catch (...) {
@@ -222,9 +233,10 @@ void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std
     if (stopping_ &&
         (outcome.kind == Outcome::Kind::crash ||
          (outcome.kind == Outcome::Kind::fail && outcome.failure.kind == FailureKind::timeout))) {
-      const Usage usage = outcome.usage;
-      outcome = Outcome::release(milliseconds::zero());
-      outcome.usage = usage;
+      Outcome released = Outcome::release(milliseconds::zero());
+      released.usage = std::move(outcome.usage);
+      released.checkpoint = std::move(outcome.checkpoint);
+      outcome = std::move(released);
     }
     if (outcome.kind == Outcome::Kind::complete || outcome.kind == Outcome::Kind::release) continue;
     if (outcome.failure.worker.empty()) outcome.failure.worker = options_.label;
@@ -239,6 +251,7 @@ bool WorkerLoop::absorb_answers() {
   bool any = false;
   std::vector<std::pair<QueueIndex, std::vector<Lease>>> leased;
   const auto take_in_all = [&] {
+    if (!leased.empty()) beside_crashed_ = brings_crashed(leased);
     for (auto& [queue, leases] : leased) take_in(queue, std::move(leases));
   };
   try {
@@ -279,7 +292,7 @@ void WorkerLoop::take_in(QueueIndex queue, std::vector<Lease> leased) {
   const TimePoint now = BootClock::now();
   const bool took_in = !giving_back_ && isolation_.take_in(queue, leased);
   std::size_t room = leased.size();
-  if (sources_[queue]->brought_crashed() || took_in) {
+  if (beside_crashed_ || took_in) {
     release(executor_.take_back(now));
     const Executor::Load load = executor_.load();
     room = load.ready_slots - std::min(load.running_ready, load.ready_slots);
@@ -341,13 +354,9 @@ std::size_t WorkerLoop::wanted() {
   const Executor::Load load = executor_.load();
   ready_slots_ = load.ready_slots;
   std::size_t coming = 0;
-  bool isolating = false;
-  for (const auto& each : sources_) {
-    coming += each->coming();
-    isolating = isolating || each->brought_crashed();
-  }
+  for (const auto& each : sources_) coming += each->coming();
   const std::size_t have = load.waiting + load.running_ready + coming;
-  const std::size_t target = isolating ? load.ready_slots : supply_.target(load);
+  const std::size_t target = beside_crashed_ ? load.ready_slots : supply_.target(load);
   std::size_t want = target - std::min(target, have);
   if (options_.max_items > 0) {
     const std::uint64_t left = options_.max_items - std::min(options_.max_items, leased() + coming);
@@ -385,7 +394,10 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
 }
 
 void WorkerLoop::wait_for_progress(TimePoint now) {
-  for (const auto& each : sources_) each->waits_no_more();
+  for (const auto& each : sources_) {
+    each->waits_no_more();
+    if (each->leased() > 0 && !each->has_met()) each->look();
+  }
   // Is it worth waiting for more items, so that a batch becomes full?
   if (options_.max_delay > milliseconds::zero() && executor_.load().waiting > 0) {
     static_cast<void>(look_at_queues());
@@ -420,12 +432,25 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
     begun = begun && !counts.id.empty();
   }
   const TimePoint now = BootClock::now();
-  if (drained && begun) return WorkerEnd::drained;
+  if (drained && begun && nothing_has_moved()) return WorkerEnd::drained;
   if (drained && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
   if (options_.max_idle > milliseconds::zero() && now - idle_since_ >= options_.max_idle) {
     return WorkerEnd::max_idle;
   }
   return std::nullopt;
+}
+
+// Handlers of one queue may push items to another. Such an item may be missed twice: in the queue
+// that it comes to, read before it came, and in the one that it came from, read after it was done.
+// If nothing has happened between two looks at each, they were all drained at the same time.
+bool WorkerLoop::nothing_has_moved() {
+  if (sources_.size() == 1) return true;
+  return std::all_of(sources_.begin(), sources_.end(), [](const auto& each) {
+    const Counts before = each->counts();
+    const Counts now = each->look();
+    return now.drained() && now.pushed == before.pushed && now.leased == before.leased &&
+           now.completed == before.completed;
+  });
 }
 
 // No more leases. Waiting items are released, unless they count towards `max_items`; running items
@@ -547,9 +572,16 @@ void WorkerLoop::rethrow_error() const {
 void WorkerLoop::give_up(std::exception_ptr error) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    if (!error_) error_ = std::move(error);
+    if (!error_ && !fault_) error_ = std::move(error);
   }
   executor_.poke();
+}
+
+// The error must not end what is to be settled with the other queues.
+void WorkerLoop::give_up_one_queue(std::exception_ptr error) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!fault_) fault_ = std::move(error);
+  error_ = nullptr;
 }
 
 // Within a catch. Unlike after `give_up`, Redis is reachable and the held items are released.

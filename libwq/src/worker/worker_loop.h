@@ -74,6 +74,7 @@ class WorkerLoop {
   void wait_for_progress(TimePoint now);
   void wait_for_item();
   std::optional<WorkerEnd> look_at_queues();
+  [[nodiscard]] bool nothing_has_moved();
   void settle_the_rest();
   void give_back() noexcept;
 
@@ -86,6 +87,7 @@ class WorkerLoop {
   void watch(const std::stop_token& stop);
   void rethrow_error() const;
   void give_up(std::exception_ptr error) noexcept;
+  void give_up_one_queue(std::exception_ptr error) noexcept;
   void fail(const char* who) noexcept;
   void log(LogLevel level, std::string_view text) const;
 
@@ -101,6 +103,7 @@ class WorkerLoop {
   WorkerReport report_;
   std::uint64_t failures_in_a_row_ = 0;
   bool succeeded_ = false;
+  bool beside_crashed_ = false;  // some of the items last leased have crashed before
   bool giving_back_ = false;     // what is leased from now on is released unrun
   std::size_t ready_slots_ = 0;  // when it was last asked how much is wanted
   TimePoint started_at_;

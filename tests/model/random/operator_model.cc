@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <span>
 
 #include "model/random/hashes.h"
 
@@ -205,9 +206,11 @@ std::int64_t OperatorModel::end_strays(std::span<const Seen> leases, std::int64_
 
 OperatorModel::Record OperatorModel::record(const std::string& hash) const {
   const auto failure = queue_.failures_.find(hash);
+  const auto kept = queue_.checkpoints_.find(hash);
   return {hash,
           {number_in(queue_.attempts_, hash), number_in(queue_.crashes_, hash),
-           failure == queue_.failures_.end() ? "" : failure->second}};
+           failure == queue_.failures_.end() ? "" : failure->second,
+           kept == queue_.checkpoints_.end() ? "" : kept->second.stored()}};
 }
 
 std::vector<OperatorModel::Record> OperatorModel::records() const {
@@ -215,6 +218,7 @@ std::vector<OperatorModel::Record> OperatorModel::records() const {
   for (const auto& each : queue_.attempts_) hashes.insert(each.first);
   for (const auto& each : queue_.crashes_) hashes.insert(each.first);
   for (const auto& each : queue_.failures_) hashes.insert(each.first);
+  for (const auto& each : queue_.checkpoints_) hashes.insert(each.first);
   std::vector<Record> all;
   for (const std::string& hash : hashes) all.push_back(record(hash));
   return all;
@@ -290,7 +294,8 @@ std::vector<std::optional<std::string>> OperatorModel::find(const std::string& i
   const QueueModel::LeaseKey* const lease = queue_.lease(item);
   answer.push_back(lease == nullptr ? std::nullopt : std::optional(lease->holder));
   answer.push_back(std::to_string(queue_.lease_left_ms(item).value_or(-2)));
-  for (const std::string& value : record(hash_of(item)).values) {
+  const Record recorded = record(hash_of(item));
+  for (const std::string& value : std::span(recorded.values).first(3)) {  // not the checkpoint
     answer.push_back(value.empty() ? std::nullopt : std::optional(value));
   }
   answer.push_back(cut ? "1" : "0");

@@ -65,7 +65,7 @@ class OperatorModel {
   /// What is recorded of an item: attempts, crashes, failure; empty for what is not.
   struct Record {
     std::string hash;
-    std::array<std::string, 3> values;
+    std::array<std::string, 4> values;
   };
   [[nodiscard]] std::vector<Record> records() const;
   std::int64_t forget(std::span<const Record> records);

@@ -140,6 +140,7 @@ std::vector<bool> QueueModel::renew(std::span<const Lease> leases, std::string_v
 std::vector<bool> QueueModel::checkpoint(std::span<const Checkpoint> checkpoints,
                                          std::string_view session, std::chrono::milliseconds ttl) {
   std::vector<bool> renewed;
+  if (!begun()) return std::vector<bool>(checkpoints.size(), false);
   for (const auto& [mine, number, text] : checkpoints) {
     renewed.push_back(renew({&mine, 1}, session, ttl).front());
     if (!renewed.back()) continue;
@@ -147,6 +148,10 @@ std::vector<bool> QueueModel::checkpoint(std::span<const Checkpoint> checkpoints
     if (kept.fence != mine.fence || kept.number < number) kept = {mine.fence, number, text};
   }
   return renewed;
+}
+
+std::string QueueModel::Kept::stored() const {
+  return fmt::format("{} {} {}", fence, number, text);
 }
 
 std::string QueueModel::checkpoint_of(std::string_view item) const {

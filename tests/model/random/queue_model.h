@@ -261,6 +261,7 @@ class QueueModel {
     std::uint64_t fence = 0;
     std::uint64_t number = 0;
     std::string text;
+    [[nodiscard]] std::string stored() const;
   };
   std::map<std::string, Kept, std::less<>> checkpoints_;  // by hash
   std::map<std::string, LeaseKey, std::less<>> leases_;   // by hash

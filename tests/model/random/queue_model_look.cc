@@ -132,7 +132,7 @@ Contents QueueModel::contents() const {
   add(keys_[Key::totals], render_pairs(totals_));
   std::map<std::string, std::string> checkpoints;
   for (const auto& [hash, kept] : checkpoints_) {
-    checkpoints.emplace(hash, fmt::format("{} {} {}", kept.fence, kept.number, kept.text));
+    checkpoints.emplace(hash, kept.stored());
   }
   add(keys_[Key::checkpoints], render_pairs(checkpoints));
   if (!distinct_.empty()) {

@@ -300,7 +300,7 @@ void RandomRun::forget() {
   if (records.empty()) return;
   note(fmt::format("forget {} records", records.size()));
   CommandBuffer call;
-  internal::begin_call(call, internal::scripts::forget, keys_, records.size(), 3 * records.size());
+  internal::begin_call(call, internal::scripts::forget, keys_, records.size(), 4 * records.size());
   for (const OperatorModel::Record& each : records) call.arg(keys_.lease_prefix(), each.hash);
   for (const OperatorModel::Record& each : records) {
     for (const std::string& value : each.values) call.arg(value);

@@ -1,5 +1,6 @@
 // The items of a slot: which wait, which the process has, and what becomes of each.
 #include <algorithm>
+#include <deque>
 #include <iterator>
 #include <utility>
 
@@ -21,7 +22,8 @@ constexpr milliseconds kLongestRelease{3'600'000};
 
 void CoprocessSlot::work(const Batch& batch) {
   Call call{.batch = batch, .items = {}, .open = batch.leases.size(), .error = {}, .changed = {}};
-  for (std::size_t i = 0; i < batch.leases.size(); ++i) call.items.push_back({&call, i});
+  for (std::size_t i = 0; i < batch.leases.size(); ++i)
+    call.items.push_back({.call = &call, .index = i});
   {
     const std::lock_guard lock(mutex_);
     new_calls_.push_back(&call);
@@ -118,8 +120,13 @@ void CoprocessSlot::send_front(std::size_t most) {
   piece.heard_at = Clock::now();
   next_id_ += piece.open;
   std::vector<const Lease*> leases;
+  std::deque<Lease> resumed;  // a process that has ended had got on with them
   leases.reserve(piece.open);
-  for (const Item* item : piece.items) leases.push_back(&item->call->batch.leases[item->index]);
+  for (const Item* item : piece.items) {
+    const Lease& lease = item->call->batch.leases[item->index];
+    leases.push_back(item->checkpoint.empty() ? &lease : &resumed.emplace_back(lease));
+    if (!item->checkpoint.empty()) resumed.back().checkpoint = item->checkpoint;
+  }
   given_ = true;
   const std::string_view queue = piece.items.front()->call->batch.queue;
   process_->send(batch_line(queue, piece.first_id, leases));
@@ -253,7 +260,10 @@ void CoprocessSlot::on_answer(CoprocessAnswer answer) {
   }
   piece->heard_at = Clock::now();
   piece->begun = true;
-  if (answer.checkpoint) item->call->batch.checkpoint(item->index, std::move(*answer.checkpoint));
+  if (answer.checkpoint) {
+    item->checkpoint = *answer.checkpoint;
+    item->call->batch.checkpoint(item->index, std::move(*answer.checkpoint));
+  }
   if (!answer.outcome) return;
 
   answered_ = true;

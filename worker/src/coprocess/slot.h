@@ -89,6 +89,7 @@ class CoprocessSlot {
   struct Item {
     Call* call;
     std::size_t index;
+    std::string checkpoint{};  // the last that a process gave for it; empty: that of the lease
   };
   struct Call {
     const Batch& batch;

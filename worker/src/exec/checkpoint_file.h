@@ -10,8 +10,8 @@
 namespace wq::internal {
 
 /// A private folder for files that commands and this worker exchange. Removed with the object; a
-/// worker that is killed leaves it behind. Throws `std::filesystem::filesystem_error` or
-/// `std::system_error` if there is no room for it in $TMPDIR (default: /tmp).
+/// worker that is killed leaves it behind. Throws `std::invalid_argument` if it cannot be made in
+/// $TMPDIR (default: /tmp).
 class ExchangeFolder {
  public:
   ExchangeFolder();
@@ -32,7 +32,8 @@ class CheckpointFile {
   /// Hands on each new content of the file.
   using Save = std::function<void(std::string)>;
 
-  /// `log` may be empty. Throws `std::system_error` if the file cannot be written.
+  /// Makes the folder again if it is gone. `log` may be empty. Throws `std::system_error` if the
+  /// file cannot be written.
   CheckpointFile(std::filesystem::path file, std::string_view before, Save save, Log log);
   ~CheckpointFile();
   CheckpointFile(const CheckpointFile&) = delete;
@@ -40,8 +41,9 @@ class CheckpointFile {
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return file_; }
 
-  /// Saves what the file holds, if that is something else than before. A file that is missing,
-  /// empty or longer than `kLongestCheckpoint` is no checkpoint; the last is logged, once.
+  /// Saves what the file holds, if that is something else than before. One that is missing, empty,
+  /// no regular file or longer than `kLongestCheckpoint` is no checkpoint; the last is logged,
+  /// once.
   void look();
 
  private:

@@ -92,7 +92,8 @@ Outcome ExecHandler::operator()(const Job& job) const {
   try {
     std::optional<CheckpointFile> checkpoint;
     if (exchange_) {
-      checkpoint.emplace(exchange_->path() / ("checkpoint-" + std::to_string(job.slot)),
+      // One for each attempt: a process that an attempt has left behind may still write.
+      checkpoint.emplace(exchange_->path() / ("checkpoint-" + std::to_string(job.lease.fence)),
                          job.lease.checkpoint, job.checkpoint, options_.log);
       // In front, since the last variable may be taken away.
       spec.environment.insert(spec.environment.begin(),
