@@ -1,4 +1,4 @@
--- checkpoint: keeps the checkpoint of an item whose lease is exactly the holder's, and renews the lease
+-- checkpoint: saves the checkpoint of an item whose lease is exactly the holder's, and renews the lease
 --
 -- A checkpoint has the fence of its lease and a number that counts up within the lease. So an older
 -- one of the same lease, that arrives late, replaces nothing; one of another lease is refused.
@@ -12,7 +12,7 @@
 --   each lease
 --     number integer 1.. -- counts the checkpoints of the lease
 --   each lease
---     checkpoint bytes -- what the next try gets
+--     checkpoint bytes -- what the next attempt gets
 -- ANSWERS:
 --   {position...} -- the leases that are lost
 

@@ -1,4 +1,4 @@
--- forget: removes what is kept of items that are not in the queue, if the caller saw these records
+-- forget: removes the records of items that are not in the queue, if they are as the caller saw them
 --
 -- ROLES: admin
 -- KEYS: attempts crashes failures checkpoints lease...

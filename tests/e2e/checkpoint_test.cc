@@ -62,22 +62,26 @@ TEST_F(CheckpointOfACommand, LeavesNoFileBehind) {
 }
 
 TEST_F(CheckpointOfACommand, IsNotReadFromWhatIsNoFile) {
-  push({"a"});
-  EXPECT_EQ(work({"--checkpoints", "--max-attempts", "1", "--ignore-dead"}, {"sh", "-c", R"(
-    mkfifo "$WQ_CHECKPOINT_FILE"; sleep 2; rm "$WQ_CHECKPOINT_FILE"; mkdir -p "$WQ_CHECKPOINT_FILE/x"
-    exit 1)"}),
+  push({"mkfifo", "mkdir", "ln -s /etc/passwd"});
+  EXPECT_EQ(work({"--checkpoints", "--max-attempts", "1", "--ignore-dead"},
+                 {"sh", "-c", R"($1 "$WQ_CHECKPOINT_FILE" && exit 1)", "_", "{}"}),
             0);
+  EXPECT_EQ(counts().dead, 3U);
   EXPECT_FALSE(redis_.exists(key(Key::checkpoints)));
 }
 
 TEST_F(CheckpointOfACommand, IsNotThatOfAProcessWhichAnEarlierAttemptLeftBehind) {
   push({"a"});
   EXPECT_EQ(work({"--checkpoints", "--results", "--backoff", "1ms..1ms"}, {"sh", "-c", R"(
+    wait_for() { until [ -e "$1" ]; do sleep 0.01; done; }
     case $WQ_ATTEMPT in
-      1) setsid sh -c 'sleep 0.5; echo late >"$WQ_CHECKPOINT_FILE"' >/dev/null 2>&1 & exit 1 ;;
-      2) sleep 1; exit 1 ;;
+      1) setsid sh -c ': >"$1.1"; until [ -e "$1.2" ]; do sleep 0.01; done
+           echo late >"$WQ_CHECKPOINT_FILE"; : >"$1.written"' _ "$1" >/dev/null 2>&1 </dev/null &
+         wait_for "$1.1"; exit 1 ;;
+      2) : >"$1.2"; wait_for "$1.written"; exit 1 ;;
       *) if [ -e "$WQ_CHECKPOINT_FILE" ]; then cat "$WQ_CHECKPOINT_FILE"; else echo none; fi ;;
-    esac)"}),
+    esac)",
+                                                                           "_", path("sign")}),
             0);
   EXPECT_EQ(results().at("a"), Words{"none\n"});
 }

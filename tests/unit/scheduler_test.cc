@@ -55,9 +55,18 @@ TEST_F(Scheduling, GivesTheOnlyQueueAllThatIsWanted) {
   EXPECT_THAT(divide(1'000), ElementsAre(1'000));
 }
 
-TEST_F(Scheduling, TakesTurnsByWeightItemByItem) {
+TEST_F(Scheduling, TakesTurnsByWeightThatGoOnHoweverFewItemsAreWantedAtATime) {
   begin({2, 1});
-  EXPECT_EQ(order(9), "abaabaaba");
+  const std::string a(Scheduler::kShortestTurn, 'a');
+  const std::string b(Scheduler::kShortestTurn, 'b');
+  EXPECT_EQ(order(static_cast<int>(6 * a.size())), a + b + a + a + b + a);
+}
+
+TEST_F(Scheduling, GivesATurnToAnotherQueueIfItsQueueHasNoItems) {
+  begin({1, 1});
+  EXPECT_EQ(order(1), "a");
+  open_[0] = false;
+  EXPECT_EQ(order(2), "bb");
 }
 
 TEST_F(Scheduling, KeepsTheSharesOverAnyThousandLeasesHoweverManyAreWantedAtATime) {
@@ -97,7 +106,10 @@ TEST_F(Scheduling, GivesNoCreditForTheTimeWithoutItems) {
   open_[0] = false;
   for (int i = 0; i < 100; ++i) divide(60);
   open_[0] = true;
-  EXPECT_EQ(order(6), "ababab");
+  const auto before = leased_;
+  for (int i = 0; i < 100; ++i) divide(60);
+  EXPECT_NEAR(static_cast<double>(leased_[0] - before[0]),
+              static_cast<double>(leased_[1] - before[1]), Scheduler::kShortestTurn);
 }
 
 TEST_F(Scheduling, ChargesNoQueueForItemsThatItDidNotHave) {
@@ -116,12 +128,13 @@ TEST_F(Scheduling, ChargesAQueueThatWasOpenAllTheTimeOnlyForItsItems) {
   EXPECT_THAT(divide(32), ElementsAre(32, 0));
 }
 
-TEST_F(Scheduling, FillsABatchFromOneQueue) {
+TEST_F(Scheduling, FillsABatchFromOneQueueEvenIfItIsWantedInParts) {
   WorkerOptions options;
   options.batch = 32;
   begin({1, 1}, options);
   EXPECT_THAT(divide(32), ElementsAre(32, 0));
-  EXPECT_THAT(divide(32), ElementsAre(0, 32));
+  EXPECT_THAT(divide(20), ElementsAre(0, 20));
+  EXPECT_THAT(divide(44), ElementsAre(32, 12)) << "the batch that was begun is filled first";
   EXPECT_THAT(divide(64), ElementsAre(32, 32));
 }
 

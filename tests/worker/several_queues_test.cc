@@ -17,7 +17,9 @@
 #include <wq/producer.h>
 #include <wq/worker.h>
 
+#include "script/script.h"
 #include "support/eventually.h"
+#include "support/fault_proxy.h"
 #include "support/queue_test.h"
 
 namespace wq::test {
@@ -102,10 +104,9 @@ TEST_F(SeveralQueues, ShareTheLeasesByWeightInManySlots) {
   expect_shares_by_weight(worker);
 }
 
+// In one slot: of several threads, some may get their batches and not be heard of for long.
 TEST_F(SeveralQueues, ShareTheLeasesByWeightInBatches) {
   WorkerOptions worker;
-  worker.concurrency = 2;
-  worker.calls_per_slot = 2;
   worker.batch = 16;
   worker.max_delay = 10ms;
   expect_shares_by_weight(worker);
@@ -151,6 +152,49 @@ TEST_F(SeveralQueues, GiveBackTheItemsOfTheOthersWhenOneWasPurged) {
   EXPECT_EQ(counts.ready + counts.delayed, 1U);
   EXPECT_EQ(counts.processing, 0U);
   EXPECT_EQ(counts.crashed, 0U);
+}
+
+// As the handlers of another worker do it that push an item of one queue to the other.
+TEST_F(SeveralQueues, AreNotDrainedWhileAnItemMovesFromOneToTheOther) {
+  fill("a", 1);
+  fill("b", 1);
+  Queue b("b", options());
+  const Lease held = lease_one(b);
+  FaultProxy proxy(server_);
+  std::atomic<int> looks_at_b = 0;
+  proxy.watch([&](std::string_view bytes) {
+    const bool looks = bytes.find(internal::scripts::counts.sha1) != std::string_view::npos &&
+                       bytes.find("b:stats") != std::string_view::npos;
+    // Not at the first look, when a has its item still.
+    if (!looks || counts_of("a").completed < 1 || looks_at_b++ > 0) return;
+    fill("a", 2);
+    EXPECT_EQ(b.settle({{held, Outcome::complete()}}).front(), Settled::accepted);
+  });
+  const WorkerReport report = Worker({{"a"}, {"b"}}, proxy.options(), {}, [](const Job&) {
+                                return Outcome::complete();
+                              }).run();
+  proxy.watch({});
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(report.completed, 3U);
+}
+
+TEST_F(SeveralQueues, HaveTheTermsOfTheWorkerAlsoIfTheyBeginWhileItIsBusyWithAnother) {
+  fill("a", 1);
+  WorkerOptions worker;
+  worker.concurrency = 2;
+  worker.retry.max_crashes = 7;
+  std::atomic<bool> may_end = false;
+  std::thread late([&] {
+    fill("b", 1);
+    EXPECT_TRUE(eventually([&] { return redis_.text({"HGET", "b:stats", "max_crashes"}) == "7"; }));
+    may_end = true;
+  });
+  const WorkerReport report = Worker({{"a"}, {"b"}}, options(), worker, [&](const Job& job) {
+                                while (job.queue == "a" && !may_end) std::this_thread::yield();
+                                return Outcome::complete();
+                              }).run();
+  late.join();
+  EXPECT_EQ(report.completed, 2U);
 }
 
 TEST_F(SeveralQueues, InOrderAreServedOneAfterTheOther) {

@@ -91,6 +91,8 @@ struct WQ_API FollowUp {
   [[nodiscard]] static FollowUp once(std::string item, std::string key);
 };
 
+/// Of a checkpoint (`Job::checkpoint`), in bytes: a position, not data. The answer to a request for
+/// leases has those of up to 1,000 items.
 inline constexpr std::size_t kLongestCheckpoint = 4'096;
 
 /// Time, place and resources of an attempt, whatever its outcome.

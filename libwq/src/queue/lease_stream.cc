@@ -242,8 +242,8 @@ void LeaseStream::write(Request& request) {
   redis.send(out_);
 }
 
-// And has a history: what an item brings is asked for only with its lease.
-bool LeaseStream::may_be_ours(const Pop& pop, bool too_late) {
+// The history of an item, which may be large, is of use only with its lease.
+bool LeaseStream::needs_history(const Pop& pop, bool too_late) {
   return pop.popped.has_history && (!too_late || pop.asked);
 }
 
@@ -267,7 +267,7 @@ void LeaseStream::write_leases(Request& request, CommandBuffer& out) {
       }
     }
     if (pop.asked) append_renew(out, keys_, session_, held(pop.popped.items), ttl_);
-    if (may_be_ours(pop, too_late)) append_history(out, keys_, pop.popped.items);
+    if (needs_history(pop, too_late)) append_history(out, keys_, pop.popped.items);
   }
 }
 
@@ -354,7 +354,7 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
       pop.ours[i] = false;
     }
   }
-  if (may_be_ours(pop, request.too_late[p])) {
+  if (needs_history(pop, request.too_late[p])) {
     read_failures(redis.receive().checked().value(), items);
     read_crashes(redis.receive().checked().value(), items);
     read_checkpoints(redis.receive().checked().value(), items);

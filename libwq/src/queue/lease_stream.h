@@ -128,7 +128,7 @@ class LeaseStream {
   void read_leases(Connection& redis, Request& request);
   void read_lease(Connection& redis, Request& request, std::size_t p);
   void note_memory(const Pop& pop, TimePoint asked_at);
-  [[nodiscard]] static bool may_be_ours(const Pop& pop, bool too_late);
+  [[nodiscard]] static bool needs_history(const Pop& pop, bool too_late);
   void read_pop(Connection& redis, Request& request);
   template <typename Step>
   bool attempt(Step step);

@@ -1,6 +1,7 @@
 #include "queue/limits.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
@@ -59,6 +60,12 @@ void check_still_taken(Connection& redis, std::size_t longest_sent) {
     throw RefusedError("ERR an item or a result that is under way " + *why +
                        "; somebody has lowered that: raise it again");
   }
+}
+
+void check_checkpoint(std::string_view text) {
+  if (text.size() <= kLongestCheckpoint) return;
+  throw std::invalid_argument(
+      fmt::format("a checkpoint has at most {} bytes, not {}", kLongestCheckpoint, text.size()));
 }
 
 std::size_t longest_word(const Settlement& settlement) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <wq/lease.h>
 
@@ -44,6 +45,9 @@ void check_still_taken(Connection& redis, std::size_t longest_sent);
 
 /// The reason why an outcome cannot be committed: "its result has ...". Nothing if it can.
 [[nodiscard]] std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest);
+
+/// Throws `std::invalid_argument` for a checkpoint that is longer than `kLongestCheckpoint`.
+void check_checkpoint(std::string_view text);
 
 /// The longest word of what will be sent.
 [[nodiscard]] std::size_t longest_word(const Settlement& settlement);

@@ -183,10 +183,7 @@ std::vector<bool> Queue::renew(std::span<const Lease> leases, std::chrono::milli
 
 bool Queue::checkpoint(const Lease& lease, std::string_view text, std::chrono::milliseconds ttl) {
   internal::check_ttl(ttl);
-  if (text.size() > kLongestCheckpoint) {
-    throw std::invalid_argument(
-        fmt::format("a checkpoint has at most {} bytes, not {}", kLongestCheckpoint, text.size()));
-  }
+  internal::check_checkpoint(text);
   const internal::Checkpoint checkpoint{internal::held({&lease, 1}).front(),
                                         ++session_->checkpoints, std::string(text)};
   CommandBuffer call;

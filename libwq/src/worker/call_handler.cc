@@ -41,12 +41,6 @@ BatchHandler one_by_one(Handler handler) {
   };
 }
 
-void check_checkpoint(std::string_view text) {
-  if (text.size() <= kLongestCheckpoint) return;
-  throw std::invalid_argument(
-      fmt::format("a checkpoint has at most {} bytes, not {}", kLongestCheckpoint, text.size()));
-}
-
 void refuse_to_settle(std::size_t index, std::size_t size) {
   throw std::invalid_argument(fmt::format("item {} of a batch of {} {}", index, size,
                                           index < size ? "was settled before" : "is none"));

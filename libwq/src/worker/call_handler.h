@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string_view>
 #include <vector>
 
 #include <wq/lease.h>
@@ -17,9 +16,6 @@ namespace wq::internal {
 
 /// A handler of batches that calls this one for each item in turn.
 [[nodiscard]] BatchHandler one_by_one(Handler handler);
-
-/// Throws for one that `Batch::checkpoint` rejects.
-void check_checkpoint(std::string_view text);
 
 /// Throws for an index that `Batch::settle` and `Batch::checkpoint` reject.
 [[noreturn]] void refuse_to_settle(std::size_t index, std::size_t size);

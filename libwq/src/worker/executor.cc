@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/start_thread.h"
+#include "queue/limits.h"
 #include "worker/call_handler.h"
 #include "worker/cannot_go_on.h"
 

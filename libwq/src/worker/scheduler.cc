@@ -52,19 +52,29 @@ void Scheduler::divide_by_weight(std::size_t want, const std::vector<bool>& open
     each.was_open = open[i];
   }
   while (want > 0) {
-    QueueIndex next = queues_.size();
-    for (QueueIndex i = 0; i < queues_.size(); ++i) {
-      if (open[i] && (next == queues_.size() || queues_[i].paid < queues_[next].paid)) next = i;
+    if (left_of_turn_ == 0 || !open[whose_turn_]) {
+      whose_turn_ = queue_that_paid_least(open);
+      left_of_turn_ = turn_;
     }
-    const std::size_t turn = std::min(want, turn_);
-    shares[next] += turn;
-    queues_[next].paid += turn * queues_[next].stride;
-    want -= turn;
+    const std::size_t items = std::min(want, left_of_turn_);
+    shares[whose_turn_] += items;
+    queues_[whose_turn_].paid += items * queues_[whose_turn_].stride;
+    left_of_turn_ -= items;
+    want -= items;
   }
   paid_by_all_ = UINT64_MAX;
   for (QueueIndex i = 0; i < queues_.size(); ++i) {
     if (open[i]) paid_by_all_ = std::min(paid_by_all_, queues_[i].paid);
   }
+}
+
+// Of those that are open, of which there is one at least.
+QueueIndex Scheduler::queue_that_paid_least(const std::vector<bool>& open) const {
+  QueueIndex least = queues_.size();
+  for (QueueIndex i = 0; i < queues_.size(); ++i) {
+    if (open[i] && (least == queues_.size() || queues_[i].paid < queues_[least].paid)) least = i;
+  }
+  return least;
 }
 
 QueueIndex Scheduler::first_in_order(const std::vector<bool>& open, TimePoint now) const {

@@ -16,10 +16,11 @@ namespace wq::internal {
 /// Divides the items that a worker wants among its queues, by weight or in order. Not thread-safe.
 ///
 /// By weight it is stride scheduling (Waldspurger and Weihl, 1995): each item costs its queue a
-/// stride, the inverse of the weight, and the queue that has paid least is next, for one turn. So
-/// over any number of items, each queue that always had some gets its share, up to one turn more or
-/// less: a batch, or `kShortestTurn` items if that is more. A queue that had none for a while gets
-/// no credit for that time.
+/// stride, the inverse of the weight, and the queue that has paid least is next, for one turn: a
+/// batch, or `kShortestTurn` items if that is more. A turn that is longer than what is wanted goes
+/// on in the next division, so that batches are filled. So over any number of items, each queue that
+/// always had some gets its share, up to one turn more or less. A queue that had none for a while
+/// gets no credit for that time.
 ///
 /// In order (`strict`), the first queue that has items gets everything. With a `boost_after`, a
 /// queue that was not asked for so long comes before all others, for one division.
@@ -53,6 +54,7 @@ class Scheduler {
 
   void divide_by_weight(std::size_t want, const std::vector<bool>& open,
                         std::vector<std::size_t>& shares);
+  [[nodiscard]] QueueIndex queue_that_paid_least(const std::vector<bool>& open) const;
   [[nodiscard]] QueueIndex first_in_order(const std::vector<bool>& open, TimePoint now) const;
 
   const std::size_t turn_;
@@ -61,6 +63,8 @@ class Scheduler {
   const std::chrono::milliseconds boost_after_;
   std::vector<Queue> queues_;
   std::uint64_t paid_by_all_ = 0;  // at least, by each that was open when it was last divided
+  QueueIndex whose_turn_ = 0;
+  std::size_t left_of_turn_ = 0;  // what was not wanted of it: the next division begins with it
   bool begun_ = false;
 };
 

@@ -4,6 +4,7 @@
 
 #include <wq/testing.h>
 
+#include "queue/limits.h"
 #include "worker/call_handler.h"
 
 namespace wq::testing {

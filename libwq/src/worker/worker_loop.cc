@@ -95,7 +95,7 @@ WorkerReport WorkerLoop::run() {
     drained_ = report_.end == WorkerEnd::drained;
   } catch (const ProtocolError&) {
     // One queue was replaced. What is held of the others goes back.
-    give_up_one_queue(std::current_exception());
+    give_up_queue();
     give_back();
   } catch (const Error&) {
     give_up(std::current_exception());
@@ -124,6 +124,7 @@ WorkerReport WorkerLoop::run() {
     if (each->refused()) std::rethrow_exception(each->refused());
   }
   if (fault_) std::rethrow_exception(fault_);
+  if (replaced_) std::rethrow_exception(replaced_);
   try {
     if (error_) std::rethrow_exception(error_);
   } catch (const ConnectionError&) {
@@ -184,19 +185,21 @@ std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
 // One request to each queue that needs one and has not enough under way. False if none did.
 bool WorkerLoop::post_what_is_useful() {
   divide_wanted();
-  bool any = false;
+  Round round;
   for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
     QueueSource& source = *sources_[queue];
     if (source.outstanding() >= kRequestsInFlight) continue;
     std::vector<Settlement> settlements = to_settle(queue);
     if (settlements.empty() && !source.has_unasked() && shares_[queue] == 0) continue;
     post(queue, std::move(settlements), std::exchange(shares_[queue], 0));
-    any = true;
+    round.push_back(queue);
   }
   for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
     scheduler_.answered(queue, shares_[queue]);  // it was not asked
   }
-  return any;
+  if (round.empty()) return false;
+  rounds_.push_back(std::move(round));
+  return true;
 }
 
 void WorkerLoop::divide_wanted() {
@@ -245,27 +248,26 @@ void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std
   sources_[queue]->post(std::move(settlements), want);
 }
 
-// One of each queue. False if nothing was under way. What was leased is handed out when all have
-// answered: a handler that is quick would else get all items of one queue before those of the next.
+// Those of the first round. False if nothing was under way. What was leased is handed out when all
+// have answered: a handler that is quick would else get all items of one queue before those of the
+// next. A queue that had no part in this round has none of its items of the next handed out either.
 bool WorkerLoop::absorb_answers() {
-  bool any = false;
+  if (rounds_.empty()) return false;
+  const Round round = std::move(rounds_.front());
+  rounds_.pop_front();
   std::vector<std::pair<QueueIndex, std::vector<Lease>>> leased;
   const auto take_in_all = [&] {
     if (!leased.empty()) beside_crashed_ = brings_crashed(leased);
     for (auto& [queue, leases] : leased) take_in(queue, std::move(leases));
   };
   try {
-    for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-      if (sources_[queue]->outstanding() == 0) continue;
-      any = true;
-      absorb(queue, leased);
-    }
+    for (const QueueIndex queue : round) absorb(queue, leased);
   } catch (...) {  // nothing that is ours may be out of sight
     take_in_all();
     throw;
   }
   take_in_all();
-  return any;
+  return true;
 }
 
 void WorkerLoop::absorb(QueueIndex queue,
@@ -474,9 +476,9 @@ void WorkerLoop::settle_the_rest() {
     advance_isolation();
     for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
       std::vector<Settlement> settlements = to_settle(queue);
-      if (!settlements.empty() || sources_[queue]->has_unasked()) {
-        post(queue, std::move(settlements), 0);
-      }
+      if (settlements.empty() && !sources_[queue]->has_unasked()) continue;
+      post(queue, std::move(settlements), 0);
+      rounds_.push_back({queue});
     }
     if (!absorb_answers()) executor_.wait(BootClock::now() + kLongestIdle);
   }
@@ -490,6 +492,7 @@ void WorkerLoop::give_back() noexcept {
     executor_.leave();
     const Executor::Load load = executor_.load();
     holding_ = load.running + load.finished;
+    rounds_.clear();
     for (const auto& each : sources_) {
       each->forget();
       holding_ += each->released();
@@ -572,16 +575,21 @@ void WorkerLoop::rethrow_error() const {
 void WorkerLoop::give_up(std::exception_ptr error) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    if (!error_ && !fault_) error_ = std::move(error);
+    if (!error_ && !replaced_) error_ = std::move(error);
   }
   executor_.poke();
 }
 
-// The error must not end what is to be settled with the other queues.
-void WorkerLoop::give_up_one_queue(std::exception_ptr error) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (!fault_) fault_ = std::move(error);
-  error_ = nullptr;
+// Within a catch. From here on no error ends what is to be settled with the other queues; it has as
+// long as after a stop request.
+void WorkerLoop::give_up_queue() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    replaced_ = std::current_exception();
+    error_ = nullptr;
+    leave_at_ = std::min(leave_at_.value_or(TimePoint::max()), BootClock::now());
+  }
+  changed_.notify_all();
 }
 
 // Within a catch. Unlike after `give_up`, Redis is reachable and the held items are released.

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -57,6 +58,8 @@ class WorkerLoop {
  private:
   // The main thread.
   WorkerEnd work();
+  using Round = std::vector<QueueIndex>;  // the queues that are asked together
+
   std::optional<WorkerEnd> reason_to_end();
   bool post_what_is_useful();
   void post(QueueIndex queue, std::vector<Settlement> settlements, std::size_t want);
@@ -87,7 +90,7 @@ class WorkerLoop {
   void watch(const std::stop_token& stop);
   void rethrow_error() const;
   void give_up(std::exception_ptr error) noexcept;
-  void give_up_one_queue(std::exception_ptr error) noexcept;
+  void give_up_queue() noexcept;
   void fail(const char* who) noexcept;
   void log(LogLevel level, std::string_view text) const;
 
@@ -100,6 +103,7 @@ class WorkerLoop {
   Scheduler scheduler_;
   std::vector<bool> open_;           // by queue: may be asked
   std::vector<std::size_t> shares_;  // by queue: to ask of it
+  std::deque<Round> rounds_;         // that have not answered
   WorkerReport report_;
   std::uint64_t failures_in_a_row_ = 0;
   bool succeeded_ = false;
@@ -123,6 +127,7 @@ class WorkerLoop {
   std::optional<TimePoint> leave_at_;  // when handlers get the stop request
   std::exception_ptr error_;           // of Redis, or what it holds: the first counts
   std::exception_ptr fault_;           // of a thread of the worker
+  std::exception_ptr replaced_;        // of a queue that is not the one it was
 
   std::jthread keeper_thread_;
   std::jthread watch_thread_;
