@@ -207,7 +207,7 @@ elseif(KIND STREQUAL "pkg_config")
 elseif(KIND STREQUAL "add_subdirectory")
   # -O0, and in groups: what is tried here is how it is put together.
   build_consumer(-DWQ_SOURCE=${SOURCE} -DBUILD_SHARED_LIBS=ON -DWQ_INSTALL=ON
-                 -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12
+                 -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=40
                  -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DCMAKE_INSTALL_LIBDIR=${LIBDIR})
   run_library()
   run_worker(${WORK}/consumer_worker)
