@@ -162,6 +162,14 @@ void WorkerCommandLineReader::declare_end() {
   options_.group("When to exit");
   options_.add_duration("wait-open", worker.wait_open,
                         "how long to wait for the first push to the queue");
+  options_.add_list("after", cli::Value::queue(), worker.after,
+                    "the queue is not drained before this one is, whose items push items to it; "
+                    "recorded in Redis. May be given several times");
+  options_.add_choice<OnDead>(
+      "on-dead", line_.on_dead,
+      {{"go-on", OnDead::go_on}, {"wait", OnDead::wait}, {"fail", OnDead::fail}},
+      "if the queue before ends with dead letters: go on without them, wait until they are "
+      "retried or dropped, or exit with 3 in the end");
   options_.add_duration("max-idle", worker.max_idle,
                         "exit after this time without an item (0: never)");
   options_.add_number("max-items", worker.max_items, "exit after this many items (0: never)");
@@ -234,6 +242,7 @@ bool WorkerCommandLineReader::read(cli::Process& process, int argc, const char* 
     throw cli::UsageError("--fail-on-dead and --ignore-dead contradict each other");
   }
   line_.fail_on_dead |= !ignore_dead_ && cli::is_live_terminal(STDERR_FILENO);
+  line_.worker.wait_for_dead = line_.on_dead == OnDead::wait;
   line_.worker.counts_interval = WorkerProgress::counts_interval(line_.progress);
   line_.arguments = options_.arguments();
   cli::check_redis_options(line_.redis);

@@ -15,12 +15,20 @@
 
 namespace wq::internal {
 
+/// What a worker does when a stage before its queues ends with dead letters.
+enum class OnDead {
+  go_on,  ///< takes the stage for drained
+  wait,   ///< waits until they are retried or dropped
+  fail,   ///< takes the stage for drained, and exits with `dead_or_halted` in the end
+};
+
 /// The command line of a worker.
 struct WorkerCommandLine {
   std::vector<QueueShare> queues;
   RedisOptions redis;
   WorkerOptions worker;
   bool fail_on_dead = false;
+  OnDead on_dead = OnDead::go_on;
   std::string joblog;                     ///< a file; empty: none
   std::chrono::milliseconds progress{0};  ///< between two lines of it; zero: none
   std::optional<metrics::ListenAddress> metrics_listen;

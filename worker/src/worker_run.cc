@@ -50,10 +50,12 @@ std::string_view name_of(WorkerEnd end) {
       {"drained", "stopped", "halted", "max-items", "max-idle", "never-opened"}, end);
 }
 
-ExitCode code_for(const WorkerReport& report, bool fail_on_dead, int signal) {
+ExitCode code_for(const WorkerReport& report, const WorkerCommandLine& line, int signal) {
+  const bool bad_end = (line.fail_on_dead && report.counts.dead > 0) ||
+                       (line.on_dead == OnDead::fail && report.dead_before > 0);
   switch (report.end) {
     case WorkerEnd::drained:
-      return fail_on_dead && report.counts.dead > 0 ? ExitCode::dead_or_halted : ExitCode::done;
+      return bad_end ? ExitCode::dead_or_halted : ExitCode::done;
     case WorkerEnd::stopped:
       return signal == 0 ? ExitCode::failure : cli::exit_code_for_signal(signal);
     case WorkerEnd::halted:
@@ -238,7 +240,12 @@ ExitCode WorkerRun::run() {
     for (std::size_t i = 0; report.end == WorkerEnd::drained && i < report.queues.size(); ++i) {
       log_dead(line_.queues[i].queue, line_.redis, report.queues[i]);
     }
-    return code_for(report, line_.fail_on_dead, interruption_->first());
+    if (report.end == WorkerEnd::drained && report.dead_before > 0) {
+      cli::log(LogLevel::warning,
+               fmt::format("the stages before have {}: their items are missing here",
+                           cli::plural(report.dead_before, "dead letter")));
+    }
+    return code_for(report, line_, interruption_->first());
   } catch (const ConnectionError& error) {
     // Asked to stop while Redis was unreachable: the items could not be returned.
     if (interruption_->first() == 0) throw;

@@ -22,6 +22,14 @@ namespace internal {
 class QueueClient;
 }
 
+/// A queue that comes before another one, see `WorkerOptions::after`.
+struct EarlierStage {
+  std::string queue{};
+  /// Its `Counts::id` as the workers of the later queue saw it; empty: it had not begun. If it is
+  /// gone since, it was purged: nothing comes from it any more.
+  std::string id{};
+};
+
 /// All counters of a queue, read in one atomic step.
 struct Counts {
   /// Made when the first item is seen; empty: the queue has not begun.
@@ -46,6 +54,8 @@ struct Counts {
   std::uint64_t merged = 0;     ///< equal items that became one among the delayed or the dead
   std::uint64_t foreign = 0;    ///< leases met that were set by a RedisWQ client
 
+  std::vector<EarlierStage> after{};  ///< the stages directly before this one
+
   /// True if more items returned without a lease than dead workers can explain:
   /// answers of Redis reach the workers too late.
   [[nodiscard]] bool arrives_late() const noexcept {
@@ -53,7 +63,8 @@ struct Counts {
   }
 
   /// Begun, nothing ready, processing or delayed, no producer, and not paused: the operator who
-  /// paused it may be about to put something back. Dead letters do not count.
+  /// paused it may be about to put something back. Dead letters do not count. Nor do the stages
+  /// before it, see `Queue::drained`.
   [[nodiscard]] bool drained() const noexcept {
     return !id.empty() && ready == 0 && processing == 0 && delayed == 0 && producers == 0 &&
            !paused;
@@ -156,6 +167,11 @@ class WQ_API Queue {
 
   /// One atomic read.
   [[nodiscard]] Counts counts();
+
+  /// True if the queue and all stages before it (`Counts::after`) are drained, and so stay, unless
+  /// somebody pushes. A queue behind drained stages need not have begun. Throws `ProtocolError` if
+  /// the stages are a cycle.
+  [[nodiscard]] bool drained();
 
   /// How long until the last of the delayed items is due; nothing if none is delayed.
   [[nodiscard]] std::optional<std::chrono::milliseconds> last_due();

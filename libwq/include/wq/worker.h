@@ -140,6 +140,16 @@ struct WorkerOptions {
   unsigned halt_after = 20;
   /// Count towards `halt_after` only until the first success.
   bool halt_only_at_start = true;
+  /// Stages before the queues of this worker, such as queues whose handlers push items to them:
+  /// none of its queues is drained before all of these are, and the stages before these. Recorded
+  /// in Redis, so it holds for all workers of its queues until these are purged. A stage that was
+  /// purged is drained, and so is one with an earlier stage that never got an item. On a Redis
+  /// Cluster all names need the same hash tag. `Worker::run` throws `std::invalid_argument` if a
+  /// stage would come after itself.
+  std::vector<std::string> after{};
+  /// An earlier stage that ends with dead letters is not drained until these are retried or
+  /// dropped.
+  bool wait_for_dead = false;
   std::uint64_t max_items = 0;            ///< end after that many items were leased; zero: never
   std::chrono::milliseconds max_idle{0};  ///< end after this time without an item; zero: never
   std::chrono::milliseconds wait_open{std::chrono::minutes{10}};  ///< for the queue to begin
@@ -158,18 +168,23 @@ struct WorkerOptions {
 
 /// Why `Worker::run` returned.
 enum class WorkerEnd {
-  drained,       ///< all queues: every item is done or dead, no producer is left, none is paused
+  /// All queues and the stages before them: every item is done or dead, no producer is left, none
+  /// is paused.
+  drained,
   stopped,       ///< `request_stop` was called
   halted,        ///< too many failures in a row
   max_items,     ///< as asked
   max_idle,      ///< as asked
-  never_opened,  ///< a queue did not begin within `wait_open`, and all others are drained
+  never_opened,  ///< a queue or stage did not begin within `wait_open`, and all others are drained
 };
 
 struct WorkerReport {
   WorkerEnd end = WorkerEnd::drained;
   Counts counts{};               ///< of all queues together, see `Worker::counts`, as last read
   std::vector<Counts> queues{};  ///< of each queue, in their order
+  /// Dead letters of the stages before its queues, when these were drained. Of several queues, the
+  /// most that one of them had before it.
+  std::uint64_t dead_before = 0;
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
   std::uint64_t released = 0;

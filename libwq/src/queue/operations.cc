@@ -323,6 +323,13 @@ void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::millisecond
               lease.count(), kMaxCrashesField, max_crashes);
 }
 
+void append_stage(CommandBuffer& out, const Keys& keys, const EarlierStage& stage) {
+  // An id that is known must not be replaced by none: the stage may have been purged.
+  append_call(out, scripts::write_at_maxmemory, keys, {keys[Key::stats]},
+              stage.id.empty() ? "HSETNX" : "HSET", std::string(kAfterField) + stage.queue,
+              stage.id);
+}
+
 Counts read_counts(Value answer) {
   Counts counts;
   counts.ready = answer[0].count();
@@ -348,6 +355,11 @@ Counts read_counts(Value answer) {
     const std::string_view name = stats[i].text();
     if (name == "id") {
       counts.id = stats[i + 1].text();
+      continue;
+    }
+    if (name.starts_with(kAfterField)) {
+      counts.after.push_back(
+          {std::string(name.substr(kAfterField.size())), std::string(stats[i + 1].text())});
       continue;
     }
     const auto* field = std::find_if(std::begin(kFields), std::end(kFields),

@@ -35,6 +35,8 @@ inline constexpr std::chrono::milliseconds kLongestHold = std::chrono::hours{1};
 /// workers; the worker that started last sets them. Then the defaults for missing fields.
 inline constexpr std::string_view kLeaseField = "lease_ms";
 inline constexpr std::string_view kMaxCrashesField = "max_crashes";
+/// Before the name of an earlier stage, whose id is the value.
+inline constexpr std::string_view kAfterField = "after:";
 inline constexpr std::chrono::milliseconds kUsualLease{60'000};
 
 /// The fields of a result in an entry of the stream: any bytes, or JSON.
@@ -107,6 +109,9 @@ void append_checkpoints(CommandBuffer& out, const Keys& keys, std::string_view s
 /// Marks a lease: its holder holds no other item. Safe to send again.
 void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view session,
                     const Lease& lease);
+
+/// Records that a stage comes before the queue. Also at maxmemory.
+void append_stage(CommandBuffer& out, const Keys& keys, const EarlierStage& stage);
 
 /// Tells reclaimers what a worker of the queue has. Also at maxmemory.
 void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::milliseconds lease,

@@ -16,6 +16,7 @@
 #include "queue/lease_stream.h"
 #include "queue/limits.h"
 #include "queue/operations.h"
+#include "queue/stages.h"
 #include "queue/server_check.h"
 #include "redis/reconnecting_connection.h"
 #include "script/script.h"
@@ -122,6 +123,17 @@ const std::string& Queue::session() const noexcept { return session_->id; }
 
 ServerReport Queue::server() {
   return session_->link.run([this](Connection&) { return session_->server; });
+}
+
+bool Queue::drained() {
+  const auto is_empty = [](const Counts& counts) {
+    return counts.drained() || (counts.id.empty() && !counts.after.empty());
+  };
+  const Counts before = counts();
+  if (!is_empty(before)) return false;
+  internal::Stages stages(session_->link);
+  if (!stages.are_drained_before(session_->keys.queue(), before)) return false;
+  return before.after.empty() || is_empty(counts());
 }
 
 Counts Queue::counts() {

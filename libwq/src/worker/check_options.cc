@@ -11,6 +11,7 @@
 #include <wq/queue.h>
 
 #include "base/host_name.h"
+#include "base/keys.h"
 #include "base/printable.h"
 #include "queue/check_policy.h"
 #include "queue/operations.h"
@@ -64,6 +65,7 @@ WorkerOptions checked(WorkerOptions options, std::span<const QueueShare> queues)
         fmt::format("the calls of a slot are {}; they must lie between 1 and {}",
                     options.calls_per_slot, kMostCallsPerSlot));
   }
+  for (const std::string& stage : options.after) static_cast<void>(Keys(stage));  // a good name
   check_not_negative("the longest delay of a batch", options.max_delay);
   check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
   check_not_negative("the timeout", options.timeout);

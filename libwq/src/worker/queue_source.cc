@@ -36,6 +36,7 @@ QueueSource::QueueSource(std::string queue, const RedisOptions& redis, const Wor
       session_(session),
       link_(redis, abandon, [this](Connection& connection) { check(connection); }),
       stream_(link_, keys_, session_, PopSize::from_one_item()),
+      stages_(link_, options_.wait_for_dead),
       notice_(keys_, link_, options_),
       keeper_link_(keeper_link),
       renewer_(keeper_link, keys_, session_, options_.lease, std::move(on_lost)),
@@ -168,7 +169,30 @@ void QueueSource::leave_what_is_too_long(std::vector<Lease>& leased) {
 
 // ---- the queue ----
 
-Counts QueueSource::look() {
+void QueueSource::record_stages() {
+  for (const std::string& stage : options_.after) {
+    check_order_of_stages(link_, keys_.queue(), stage);
+    record_stage(link_, keys_, stage);
+  }
+}
+
+QueueSource::State QueueSource::look() {
+  notice_.forget_stage();
+  Counts counts = read_counts_now();
+  const bool behind_stages = !counts.after.empty();
+  if (counts.id.empty() && !behind_stages) return State::not_begun;
+  if (!counts.id.empty() && !counts.drained()) return State::open;
+  if (!behind_stages) return State::drained;
+  if (!stages_.are_drained_before(keys_.queue(), counts)) {
+    notice_.set_stage(stages_.open_stage(), stages_.open_counts());
+    return stages_.open_counts().id.empty() ? State::not_begun : State::open;
+  }
+  counts = read_counts_now();
+  // A queue behind stages that gave it nothing does not begin.
+  return counts.id.empty() || counts.drained() ? State::drained : State::open;
+}
+
+Counts QueueSource::read_counts_now() {
   Counts counts = link_.run([this](Connection& redis) {
     return read_counts(run_script(redis, scripts::counts, keys_, {}).value());
   });
@@ -179,7 +203,16 @@ Counts QueueSource::look() {
   }
   check_id(queue_id_, counts.id, leased_ > 0);
   if (queue_id_.empty() && !counts.id.empty()) meet_queue(counts.id);
+  keep_record_of_stages(counts);
   return counts;
+}
+
+// The id of a stage, as soon as it has one: without it, a stage that was purged cannot be told from
+// one that has not begun.
+void QueueSource::keep_record_of_stages(const Counts& counts) {
+  for (const EarlierStage& stage : counts.after) {
+    if (stage.id.empty()) record_stage(link_, keys_, stage.queue);
+  }
 }
 
 Counts QueueSource::counts() const {

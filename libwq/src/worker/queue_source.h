@@ -23,6 +23,7 @@
 #include "maintenance/lease_renewer.h"
 #include "queue/lease_stream.h"
 #include "queue/limits.h"
+#include "queue/stages.h"
 #include "redis/reconnecting_connection.h"
 #include "worker/wait_notice.h"
 
@@ -100,10 +101,22 @@ class QueueSource {
 
   // ---- the queue ----
 
-  /// Reads the counts. Throws `ProtocolError` if the queue is not the one it was.
-  Counts look();
+  enum class State {
+    open,       // items are there or may come
+    not_begun,  // the queue, or a stage before it
+    drained,    // the queue and all stages before it
+  };
+
+  /// Records the stages before the queue. Throws `std::invalid_argument` for one that comes after
+  /// it.
+  void record_stages();
+  /// Reads the counts of the queue and, if it is empty, of the stages before it. Throws
+  /// `ProtocolError` if the queue is not the one it was.
+  State look();
   /// `look` has found that the queue has begun.
   [[nodiscard]] bool has_met() const noexcept { return !queue_id_.empty(); }
+  /// See `Stages::dead`.
+  [[nodiscard]] std::uint64_t dead_before() const noexcept { return stages_.dead(); }
   /// As they were read last, by whichever thread. Any thread.
   [[nodiscard]] Counts counts() const;
   /// Says what is waited for, see `WaitNotice`. After `look`.
@@ -131,6 +144,8 @@ class QueueSource {
 
  private:
   void check(Connection& connection);
+  Counts read_counts_now();
+  void keep_record_of_stages(const Counts& counts);
   std::size_t longest_word_for(std::size_t bytes);
   void leave_what_is_too_long(std::vector<Lease>& leased);
   void check_id(const std::string& known, const std::string& found, bool leased) const;
@@ -152,6 +167,7 @@ class QueueSource {
   std::uint64_t leased_ = 0;
   TimePoint dry_until_;  // nothing was ready: no use in asking before
   std::chrono::milliseconds dry_wait_{0};
+  Stages stages_;
   WaitNotice notice_;
 
   Tally tally_;

@@ -60,7 +60,22 @@ void WaitNotice::tell(const Counts& counts, TimePoint now, std::size_t ready_slo
                                    : fmt::format("still waiting, for {}: {}", waited, why));
 }
 
+void WaitNotice::set_stage(const std::string& queue, const Counts& counts) {
+  stage_ = fmt::format("the queue is empty, and the queue {} before it ", printable(queue));
+  if (counts.id.empty()) {
+    stage_ += "has not begun";
+  } else if (counts.drained()) {
+    stage_ += fmt::format("has {} dead letter{} (wqctl retry, wqctl drop)", counts.dead,
+                          counts.dead == 1 ? "" : "s");
+  } else {
+    stage_ += fmt::format("is not drained: ready {}, processing {}, delayed {}, producers {}{}",
+                          counts.ready, counts.processing, counts.delayed, counts.producers,
+                          counts.paused ? ", paused" : "");
+  }
+}
+
 WaitNotice::For WaitNotice::what_is_waited_for(const Counts& counts, std::size_t ready_slots) {
+  if (!stage_.empty()) return For::stage;
   if (counts.id.empty()) return For::queue;
   if (ready_slots == 0) return For::slots;
   if (counts.paused) return For::resume;
@@ -87,6 +102,8 @@ std::string WaitNotice::text(const Counts& counts) const {
       return producer_text(counts.producers);
     case For::others:
       return others_text(counts);
+    case For::stage:
+      return stage_;
     case For::nothing:
       break;
   }

@@ -25,6 +25,10 @@ class WaitNotice {
   /// From now on names the queue: the worker has several.
   void name_queue() { prefix_ = "queue " + printable(keys_.queue()) + ": "; }
 
+  /// The queue is empty, and this stage before it is not drained.
+  void set_stage(const std::string& queue, const Counts& counts);
+  void forget_stage() noexcept { stage_.clear(); }
+
   /// The counts as they are now. Waiting for another thing than before begins a new wait. Reads the
   /// producer from Redis before it logs; throws as `ReconnectingConnection::run`.
   void tell(const Counts& counts, TimePoint now, std::size_t ready_slots);
@@ -38,6 +42,7 @@ class WaitNotice {
     resume,    // of a queue that is paused
     producer,  // which holds an empty queue open
     others,    // the last items, which others hold or which are not due
+    stage,     // an earlier one, which may push more
   };
 
   [[nodiscard]] static For what_is_waited_for(const Counts& counts, std::size_t ready_slots);
@@ -48,6 +53,7 @@ class WaitNotice {
   ReconnectingConnection& link_;
   const WorkerOptions& options_;
   std::string prefix_;
+  std::string stage_;  // what is waited for there; empty: no stage
   For what_ = For::nothing;
   TimePoint since_;
   TimePoint next_;

@@ -99,6 +99,8 @@ WorkerReport WorkerLoop::run() {
     give_back();
   } catch (const Error&) {
     give_up(std::current_exception());
+  } catch (const std::invalid_argument&) {  // a stage that cannot be before a queue
+    give_up(std::current_exception());
   } catch (...) {
     fail("the worker's main thread");
     give_back();
@@ -152,6 +154,7 @@ void WorkerLoop::request_stop(milliseconds grace) noexcept {
 
 WorkerEnd WorkerLoop::work() {
   started_at_ = idle_since_ = BootClock::now();
+  for (const auto& each : sources_) each->record_stages();
   if (const auto end = look_at_queues()) return *end;
   executor_.start_preparing();
   while (true) {
@@ -428,10 +431,12 @@ void WorkerLoop::wait_for_item() {
 std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
   bool drained = true;  // those that have begun
   bool begun = true;    // all
+  report_.dead_before = 0;
   for (const auto& each : sources_) {
-    const Counts counts = each->look();
-    drained = drained && (counts.id.empty() || counts.drained());
-    begun = begun && !counts.id.empty();
+    const QueueSource::State state = each->look();
+    drained = drained && state != QueueSource::State::open;
+    begun = begun && state != QueueSource::State::not_begun;
+    report_.dead_before = std::max(report_.dead_before, each->dead_before());
   }
   const TimePoint now = BootClock::now();
   if (drained && begun && nothing_has_moved()) return WorkerEnd::drained;
@@ -449,8 +454,9 @@ bool WorkerLoop::nothing_has_moved() {
   if (sources_.size() == 1) return true;
   return std::all_of(sources_.begin(), sources_.end(), [](const auto& each) {
     const Counts before = each->counts();
-    const Counts now = each->look();
-    return now.drained() && now.pushed == before.pushed && now.leased == before.leased &&
+    if (each->look() != QueueSource::State::drained) return false;
+    const Counts now = each->counts();
+    return now.pushed == before.pushed && now.leased == before.leased &&
            now.completed == before.completed;
   });
 }

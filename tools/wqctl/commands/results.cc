@@ -77,7 +77,7 @@ class ResultsReader {
   /// The exit code if the next read is the last.
   std::optional<cli::ExitCode> look() {
     const Counts counts = check();
-    if (!options_.follow || counts.drained()) return cli::ExitCode::done;
+    if (!options_.follow || queue_.drained()) return cli::ExitCode::done;
     if (!counts.id.empty() || BootClock::now() - begin_ < options_.wait_open) return std::nullopt;
     cli::log(LogLevel::error,
              fmt::format("the queue {} did not begin within {}", cli::one_line(name_),

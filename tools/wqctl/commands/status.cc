@@ -96,6 +96,7 @@ class Watch {
           cli::one_line(now_.queue)));
     }
     now_.counts = std::move(counts);
+    now_.behind_open_stage = is_behind_open_stage(queue_, now_.counts);
     if (now >= next_crew_) {
       now_.crew = crew_of(admin_.workers());
       next_crew_ = now + crew_interval(now_.crew);
@@ -118,7 +119,7 @@ class Watch {
   }
 
   [[nodiscard]] std::optional<cli::ExitCode> ending() const {
-    if (now_.counts.drained()) {
+    if (is_drained(now_)) {
       const bool dead = options_.fail_on_dead && now_.counts.dead > 0;
       return dead ? cli::ExitCode::dead_or_halted : cli::ExitCode::done;
     }
@@ -179,6 +180,7 @@ Snapshot snapshot(const Target& target) {
   Snapshot now;
   now.queue = target.queue;
   now.counts = queue.counts();
+  now.behind_open_stage = is_behind_open_stage(queue, now.counts);
   now.crew = crew_of(Admin{target.queue, target.redis}.workers());
   drop_outdated(now);
   now.last_due = queue.last_due();

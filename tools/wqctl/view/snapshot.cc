@@ -81,7 +81,7 @@ bool knows_workers(const Counts& counts) {
 }
 
 std::string workers_text(const Snapshot& now) {
-  if (!has_begun(now.counts) || now.counts.drained()) return "";
+  if (!has_begun(now.counts) || is_drained(now)) return "";
   if (now.crew.alive + now.crew.overdue == 0) {
     return knows_workers(now.counts) ? "no workers" : "";
   }
@@ -112,11 +112,23 @@ std::string percent_text(double fraction) {
   return fmt::format("{:.1f}%", std::floor(fraction * 1'000) / 10);
 }
 
+std::string stages_text(const Counts& counts) {
+  std::string text;
+  for (const EarlierStage& stage : counts.after) {
+    text += (text.empty() ? "" : ", ") + cli::one_line(stage.queue);
+  }
+  return text;
+}
+
 Json seconds_json(const std::optional<Seconds>& time) {
   return time ? Json(std::round(time->count() * 10) / 10) : Json();
 }
 
 }  // namespace
+
+bool is_behind_open_stage(Queue& queue, const Counts& counts) {
+  return counts.drained() && !counts.after.empty() && !queue.drained();
+}
 
 Crew crew_of(std::span<const WorkerInfo> workers) {
   Crew crew;
@@ -126,7 +138,7 @@ Crew crew_of(std::span<const WorkerInfo> workers) {
 }
 
 void drop_outdated(Snapshot& now) {
-  if (now.counts.drained()) now.crew = {};
+  if (is_drained(now)) now.crew = {};
   if (now.counts.processing == 0) now.crew.oldest.reset();
 }
 
@@ -145,7 +157,8 @@ std::string status_line(const Snapshot& now) {
   if (counts.producers > 0)
     line += fmt::format(", {} filling it", cli::plural(counts.producers, "producer"));
   if (counts.paused) line += ", paused";
-  if (counts.drained()) line += ", drained";
+  if (is_drained(now)) line += ", drained";
+  if (now.behind_open_stage) line += ", empty, behind " + stages_text(counts);
   return line;
 }
 
@@ -159,7 +172,7 @@ std::string silence_text(const Snapshot& now, const Eta& eta) {
 
 std::string watch_line(const Snapshot& now, const Eta& eta) {
   std::string line = status_line(now);
-  if (!has_begun(now.counts) || now.counts.drained()) return line;
+  if (!has_begun(now.counts) || is_drained(now)) return line;
   for (const std::string& more : {rates_text(eta), left_text(eta), silence_text(now, eta)}) {
     if (!more.empty()) line += ", " + more;
   }
@@ -193,6 +206,9 @@ Json counts_json(const Counts& counts) {
 Json status_json(const Snapshot& now) {
   Json json{{"queue", now.queue}};
   json.update(counts_json(now.counts));
+  json["drained"] = is_drained(now);
+  json["after"] = Json::array();
+  for (const EarlierStage& stage : now.counts.after) json["after"].push_back(stage.queue);
   json["workers"] = now.crew.alive;
   json["workers_overdue"] = now.crew.overdue;
   json["oldest_lease_ms"] = now.crew.oldest ? Json(now.crew.oldest->count()) : Json();
@@ -242,9 +258,10 @@ std::vector<std::string> watch_frame(const Snapshot& now, const Eta& eta, std::s
            alarming("dead", counts.dead, Colour::red),
            alarming("crashed", counts.crashed, Colour::yellow),
            {returned_text(counts), Colour::yellow},
-           {counts.drained() ? "drained" : "", Colour::green}},
+           {is_drained(now) ? "drained" : "", Colour::green},
+           {now.behind_open_stage ? "empty, behind " + stages_text(counts) : ""}},
           room, colour, lines);
-  if (counts.drained()) return lines;
+  if (is_drained(now)) return lines;
   const bool filling = counts.producers > 0;
   lay_out({{rates_text(eta)},
            {left_text(eta), Colour::bold},

@@ -36,7 +36,16 @@ struct Snapshot {
   Counts counts;
   Crew crew;
   std::optional<std::chrono::milliseconds> last_due;  ///< of the delayed items
+  bool behind_open_stage = false;                     ///< see `is_behind_open_stage`
 };
+
+/// True if the queue is empty and a stage before it is not drained.
+[[nodiscard]] bool is_behind_open_stage(Queue& queue, const Counts& counts);
+
+/// The queue and all stages before it.
+[[nodiscard]] inline bool is_drained(const Snapshot& now) {
+  return now.counts.drained() && !now.behind_open_stage;
+}
 
 /// Workers tell of themselves every two seconds: takes away what the counts contradict.
 void drop_outdated(Snapshot& now);

@@ -1,0 +1,196 @@
+// Stages: a queue is drained only when the queues before it are.
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <wq/admin.h>
+#include <wq/error.h>
+#include <wq/producer.h>
+#include <wq/worker.h>
+
+#include "support/eventually.h"
+#include "support/queue_test.h"
+
+namespace wq::test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class Stages : public QueueTest {
+ protected:
+  void fill(const std::string& queue, const std::vector<std::string>& items) {
+    Producer producer(queue, options(), {});
+    for (const std::string& item : items) producer.push(item);
+    producer.finish();
+  }
+
+  [[nodiscard]] Counts counts_of(const std::string& queue) const {
+    return Queue(queue, options()).counts();
+  }
+
+  [[nodiscard]] WorkerOptions after(std::vector<std::string> stages) {
+    WorkerOptions worker;
+    worker.after = std::move(stages);
+    worker.log = [this](LogLevel, std::string_view text) {
+      const std::lock_guard lock(mutex_);
+      log_.append(text).append("\n");
+    };
+    return worker;
+  }
+
+  [[nodiscard]] std::string log() {
+    const std::lock_guard lock(mutex_);
+    return log_;
+  }
+
+  WorkerReport work(
+      const std::string& queue, WorkerOptions worker = {},
+      const Handler& handler = [](const Job&) { return Outcome::complete(); }) {
+    return Worker(queue, options(), std::move(worker), handler).run();
+  }
+  [[nodiscard]] std::future<WorkerReport> start(const std::string& queue, WorkerOptions worker) {
+    return std::async(std::launch::async, [this, queue, worker] { return work(queue, worker); });
+  }
+
+  [[nodiscard]] bool has_recorded(const std::string& queue, const std::string& stage) {
+    const Counts counts = counts_of(queue);
+    return std::any_of(counts.after.begin(), counts.after.end(), [&](const EarlierStage& each) {
+      return each.queue == stage && !each.id.empty();
+    });
+  }
+
+  std::mutex mutex_;
+  std::string log_;
+};
+
+TEST_F(Stages, WaitForWhatTheOneBeforeMayPush) {
+  fill("one", {"a", "b"});
+  auto second = start("two", after({"one"}));
+  ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
+  const WorkerReport first = work("one", {}, [this](const Job& job) {
+    fill("two", {"of " + std::string(job.item)});
+    return Outcome::complete();
+  });
+  EXPECT_EQ(first.end, WorkerEnd::drained);
+  const WorkerReport report = second.get();
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(report.completed, 2U);
+}
+
+TEST_F(Stages, AreDrainedWithoutAnItemIfTheOneBeforePushedNone) {
+  fill("one", {"a"});
+  EXPECT_EQ(work("one").end, WorkerEnd::drained);
+  EXPECT_EQ(work("two", after({"one"})).end, WorkerEnd::drained);
+}
+
+TEST_F(Stages, WaitForTheOnesBeforeTheOneBefore) {
+  fill("one", {"a"});
+  auto third = start("three", after({"two"}));
+  auto second = start("two", after({"one"}));
+  ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
+  EXPECT_FALSE(Queue("three", options()).drained());
+  EXPECT_EQ(work("one").end, WorkerEnd::drained);
+  EXPECT_EQ(second.get().end, WorkerEnd::drained);
+  EXPECT_EQ(third.get().end, WorkerEnd::drained);
+  EXPECT_TRUE(Queue("three", options()).drained());
+}
+
+TEST_F(Stages, AreRememberedForWorkersThatAreNotTold) {
+  fill("one", {"a"});
+  fill("two", {"b"});
+  WorkerOptions one_item = after({"one"});
+  one_item.max_items = 1;
+  EXPECT_EQ(work("two", one_item).end, WorkerEnd::max_items);
+  EXPECT_TRUE(counts_of("two").drained());
+  auto second = start("two", {});
+  ASSERT_TRUE(eventually([this] { return counts_of("two").completed == 1; }));
+  EXPECT_EQ(second.wait_for(0s), std::future_status::timeout);
+  EXPECT_EQ(work("one").end, WorkerEnd::drained);
+  EXPECT_EQ(second.get().end, WorkerEnd::drained);
+}
+
+TEST_F(Stages, DoNotWaitForOneThatWasPurged) {
+  fill("one", {"a"});
+  auto second = start("two", after({"one"}));
+  ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
+  Admin("one", options()).purge();
+  EXPECT_EQ(second.get().end, WorkerEnd::drained);
+}
+
+TEST_F(Stages, DoNotWaitForItemsThatWereDropped) {
+  fill("one", {"a"});
+  auto second = start("two", after({"one"}));
+  ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
+  EXPECT_EQ(Admin("one", options()).drop(std::vector<std::string>{"a"}).size(), 1U);
+  EXPECT_EQ(second.get().end, WorkerEnd::drained);
+}
+
+TEST_F(Stages, GiveUpOneThatDoesNotBegin) {
+  WorkerOptions worker = after({"one"});
+  worker.wait_open = 1ms;
+  EXPECT_EQ(work("two", worker).end, WorkerEnd::never_opened);
+}
+
+TEST_F(Stages, SayWhichOneTheyWaitFor) {
+  fill("one", {"a"});
+  auto second = start("two", after({"one"}));
+  EXPECT_TRUE(
+      eventually([this] { return log().find("the queue one before it") != std::string::npos; }));
+  EXPECT_THAT(log(), HasSubstr("waiting: the queue is empty, and the queue one before it is not "
+                               "drained: ready 1, processing 0"));
+  EXPECT_EQ(work("one").end, WorkerEnd::drained);
+  EXPECT_EQ(second.get().end, WorkerEnd::drained);
+}
+
+TEST_F(Stages, GoOnWithoutTheDeadLettersOfTheOneBefore) {
+  fill("one", {"a"});
+  work("one", {}, [](const Job&) { return Outcome::fatal("no"); });
+  const WorkerReport report = work("two", after({"one"}));
+  EXPECT_EQ(report.end, WorkerEnd::drained);
+  EXPECT_EQ(report.dead_before, 1U);
+}
+
+TEST_F(Stages, WaitForTheDeadLettersOfTheOneBeforeIfAsked) {
+  fill("one", {"a"});
+  work("one", {}, [](const Job&) { return Outcome::fatal("no"); });
+  WorkerOptions worker = after({"one"});
+  worker.wait_for_dead = true;
+  auto second = start("two", worker);
+  EXPECT_TRUE(eventually([this] { return log().find("1 dead letter") != std::string::npos; }));
+  EXPECT_EQ(Admin("one", options()).retry(std::vector<std::string>{"a"}).size(), 1U);
+  EXPECT_EQ(work("one").end, WorkerEnd::drained);
+  EXPECT_EQ(second.get().end, WorkerEnd::drained);
+}
+
+TEST_F(Stages, CannotBeACycle) {
+  fill("one", {"a"});
+  WorkerOptions leaves = after({"one"});
+  leaves.max_idle = 1ms;
+  EXPECT_EQ(work("two", leaves).end, WorkerEnd::max_idle);
+  leaves = after({"two"});
+  leaves.max_idle = 1ms;
+  EXPECT_EQ(work("three", leaves).end, WorkerEnd::max_idle);
+  EXPECT_THROW(work("one", after({"three"})), std::invalid_argument);
+  EXPECT_THROW(work("one", after({"one"})), std::invalid_argument);
+  EXPECT_TRUE(counts_of("one").after.empty());
+}
+
+// Two workers that check at the same time may record one each.
+TEST_F(Stages, ThatAreACycleAreRefusedByWhoeverLooks) {
+  redis_.call({"HSET", "one:stats", "after:two", ""});
+  redis_.call({"HSET", "two:stats", "after:one", ""});
+  EXPECT_THROW(static_cast<void>(Queue("one", options()).drained()), ProtocolError);
+}
+
+}  // namespace
+}  // namespace wq::test
