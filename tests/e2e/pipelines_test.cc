@@ -1,7 +1,8 @@
-// docs/pipelines.md: the example of RedisGears, beside a straight count.
+// docs/pipelines.md and examples/wordcount, beside straight counts.
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -16,7 +17,64 @@ using namespace std::string_literals;
 
 constexpr std::size_t kFilms = 100'000;
 
-class FilmGenres : public ProgramTest {
+using Totals = std::map<std::string, std::size_t>;
+
+class Pipeline : public ProgramTest {
+ protected:
+  [[nodiscard]] Totals totals() const {
+    Totals sums;
+    for (const std::string& line : lines(ctl({"totals", "q", "--json"}))) {
+      const auto json = nlohmann::json::parse(line);
+      sums[json.at("key")] = json.at("sum");
+    }
+    return sums;
+  }
+};
+
+class WordCount : public Pipeline {
+ protected:
+  const std::string folder_of_texts_ = path("texts");
+
+  /// Twenty copies of each licence of this system.
+  void copy_texts() {
+    namespace fs = std::filesystem;
+    fs::create_directory(folder_of_texts_);
+    for (const auto& each : fs::directory_iterator("/usr/share/common-licenses")) {
+      if (!each.is_regular_file()) continue;  // others are links to these
+      for (int copy = 0; copy < 20; ++copy) {
+        fs::copy_file(each.path(), folder_of_texts_ + "/" + each.path().filename().string() + "." +
+                                       std::to_string(copy));
+      }
+    }
+  }
+
+  [[nodiscard]] Totals straight_count() const {
+    Process all = start({"sh", "-c", R"(cat "$1"/* >"$2" && "$3" "$2")", "_", folder_of_texts_,
+                         path("all"), kExamples + "/wordcount"s});
+    EXPECT_EQ(all.wait(), 0);
+    Totals words;
+    for (const std::string& line : lines(all.out())) {
+      const std::size_t tab = line.find('\t');
+      words[line.substr(0, tab)] = std::stoul(line.substr(tab + 1));
+    }
+    return words;
+  }
+};
+
+TEST_F(WordCount, OfManyTextsIsThatOfOneTextAlthoughAWorkerIsKilled) {
+  copy_texts();
+  Process push = push_process({"q", folder_of_texts_ + "/*"});
+  ASSERT_EQ(push.wait(), 0) << push.err();
+  const Words options{"--reduce", "sum", "--lease", "1s", "--concurrency", "2"};
+  const Words command{kExamples + "/wordcount"s, "{}"};
+  Process victim = worker(options, command);
+  ASSERT_TRUE(eventually([this] { return counts().completed >= 30; }));
+  victim.kill();
+  EXPECT_EQ(work(options, command), 0);
+  EXPECT_EQ(totals(), straight_count());
+}
+
+class FilmGenres : public Pipeline {
  protected:
   /// Of a film: none, one, two or three genres, by its number.
   static Words genres_of(std::size_t film) {
@@ -47,19 +105,10 @@ class FilmGenres : public ProgramTest {
     }
   }
 
-  [[nodiscard]] static std::map<std::string, std::size_t> straight_count() {
-    std::map<std::string, std::size_t> films;
+  [[nodiscard]] static Totals straight_count() {
+    Totals films;
     for (std::size_t film = 0; film < kFilms; ++film) {
       for (const std::string& genre : genres_of(film)) ++films[genre];
-    }
-    return films;
-  }
-
-  [[nodiscard]] std::map<std::string, std::size_t> totals() const {
-    std::map<std::string, std::size_t> films;
-    for (const std::string& line : lines(ctl({"totals", "q", "--json"}))) {
-      const auto json = nlohmann::json::parse(line);
-      films[json.at("key")] = json.at("sum");
     }
     return films;
   }
