@@ -81,7 +81,7 @@ TEST_F(StagesOfPrograms, EndByTheRuleForDeadLettersOfTheStageBefore) {
 TEST_F(StagesOfPrograms, CannotComeAfterThemselves) {
   Process worker = worker_of("two", {"--after", "two"}, {"true"});
   EXPECT_EQ(worker.wait(), 2);
-  EXPECT_THAT(worker.err(), HasSubstr("the queue two cannot come after itself"));
+  EXPECT_THAT(worker.err(), HasSubstr("the queue 'two' cannot come after itself"));
 }
 
 }  // namespace

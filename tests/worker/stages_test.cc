@@ -131,7 +131,8 @@ TEST_F(Stages, DoNotWaitForItemsThatWereDropped) {
   fill("one", {"a"});
   auto second = start("two", after({"one"}));
   ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
-  EXPECT_EQ(Admin("one", options()).drop(std::vector<std::string>{"a"}).size(), 1U);
+  EXPECT_EQ(Admin("one", options()).drop(std::vector<std::string>{"a"}, ItemState::ready).size(),
+            1U);
   EXPECT_EQ(second.get().end, WorkerEnd::drained);
 }
 
@@ -145,8 +146,8 @@ TEST_F(Stages, SayWhichOneTheyWaitFor) {
   fill("one", {"a"});
   auto second = start("two", after({"one"}));
   EXPECT_TRUE(
-      eventually([this] { return log().find("the queue one before it") != std::string::npos; }));
-  EXPECT_THAT(log(), HasSubstr("waiting: the queue is empty, and the queue one before it is not "
+      eventually([this] { return log().find("the queue 'one' before it") != std::string::npos; }));
+  EXPECT_THAT(log(), HasSubstr("waiting: the queue is empty, and the queue 'one' before it is not "
                                "drained: ready 1, processing 0"));
   EXPECT_EQ(work("one").end, WorkerEnd::drained);
   EXPECT_EQ(second.get().end, WorkerEnd::drained);

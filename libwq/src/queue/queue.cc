@@ -16,8 +16,8 @@
 #include "queue/lease_stream.h"
 #include "queue/limits.h"
 #include "queue/operations.h"
-#include "queue/stages.h"
 #include "queue/server_check.h"
+#include "queue/stages.h"
 #include "redis/reconnecting_connection.h"
 #include "script/script.h"
 

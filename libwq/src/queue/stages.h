@@ -33,7 +33,6 @@ class Stages {
   [[nodiscard]] std::uint64_t dead() const noexcept { return dead_; }
 
  private:
-  [[nodiscard]] Counts read(const std::string& queue);
   bool is_drained(const EarlierStage& stage);
 
   ReconnectingConnection& link_;

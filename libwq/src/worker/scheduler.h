@@ -18,9 +18,9 @@ namespace wq::internal {
 /// By weight it is stride scheduling (Waldspurger and Weihl, 1995): each item costs its queue a
 /// stride, the inverse of the weight, and the queue that has paid least is next, for one turn: a
 /// batch, or `kShortestTurn` items if that is more. A turn that is longer than what is wanted goes
-/// on in the next division, so that batches are filled. So over any number of items, each queue that
-/// always had some gets its share, up to one turn more or less. A queue that had none for a while
-/// gets no credit for that time.
+/// on in the next division, so that batches are filled. So over any number of items, each queue
+/// that always had some gets its share, up to one turn more or less. A queue that had none for a
+/// while gets no credit for that time.
 ///
 /// In order (`strict`), the first queue that has items gets everything. With a `boost_after`, a
 /// queue that was not asked for so long comes before all others, for one division.

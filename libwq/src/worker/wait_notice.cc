@@ -74,7 +74,8 @@ void WaitNotice::set_stage(const std::string& queue, const Counts& counts) {
   }
 }
 
-WaitNotice::For WaitNotice::what_is_waited_for(const Counts& counts, std::size_t ready_slots) {
+WaitNotice::For WaitNotice::what_is_waited_for(const Counts& counts,
+                                               std::size_t ready_slots) const {
   if (!stage_.empty()) return For::stage;
   if (counts.id.empty()) return For::queue;
   if (ready_slots == 0) return For::slots;

@@ -45,7 +45,7 @@ class WaitNotice {
     stage,     // an earlier one, which may push more
   };
 
-  [[nodiscard]] static For what_is_waited_for(const Counts& counts, std::size_t ready_slots);
+  [[nodiscard]] For what_is_waited_for(const Counts& counts, std::size_t ready_slots) const;
   [[nodiscard]] std::string text(const Counts& counts) const;
   [[nodiscard]] std::string producer_text(std::uint64_t n) const;
 
