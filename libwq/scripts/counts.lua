@@ -1,18 +1,21 @@
--- counts: reads everything that a queue counts, in one step
+-- counts: reads everything that a queue counts, in one step; also of several queues in the same step
 --
 -- ROLES: worker viewer admin
 -- KEYS: ready processing delayed dead producers paused stats
+--   queue:ready,processing,delayed,dead,producers,paused,stats...
 -- ARGV: none
 -- ANSWERS:
---   {ready, processing, delayed, dead, producers, paused, {field, value...}}
---     -- the lengths, 1 if the queue is paused, else 0, and stats
+--   {ready, processing, delayed, dead, producers, paused, {field, value...}...}
+--     -- the lengths, 1 if the queue is paused, else 0, and stats; then the same of each further queue
 
-return {
-  redis.call('LLEN', KEYS[1]),
-  redis.call('LLEN', KEYS[2]),
-  redis.call('ZCARD', KEYS[3]),
-  redis.call('ZCARD', KEYS[4]),
-  redis.call('ZCARD', KEYS[5]),
-  redis.call('EXISTS', KEYS[6]),
-  redis.call('HGETALL', KEYS[7]),
-}
+local answer = {}
+for key = 1, #KEYS, 7 do
+  answer[key] = redis.call('LLEN', KEYS[key])
+  answer[key + 1] = redis.call('LLEN', KEYS[key + 1])
+  for set = key + 2, key + 4 do
+    answer[set] = redis.call('ZCARD', KEYS[set])
+  end
+  answer[key + 5] = redis.call('EXISTS', KEYS[key + 5])
+  answer[key + 6] = redis.call('HGETALL', KEYS[key + 6])
+end
+return answer

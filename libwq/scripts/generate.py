@@ -20,6 +20,7 @@ ROLES = ("worker", "producer", "viewer", "admin")
 TYPES = ("integer", "flag", "text", "bytes", "json", "pattern", "sha224")
 UNITS = ("ms", "items", "tries", "crashes")
 OTHER_KEYS = ("lease", "replay", "pushing", "any")  # a queue has one for each item, or session, or call
+QUEUE = "queue:"  # of each further queue, the keys behind it, as in queue:ready,stats...
 SECTIONS = ("ROLES", "KEYS", "ARGV", "ANSWERS", "ERRORS")
 
 
@@ -58,7 +59,7 @@ class Script:
         self.key_names = key_names
         self.line = 0
         self.purpose = self.notes = ""
-        self.roles, self.keys, self.others, self.rest = [], [], [], None
+        self.roles, self.keys, self.others, self.rest = [], [], [], []
         self.arguments, self.answers, self.errors = [], [], []
         self.levels = [Group("", self.arguments)]
         self.argument_names = []
@@ -155,11 +156,17 @@ class Script:
 
     def read_keys(self, words):
         for word in words:
-            if self.rest:
-                raise Wrong(f"'{word}' stands behind '{self.rest}...', which has no end")
             if word.endswith("...") and word[:-3] in OTHER_KEYS:
-                self.rest = word[:-3]
-                self.countable.append(self.rest)
+                self.rest.append({"name": word[:-3]})
+                self.countable.append(word[:-3])
+            elif word.endswith("...") and word.startswith(QUEUE):
+                of_queue = word[len(QUEUE):-3].split(",")
+                for key in of_queue:
+                    if key not in self.key_names:
+                        raise Wrong(f"'{key}' in '{word}' is no key; use those of base/keys.h")
+                self.rest.append({"name": "queue", "keys": of_queue})
+            elif self.rest:
+                raise Wrong(f"'{word}' stands behind '{self.rest[-1]['name']}...', which has no end")
             elif word in OTHER_KEYS:
                 self.others.append(word)
             elif self.others:
@@ -230,7 +237,7 @@ class Script:
         keys = len(self.keys) + len(self.others)
         fixed = re.search("local FIXED[A-Z_, ]* = ([0-9]+)", self.body)
         if self.rest and fixed and int(fixed[1]) != keys:
-            raise Wrong(f"FIXED is {fixed[1]}, and {keys} keys stand in front of '{self.rest}...'")
+            raise Wrong(f"FIXED is {fixed[1]}, and {keys} keys stand in front of '{self.rest[0]['name']}...'")
         for number in re.findall("unpack.KEYS, [0-9]+, ([0-9]+)", self.body):
             if int(number) > keys:
                 raise Wrong(f"the script unpacks {number} keys; the head declares {keys}")
@@ -262,7 +269,8 @@ R"lua({self.text})lua"}};
 """
 
     def in_markdown(self):
-        keys = self.keys + self.others + ([f"{self.rest}..."] if self.rest else [])
+        keys = self.keys + self.others + [
+            rest["name"] + (f"({' '.join(rest['keys'])})" if "keys" in rest else "") + "..." for rest in self.rest]
         text = f"\n## {self.name}\n\n`{self.name}` {self.purpose}.\n\n"
         if self.notes:
             text += f"{self.notes}\n\n"

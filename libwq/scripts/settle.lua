@@ -5,9 +5,10 @@
 --
 -- ROLES: worker
 -- KEYS: processing stats fence attempts crashes failures results ready delayed dead seen history
---   totals distinct checkpoints lease...
+--   totals distinct checkpoints lease... queue:ready,delayed,stats,seen...
 -- ARGV:
 --   lowest_fence integer 1.. -- the lowest fence among the items
+--   targets integer 0.. -- how many queues follow the leases in KEYS: those that other items go to
 --   each lease
 --     item bytes -- the item
 --   each lease
@@ -26,14 +27,14 @@
 --         result bytes -- the result of the item
 --     repeated -- the lines of an item together
 --       position integer items 1.. -- the position of the item
---       verb text push|add|min|max|distinct|keep|fail|crash|dead|release -- the first five: the item is
---         -- complete, and pushes another or changes the totals
---       operand bytes or_empty -- push: the item to push; add, min, max: the field of the totals;
---         -- distinct: the key to count; keep: the checkpoint; release: empty; else the failure, a JSON object without its
---         -- first brace
---       more bytes or_empty -- push: the 28-byte SHA-224 of a key, of which nothing is pushed twice;
---         -- add: a whole number; min, max: a number; keep: the fence; else the delay in ms: empty buries the item, 0
---         -- of release means ready
+--       verb text to|push|add|min|max|distinct|keep|fail|crash|dead|release -- the first six: the item is
+--         -- complete, and pushes others or changes the totals
+--       operand bytes or_empty -- to: which of the targets gets what is pushed next, 0: this queue; push: the item to
+--         -- push; add, min, max: the field of the totals; distinct: the key to count; keep: the checkpoint; release:
+--         -- empty; else the failure, a JSON object without its first brace
+--       more bytes or_empty -- to: how long what is pushed next waits, in ms; push: the 28-byte SHA-224 of a key, of
+--         -- which nothing is pushed twice; add: a whole number; min, max: a number; keep: the fence; else the delay in
+--         -- ms: empty buries the item, 0 of release means ready
 -- ANSWERS:
 --   {position...} -- the items that are lost
 
@@ -42,11 +43,12 @@ local processing, stats, fence, attempts, crashes, failures = unpack(KEYS, 1, 6)
 local results, ready, delayed, dead, seen, history = unpack(KEYS, 7, 12)
 local totals, distinct, checkpoints = unpack(KEYS, 13, 15)
 local FIXED = 15
-local n = #KEYS - FIXED
+local targets = tonumber(ARGV[2])
+local n = #KEYS - FIXED - 4 * targets
 local more = {}  -- where in ARGV what else is said of an item begins
-local ttl_ms, kept_tries, tries = unpack(ARGV, 2 * n + 2, 2 * n + 4)
-local runs = tonumber(ARGV[2 * n + 6] or 0)
-local rest = 2 * n + 7
+local ttl_ms, kept_tries, tries = unpack(ARGV, 2 * n + 3, 2 * n + 5)
+local runs = tonumber(ARGV[2 * n + 7] or 0)
+local rest = 2 * n + 8
 tries = tonumber(tries or 0)
 for _ = 1, runs do rest = rest + 3 + ARGV[rest + 1] end
 local adds_distinct = false
@@ -74,13 +76,20 @@ if has_history or runs > 0 or next(more) then
   local time = call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local held = call('MGET', unpack(KEYS, FIXED + 1))
+for key = FIXED + n + 1, #KEYS, 4 do
+  call('LLEN', KEYS[key])
+  call('ZCARD', KEYS[key + 1])
+  call('HEXISTS', KEYS[key + 2], 'id')
+  call('SCARD', KEYS[key + 3])
+end
+local held = call('MGET', unpack(KEYS, FIXED + 1, FIXED + n))
 
 local count = {}
 local function add(field)
   count[field] = (count[field] or 0) + 1
 end
 
+--@include settle_push
 --@include settle_verbs
 --@include settle_own
 --@include settle_take
@@ -93,8 +102,9 @@ else
   for i = 1, n do
     local complete, a = not is_lost[i], more[i]
     local position = complete and a and ARGV[a]
+    push_to('0', '0')
     while position and ARGV[a] == position do
-      complete = apply(ARGV[1 + i], KEYS[FIXED + i], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3])
+      complete = apply(ARGV[2 + i], KEYS[FIXED + i], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3])
       a = a + 4
     end
     if complete then
@@ -110,6 +120,7 @@ if completed > 0 then
   count.completed = completed
 end
 add_sums()
+add_pushed()
 
 --@include settle_history
 

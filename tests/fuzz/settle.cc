@@ -52,6 +52,9 @@ Outcome any_outcome(Bytes& bytes) {
       outcome.follow_ups = {bytes.word(), bytes.word()};
       outcome.result_is_json = outcome.follow_ups[0].item.size() % 2 != 0;
       if (outcome.follow_ups[1].item.size() % 2 != 0) outcome.follow_ups[1].once_key = "key";
+      if (outcome.follow_ups[1].item.size() % 3 != 0) outcome.follow_ups[1].queue = "other";
+      outcome.follow_ups[1].delay =
+          std::chrono::milliseconds{outcome.follow_ups[0].item.size() % 5};
       return outcome;
     }
     case 5: {
@@ -101,19 +104,26 @@ void check_verbs(const Settlement& settlement, const Verbs& verbs, const RetryPo
   const Outcome& outcome = settlement.outcome;
   if (outcome.kind == Outcome::Kind::complete) {
     const auto totals = internal::reduce(outcome.totals).verbs;
-    const std::size_t pushes = outcome.follow_ups.size();
+    std::size_t pushes = 0;
+    std::string target = "0";
+    std::string delay = "0";
+    for (const FollowUp& each : outcome.follow_ups) {
+      if (verbs.at(pushes)[0] == "to") {
+        target = verbs[pushes][1];
+        delay = verbs[pushes++][2];
+      }
+      require(target == (each.queue.empty() ? "0" : "1"), "a follow-up goes to its queue");
+      require(delay == std::to_string(each.delay.count()), "and waits as long as it says");
+      require(verbs.at(pushes)[0] == "push" && verbs[pushes][1] == each.item,
+              "follow-ups are pushed as they are");
+      require(verbs[pushes++][2] == (each.once_key ? internal::seen_entry(*each.once_key) : ""),
+              "and once, if they have a key");
+    }
     require(verbs.size() == pushes + totals.size(), "a completion tells all it has");
     for (std::size_t i = 0; i < totals.size(); ++i) {
       require(verbs[pushes + i][0] == totals[i].name && verbs[pushes + i][1] == totals[i].operand &&
                   verbs[pushes + i][2] == totals[i].more,
               "totals are told behind the follow-ups");
-    }
-    for (std::size_t i = 0; i < outcome.follow_ups.size(); ++i) {
-      const FollowUp& each = outcome.follow_ups[i];
-      require(verbs[i][0] == "push" && verbs[i][1] == each.item,
-              "follow-ups are pushed as they are");
-      require(verbs[i][2] == (each.once_key ? internal::seen_entry(*each.once_key) : ""),
-              "and once, if they have a key");
     }
     return;
   }
@@ -187,7 +197,9 @@ void look(const std::vector<Settlement>& settlements) {
 
   const std::size_t n = settlements.size();
   const std::size_t keys_end = kHead + std::stoul(words.at(2));
-  std::size_t verbs_begin = keys_end + 1 + 2 * n;
+  const std::size_t targets = std::stoul(words.at(keys_end + 1));
+  const std::size_t leases_begin = keys_end - n - 4 * targets;
+  std::size_t verbs_begin = keys_end + 2 + 2 * n;
   std::map<std::size_t, ToldResult> results;
   if (words.size() > verbs_begin) {
     require(words[verbs_begin++] == std::to_string(policy.results_ttl.count()), "the time to live");
@@ -208,9 +220,9 @@ void look(const std::vector<Settlement>& settlements) {
   for (std::size_t i = 0; i < n; ++i) {
     const Lease& lease = settlements[i].lease;
     lowest = std::min(lowest, lease.fence);
-    require(words[keys_end - n + i] == keys.lease(lease.hash), "each lease is named");
-    require(words[keys_end + 1 + i] == lease.item, "each item is named as it is");
-    require(words[keys_end + 1 + n + i] == internal::holder(kSession, lease.fence, lease.alone),
+    require(words[leases_begin + i] == keys.lease(lease.hash), "each lease is named");
+    require(words[keys_end + 2 + i] == lease.item, "each item is named as it is");
+    require(words[keys_end + 2 + n + i] == internal::holder(kSession, lease.fence, lease.alone),
             "each holder is named");
     const Outcome& outcome = settlements[i].outcome;
     const bool has_result = outcome.kind == Outcome::Kind::complete && outcome.result;

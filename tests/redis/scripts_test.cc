@@ -78,9 +78,14 @@ class DeclaredCall {
   DeclaredCall(const Json& script, const internal::Keys& keys, std::size_t many, bool optional)
       : keys_(keys), many_(many), optional_(optional) {
     for (const Json& key : script.at("keys")) add_key(key.get<std::string>());
-    if (!script.at("rest").is_null()) {
-      counts_[script.at("rest")] = many;
-      for (std::size_t i = 0; i < many; ++i) add_key(script.at("rest").get<std::string>());
+    for (const Json& rest : script.at("rest")) {
+      if (rest.at("name") == "queue") {  // one, as the least count of the arguments
+        const internal::Keys other("other");
+        for (const Json& key : rest.at("keys")) all_keys.push_back(other[key_of(key)]);
+        continue;
+      }
+      counts_[rest.at("name")] = many;
+      for (std::size_t i = 0; i < many; ++i) add_key(rest.at("name").get<std::string>());
     }
     counts_["key"] = all_keys.size();
     add(script.at("arguments"));
@@ -99,10 +104,14 @@ class DeclaredCall {
     } else if (name == "any") {
       all_keys.push_back(keys_.queue() + ":any");
     } else {
-      std::size_t at = 0;
-      while (name_of(static_cast<Key>(at)) != name) ++at;
-      all_keys.push_back(keys_[static_cast<Key>(at)]);
+      all_keys.push_back(keys_[key_of(name)]);
     }
+  }
+
+  static Key key_of(const std::string& name) {
+    std::size_t at = 0;
+    while (name_of(static_cast<Key>(at)) != name) ++at;
+    return static_cast<Key>(at);
   }
 
   void add(const Json& declared) {

@@ -84,7 +84,7 @@ Words verb_of(const Outcome& outcome, std::uint32_t failures = 0, const RetryPol
   Lease tried = lease("a", 5, failures);
   tried.crashes = crashes;
   Words words = settle_arguments({{tried, outcome}}, policy);
-  words.erase(words.begin(), words.begin() + 8);
+  words.erase(words.begin(), words.begin() + 9);
   return words;
 }
 
@@ -145,15 +145,34 @@ TEST(Operations, ASettlementBeginsWithTheLowestFenceTheItemsAndTheHolders) {
   EXPECT_THAT(settle_arguments({{lease("a", 7), Outcome::complete()},
                                 {lease("", 5), Outcome::complete()},
                                 {lease("c", 6), Outcome::complete()}}),
-              ElementsAre("5", "a", "", "c", "s#7", "s#5", "s#6"));
+              ElementsAre("5", "0", "a", "", "c", "s#7", "s#5", "s#6"));
 }
 
 TEST(Operations, ACompletionTellsItsResultAndThenItsFollowUps) {
   Outcome outcome = Outcome::complete("r");
   outcome.follow_ups = {"x", ""};
   EXPECT_THAT(settle_arguments({{lease("a", 1), outcome}}),
-              ElementsAre("1", "a", "s#1", "0", "0", "0", "", "1", "1", "1", "result", "r",  //
+              ElementsAre("1", "0", "a", "s#1", "0", "0", "0", "", "1", "1", "1", "result", "r",  //
                           "1", "push", "x", "", "1", "push", "", ""));
+}
+
+TEST(Operations, AFollowUpTellsWhereItGoesAndHowLongItWaitsUnlessTheOneBeforeHas) {
+  Outcome outcome;
+  outcome.follow_ups = {FollowUp::to("p", "x"), FollowUp::to("p", "y"), "z",
+                        FollowUp::to("q", "z")};
+  outcome.follow_ups[1].delay = 5s;
+  outcome.follow_ups[3].delay = 0s;
+  CommandBuffer out;
+  const std::vector<Settlement> settlements{{lease("a", 1), outcome}};
+  append_settle(out, keys(), "s", settlements, {});
+  const Words words = commands_of(out)[0];
+  const auto end_of_keys = words.begin() + 3 + std::stol(words.at(2));
+  EXPECT_EQ(Words(end_of_keys - 4, end_of_keys), (Words{"p", "p:delayed", "p:stats", "p:seen"}));
+  EXPECT_EQ(Words(end_of_keys, end_of_keys + 2), (Words{"1", "1"}));
+  EXPECT_EQ(
+      Words(end_of_keys + 9, words.end()),
+      (Words{"1", "to", "1", "0",  "1", "push", "x", "",     "1", "to", "1", "5000", "1", "push",
+             "y", "",   "1", "to", "0", "0",    "1", "push", "z", "",   "1", "push", "z", ""}));
 }
 
 TEST(Operations, AFollowUpWithAKeyTellsItsHash) {
@@ -163,13 +182,13 @@ TEST(Operations, AFollowUpWithAKeyTellsItsHash) {
       "\x23\x09\x7d\x22\x34\x05\xd8\x22\x86\x42\xa4\x77\xbd\xa2"
       "\x55\xb3\x2a\xad\xbc\xe4\xbd\xa0\xb3\xf7\xe3\x6c\x9d\xa7");
   EXPECT_THAT(settle_arguments({{lease("a", 1), outcome}}),
-              ElementsAre("1", "a", "s#1", "0", "0", "0", "", "0", "1", "push", "x", hash));
+              ElementsAre("1", "0", "a", "s#1", "0", "0", "0", "", "0", "1", "push", "x", hash));
 }
 
 TEST(Operations, AResultTellsHowLongItIsKept) {
   RetryPolicy policy;
   policy.results_ttl = 7s;
-  EXPECT_EQ(settle_arguments({{lease("a", 1), Outcome::complete("r")}}, policy).at(3), "7000");
+  EXPECT_EQ(settle_arguments({{lease("a", 1), Outcome::complete("r")}}, policy).at(4), "7000");
 }
 
 TEST(Operations, TheHistoryIsToldOfTriesThatWereBegun) {
@@ -180,18 +199,18 @@ TEST(Operations, TheHistoryIsToldOfTriesThatWereBegun) {
   begun.usage.begun = std::chrono::system_clock::time_point{1s};
   const std::vector<Settlement> both{{lease("a", 1), begun}, {lease("b", 2), Outcome::release()}};
   const Words words = settle_arguments(both, policy);
-  EXPECT_EQ(words.at(6), "9");
-  EXPECT_EQ(words.at(7), "1");
-  EXPECT_EQ(words.at(8), record_attempts(both, "w").text);
+  EXPECT_EQ(words.at(7), "9");
+  EXPECT_EQ(words.at(8), "1");
+  EXPECT_EQ(words.at(9), record_attempts(both, "w").text);
   EXPECT_THAT(settle_arguments({{lease("a", 1), Outcome::complete()}}, policy),
-              ElementsAre("1", "a", "s#1"));
+              ElementsAre("1", "0", "a", "s#1"));
 }
 
 TEST(Operations, AVerbNamesThePositionOfItsItem) {
   const Words words = settle_arguments({{lease("a", 1), Outcome::complete()},
                                         {lease("b", 2), Outcome::release(7ms)},
                                         {lease("c", 3), Outcome::complete("r")}});
-  EXPECT_EQ(Words(words.begin() + 7, words.end()),
+  EXPECT_EQ(Words(words.begin() + 8, words.end()),
             (Words{"0", "0", "0", "", "1", "3", "1", "result", "r", "2", "release", "", "7"}));
 }
 
@@ -200,7 +219,7 @@ TEST(Operations, ResultsStandInRuns) {
                                         {lease("b", 2), Outcome::complete("")},
                                         {lease("c", 3), Outcome::complete()},
                                         {lease("d", 4), Outcome::complete("y")}});
-  EXPECT_EQ(Words(words.begin() + 9, words.end()),
+  EXPECT_EQ(Words(words.begin() + 10, words.end()),
             (Words{"0", "0", "0", "", "2", "1", "2", "result", "x", "", "4", "1", "result", "y"}));
 }
 
@@ -209,7 +228,7 @@ TEST(Operations, ARunOfResultsIsOfOneKind) {
                                         {lease("b", 2), Outcome::complete_json("1")},
                                         {lease("c", 3), Outcome::complete_json("2")},
                                         {lease("d", 4), Outcome::complete("y")}});
-  EXPECT_EQ(Words(words.begin() + 9, words.end()),
+  EXPECT_EQ(Words(words.begin() + 10, words.end()),
             (Words{"0", "0", "0", "", "3", "1", "1", "result", "x", "2", "2", "json", "1", "2", "4",
                    "1", "result", "y"}));
 }

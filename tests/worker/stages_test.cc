@@ -173,6 +173,73 @@ TEST_F(Stages, WaitForTheDeadLettersOfTheOneBeforeIfAsked) {
   EXPECT_EQ(second.get().end, WorkerEnd::drained);
 }
 
+class FollowUpStages : public Stages {
+ protected:
+  static WorkerOptions with_follow_ups_to(const std::string& queue) {
+    WorkerOptions worker;
+    worker.follow_ups_to = {queue};
+    return worker;
+  }
+};
+
+TEST_F(FollowUpStages, HoldTheirTargetOpenUntilTheirOwnQueueIsDrained) {
+  fill("one", {"a"});
+  fill("two", {"b"});
+  std::promise<void> may_end;
+  auto first = std::async(std::launch::async, [&] {
+    return work("one", with_follow_ups_to("two"), [&](const Job&) {
+      may_end.get_future().wait();
+      Outcome outcome = Outcome::complete();
+      outcome.follow_ups = {FollowUp::to("two", "of a")};
+      return outcome;
+    });
+  });
+  ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
+  auto second = start("two", {});
+  ASSERT_TRUE(eventually([this] { return counts_of("two").completed == 1; }));
+  EXPECT_TRUE(counts_of("two").drained());
+  EXPECT_FALSE(Queue("two", options()).drained());
+  may_end.set_value();
+  EXPECT_EQ(first.get().end, WorkerEnd::drained);
+  EXPECT_EQ(second.get().completed, 2U);
+}
+
+// As of a crawler that fetches pages and parses them in two queues.
+TEST_F(FollowUpStages, ThatFeedEachOtherAreDrainedTogether) {
+  fill("one", {"16"});
+  const auto count_down_to = [](const std::string& queue) {
+    return [queue](const Job& job) {
+      Outcome outcome = Outcome::complete();
+      const int number = std::stoi(std::string(job.item));
+      if (number > 0) outcome.follow_ups = {FollowUp::to(queue, std::to_string(number - 1))};
+      return outcome;
+    };
+  };
+  auto second = std::async(std::launch::async, [&] {
+    return work("two", with_follow_ups_to("one"), count_down_to("one"));
+  });
+  ASSERT_TRUE(eventually([this] { return !counts_of("one").after.empty(); }));
+  const WorkerReport first = work("one", with_follow_ups_to("two"), count_down_to("two"));
+  EXPECT_EQ(first.end, WorkerEnd::drained);
+  EXPECT_EQ(first.completed, 9U);
+  EXPECT_EQ(second.get().completed, 8U);
+}
+
+TEST_F(FollowUpStages, ThatWereNotNamedGetNothing) {
+  fill("one", {"a"});
+  WorkerOptions worker = after({});
+  worker.follow_ups_to = {"two"};
+  const WorkerReport report = work("one", worker, [](const Job&) {
+    Outcome outcome = Outcome::complete();
+    outcome.follow_ups = {FollowUp::to("two", "b"), FollowUp::to("three", "c")};
+    return outcome;
+  });
+  EXPECT_EQ(report.counts.dead, 1U);
+  EXPECT_EQ(counts_of("two").pushed, 0U);
+  EXPECT_EQ(counts_of("three").pushed, 0U);
+  EXPECT_THAT(log(), HasSubstr("for the queue 'three', which the worker was not told of"));
+}
+
 TEST_F(Stages, CannotBeACycle) {
   fill("one", {"a"});
   WorkerOptions leaves = after({"one"});
@@ -187,10 +254,17 @@ TEST_F(Stages, CannotBeACycle) {
 }
 
 // Two workers that check at the same time may record one each.
-TEST_F(Stages, ThatAreACycleAreRefusedByWhoeverLooks) {
-  redis_.call({"HSET", "one:stats", "after:two", ""});
-  redis_.call({"HSET", "two:stats", "after:one", ""});
-  EXPECT_THROW(static_cast<void>(Queue("one", options()).drained()), ProtocolError);
+TEST_F(Stages, ThatAreACycleAreDrainedTogether) {
+  fill("one", {"a"});
+  fill("two", {"b"});
+  redis_.call({"HSET", "one:stats", "after:two", counts_of("two").id});
+  redis_.call({"HSET", "two:stats", "after:one", counts_of("one").id});
+  auto first = start("one", {});
+  ASSERT_TRUE(eventually([this] { return counts_of("one").completed == 1; }));
+  EXPECT_FALSE(Queue("one", options()).drained());
+  EXPECT_EQ(work("two").end, WorkerEnd::drained);
+  EXPECT_EQ(first.get().end, WorkerEnd::drained);
+  EXPECT_TRUE(Queue("one", options()).drained());
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include "wq-push/argument_source.h"
 #include "wq-push/file_contents.h"
-#include "wq-push/json_line.h"
+#include "wq-push/json_lines.h"
 #include "wq-push/key_source.h"
 #include "wq-push/stream_group.h"
 #include "wq-push/stream_source.h"

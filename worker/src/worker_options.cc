@@ -165,6 +165,10 @@ void WorkerCommandLineReader::declare_end() {
   options_.add_list("after", cli::Value::queue(), worker.after,
                     "the queue is not drained before this one is, whose items push items to it; "
                     "recorded in Redis. May be given several times");
+  options_.add_list("follow-ups-to", cli::Value::queue(), worker.follow_ups_to,
+                    "a queue that follow-ups may go to: items that are pushed when an item is "
+                    "completed. It is not drained before this queue is. May be given several "
+                    "times, also for this queue itself");
   options_.add_choice<OnDead>(
       "on-dead", line_.on_dead,
       {{"go-on", OnDead::go_on}, {"wait", OnDead::wait}, {"fail", OnDead::fail}},

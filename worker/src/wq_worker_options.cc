@@ -43,6 +43,10 @@ concurrency - 1), WQ_LEASE_SECONDS.
                       (--timeout, exit of the worker, a lost lease) do not count. A shell that
                       exits with 139 for its child has failed: let it exec its last command
 
+With --follow-ups-to, COMMAND may write items to push into the file $WQ_FOLLOWUPS_FILE, each a line
+{"item": ..., "queue": "name", "delay": "10s", "once": "key"}, of which only the item is needed. They
+are pushed if and when the item is completed.
+
 With --coprocess, COMMAND starts once per slot (--concurrency) and stays, for example to load a
 model once. It reads items and writes answers in batches, each a line of JSON; docs/coprocess.md
 describes the messages, examples/coprocess.py is an example (both installed in share/doc/wq).
@@ -169,6 +173,7 @@ bool read_wq_worker_command_line(cli::Process& process, int argc, const char* co
   refuse_contradictions(line);
   line.command.command = line.worker.arguments;
   line.command.log = cli::log;
+  line.command.follow_ups = !line.worker.worker.follow_ups_to.empty();
   if (pass_redis) line.command.pass_redis = line.worker.redis;
   return true;
 }

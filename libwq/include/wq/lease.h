@@ -69,16 +69,24 @@ struct Failure {
   std::string host{};
 };
 
-/// An item that a completion pushes onto the same queue. A string is one without a key:
+/// An item that a completion pushes, onto the same queue or another. A string is one without a key:
 ///
 ///     outcome.follow_ups = {"part 1", "part 2"};
 ///     outcome.follow_ups.push_back(wq::FollowUp::once(page));
+///     outcome.follow_ups.push_back(wq::FollowUp::to("texts", text));
 struct WQ_API FollowUp {
   std::string item{};
-  /// Push it only if nothing was pushed to this queue with this key before: by a follow-up, or by a
+  /// Push it only if nothing was pushed to that queue with this key before: by a follow-up, or by a
   /// producer with `ProducerOptions::once` (`wq-push --once`), where the key of an item is the item
   /// itself. The queue remembers a key in the step that pushes the item, until it is purged.
   std::optional<std::string> once_key{};
+  /// The queue that gets it; empty: the one of the completed item. A worker pushes only to queues
+  /// that `WorkerOptions::follow_ups_to` names: one to another queue makes the item a dead letter,
+  /// of the kind `FailureKind::result`.
+  std::string queue{};
+  /// How long it waits before it is ready, at most 24 hours. Equal items that wait become one, with
+  /// the last time, as for `Producer`.
+  std::chrono::milliseconds delay{0};
 
   FollowUp() = default;
   // NOLINTBEGIN(google-explicit-constructor): a string is a follow-up
@@ -89,6 +97,8 @@ struct WQ_API FollowUp {
   /// With the item as its key.
   [[nodiscard]] static FollowUp once(std::string item);
   [[nodiscard]] static FollowUp once(std::string item, std::string key);
+  /// Without a key, for that queue.
+  [[nodiscard]] static FollowUp to(std::string queue, std::string item);
 };
 
 /// Of a checkpoint (`Job::checkpoint`), in bytes: a position, not data. The answer to a request for
@@ -125,7 +135,7 @@ struct WQ_API Outcome {
   std::optional<std::string> result{};
   /// The result is one JSON value, see `complete_json`.
   bool result_is_json = false;
-  /// Items pushed onto the same queue together with the completion.
+  /// Items pushed together with the completion.
   std::vector<FollowUp> follow_ups{};
   /// Numbers added to the totals of the queue together with the completion.
   std::vector<Total> totals{};

@@ -168,9 +168,8 @@ class WQ_API Queue {
   /// One atomic read.
   [[nodiscard]] Counts counts();
 
-  /// True if the queue and all stages before it (`Counts::after`) are drained, and so stay, unless
-  /// somebody pushes. A queue behind drained stages need not have begun. Throws `ProtocolError` if
-  /// the stages are a cycle.
+  /// True if the queue and all stages before it (`Counts::after`) are drained at the same time, and
+  /// so stay, unless somebody pushes. A queue behind drained stages need not have begun.
   [[nodiscard]] bool drained();
 
   /// How long until the last of the delayed items is due; nothing if none is delayed.

@@ -7,7 +7,7 @@ if tries > 0 and #lost < n then
   local last = call('HINCRBY', stats, 'tries', math.max(1, tries - #lost))
   local function record()
     return redis.pcall('XADD', history, 'MINID', '=', math.max(0, last - kept_tries + 1), last,
-                       'tries', ARGV[2 * n + 5], 'lost', table.concat(lost, ','))
+                       'tries', ARGV[2 * n + 6], 'lost', table.concat(lost, ','))
   end
   -- The number is behind only if somebody else took it away.
   if type(record()) == 'table' then

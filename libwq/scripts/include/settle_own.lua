@@ -13,13 +13,13 @@ end
 -- Which of them are ours? DEL counts each lease once, so it finds the same lease given twice.
 local ours = {}
 for i = 1, n do
-  if held[i] == ARGV[1 + n + i] then
+  if held[i] == ARGV[2 + n + i] then
     ours[#ours + 1] = i
   else
     lose(i)
   end
 end
-if #ours == n and call('DEL', unpack(KEYS, FIXED + 1)) < n or #ours < n then
+if #ours == n and call('DEL', unpack(KEYS, FIXED + 1, FIXED + n)) < n or #ours < n then
   local once, leases = {}, {}
   for _, i in ipairs(ours) do
     local lease = KEYS[FIXED + i]

@@ -4,12 +4,12 @@
 -- old goes with the first, whole blocks of the stream at a time, and all of it when none was added
 -- for so long. Without a time to live, that of earlier results ends.
 local added = false
-rest = 2 * n + 7
+rest = 2 * n + 8
 for _ = 1, runs do
   local before, size, field = ARGV[rest] - 1, tonumber(ARGV[rest + 1]), ARGV[rest + 2]
   for k = 1, size do
     if not is_lost[before + k] then
-      local item, text = ARGV[1 + before + k], ARGV[rest + 2 + k]
+      local item, text = ARGV[2 + before + k], ARGV[rest + 2 + k]
       if added or ttl_ms == '0' then
         call('XADD', results, '*', 'item', item, field, text)
       else

@@ -5,15 +5,14 @@
 -- Fewer than MANY are looked for one by one. For each of more we pass over NEAR others to find where
 -- they stand together and move those aside or, failing that, read FAR entries.
 local MANY, NEAR, FAR = 8, 16, 128
-local CHUNK = 1000  -- unpack() has its limits
 
 -- Items arrive on the left, at the new end. Those that end in the order in which they were leased
 -- stand together at the old end.
 local function stand_at_the_old_end()
-  if #ours < n or call('LINDEX', processing, -1) ~= ARGV[2] then return false end
+  if #ours < n or call('LINDEX', processing, -1) ~= ARGV[3] then return false end
   local tail = call('LRANGE', processing, -n, -1)
   for i = 1, n do
-    if tail[n + 1 - i] ~= ARGV[1 + i] then return false end
+    if tail[n + 1 - i] ~= ARGV[2 + i] then return false end
   end
   return true
 end
@@ -67,9 +66,9 @@ end
 if stand_at_the_old_end() then
   call('LTRIM', processing, 0, -n - 1)
 else
-  for _, i in ipairs(ours) do wanted[ARGV[1 + i]] = i end
+  for _, i in ipairs(ours) do wanted[ARGV[2 + i]] = i end
   if missing >= MANY then
-    local depth = math.max(depth_of(ARGV[1 + ours[1]]), depth_of(ARGV[1 + ours[#ours]]))
+    local depth = math.max(depth_of(ARGV[2 + ours[1]]), depth_of(ARGV[2 + ours[#ours]]))
     if depth > 0 then take(depth) end
   end
   if missing >= MANY then

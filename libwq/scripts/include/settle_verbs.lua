@@ -30,10 +30,10 @@ end
 -- Carries out one verb; true when the item is done for good.
 local function apply(item, lease, verb, x, y)
   if verb == 'push' then
-    if y == '' or call('SADD', seen, y) == 1 then
-      call('LPUSH', ready, x)
-      add('pushed')
-    end
+    push(x, y)
+    return true
+  elseif verb == 'to' then
+    push_to(x, y)
     return true
   elseif verb == 'add' then
     local sum = (sums[x] or 0) + y

@@ -25,6 +25,12 @@ FollowUp FollowUp::once(std::string item) {
   return once(std::move(item), std::move(key));
 }
 
+FollowUp FollowUp::to(std::string queue, std::string item) {
+  FollowUp follow_up(std::move(item));
+  follow_up.queue = std::move(queue);
+  return follow_up;
+}
+
 FollowUp FollowUp::once(std::string item, std::string key) {
   FollowUp follow_up(std::move(item));
   follow_up.once_key = std::move(key);

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "base/say.h"
+#include "queue/limits.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -36,7 +37,7 @@ std::size_t bytes_of(const Settlement& settlement) {
       settlement.lease.item.size() + failure.stdout_tail.size() + failure.stderr_tail.size();
   if (settlement.outcome.result) bytes += settlement.outcome.result->size();
   for (const FollowUp& each : settlement.outcome.follow_ups) {
-    bytes += each.item.size() + kFollowUpBytes;
+    bytes += each.item.size() + kFollowUpBytes * cost(each);
   }
   if (settlement.outcome.checkpoint) bytes += settlement.outcome.checkpoint->size();
   for (const Total& each : settlement.outcome.totals) bytes += each.key.size() + kTotalBytes;

@@ -4,12 +4,14 @@
 #include <stdexcept>
 #include <utility>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <wq/error.h>
 
 #include "base/totals.h"
 #include "base/whole_number.h"
+#include "queue/operations.h"
 #include "redis/reply.h"
 
 namespace wq::internal {
@@ -68,6 +70,10 @@ void check_checkpoint(std::string_view text) {
       fmt::format("a checkpoint has at most {} bytes, not {}", kLongestCheckpoint, text.size()));
 }
 
+std::size_t cost(const FollowUp& follow_up) noexcept {
+  return follow_up.queue.empty() && follow_up.delay == std::chrono::milliseconds::zero() ? 1 : 2;
+}
+
 std::size_t longest_word(const Settlement& settlement) {
   const Outcome& outcome = settlement.outcome;
   std::size_t longest = settlement.lease.item.size();
@@ -87,13 +93,21 @@ std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest
     bytes = outcome.result->size();
     if (const auto why = too_long(bytes, longest)) return "its result " + *why;
   }
-  if (outcome.follow_ups.size() > kMostFollowUps) {
-    return fmt::format("it has {} follow-ups; the limit per item is {}", outcome.follow_ups.size(),
-                       kMostFollowUps);
+  std::size_t costs = 0;
+  for (const FollowUp& each : outcome.follow_ups) {
+    costs += cost(each);
+    bytes += each.item.size();
+    if (const auto why = too_long(each.item.size(), longest)) return "a follow-up of it " + *why;
+    if (each.delay < std::chrono::milliseconds::zero() || each.delay > kLongestDelay) {
+      return fmt::format("the delay of a follow-up of it is {}; the limit is {}", each.delay,
+                         std::chrono::hours{24});
+    }
   }
-  for (const auto& [item, once_key] : outcome.follow_ups) {
-    bytes += item.size();
-    if (const auto why = too_long(item.size(), longest)) return "a follow-up of it " + *why;
+  if (costs > kMostFollowUps) {
+    return fmt::format(
+        "it has {} follow-ups; the limit per item is {}, of which those with a delay and those to "
+        "another queue count twice",
+        outcome.follow_ups.size(), kMostFollowUps);
   }
   if (auto wrong = reduce(outcome.totals).wrong) return wrong;
   if (bytes <= kMostOutcomeBytes) return std::nullopt;
@@ -104,11 +118,13 @@ std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest
 }
 
 void refuse_too_large(Outcome& outcome, std::size_t longest) {
-  auto why = too_large(outcome, longest);
-  if (!why) return;
+  if (auto why = too_large(outcome, longest)) refuse(outcome, std::move(*why));
+}
+
+void refuse(Outcome& outcome, std::string why) {
   Failure failure;
   failure.kind = FailureKind::result;
-  failure.message = std::move(*why);
+  failure.message = std::move(why);
   const Usage usage = outcome.usage;
   outcome = Outcome::fatal(std::move(failure));
   outcome.usage = usage;

@@ -23,8 +23,11 @@ inline constexpr std::size_t kAlwaysTaken = (std::size_t{1} << 20U) - (std::size
 /// The result and the follow-ups of one item together. Redis refuses an entry of a stream, which
 /// has the item too, that is larger than 1 GiB, and would in the middle of the script.
 inline constexpr std::size_t kMostOutcomeBytes = std::size_t{256} << 20U;
-/// Follow-ups of one item: four words each of a command, of which Redis 6.2 takes 2^20.
+/// Follow-ups of one item, see `cost`: four words each of a command, of which Redis 6.2 takes 2^20.
 inline constexpr std::size_t kMostFollowUps = 250'000;
+/// What a follow-up counts: 1, or 2 for one that waits or goes to another queue. That needs four
+/// more words, unless it is said of several.
+[[nodiscard]] std::size_t cost(const FollowUp& follow_up) noexcept;
 /// The limit of the message of a failure and of each output tail of its program; then that of its
 /// other texts. So a failure is smaller than the smallest possible limit of Redis (1 MiB) even if
 /// each byte takes six.
@@ -52,8 +55,10 @@ void check_checkpoint(std::string_view text);
 /// The longest word of what will be sent.
 [[nodiscard]] std::size_t longest_word(const Settlement& settlement);
 
-/// Makes a failure of the item of what is too large: fatal, of the kind `result`.
+/// Makes a failure of the item of what is too large, by `refuse`.
 void refuse_too_large(Outcome& outcome, std::size_t longest);
+/// Makes a failure of an outcome: fatal, of the kind `result`.
+void refuse(Outcome& outcome, std::string why);
 
 /// The failure with its texts cut to the stored length: the beginning of the message, the end of
 /// the program's output.

@@ -45,8 +45,46 @@ std::string backoff_ms(std::uint32_t attempts, std::uint32_t most, const RetryPo
   return std::to_string(delay.count());
 }
 
+// The other queues that follow-ups of a call go to, by their numbers from 1.
+class Targets {
+ public:
+  explicit Targets(const Keys& own) : own_(own) {}
+
+  std::size_t number_of(const std::string& queue) {
+    if (queue.empty() || queue == own_.queue()) return 0;
+    const auto known = std::find_if(targets_.begin(), targets_.end(),
+                                    [&](const Keys& each) { return each.queue() == queue; });
+    if (known != targets_.end()) return static_cast<std::size_t>(known - targets_.begin()) + 1;
+    targets_.emplace_back(queue);
+    return targets_.size();
+  }
+
+  [[nodiscard]] const std::vector<Keys>& all() const noexcept { return targets_; }
+
+ private:
+  const Keys& own_;
+  std::vector<Keys> targets_;
+};
+
+// Where they go and how long they wait is said once for all that follow, of the same item.
+void collect_follow_ups(std::size_t position, const std::vector<FollowUp>& follow_ups,
+                        Targets& targets, std::vector<Verb>& verbs) {
+  std::size_t target = 0;
+  std::chrono::milliseconds delay{0};
+  for (const FollowUp& each : follow_ups) {
+    const std::size_t number = targets.number_of(each.queue);
+    if (number != target || each.delay != delay) {
+      target = number;
+      delay = each.delay;
+      verbs.push_back({position, "to", std::to_string(target), std::to_string(delay.count())});
+    }
+    verbs.push_back(
+        {position, "push", each.item, each.once_key ? seen_entry(*each.once_key) : ""});
+  }
+}
+
 void collect_verbs(std::size_t position, const Settlement& settlement, const RetryPolicy& policy,
-                   std::vector<Verb>& verbs) {
+                   Targets& targets, std::vector<Verb>& verbs) {
   const Outcome& outcome = settlement.outcome;
   if (outcome.kind != Outcome::Kind::complete && outcome.checkpoint) {
     verbs.push_back(
@@ -54,10 +92,7 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
   }
   switch (outcome.kind) {
     case Outcome::Kind::complete:
-      for (const FollowUp& each : outcome.follow_ups) {
-        verbs.push_back(
-            {position, "push", each.item, each.once_key ? seen_entry(*each.once_key) : ""});
-      }
+      collect_follow_ups(position, outcome.follow_ups, targets, verbs);
       for (TotalVerb& each : reduce(outcome.totals).verbs) {
         verbs.push_back({position, each.name, std::move(each.operand), std::move(each.more)});
       }
@@ -241,24 +276,29 @@ std::vector<std::size_t> read_positions(Value answer, std::size_t n) {
 void append_settle(CommandBuffer& out, const Keys& keys, std::string_view session,
                    std::span<const Settlement> settlements, const RetryPolicy& policy) {
   std::vector<Verb> verbs;
+  Targets targets(keys);
   std::uint64_t lowest_fence = settlements.front().lease.fence;
   for (std::size_t i = 0; i < settlements.size(); ++i) {
     lowest_fence = std::min(lowest_fence, settlements[i].lease.fence);
-    collect_verbs(i + 1, settlements[i], policy, verbs);
+    collect_verbs(i + 1, settlements[i], policy, targets, verbs);
   }
   const std::vector<Run> runs = runs_with_result(settlements);
   const std::size_t n = settlements.size();
   RecordedAttempts attempts;
   if (policy.history > 0) attempts = record_attempts(settlements, policy.history_worker);
-  std::size_t words = 1 + 2 * n;
+  std::size_t words = 2 + 2 * n;
   const bool bare = verbs.empty() && runs.empty() && attempts.begun == 0;
   if (!bare) words += 5 + 4 * verbs.size();
   for (const Run& run : runs) words += 3 + run.size;
-  begin_call(out, scripts::settle, keys, n, words);
+  begin_call(out, scripts::settle, keys, n + 4 * targets.all().size(), words);
   for (const Settlement& each : settlements) {
     out.arg(keys.lease_prefix(), text(each.lease.hash));
   }
+  for (const Keys& target : targets.all()) {
+    for (const Key key : {Key::ready, Key::delayed, Key::stats, Key::seen}) out.arg(target[key]);
+  }
   out.arg(lowest_fence);
+  out.arg(targets.all().size());
   for (const Settlement& each : settlements) out.arg(each.lease.item);
   for (const Settlement& each : settlements)
     out.arg(holder(session, each.lease.fence, each.lease.alone));
@@ -330,14 +370,23 @@ void append_stage(CommandBuffer& out, const Keys& keys, const EarlierStage& stag
               stage.id);
 }
 
-Counts read_counts(Value answer) {
+void append_counts(CommandBuffer& out, std::span<const Keys> queues) {
+  const auto& kinds = scripts::counts.keys;
+  begin_call(out, scripts::counts, queues.front(), (queues.size() - 1) * kinds.size(), 0);
+  for (const Keys& each : queues.subspan(1)) {
+    for (const Key key : kinds) out.arg(each[key]);
+  }
+}
+
+Counts read_counts(Value answer, std::size_t queue) {
+  const std::size_t first = queue * scripts::counts.keys.size();
   Counts counts;
-  counts.ready = answer[0].count();
-  counts.processing = answer[1].count();
-  counts.delayed = answer[2].count();
-  counts.dead = answer[3].count();
-  counts.producers = answer[4].count();
-  counts.paused = answer[5].integer() != 0;
+  counts.ready = answer[first].count();
+  counts.processing = answer[first + 1].count();
+  counts.delayed = answer[first + 2].count();
+  counts.dead = answer[first + 3].count();
+  counts.producers = answer[first + 4].count();
+  counts.paused = answer[first + 5].integer() != 0;
   struct Field {
     std::string_view name;
     std::uint64_t Counts::*value;
@@ -350,7 +399,7 @@ Counts read_counts(Value answer) {
       {"dropped", &Counts::dropped},     {"merged", &Counts::merged},
       {"foreign", &Counts::foreign},
   };
-  const Value stats = answer[6];
+  const Value stats = answer[first + 6];
   for (std::size_t i = 0; i + 1 < stats.size(); i += 2) {
     const std::string_view name = stats[i].text();
     if (name == "id") {

@@ -117,7 +117,9 @@ void append_stage(CommandBuffer& out, const Keys& keys, const EarlierStage& stag
 void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::milliseconds lease,
                   std::uint32_t max_crashes);
 
-[[nodiscard]] Counts read_counts(Value answer);
+/// The counts of these queues, of which there is at least one, in one atomic step.
+void append_counts(CommandBuffer& out, std::span<const Keys> queues);
+[[nodiscard]] Counts read_counts(Value answer, std::size_t queue = 0);
 
 /// The keys of the leases of these items.
 [[nodiscard]] std::vector<std::string> lease_keys(const Keys& keys,

@@ -126,14 +126,10 @@ ServerReport Queue::server() {
 }
 
 bool Queue::drained() {
-  const auto is_empty = [](const Counts& counts) {
-    return counts.drained() || (counts.id.empty() && !counts.after.empty());
-  };
-  const Counts before = counts();
-  if (!is_empty(before)) return false;
-  internal::Stages stages(session_->link);
-  if (!stages.are_drained_before(session_->keys.queue(), before)) return false;
-  return before.after.empty() || is_empty(counts());
+  const internal::Stages::Look look = internal::Stages(session_->link).look(session_->keys);
+  // A queue behind stages that gave it nothing does not begin.
+  const bool nothing_came = look.counts.id.empty() && !look.counts.after.empty();
+  return look.drained && (nothing_came || look.counts.drained());
 }
 
 Counts Queue::counts() {

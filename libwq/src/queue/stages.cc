@@ -1,11 +1,11 @@
 #include "queue/stages.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
-
-#include <wq/error.h>
 
 #include "base/printable.h"
 #include "queue/operations.h"
@@ -14,83 +14,93 @@
 namespace wq::internal {
 namespace {
 
-Counts counts_of(ReconnectingConnection& link, const std::string& queue) {
-  const Keys keys(queue);
-  return link.run([&keys](Connection& redis) {
-    return read_counts(run_script(redis, scripts::counts, keys, {}).value());
+// A queue, and all stages before it.
+struct Path {
+  std::vector<Keys> queues;  // the first is the queue itself
+  std::vector<Counts> counts;
+
+  [[nodiscard]] bool has(const std::string& queue) const {
+    return std::any_of(queues.begin(), queues.end(),
+                       [&](const Keys& each) { return each.queue() == queue; });
+  }
+  // Those that the counts name. False if all are there.
+  bool add_stages() {
+    const std::size_t known = queues.size();
+    for (const Counts& each : counts) {
+      for (const EarlierStage& stage : each.after) {
+        if (!has(stage.queue)) queues.emplace_back(stage.queue);
+      }
+    }
+    return queues.size() > known;
+  }
+};
+
+// The last read has all of them.
+Path read_path(ReconnectingConnection& link, const Keys& queue) {
+  Path path{.queues = {queue}, .counts = {}};
+  do {
+    CommandBuffer call;
+    append_counts(call, path.queues);
+    const Reply reply = link.run(
+        [&call](Connection& redis) { return run_script(redis, scripts::counts, call); });
+    path.counts.clear();
+    for (std::size_t i = 0; i < path.queues.size(); ++i) {
+      path.counts.push_back(read_counts(reply.value(), i));
+    }
+  } while (path.add_stages());
+  return path;
+}
+
+// One of the queues after it has seen it begin.
+bool was_purged(const Path& path, const std::string& stage) {
+  return std::any_of(path.counts.begin(), path.counts.end(), [&](const Counts& counts) {
+    return std::any_of(
+        counts.after.begin(), counts.after.end(),
+        [&](const EarlierStage& each) { return each.queue == stage && !each.id.empty(); });
   });
-}
-
-bool is_among(const std::vector<std::string>& queues, const std::string& queue) {
-  return std::find(queues.begin(), queues.end(), queue) != queues.end();
-}
-
-std::string after_text(const std::vector<std::string>& path) {
-  std::string text;
-  for (const std::string& queue : path) text += (text.empty() ? "" : " after ") + printable(queue);
-  return text;
 }
 
 }  // namespace
 
-bool Stages::are_drained_before(const std::string& queue, const Counts& counts) {
-  path_ = {queue};
-  drained_.clear();
+Stages::Look Stages::look(const Keys& queue) {
+  Path path = read_path(link_, queue);
   open_stage_.clear();
   open_counts_ = {};
   dead_ = 0;
-  return std::all_of(counts.after.begin(), counts.after.end(),
-                     [this](const EarlierStage& stage) { return is_drained(stage); });
+  for (std::size_t i = 1; i < path.queues.size(); ++i) {
+    const Counts& counts = path.counts[i];
+    const std::string& name = path.queues[i].queue();
+    // A stage that never gets an item does not begin.
+    const bool nothing_came = counts.id.empty() && (!counts.after.empty() || was_purged(path, name));
+    dead_ += counts.dead;
+    const bool done = nothing_came || counts.drained();
+    if (!open_stage_.empty() || (done && !(wait_for_dead_ && counts.dead > 0))) continue;
+    open_stage_ = name;
+    open_counts_ = counts;
+  }
+  return {.drained = open_stage_.empty(), .counts = std::move(path.counts.front())};
 }
 
-bool Stages::is_drained(const EarlierStage& stage) {
-  if (is_among(drained_, stage.queue)) return true;
-  const bool cycle = is_among(path_, stage.queue);
-  path_.push_back(stage.queue);
-  if (cycle) {
-    throw ProtocolError(
-        fmt::format("the stages are a cycle: {}; purge one of these queues", after_text(path_)));
-  }
-  Counts counts = counts_of(link_, stage.queue);
-  const bool purged = counts.id.empty() && !stage.id.empty();
-  for (const EarlierStage& before : counts.after) {
-    if (!is_drained(before)) return false;
-  }
-  if (!counts.after.empty()) counts = counts_of(link_, stage.queue);
-  // A stage that never gets an item does not begin.
-  const bool nothing_came = counts.id.empty() && !counts.after.empty();
-  const bool done = purged || nothing_came || counts.drained();
-  if (!done || (wait_for_dead_ && counts.dead > 0)) {
-    open_stage_ = stage.queue;
-    open_counts_ = std::move(counts);
-    return false;
-  }
-  path_.pop_back();
-  drained_.push_back(stage.queue);
-  dead_ += counts.dead;
-  return true;
-}
-
-void check_order_of_stages(ReconnectingConnection& link, const std::string& queue,
+void check_order_of_stages(ReconnectingConnection& link, const Keys& queue,
                            const std::string& earlier) {
-  std::vector<std::string> seen{earlier};
-  for (std::size_t i = 0; i < seen.size(); ++i) {
-    if (seen[i] == queue) {
-      throw std::invalid_argument(
-          i == 0 ? fmt::format("the queue {} cannot come after itself", printable(queue))
-                 : fmt::format("the queue {} cannot come after {}, which comes after it",
-                               printable(queue), printable(earlier)));
-    }
-    for (const EarlierStage& before : counts_of(link, seen[i]).after) {
-      if (!is_among(seen, before.queue)) seen.push_back(before.queue);
-    }
+  if (earlier == queue.queue()) {
+    throw std::invalid_argument(
+        fmt::format("the queue {} cannot come after itself", printable(earlier)));
+  }
+  if (read_path(link, Keys(earlier)).has(queue.queue())) {
+    throw std::invalid_argument(fmt::format("the queue {} cannot come after {}, which comes after it",
+                                            printable(queue.queue()), printable(earlier)));
   }
 }
 
-void record_stage(ReconnectingConnection& link, const Keys& keys, const std::string& earlier) {
-  const std::string id = counts_of(link, earlier).id;
+void record_stage(ReconnectingConnection& link, const Keys& queue, const Keys& earlier) {
+  // Both, since a Redis Cluster refuses to read two that are on different nodes.
+  CommandBuffer read;
+  append_counts(read, std::vector<Keys>{earlier, queue});
+  const Reply reply =
+      link.run([&read](Connection& redis) { return run_script(redis, scripts::counts, read); });
   CommandBuffer call;
-  append_stage(call, keys, {earlier, id});
+  append_stage(call, queue, {earlier.queue(), read_counts(reply.value()).id});
   link.run(
       [&call](Connection& redis) { return run_script(redis, scripts::write_at_maxmemory, call); });
 }

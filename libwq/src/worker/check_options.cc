@@ -65,7 +65,9 @@ WorkerOptions checked(WorkerOptions options, std::span<const QueueShare> queues)
         fmt::format("the calls of a slot are {}; they must lie between 1 and {}",
                     options.calls_per_slot, kMostCallsPerSlot));
   }
-  for (const std::string& stage : options.after) static_cast<void>(Keys(stage));  // a good name
+  for (const auto* names : {&options.after, &options.follow_ups_to}) {
+    for (const std::string& name : *names) static_cast<void>(Keys(name));  // throws for a bad one
+  }
   check_not_negative("the longest delay of a batch", options.max_delay);
   check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
   check_not_negative("the timeout", options.timeout);

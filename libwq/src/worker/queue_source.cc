@@ -140,8 +140,20 @@ bool QueueSource::isolate(const Lease& lease) {
 
 // ---- what is too large for this Redis ----
 
-void QueueSource::refuse_too_large(Settlement& settlement) {
-  internal::refuse_too_large(settlement.outcome, longest_word_for(longest_word(settlement)));
+void QueueSource::refuse_invalid(Settlement& settlement) {
+  refuse_too_large(settlement.outcome, longest_word_for(longest_word(settlement)));
+  for (const FollowUp& each : settlement.outcome.follow_ups) {
+    const auto& allowed = options_.follow_ups_to;
+    if (each.queue.empty() || each.queue == keys_.queue() ||
+        std::find(allowed.begin(), allowed.end(), each.queue) != allowed.end()) {
+      continue;
+    }
+    refuse(settlement.outcome,
+           fmt::format("a follow-up of it is for the queue {}, which the worker was not told of "
+                       "(--follow-ups-to)",
+                       printable(each.queue)));
+    return;
+  }
 }
 
 // The limit is asked for when it begins to matter, on a connection for the question alone: answers
@@ -171,8 +183,11 @@ void QueueSource::leave_what_is_too_long(std::vector<Lease>& leased) {
 
 void QueueSource::record_stages() {
   for (const std::string& stage : options_.after) {
-    check_order_of_stages(link_, keys_.queue(), stage);
-    record_stage(link_, keys_, stage);
+    check_order_of_stages(link_, keys_, stage);
+    record_stage(link_, keys_, Keys(stage));
+  }
+  for (const std::string& target : options_.follow_ups_to) {
+    if (target != keys_.queue()) record_stage(link_, Keys(target), keys_);
   }
 }
 
@@ -183,19 +198,23 @@ QueueSource::State QueueSource::look() {
   if (counts.id.empty() && !behind_stages) return State::not_begun;
   if (!counts.id.empty() && !counts.drained()) return State::open;
   if (!behind_stages) return State::drained;
-  if (!stages_.are_drained_before(keys_.queue(), counts)) {
+  Stages::Look look = stages_.look(keys_);
+  if (!look.drained) {
     notice_.set_stage(stages_.open_stage(), stages_.open_counts());
     return stages_.open_counts().id.empty() ? State::not_begun : State::open;
   }
-  counts = read_counts_now();
+  counts = take_counts(std::move(look.counts));
   // A queue behind stages that gave it nothing does not begin.
   return counts.id.empty() || counts.drained() ? State::drained : State::open;
 }
 
 Counts QueueSource::read_counts_now() {
-  Counts counts = link_.run([this](Connection& redis) {
+  return take_counts(link_.run([this](Connection& redis) {
     return read_counts(run_script(redis, scripts::counts, keys_, {}).value());
-  });
+  }));
+}
+
+Counts QueueSource::take_counts(Counts counts) {
   {
     const std::lock_guard lock(mutex_);
     counts_ = counts;
@@ -211,7 +230,7 @@ Counts QueueSource::read_counts_now() {
 // one that has not begun.
 void QueueSource::keep_record_of_stages(const Counts& counts) {
   for (const EarlierStage& stage : counts.after) {
-    if (stage.id.empty()) record_stage(link_, keys_, stage.queue);
+    if (stage.id.empty()) record_stage(link_, keys_, Keys(stage.queue));
   }
 }
 

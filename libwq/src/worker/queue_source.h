@@ -58,8 +58,8 @@ class QueueSource {
 
   // ---- requests; all of this throws as `LeaseStream` does ----
 
-  /// Makes a failure of what is too large for this Redis.
-  void refuse_too_large(Settlement& settlement);
+  /// Makes a failure of what is too large for this Redis, or goes where it may not.
+  void refuse_invalid(Settlement& settlement);
   /// See `LeaseStream::post`.
   void post(std::vector<Settlement> settlements, std::size_t want);
   /// See `LeaseStream::take`. The leases are kept from here on.
@@ -107,8 +107,8 @@ class QueueSource {
     drained,    // the queue and all stages before it
   };
 
-  /// Records the stages before the queue. Throws `std::invalid_argument` for one that comes after
-  /// it.
+  /// Records the stages before the queue, and those after it that get its follow-ups. Throws
+  /// `std::invalid_argument` for one before that comes after it.
   void record_stages();
   /// Reads the counts of the queue and, if it is empty, of the stages before it. Throws
   /// `ProtocolError` if the queue is not the one it was.
@@ -145,6 +145,7 @@ class QueueSource {
  private:
   void check(Connection& connection);
   Counts read_counts_now();
+  Counts take_counts(Counts counts);
   void keep_record_of_stages(const Counts& counts);
   std::size_t longest_word_for(std::size_t bytes);
   void leave_what_is_too_long(std::vector<Lease>& leased);

@@ -232,7 +232,7 @@ void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std
   for (Settlement& each : settlements) {
     Outcome& outcome = each.outcome;
     isolation_.correct(queue, each.lease);
-    sources_[queue]->refuse_too_large(each);
+    sources_[queue]->refuse_invalid(each);
     // Who stops us may have stopped what did the work too, as a service manager does that signals
     // all processes; and what was too slow may have been slow since the machine goes down. The
     // cause is unknown, so no item is charged.

@@ -281,18 +281,35 @@ void QueueModel::complete(const Settlement& settlement, std::chrono::millisecond
     add_result({settlement.lease.item, outcome.result_is_json ? "json" : "result", *outcome.result},
                results_ttl);
   }
-  for (const FollowUp& each : outcome.follow_ups) {
-    if (each.once_key && !seen_.insert(raw_hash(*each.once_key)).second) continue;
-    ready_.push_front(each.item);
-    ++stats_["pushed"];
-    ++unsure_.added_left;
-  }
+  for (const FollowUp& each : outcome.follow_ups) follow_up(each);
   for (const Total& each : outcome.totals) add_total(each);
   ++stats_["completed"];
   attempts_.erase(hash);
   crashes_.erase(hash);
   failures_.erase(hash);
   checkpoints_.erase(hash);
+}
+
+void QueueModel::follow_up(const FollowUp& next) {
+  const bool goes_away = !next.queue.empty();
+  auto& seen = goes_away ? other_.seen : seen_;
+  auto& stats = goes_away ? other_.stats : stats_;
+  if (next.once_key && !seen.insert(raw_hash(*next.once_key)).second) return;
+  if (goes_away && other_.id.empty()) other_.id = fmt::format("{}-{}", id_, now_ms());
+  if (goes_away) other_.comes_after.try_emplace("after:" + keys_.queue(), id_);
+  ++stats["pushed"];
+  if (next.delay.count() > 0) {
+    auto& delayed = goes_away ? other_.delayed : delayed_;
+    --stats["moved"];
+    if (!delayed.insert_or_assign(next.item, now_ms() + next.delay.count()).second) {
+      ++stats["merged"];
+    }
+  } else if (goes_away) {
+    other_.ready.push_front(next.item);
+  } else {
+    ready_.push_front(next.item);
+    ++unsure_.added_left;
+  }
 }
 
 void QueueModel::add_total(const Total& total) {

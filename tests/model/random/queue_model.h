@@ -172,6 +172,9 @@ class QueueModel {
   /// What the workers have said, if they have.
   [[nodiscard]] std::optional<std::int64_t> term(const std::string& name) const;
 
+  /// The name of the queue that some follow-ups go to.
+  static constexpr const char* kOther = "other";
+
   // -- A look
 
   /// ms, or -1 for never; nothing if there is none.
@@ -225,6 +228,7 @@ class QueueModel {
   void record(std::span<const Settled> settlements, const std::vector<bool>& accepted,
               const RetryPolicy& policy);
   void complete(const Settlement& settlement, std::chrono::milliseconds results_ttl);
+  void follow_up(const FollowUp& next);
   void add_total(const Total& total);
   void add_whole(const std::string& field, std::int64_t number);
   void note_failure(const std::string& hash, std::string_view json_without_brace);
@@ -265,6 +269,16 @@ class QueueModel {
   };
   std::map<std::string, Kept, std::less<>> checkpoints_;  // by hash
   std::map<std::string, LeaseKey, std::less<>> leases_;   // by hash
+  // The queue that some follow-ups go to; nobody works on it.
+  struct Other {
+    std::deque<std::string> ready;
+    Set delayed;
+    std::set<std::string> seen;
+    std::string id;
+    std::map<std::string, std::int64_t> stats;
+    std::map<std::string, std::string> comes_after;
+  };
+  Other other_;
   std::int64_t foreign_pushes_ = 0;
   std::int64_t settled_elsewhere_ = 0;
   Unsure unsure_;

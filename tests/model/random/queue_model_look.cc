@@ -150,6 +150,15 @@ Contents QueueModel::contents() const {
     add(keys_[Key::results], render_hash(results, left_ms(results_expire_ms_)));
   }
   add(keys_[Key::history], history_text());
+  const internal::Keys other{kOther};
+  std::map<std::string, std::string> other_stats = numbers(other_.stats);
+  std::erase_if(other_stats, [](const auto& each) { return each.second == "0"; });
+  other_stats.insert(other_.comes_after.begin(), other_.comes_after.end());
+  if (!other_.id.empty()) other_stats.emplace("id", other_.id);
+  add(other[Key::ready], render_list(strings(other_.ready)));
+  add(other[Key::delayed], render_pairs(numbers(other_.delayed)));
+  add(other[Key::seen], render_list({other_.seen.begin(), other_.seen.end()}));
+  add(other[Key::stats], render_pairs(other_stats));
   for (const auto& [session, replay] : replay_) {
     if (is_past(replay.expires_ms)) continue;
     std::map<std::string, std::string> fields;

@@ -265,6 +265,8 @@ Outcome RandomRun::random_kind_of_outcome() {
         FollowUp& next = outcome.follow_ups.emplace_back(std::move(item));
         // Producers push some of these items once too.
         if (one_in(2)) next.once_key = one_in(2) ? next.item : random_item();
+        if (one_in(3)) next.queue = QueueModel::kOther;
+        if (one_in(4)) next.delay = milliseconds{between(1, 3) * 400};
       }
       if (one_in(2)) outcome.result = "with follow-ups";
       return outcome;
@@ -389,8 +391,8 @@ std::vector<QueueModel::Settled> RandomRun::with_delays(CommandBuffer& call, con
     settled.push_back({&each, releases ? release : milliseconds{0}});
   }
   std::vector<std::string> words = words_of(call).at(0);
-  const std::size_t keys = internal::scripts::settle.keys.size() + posted.settlements.size();
-  std::size_t verbs = kWordsBeforeKeys + keys + 1 + 2 * posted.settlements.size() + 5;
+  const std::size_t keys = std::stoul(words.at(kWordsBeforeKeys - 1));
+  std::size_t verbs = kWordsBeforeKeys + keys + 2 + 2 * posted.settlements.size() + 5;
   if (verbs <= words.size()) {
     for (std::size_t runs = std::stoul(words[verbs - 1]); runs > 0; --runs) {
       verbs += 3 + std::stoul(words[verbs + 1]);

@@ -38,6 +38,7 @@ struct CommandOptions {
   bool results = false;                ///< stdout is the item's result
   /// stdout is totals, see `read_totals`; of a coprocess those in its answers are reduced so.
   std::optional<Reduction> reduce{};
+  bool follow_ups = false;        ///< $WQ_FOLLOWUPS_FILE names a file, see `read_follow_ups`
   bool checkpoints = false;       ///< $WQ_CHECKPOINT_FILE names a file, see `CheckpointFile`
   bool stdout_as_stderr = false;  ///< without results: stdout is the same terminal as stderr
   bool stdout_at_once = false;    ///< see `OutputOrigin`

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/base64.h"
 #include "cli/json_text.h"
+#include "command/follow_up.h"
 
 namespace wq::internal {
 namespace {
@@ -90,6 +92,32 @@ std::vector<Total> totals_of(const Json& object) {
   return totals;
 }
 
+// Texts, or objects as a line of $WQ_FOLLOWUPS_FILE has them.
+std::vector<FollowUp> follow_ups_of(Json& object) {
+  std::vector<FollowUp> follow_ups;
+  const auto member = object.find("follow_ups");
+  if (member == object.end()) return follow_ups;
+  if (!member->is_array()) throw BadLine("its \"follow_ups\" is not an array");
+  for (Json& each : *member) {
+    if (each.is_string()) {
+      follow_ups.emplace_back(std::move(each.get_ref<std::string&>()));
+      continue;
+    }
+    if (!each.is_object()) throw BadLine("a value in its \"follow_ups\" is no string and no object");
+    auto item = take_bytes(each, "item");
+    if (!item) throw BadLine("a value in its \"follow_ups\" has no \"item\"");
+    each.erase("item_base64");
+    each["item"] = "";
+    try {
+      follow_ups.push_back(read_follow_up(each.dump()));
+    } catch (const std::invalid_argument& error) {
+      throw BadLine(std::string("a value in its \"follow_ups\" is wrong: ") + error.what());
+    }
+    follow_ups.back().item = std::move(*item);
+  }
+  return follow_ups;
+}
+
 Failure error_of(Json& object) {
   Failure failure;
   failure.message = take_bytes(object, "error").value_or("the coprocess gave no reason");
@@ -111,6 +139,7 @@ std::optional<Outcome> outcome_of(Json& object) {
     outcome.result = take_bytes(object, "result");
     outcome.result_is_json = is_json;
     outcome.totals = totals_of(object);
+    outcome.follow_ups = follow_ups_of(object);
     return outcome;
   }
   if (word == "failed") return Outcome::fail(error_of(object));

@@ -7,12 +7,15 @@
 #include <system_error>
 #include <utility>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "cli/output.h"
 #include "command/child_environment.h"
 #include "command/child_failure.h"
+#include "exec/follow_ups_file.h"
 #include "process/spawn.h"
+#include "queue/limits.h"
 
 namespace wq::internal {
 namespace {
@@ -48,7 +51,7 @@ ExecHandler::ExecHandler(CommandOptions options, OrphanReaper& reaper)
     }
   }
   if (!command_.item_chooses_program()) paths_ = executable_paths(command_.program());
-  if (options_.checkpoints) exchange_.emplace();
+  if (options_.checkpoints || options_.follow_ups) exchange_.emplace();
   hint_is_due_ = !command_.takes_item() && !command_.marker().empty();
   shared_environment_ = child_environment(options_);
   memory_guard_.start();
@@ -90,15 +93,22 @@ Outcome ExecHandler::operator()(const Job& job) const {
   spec.memory_guard = &memory_guard_;
 
   try {
+    // One for each attempt: a process that an attempt has left behind may still write. In front of
+    // the environment, since its last variable may be taken away.
+    const std::string attempt = std::to_string(attempts_++);
     std::optional<CheckpointFile> checkpoint;
-    if (exchange_) {
-      // One for each attempt: a process that an attempt has left behind may still write.
-      checkpoint.emplace(exchange_->path() / ("checkpoint-" + std::to_string(job.lease.fence)),
-                         job.lease.checkpoint, job.checkpoint, options_.log);
-      // In front, since the last variable may be taken away.
+    if (options_.checkpoints) {
+      checkpoint.emplace(exchange_->path() / ("checkpoint-" + attempt), job.lease.checkpoint,
+                         job.checkpoint, options_.log);
       spec.environment.insert(spec.environment.begin(),
                               "WQ_CHECKPOINT_FILE=" + checkpoint->path().string());
       spec.look = [&checkpoint] { checkpoint->look(); };
+    }
+    std::optional<ExchangedFile> follow_ups;
+    if (options_.follow_ups) {
+      follow_ups.emplace(exchange_->path() / ("follow-ups-" + attempt));
+      spec.environment.insert(spec.environment.begin(),
+                              "WQ_FOLLOWUPS_FILE=" + follow_ups->path().string());
     }
     ChildResult result = run_child(spec, reaper_, job.stop);
     if (result.exec_error == E2BIG && spec.environment.back().starts_with("WQ_ITEM=")) {
@@ -113,6 +123,7 @@ Outcome ExecHandler::operator()(const Job& job) const {
     usage.max_rss_bytes = known_rss(result.used.max_rss_bytes);
     if (options_.records_stderr) usage.stderr_tail = result.stderr_tail;
     Outcome outcome = this->outcome(std::move(result));
+    if (follow_ups) add_follow_ups(*follow_ups, outcome);
     outcome.usage = std::move(usage);
     hint_at_stdin(outcome);
     return outcome;
@@ -173,6 +184,19 @@ Outcome ExecHandler::complete(std::string output) const {
   }
   if (options_.results) outcome.result = std::move(output);
   return outcome;
+}
+
+void ExecHandler::add_follow_ups(const ExchangedFile& file, Outcome& outcome) {
+  if (outcome.kind != Outcome::Kind::complete) return;
+  try {
+    const std::string lines = file.beginning(kMostOutcomeBytes + 1);
+    if (lines.size() > kMostOutcomeBytes) {
+      throw std::invalid_argument(fmt::format("$WQ_FOLLOWUPS_FILE is longer than {} bytes", kMostOutcomeBytes));
+    }
+    outcome.follow_ups = read_follow_ups(lines);
+  } catch (const std::invalid_argument& error) {
+    outcome = Outcome::fail({.kind = FailureKind::result, .message = error.what()});
+  }
 }
 
 // Who comes from xargs or GNU parallel expects the item as the last argument. Said once, in the

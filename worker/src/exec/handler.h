@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "command/command_options.h"
 #include "command/command_template.h"
 #include "exec/checkpoint_file.h"
+#include "exec/exchange_folder.h"
 #include "process/child_process.h"
 #include "process/memory_guard.h"
 #include "process/orphan_reaper.h"
@@ -58,6 +60,7 @@ class ExecHandler {
   [[nodiscard]] std::vector<std::string> environment(const Job& job) const;
   [[nodiscard]] Outcome outcome(ChildResult result) const;
   [[nodiscard]] Outcome complete(std::string output) const;
+  static void add_follow_ups(const ExchangedFile& file, Outcome& outcome);
   void hint_at_stdin(const Outcome& outcome) const;
   [[nodiscard]] Outcome not_executed(const ChildSpec& spec, int error) const;
   [[nodiscard]] Outcome release_for(std::string_view reason) const;
@@ -66,6 +69,7 @@ class ExecHandler {
   CommandTemplate command_;
   OrphanReaper& reaper_;
   std::optional<ExchangeFolder> exchange_;
+  mutable std::atomic<std::uint64_t> attempts_{0};  // that have had a file there
   mutable MemoryGuard memory_guard_;
   mutable std::atomic<bool> hint_is_due_{false};
   std::vector<std::string> paths_;  // of the program, if it is the same for every item

@@ -1,6 +1,6 @@
 // Lines of wq-push --jsonl: what is read is what the JSON says, and a refusal is one line.
 
-#include "wq-push/json_line.h"
+#include "cli/json_item.h"
 
 #include <string>
 
@@ -15,7 +15,7 @@ using nlohmann::json;
 
 void look(const std::string& line) {
   const auto message = refusal([&] {
-    const push::JsonItem read = push::read_json_item(line);
+    const cli::JsonItem read = cli::read_json_item(line, true);
     const json whole = json::parse(line);
     const json& item = whole.at("item");
     if (item.is_string()) {
@@ -24,10 +24,11 @@ void look(const std::string& line) {
       require(json::parse(read.item, nullptr, false) == item, "other JSON is the item");
       require(line.find(read.item) != std::string::npos, "byte for byte");
     }
-    require(read.terms.delay.has_value() == whole.contains("delay"), "a delay is read");
-    require(read.terms.once_key.has_value() == whole.contains("once"), "a key is read");
-    if (read.terms.once_key) {
-      require(*read.terms.once_key == whole["once"].get<std::string>(), "the key is the text");
+    require(read.delay.has_value() == whole.contains("delay"), "a delay is read");
+    require(read.once_key.has_value() == whole.contains("once"), "a key is read");
+    require(read.queue.empty() != whole.contains("queue"), "a queue is read");
+    if (read.once_key) {
+      require(*read.once_key == whole["once"].get<std::string>(), "the key is the text");
     }
   });
   require(!message || is_one_line(*message), "a refusal is one line");

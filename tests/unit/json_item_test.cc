@@ -1,5 +1,5 @@
-// Lines of wq-push --jsonl.
-#include "wq-push/json_line.h"
+// Items in lines of JSON: of wq-push --jsonl, and follow-ups.
+#include "cli/json_item.h"
 
 #include <chrono>
 #include <stdexcept>
@@ -10,7 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace wq::push {
+namespace wq::cli {
 namespace {
 
 using namespace std::chrono_literals;
@@ -27,13 +27,13 @@ std::string json_refusal(std::string_view line) {
   }
 }
 
-TEST(JsonLine, ATextIsTheItemItself) {
+TEST(JsonItem, ATextIsTheItemItself) {
   EXPECT_EQ(item_of(R"({"item": "a b"})"), "a b");
   EXPECT_EQ(item_of(R"({"item": ""})"), "");
   EXPECT_EQ(item_of(R"( { "item" : "q\" \\ \u00e4\n}" } )"), "q\" \\ \xc3\xa4\n}");
 }
 
-TEST(JsonLine, OfAnythingElseTheJsonIsTheItemByteForByte) {
+TEST(JsonItem, OfAnythingElseTheJsonIsTheItemByteForByte) {
   for (const std::string item :
        {R"({"b": 1, "a": [1.10, 12345678901234567890123, {"x": "}\"]"}]})", "[ ]", "{}", "17",
         "-0.0", "1E5", "null", "true", R"(["a,b", "\\"])"}) {
@@ -42,24 +42,34 @@ TEST(JsonLine, OfAnythingElseTheJsonIsTheItemByteForByte) {
   }
 }
 
-TEST(JsonLine, MayBeginWithAByteOrderMarkAsEveryFileThatWasJoined) {
+TEST(JsonItem, MayBeginWithAByteOrderMarkAsEveryFileThatWasJoined) {
   EXPECT_EQ(item_of("\xef\xbb\xbf{\"item\": [1, 2]}"), "[1, 2]");
 }
 
-TEST(JsonLine, ADelayIsATimeWithAUnitOrMilliseconds) {
-  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": "10s"})").terms.delay, 10s);
-  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": 1500})").terms.delay, 1500ms);
-  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": 0})").terms.delay, 0ms);
-  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": "1d"})").terms.delay, 24h);
-  EXPECT_EQ(read_json_item(R"({"item": 1})").terms.delay, std::nullopt);
+TEST(JsonItem, ADelayIsATimeWithAUnitOrMilliseconds) {
+  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": "10s"})").delay, 10s);
+  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": 1500})").delay, 1500ms);
+  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": 0})").delay, 0ms);
+  EXPECT_EQ(read_json_item(R"({"item": 1, "delay": "1d"})").delay, 24h);
+  EXPECT_EQ(read_json_item(R"({"item": 1})").delay, std::nullopt);
 }
 
-TEST(JsonLine, HasAOnceKeyIfItSaysSo) {
-  EXPECT_EQ(read_json_item(R"({"item": 1, "once": "a\tb"})").terms.once_key, "a\tb");
-  EXPECT_EQ(read_json_item(R"({"item": 1})").terms.once_key, std::nullopt);
+TEST(JsonItem, HasAOnceKeyIfItSaysSo) {
+  EXPECT_EQ(read_json_item(R"({"item": 1, "once": "a\tb"})").once_key, "a\tb");
+  EXPECT_EQ(read_json_item(R"({"item": 1})").once_key, std::nullopt);
 }
 
-TEST(JsonLine, ThatIsWrongIsRefusedWithWhatIsWrongAndHowALineLooks) {
+TEST(JsonItem, MayNameAQueueWhereThereAreSeveral) {
+  EXPECT_EQ(read_json_item(R"({"item": 1, "queue": "a\tb"})", true).queue, "a\tb");
+  EXPECT_EQ(read_json_item(R"({"item": 1})", true).queue, "");
+  EXPECT_THAT(json_refusal(R"({"item": 1, "queue": "q"})"), HasSubstr("no field 'queue'"));
+  for (const char* queue : {R"("")", "7", "null"}) {
+    EXPECT_THROW(read_json_item(R"({"item": 1, "queue": )" + std::string(queue) + "}", true),
+                 std::invalid_argument);
+  }
+}
+
+TEST(JsonItem, ThatIsWrongIsRefusedWithWhatIsWrongAndHowALineLooks) {
   for (const auto& [line, why] : std::vector<std::pair<std::string, std::string>>{
            {"", "it is not JSON"},
            {"plain text", "it is not JSON (at byte 1)"},
@@ -84,4 +94,4 @@ TEST(JsonLine, ThatIsWrongIsRefusedWithWhatIsWrongAndHowALineLooks) {
 }
 
 }  // namespace
-}  // namespace wq::push
+}  // namespace wq::cli
