@@ -10,6 +10,7 @@ extern const char* const kWorkerProgram;
 extern const char* const kPushProgram;
 extern const char* const kCtlProgram;
 extern const char* const kCrawlProgram;  ///< of the examples
+extern const char* const kStatsProgram;  ///< of the examples
 extern const char* const kDescriptions;  ///< the folder of man pages and completions
 extern const char* const kExamples;      ///< the folder of examples
 extern const char* const kProtocol;      ///< protocol.json
