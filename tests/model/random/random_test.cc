@@ -75,7 +75,7 @@ const ScriptChange kChanges[] = {
     {"checkpoint", "tonumber(kept_number) < tonumber(number)", "true"},
     {"claim", "redis.call('INCR', KEYS[2])", "redis.call('GET', KEYS[2])"},
     {"close", "tonumber(seen) > tonumber(ARGV[2])", "false"},
-    {"counts", "redis.call('ZCARD', KEYS[4])", "redis.call('ZCARD', KEYS[3])"},
+    {"counts", "for set = key + 2, key + 4 do", "for set = key + 2, key + 3 do"},
     {"drop", "redis.call('LREM', ready, -1, item)", "redis.call('LREM', ready, 1, item)"},
     {"drop", "tonumber(score) <= latest and", ""},
     {"drop", "if not held then", "if true then"},
