@@ -22,7 +22,7 @@ namespace wq::bench {
 [[nodiscard]] std::vector<Result> measure_resident_memory(Bench& bench);
 [[nodiscard]] std::vector<Result> measure_redis_memory(Bench& bench);
 [[nodiscard]] std::vector<Result> measure_processes(Bench& bench);
-/// What keeping results costs, recording attempts, and adding totals.
+/// What keeping results costs, recording attempts, adding totals, and follow-ups.
 [[nodiscard]] std::vector<Result> measure_results(Bench& bench);
 [[nodiscard]] std::vector<Result> measure_start_up(Bench& bench);
 /// What a worker loses that has two queues.

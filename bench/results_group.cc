@@ -33,9 +33,14 @@ std::vector<Result> measure_results(Bench& bench) {
   const Outcome result = Outcome::complete(std::string(kResultBytes, 'r'));
   Outcome total;
   total.totals.push_back(Total::sum("a key", 1));
+  WorkerOptions with_target = off;
+  with_target.follow_ups_to = {"bench-next"};
+  Outcome follow_up;
+  follow_up.follow_ups.push_back(FollowUp::to("bench-next", "a follow-up of 20 b."));
   const auto figures =
-      interleave(bench.rounds(), {drained(off, {}), drained(off, result), drained(with_ttl, result),
-                                  drained(with_history, {}), drained(off, total)});
+      interleave(bench.rounds(),
+                 {drained(off, {}), drained(off, result), drained(with_ttl, result),
+                  drained(with_history, {}), drained(off, total), drained(with_target, follow_up)});
   bench.clear();
   const std::string name =
       fmt::format("drain {} items with results of {} bytes, batches of {}, two workers", n,
@@ -54,6 +59,12 @@ std::vector<Result> measure_results(Bench& bench) {
        fmt::format("drain {} items with a total of one key each, batches of {}, two workers", n,
                    kResultsBatch),
        "items/s", figures[4], "ours without one", figures[0], Goal{Goal::Kind::ratio_at_least, 0.7},
+       ""},
+      {"i",
+       fmt::format("drain {} items with a follow-up to another queue each, batches of {}, two "
+                   "workers",
+                   n, kResultsBatch),
+       "items/s", figures[5], "ours without one", figures[0], Goal{Goal::Kind::ratio_at_least, 0.7},
        ""},
   };
 }

@@ -18,7 +18,11 @@
 --     kept_tries integer tries 0.. -- how many tries the history keeps
 --     begun_tries integer tries 0.. -- how many of these items were begun; 0: nothing is recorded
 --     record json or_empty -- the entry of the history
+--     places integer 0.. -- to how many places items are pushed, besides ready of this queue
 --     runs integer 0.. -- how many runs of items with a result follow
+--     each places
+--       target integer 0.. -- which of the targets, from 1, or 0: this queue
+--       wait integer ms 0..86400000 -- how long an item waits there before it is ready
 --     each runs
 --       first integer items 1.. -- the position of the first item
 --       size integer items 1.. -- how many items
@@ -27,14 +31,14 @@
 --         result bytes -- the result of the item
 --     repeated -- the lines of an item together
 --       position integer items 1.. -- the position of the item
---       verb text to|push|add|min|max|distinct|keep|fail|crash|dead|release -- the first six: the item is
---         -- complete, and pushes others or changes the totals
---       operand bytes or_empty -- to: which of the targets gets what is pushed next, 0: this queue; push: the item to
---         -- push; add, min, max: the field of the totals; distinct: the key to count; keep: the checkpoint; release:
---         -- empty; else the failure, a JSON object without its first brace
---       more bytes or_empty -- to: how long what is pushed next waits, in ms; push: the 28-byte SHA-224 of a key, of
---         -- which nothing is pushed twice; add: a whole number; min, max: a number; keep: the fence; else the delay in
---         -- ms: empty buries the item, 0 of release means ready
+--       verb text push|add|min|max|distinct|keep|fail|crash|dead|release -- or the number of a place. Those and the
+--         -- first five: the item is complete, and pushes another, to ready or to that place, or changes the totals
+--       operand bytes or_empty -- push: the item to push; add, min, max: the field of the totals;
+--         -- distinct: the key to count; keep: the checkpoint; release: empty; else the failure, a JSON object without its
+--         -- first brace
+--       more bytes or_empty -- push: the 28-byte SHA-224 of a key, of which nothing is pushed twice;
+--         -- add: a whole number; min, max: a number; keep: the fence; else the delay in ms: empty buries the item, 0
+--         -- of release means ready
 -- ANSWERS:
 --   {position...} -- the items that are lost
 
@@ -47,8 +51,10 @@ local targets = tonumber(ARGV[2])
 local n = #KEYS - FIXED - 4 * targets
 local more = {}  -- where in ARGV what else is said of an item begins
 local ttl_ms, kept_tries, tries = unpack(ARGV, 2 * n + 3, 2 * n + 5)
-local runs = tonumber(ARGV[2 * n + 7] or 0)
-local rest = 2 * n + 8
+local runs = tonumber(ARGV[2 * n + 8] or 0)
+local first_place = 2 * n + 9
+local first_run = first_place + 2 * (ARGV[2 * n + 7] or 0)
+local rest = first_run
 tries = tonumber(tries or 0)
 for _ = 1, runs do rest = rest + 3 + ARGV[rest + 1] end
 local adds_distinct = false
@@ -102,7 +108,6 @@ else
   for i = 1, n do
     local complete, a = not is_lost[i], more[i]
     local position = complete and a and ARGV[a]
-    push_to('0', '0')
     while position and ARGV[a] == position do
       complete = apply(ARGV[2 + i], KEYS[FIXED + i], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3])
       a = a + 4

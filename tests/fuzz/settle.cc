@@ -100,22 +100,20 @@ void check_failure(const std::string& operand, const Failure& failure) {
 /// The verbs of one settlement, each the name and two operands.
 using Verbs = std::vector<std::array<std::string, 3>>;
 
-void check_verbs(const Settlement& settlement, const Verbs& verbs, const RetryPolicy& policy) {
+/// The number of a queue, and a time in ms, by the verb that pushes there.
+using Places = std::map<std::string, std::pair<std::string, std::string>>;
+
+void check_verbs(const Settlement& settlement, const Verbs& verbs, const Places& places,
+                 const RetryPolicy& policy) {
   const Outcome& outcome = settlement.outcome;
   if (outcome.kind == Outcome::Kind::complete) {
     const auto totals = internal::reduce(outcome.totals).verbs;
     std::size_t pushes = 0;
-    std::string target = "0";
-    std::string delay = "0";
     for (const FollowUp& each : outcome.follow_ups) {
-      if (verbs.at(pushes)[0] == "to") {
-        target = verbs[pushes][1];
-        delay = verbs[pushes++][2];
-      }
-      require(target == (each.queue.empty() ? "0" : "1"), "a follow-up goes to its queue");
-      require(delay == std::to_string(each.delay.count()), "and waits as long as it says");
-      require(verbs.at(pushes)[0] == "push" && verbs[pushes][1] == each.item,
-              "follow-ups are pushed as they are");
+      const auto place = places.at(verbs.at(pushes)[0]);
+      require(place.first == (each.queue.empty() ? "0" : "1"), "a follow-up goes to its queue");
+      require(place.second == std::to_string(each.delay.count()), "and waits as long as it says");
+      require(verbs[pushes][1] == each.item, "follow-ups are pushed as they are");
       require(verbs[pushes++][2] == (each.once_key ? internal::seen_entry(*each.once_key) : ""),
               "and once, if they have a key");
     }
@@ -149,11 +147,11 @@ void check_verbs(const Settlement& settlement, const Verbs& verbs, const RetryPo
 /// The name of its field and the result.
 using ToldResult = std::pair<std::string, std::string>;
 
-/// Reads the runs of results that begin at `at`, and moves behind them.
+/// Reads so many runs of results that begin at `at`, and moves behind them.
 std::map<std::size_t, ToldResult> read_results(const std::vector<std::string>& words,
-                                               std::size_t& at) {
+                                               std::size_t runs, std::size_t& at) {
   std::map<std::size_t, ToldResult> results;
-  for (std::size_t runs = std::stoul(words.at(at++)); runs > 0; --runs) {
+  for (; runs > 0; --runs) {
     const std::size_t first = std::stoul(words.at(at++));
     const std::size_t size = std::stoul(words.at(at++));
     const std::string& field = words.at(at++);
@@ -201,6 +199,7 @@ void look(const std::vector<Settlement>& settlements) {
   const std::size_t leases_begin = keys_end - n - 4 * targets;
   std::size_t verbs_begin = keys_end + 2 + 2 * n;
   std::map<std::size_t, ToldResult> results;
+  Places places{{"push", {"0", "0"}}};
   if (words.size() > verbs_begin) {
     require(words[verbs_begin++] == std::to_string(policy.results_ttl.count()), "the time to live");
     require(words.at(verbs_begin) == std::to_string(policy.history), "the length of the history");
@@ -208,7 +207,13 @@ void look(const std::vector<Settlement>& settlements) {
     require(words.at(verbs_begin + 1) == std::to_string(attempts.begun), "how many were begun");
     check_attempts(settlements, words.at(verbs_begin + 2));
     verbs_begin += 3;
-    results = read_results(words, verbs_begin);
+    const std::size_t count = std::stoul(words.at(verbs_begin));
+    const std::size_t runs = std::stoul(words.at(verbs_begin + 1));
+    verbs_begin += 2;
+    for (std::size_t i = 1; i <= count; ++i, verbs_begin += 2) {
+      places[std::to_string(i)] = {words.at(verbs_begin), words.at(verbs_begin + 1)};
+    }
+    results = read_results(words, runs, verbs_begin);
   }
   require(words.size() >= verbs_begin && (words.size() - verbs_begin) % 4 == 0,
           "verbs are four words each");
@@ -230,7 +235,7 @@ void look(const std::vector<Settlement>& settlements) {
     require(!has_result || results[i] == ToldResult{outcome.result_is_json ? "json" : "result",
                                                     *outcome.result},
             "each result is told as what it is");
-    check_verbs(settlements[i], verbs[i], policy);
+    check_verbs(settlements[i], verbs[i], places, policy);
   }
   require(words[keys_end] == std::to_string(lowest), "the lowest fence stands in front");
 }

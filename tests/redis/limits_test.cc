@@ -229,7 +229,17 @@ TEST(TooLarge, CountsFollowUpsAndAllBytesOfAnOutcome) {
   many.follow_ups.resize(internal::kMostFollowUps);
   EXPECT_EQ(too_large(many, kLongest), std::nullopt);
   many.follow_ups.emplace_back();
-  EXPECT_EQ(too_large(many, kLongest), "it has 250001 follow-ups; the limit per item is 250000");
+  EXPECT_EQ(too_large(many, kLongest),
+            "it has 250001 follow-ups; the limit per item is 250000, and those with a delay "
+            "count twice");
+  many.follow_ups.resize(internal::kMostFollowUps / 2);
+  for (FollowUp& each : many.follow_ups) each.delay = 1ms;
+  EXPECT_EQ(too_large(many, kLongest), std::nullopt);
+  many.follow_ups.emplace_back();
+  EXPECT_THAT(too_large(many, kLongest).value_or(""), HasSubstr("count twice"));
+  Outcome late = Outcome::complete();
+  late.follow_ups.emplace_back().delay = 24h + 1ms;
+  EXPECT_THAT(too_large(late, kLongest).value_or(""), HasSubstr("the delay of a follow-up of it"));
   Outcome heavy = Outcome::complete(std::string(200 * kMebibyte, 'r'));
   EXPECT_EQ(too_large(heavy, kLongest), std::nullopt);
   heavy.follow_ups.emplace_back(std::string(57 * kMebibyte, 'f'));
@@ -241,6 +251,18 @@ TEST(TooLarge, CountsFollowUpsAndAllBytesOfAnOutcome) {
 }
 
 class ManyFollowUps : public QueueTest {};
+
+TEST_F(ManyFollowUps, ThatWaitDifferentTimesAreOneCommandThatRedisTakes) {
+  push({"a"});
+  Queue queue = open_queue();
+  std::vector<Settlement> settlements = all_completed(queue.lease(1, 1min));
+  for (std::size_t i = 0; i < internal::kMostFollowUps / 2; ++i) {
+    settlements[0].outcome.follow_ups.emplace_back(std::to_string(i)).delay =
+        std::chrono::milliseconds{i + 1};
+  }
+  EXPECT_THAT(queue.settle(std::move(settlements)), ElementsAre(Settled::accepted));
+  EXPECT_EQ(counts().delayed, internal::kMostFollowUps / 2);
+}
 
 TEST_F(ManyFollowUps, AsManyAsMayBeAreOneCommandThatRedisTakes) {
   push({"a", "b"});

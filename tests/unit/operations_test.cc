@@ -84,7 +84,7 @@ Words verb_of(const Outcome& outcome, std::uint32_t failures = 0, const RetryPol
   Lease tried = lease("a", 5, failures);
   tried.crashes = crashes;
   Words words = settle_arguments({{tried, outcome}}, policy);
-  words.erase(words.begin(), words.begin() + 9);
+  words.erase(words.begin(), words.begin() + 10);
   return words;
 }
 
@@ -151,17 +151,17 @@ TEST(Operations, ASettlementBeginsWithTheLowestFenceTheItemsAndTheHolders) {
 TEST(Operations, ACompletionTellsItsResultAndThenItsFollowUps) {
   Outcome outcome = Outcome::complete("r");
   outcome.follow_ups = {"x", ""};
-  EXPECT_THAT(settle_arguments({{lease("a", 1), outcome}}),
-              ElementsAre("1", "0", "a", "s#1", "0", "0", "0", "", "1", "1", "1", "result", "r",  //
-                          "1", "push", "x", "", "1", "push", "", ""));
+  EXPECT_THAT(
+      settle_arguments({{lease("a", 1), outcome}}),
+      ElementsAre("1", "0", "a", "s#1", "0", "0", "0", "", "0", "1", "1", "1", "result", "r",  //
+                  "1", "push", "x", "", "1", "push", "", ""));
 }
 
-TEST(Operations, AFollowUpTellsWhereItGoesAndHowLongItWaitsUnlessTheOneBeforeHas) {
+TEST(Operations, AFollowUpGoesToAPlaceThatIsAQueueAndATime) {
   Outcome outcome;
-  outcome.follow_ups = {FollowUp::to("p", "x"), FollowUp::to("p", "y"), "z",
-                        FollowUp::to("q", "z")};
+  outcome.follow_ups = {FollowUp::to("p", "x"), FollowUp::to("p", "y"), "z", FollowUp::to("q", "z"),
+                        FollowUp::to("p", "w")};
   outcome.follow_ups[1].delay = 5s;
-  outcome.follow_ups[3].delay = 0s;
   CommandBuffer out;
   const std::vector<Settlement> settlements{{lease("a", 1), outcome}};
   append_settle(out, keys(), "s", settlements, {});
@@ -169,10 +169,10 @@ TEST(Operations, AFollowUpTellsWhereItGoesAndHowLongItWaitsUnlessTheOneBeforeHas
   const auto end_of_keys = words.begin() + 3 + std::stol(words.at(2));
   EXPECT_EQ(Words(end_of_keys - 4, end_of_keys), (Words{"p", "p:delayed", "p:stats", "p:seen"}));
   EXPECT_EQ(Words(end_of_keys, end_of_keys + 2), (Words{"1", "1"}));
-  EXPECT_EQ(
-      Words(end_of_keys + 9, words.end()),
-      (Words{"1", "to", "1", "0",  "1", "push", "x", "",     "1", "to", "1", "5000", "1", "push",
-             "y", "",   "1", "to", "0", "0",    "1", "push", "z", "",   "1", "push", "z", ""}));
+  EXPECT_EQ(Words(end_of_keys + 8, end_of_keys + 14), (Words{"2", "0", "1", "0", "1", "5000"}));
+  EXPECT_EQ(Words(end_of_keys + 14, words.end()),
+            (Words{"1", "1", "x", "",     "1", "2", "y", "",  "1", "push",
+                   "z", "",  "1", "push", "z", "",  "1", "1", "w", ""}));
 }
 
 TEST(Operations, AFollowUpWithAKeyTellsItsHash) {
@@ -181,8 +181,9 @@ TEST(Operations, AFollowUpWithAKeyTellsItsHash) {
   const std::string hash(
       "\x23\x09\x7d\x22\x34\x05\xd8\x22\x86\x42\xa4\x77\xbd\xa2"
       "\x55\xb3\x2a\xad\xbc\xe4\xbd\xa0\xb3\xf7\xe3\x6c\x9d\xa7");
-  EXPECT_THAT(settle_arguments({{lease("a", 1), outcome}}),
-              ElementsAre("1", "0", "a", "s#1", "0", "0", "0", "", "0", "1", "push", "x", hash));
+  EXPECT_THAT(
+      settle_arguments({{lease("a", 1), outcome}}),
+      ElementsAre("1", "0", "a", "s#1", "0", "0", "0", "", "0", "0", "1", "push", "x", hash));
 }
 
 TEST(Operations, AResultTellsHowLongItIsKept) {
@@ -211,7 +212,7 @@ TEST(Operations, AVerbNamesThePositionOfItsItem) {
                                         {lease("b", 2), Outcome::release(7ms)},
                                         {lease("c", 3), Outcome::complete("r")}});
   EXPECT_EQ(Words(words.begin() + 8, words.end()),
-            (Words{"0", "0", "0", "", "1", "3", "1", "result", "r", "2", "release", "", "7"}));
+            (Words{"0", "0", "0", "", "0", "1", "3", "1", "result", "r", "2", "release", "", "7"}));
 }
 
 TEST(Operations, ResultsStandInRuns) {
@@ -219,8 +220,9 @@ TEST(Operations, ResultsStandInRuns) {
                                         {lease("b", 2), Outcome::complete("")},
                                         {lease("c", 3), Outcome::complete()},
                                         {lease("d", 4), Outcome::complete("y")}});
-  EXPECT_EQ(Words(words.begin() + 10, words.end()),
-            (Words{"0", "0", "0", "", "2", "1", "2", "result", "x", "", "4", "1", "result", "y"}));
+  EXPECT_EQ(
+      Words(words.begin() + 10, words.end()),
+      (Words{"0", "0", "0", "", "0", "2", "1", "2", "result", "x", "", "4", "1", "result", "y"}));
 }
 
 TEST(Operations, ARunOfResultsIsOfOneKind) {
@@ -229,8 +231,8 @@ TEST(Operations, ARunOfResultsIsOfOneKind) {
                                         {lease("c", 3), Outcome::complete_json("2")},
                                         {lease("d", 4), Outcome::complete("y")}});
   EXPECT_EQ(Words(words.begin() + 10, words.end()),
-            (Words{"0", "0", "0", "", "3", "1", "1", "result", "x", "2", "2", "json", "1", "2", "4",
-                   "1", "result", "y"}));
+            (Words{"0", "0", "0", "", "0", "3", "1", "1", "result", "x", "2", "2", "json", "1", "2",
+                   "4", "1", "result", "y"}));
 }
 
 TEST(Operations, AFailureIsTriedAgainAfterABackoff) {

@@ -4,7 +4,7 @@
 -- old goes with the first, whole blocks of the stream at a time, and all of it when none was added
 -- for so long. Without a time to live, that of earlier results ends.
 local added = false
-rest = 2 * n + 8
+rest = first_run
 for _ = 1, runs do
   local before, size, field = ARGV[rest] - 1, tonumber(ARGV[rest + 1]), ARGV[rest + 2]
   for k = 1, size do

@@ -29,11 +29,9 @@ end
 
 -- Carries out one verb; true when the item is done for good.
 local function apply(item, lease, verb, x, y)
-  if verb == 'push' then
-    push(x, y)
-    return true
-  elseif verb == 'to' then
-    push_to(x, y)
+  local place = places[verb]
+  if place then
+    push(place, x, y)
     return true
   elseif verb == 'add' then
     local sum = (sums[x] or 0) + y

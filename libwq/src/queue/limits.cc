@@ -71,7 +71,7 @@ void check_checkpoint(std::string_view text) {
 }
 
 std::size_t cost(const FollowUp& follow_up) noexcept {
-  return follow_up.queue.empty() && follow_up.delay == std::chrono::milliseconds::zero() ? 1 : 2;
+  return follow_up.delay == std::chrono::milliseconds::zero() ? 1 : 2;
 }
 
 std::size_t longest_word(const Settlement& settlement) {
@@ -105,8 +105,7 @@ std::optional<std::string> too_large(const Outcome& outcome, std::size_t longest
   }
   if (costs > kMostFollowUps) {
     return fmt::format(
-        "it has {} follow-ups; the limit per item is {}, of which those with a delay and those to "
-        "another queue count twice",
+        "it has {} follow-ups; the limit per item is {}, and those with a delay count twice",
         outcome.follow_ups.size(), kMostFollowUps);
   }
   if (auto wrong = reduce(outcome.totals).wrong) return wrong;

@@ -25,8 +25,8 @@ inline constexpr std::size_t kAlwaysTaken = (std::size_t{1} << 20U) - (std::size
 inline constexpr std::size_t kMostOutcomeBytes = std::size_t{256} << 20U;
 /// Follow-ups of one item, see `cost`: four words each of a command, of which Redis 6.2 takes 2^20.
 inline constexpr std::size_t kMostFollowUps = 250'000;
-/// What a follow-up counts: 1, or 2 for one that waits or goes to another queue. That needs four
-/// more words, unless it is said of several.
+/// What a follow-up counts: 1, or 2 for one that waits. That needs two more words, unless others
+/// wait as long.
 [[nodiscard]] std::size_t cost(const FollowUp& follow_up) noexcept;
 /// The limit of the message of a failure and of each output tail of its program; then that of its
 /// other texts. So a failure is smaller than the smallest possible limit of Redis (1 MiB) even if

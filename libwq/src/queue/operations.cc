@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,7 +33,7 @@ std::string failure_json(const Failure& whole) {
 // The arguments of the settle script for an item that is not simply completed.
 struct Verb {
   std::size_t position;
-  std::string_view name;
+  std::string name;
   std::string operand;
   std::string more;  // the delay in ms; of a follow-up the hash of its key; of a total the number
 };
@@ -45,12 +46,34 @@ std::string backoff_ms(std::uint32_t attempts, std::uint32_t most, const RetryPo
   return std::to_string(delay.count());
 }
 
-// The other queues that follow-ups of a call go to, by their numbers from 1.
-class Targets {
+// Where the follow-ups of a call go, besides ready of their own queue: to other queues, numbered
+// from 1, and to those that wait for so long.
+class Places {
  public:
-  explicit Targets(const Keys& own) : own_(own) {}
+  explicit Places(const Keys& own) : own_(own) {}
 
-  std::size_t number_of(const std::string& queue) {
+  /// The verb that pushes there.
+  std::string verb(const FollowUp& follow_up) {
+    const Place place{target(follow_up.queue), follow_up.delay};
+    if (place == Place{}) return "push";
+    const auto [at, is_new] = numbers_.try_emplace(place, places_.size() + 1);
+    if (is_new) places_.push_back(place);
+    return std::to_string(at->second);
+  }
+
+  [[nodiscard]] const std::vector<Keys>& targets() const noexcept { return targets_; }
+  [[nodiscard]] std::size_t size() const noexcept { return places_.size(); }
+  void append(CommandBuffer& out) const {
+    for (const auto& [target, wait] : places_) {
+      out.arg(target);
+      out.arg(wait.count());
+    }
+  }
+
+ private:
+  using Place = std::pair<std::size_t, std::chrono::milliseconds>;
+
+  std::size_t target(const std::string& queue) {
     if (queue.empty() || queue == own_.queue()) return 0;
     const auto known = std::find_if(targets_.begin(), targets_.end(),
                                     [&](const Keys& each) { return each.queue() == queue; });
@@ -59,32 +82,14 @@ class Targets {
     return targets_.size();
   }
 
-  [[nodiscard]] const std::vector<Keys>& all() const noexcept { return targets_; }
-
- private:
   const Keys& own_;
   std::vector<Keys> targets_;
+  std::vector<Place> places_;
+  std::map<Place, std::size_t> numbers_;
 };
 
-// Where they go and how long they wait is said once for all that follow, of the same item.
-void collect_follow_ups(std::size_t position, const std::vector<FollowUp>& follow_ups,
-                        Targets& targets, std::vector<Verb>& verbs) {
-  std::size_t target = 0;
-  std::chrono::milliseconds delay{0};
-  for (const FollowUp& each : follow_ups) {
-    const std::size_t number = targets.number_of(each.queue);
-    if (number != target || each.delay != delay) {
-      target = number;
-      delay = each.delay;
-      verbs.push_back({position, "to", std::to_string(target), std::to_string(delay.count())});
-    }
-    verbs.push_back(
-        {position, "push", each.item, each.once_key ? seen_entry(*each.once_key) : ""});
-  }
-}
-
 void collect_verbs(std::size_t position, const Settlement& settlement, const RetryPolicy& policy,
-                   Targets& targets, std::vector<Verb>& verbs) {
+                   Places& places, std::vector<Verb>& verbs) {
   const Outcome& outcome = settlement.outcome;
   if (outcome.kind != Outcome::Kind::complete && outcome.checkpoint) {
     verbs.push_back(
@@ -92,9 +97,13 @@ void collect_verbs(std::size_t position, const Settlement& settlement, const Ret
   }
   switch (outcome.kind) {
     case Outcome::Kind::complete:
-      collect_follow_ups(position, outcome.follow_ups, targets, verbs);
+      for (const FollowUp& each : outcome.follow_ups) {
+        verbs.push_back({position, places.verb(each), each.item,
+                         each.once_key ? seen_entry(*each.once_key) : ""});
+      }
       for (TotalVerb& each : reduce(outcome.totals).verbs) {
-        verbs.push_back({position, each.name, std::move(each.operand), std::move(each.more)});
+        verbs.push_back(
+            {position, std::string(each.name), std::move(each.operand), std::move(each.more)});
       }
       return;
     case Outcome::Kind::fail:
@@ -276,11 +285,11 @@ std::vector<std::size_t> read_positions(Value answer, std::size_t n) {
 void append_settle(CommandBuffer& out, const Keys& keys, std::string_view session,
                    std::span<const Settlement> settlements, const RetryPolicy& policy) {
   std::vector<Verb> verbs;
-  Targets targets(keys);
+  Places places(keys);
   std::uint64_t lowest_fence = settlements.front().lease.fence;
   for (std::size_t i = 0; i < settlements.size(); ++i) {
     lowest_fence = std::min(lowest_fence, settlements[i].lease.fence);
-    collect_verbs(i + 1, settlements[i], policy, targets, verbs);
+    collect_verbs(i + 1, settlements[i], policy, places, verbs);
   }
   const std::vector<Run> runs = runs_with_result(settlements);
   const std::size_t n = settlements.size();
@@ -288,17 +297,17 @@ void append_settle(CommandBuffer& out, const Keys& keys, std::string_view sessio
   if (policy.history > 0) attempts = record_attempts(settlements, policy.history_worker);
   std::size_t words = 2 + 2 * n;
   const bool bare = verbs.empty() && runs.empty() && attempts.begun == 0;
-  if (!bare) words += 5 + 4 * verbs.size();
+  if (!bare) words += 6 + 2 * places.size() + 4 * verbs.size();
   for (const Run& run : runs) words += 3 + run.size;
-  begin_call(out, scripts::settle, keys, n + 4 * targets.all().size(), words);
+  begin_call(out, scripts::settle, keys, n + 4 * places.targets().size(), words);
   for (const Settlement& each : settlements) {
     out.arg(keys.lease_prefix(), text(each.lease.hash));
   }
-  for (const Keys& target : targets.all()) {
+  for (const Keys& target : places.targets()) {
     for (const Key key : {Key::ready, Key::delayed, Key::stats, Key::seen}) out.arg(target[key]);
   }
   out.arg(lowest_fence);
-  out.arg(targets.all().size());
+  out.arg(places.targets().size());
   for (const Settlement& each : settlements) out.arg(each.lease.item);
   for (const Settlement& each : settlements)
     out.arg(holder(session, each.lease.fence, each.lease.alone));
@@ -307,7 +316,9 @@ void append_settle(CommandBuffer& out, const Keys& keys, std::string_view sessio
   out.arg(policy.history);
   out.arg(attempts.begun);
   out.arg(attempts.text);
+  out.arg(places.size());
   out.arg(runs.size());
+  places.append(out);
   for (const Run& run : runs) {
     out.arg(run.first + 1);
     out.arg(run.size);

@@ -392,11 +392,11 @@ std::vector<QueueModel::Settled> RandomRun::with_delays(CommandBuffer& call, con
   }
   std::vector<std::string> words = words_of(call).at(0);
   const std::size_t keys = std::stoul(words.at(kWordsBeforeKeys - 1));
-  std::size_t verbs = kWordsBeforeKeys + keys + 2 + 2 * posted.settlements.size() + 5;
+  std::size_t verbs = kWordsBeforeKeys + keys + 2 + 2 * posted.settlements.size() + 6;
   if (verbs <= words.size()) {
-    for (std::size_t runs = std::stoul(words[verbs - 1]); runs > 0; --runs) {
-      verbs += 3 + std::stoul(words[verbs + 1]);
-    }
+    const std::size_t runs = std::stoul(words[verbs - 1]);
+    verbs += 2 * std::stoul(words[verbs - 2]);
+    for (std::size_t run = 0; run < runs; ++run) verbs += 3 + std::stoul(words[verbs + 1]);
   }
   for (std::size_t at = verbs; at + 3 < words.size(); at += 4) {
     const bool crash = words[at + 1] == "crash";
