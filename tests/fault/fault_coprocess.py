@@ -39,7 +39,8 @@ def answer(message):
         if item.endswith(":outlast-lease"):
             time.sleep(0.8)
     result = "done " + item
-    return {"id": message["id"], "answer": "done", "result": result, "totals": {result: 1}}
+    return {"id": message["id"], "answer": "done", "result": result, "totals": {result: 1},
+            "follow_ups": [{"item": result, "queue": "next"}]}
 
 
 print('{"wq":1}', flush=True)

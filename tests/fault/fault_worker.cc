@@ -17,6 +17,7 @@
 
 #include "fault/handling.h"
 #include "fault/plan.h"
+#include "fault/verdict.h"
 
 namespace {
 
@@ -55,6 +56,7 @@ wq::Outcome handle(const wq::Batch& batch, std::size_t index, std::chrono::milli
   if (first && item.ends_with(wq::fault::kOutlastLease)) std::this_thread::sleep_for(3 * lease / 2);
   wq::Outcome outcome = wq::Outcome::complete("done " + item);
   outcome.totals.push_back(wq::Total::sum("done " + item, 1));
+  outcome.follow_ups.push_back(wq::FollowUp::to(wq::fault::kNextQueue, "done " + item));
   return outcome;
 }
 
@@ -78,6 +80,7 @@ int run(const std::string& queue, std::chrono::milliseconds lease, std::uint32_t
   options.retry.backoff_base = 10ms;
   options.retry.backoff_max = 50ms;
   options.halt_after = 0;
+  options.follow_ups_to = {wq::fault::kNextQueue};
   options.log = [](wq::LogLevel level, std::string_view text) {
     if (level >= wq::LogLevel::info) std::cerr << std::string(text) + "\n";
   };

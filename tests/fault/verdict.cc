@@ -1,6 +1,7 @@
 #include "fault/verdict.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
@@ -68,11 +69,34 @@ void judge_totals(test::RedisClient& redis,
   tell(violations, "have another total than results", differ);
 }
 
+// Every completion pushes its result to the next queue, in the step that stores the result.
+void judge_follow_ups(test::RedisClient& redis,
+                      const std::map<std::string, std::vector<std::string>>& results,
+                      std::vector<std::string>& violations) {
+  const internal::Keys keys(kNextQueue);
+  std::vector<std::string> expected;
+  for (const auto& [item, texts] : results)
+    expected.insert(expected.end(), texts.begin(), texts.end());
+  std::vector<std::string> there = redis.list({"LRANGE", keys[Key::ready], "0", "-1"});
+  std::sort(expected.begin(), expected.end());
+  std::sort(there.begin(), there.end());
+  std::vector<std::string> differ;
+  std::set_symmetric_difference(expected.begin(), expected.end(), there.begin(), there.end(),
+                                std::back_inserter(differ));
+  tell(violations, "have more or fewer follow-ups than results", differ);
+  const std::string pushed = redis.text({"HGET", keys[Key::stats], "pushed"}).value_or("0");
+  if (pushed != std::to_string(there.size())) {
+    violations.push_back(
+        fmt::format("{} follow-ups are there, and {} are counted", there.size(), pushed));
+  }
+}
+
 void judge_results(test::RedisClient& redis, const Plan& plan,
                    const std::map<std::string, int>& by_python,
                    std::vector<std::string>& violations) {
   auto results = results_in(redis);
   judge_totals(redis, results, violations);
+  judge_follow_ups(redis, results, violations);
   std::vector<std::string> lost;
   std::vector<std::string> twice;
   std::vector<std::string> wrong;
@@ -121,9 +145,11 @@ void judge_counts(test::RedisClient& redis, const Plan& plan,
 void judge_keys(test::RedisClient& redis, const Plan& plan, const Traces& traces,
                 std::vector<std::string>& violations) {
   const internal::Keys keys(kQueue);
+  const internal::Keys next(kNextQueue);
   // The reclaimer's office ends by itself after seconds when its holder is killed.
   std::set<std::string> expected{keys[Key::stats], keys[Key::fence],  keys[Key::results],
-                                 keys[Key::seen],  keys[Key::totals], keys[Key::reclaimer]};
+                                 keys[Key::seen],  keys[Key::totals], keys[Key::reclaimer],
+                                 next[Key::ready], next[Key::stats]};
   // A RedisWQ client that completes an item knows nothing of what others wrote about it.
   const bool dead = std::any_of(plan.items.begin(), plan.items.end(), is_poison);
   if (dead) expected.insert(keys[Key::dead]);

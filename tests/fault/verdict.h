@@ -11,6 +11,8 @@ namespace wq::fault {
 
 /// The queue of every round.
 inline constexpr const char* kQueue = "q";
+/// Gets a follow-up of each completion; nobody works on it.
+inline constexpr const char* kNextQueue = "next";
 
 /// What happened in a round that may leave keys behind.
 struct Traces {

@@ -19,6 +19,7 @@ case $1 in
   *:fail) first "$1" && exit 1 ;;
   *:outlast-lease) first "$1" && sleep 0.8 ;;
 esac
+printf '{"item": "done %s", "queue": "next"}' "$1" >"$WQ_FOLLOWUPS_FILE"
 printf 'done %s' "$1"
 )";
 
@@ -39,7 +40,9 @@ std::vector<std::string> wq_worker(const Plan& plan, std::initializer_list<const
                                    "--halt",
                                    "0",
                                    "--redis-patience",
-                                   "60s"};
+                                   "60s",
+                                   "--follow-ups-to",
+                                   kNextQueue};
   command.insert(command.end(), rest.begin(), rest.end());
   return command;
 }
