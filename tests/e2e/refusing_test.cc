@@ -274,6 +274,15 @@ TEST_F(InACluster, OnItsOwnNodeAQueueWorks) {
   EXPECT_THAT(doctor("writes", {}, ours_.server.url()).findings, Words{"ok: Redis takes writes"});
 }
 
+TEST_F(InACluster, QueuesThatFollowEachOtherNeedTheSameHashTag) {
+  const ProcessOptions process{.environment = {{"WQ_REDIS", ours_.server.url()}}};
+  for (const char* option : {"--follow-ups-to", "--after"}) {
+    Process work = start({kWorkerProgram, "--queue", queue_, option, "{r}", "--", "true"}, process);
+    EXPECT_EQ(work.wait(), 2);
+    EXPECT_THAT(work.err(), HasSubstr("need the same hash tag on a Redis Cluster"));
+  }
+}
+
 TEST_F(InACluster, ASlotThatMovesAwayEndsAWorkerThatHoldsNothing) {
   const ProcessOptions process{.environment = {{"WQ_REDIS", ours_.server.url()}}};
   Process work = start({kWorkerProgram, "--queue", queue_, "--", "true"}, process);

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include <wq/error.h>
 
 #include "base/printable.h"
 #include "queue/operations.h"
@@ -41,8 +44,8 @@ Path read_path(ReconnectingConnection& link, const Keys& queue) {
   do {
     CommandBuffer call;
     append_counts(call, path.queues);
-    const Reply reply = link.run(
-        [&call](Connection& redis) { return run_script(redis, scripts::counts, call); });
+    const Reply reply =
+        link.run([&call](Connection& redis) { return run_script(redis, scripts::counts, call); });
     path.counts.clear();
     for (std::size_t i = 0; i < path.queues.size(); ++i) {
       path.counts.push_back(read_counts(reply.value(), i));
@@ -54,10 +57,28 @@ Path read_path(ReconnectingConnection& link, const Keys& queue) {
 // One of the queues after it has seen it begin.
 bool was_purged(const Path& path, const std::string& stage) {
   return std::any_of(path.counts.begin(), path.counts.end(), [&](const Counts& counts) {
-    return std::any_of(
-        counts.after.begin(), counts.after.end(),
-        [&](const EarlierStage& each) { return each.queue == stage && !each.id.empty(); });
+    return std::any_of(counts.after.begin(), counts.after.end(), [&](const EarlierStage& each) {
+      return each.queue == stage && !each.id.empty();
+    });
   });
+}
+
+// Those of the first, read together with the other: a Redis Cluster refuses that if they are not on
+// the same node for certain.
+Counts counts_of_both(ReconnectingConnection& link, const Keys& first, const Keys& other) {
+  CommandBuffer call;
+  append_counts(call, std::vector<Keys>{first, other});
+  try {
+    const Reply reply =
+        link.run([&call](Connection& redis) { return run_script(redis, scripts::counts, call); });
+    return read_counts(reply.value());
+  } catch (const Error& error) {
+    if (!std::string_view(error.what()).starts_with("CROSSSLOT")) throw;
+    throw std::invalid_argument(
+        fmt::format("the queues {} and {} need the same hash tag on a Redis Cluster, as in "
+                    "'{{tag}}first' and '{{tag}}second'",
+                    printable(first.queue()), printable(other.queue())));
+  }
 }
 
 }  // namespace
@@ -71,7 +92,8 @@ Stages::Look Stages::look(const Keys& queue) {
     const Counts& counts = path.counts[i];
     const std::string& name = path.queues[i].queue();
     // A stage that never gets an item does not begin.
-    const bool nothing_came = counts.id.empty() && (!counts.after.empty() || was_purged(path, name));
+    const bool nothing_came =
+        counts.id.empty() && (!counts.after.empty() || was_purged(path, name));
     dead_ += counts.dead;
     const bool done = nothing_came || counts.drained();
     if (!open_stage_.empty() || (done && !(wait_for_dead_ && counts.dead > 0))) continue;
@@ -87,20 +109,17 @@ void check_order_of_stages(ReconnectingConnection& link, const Keys& queue,
     throw std::invalid_argument(
         fmt::format("the queue {} cannot come after itself", printable(earlier)));
   }
+  static_cast<void>(counts_of_both(link, queue, Keys(earlier)));
   if (read_path(link, Keys(earlier)).has(queue.queue())) {
-    throw std::invalid_argument(fmt::format("the queue {} cannot come after {}, which comes after it",
-                                            printable(queue.queue()), printable(earlier)));
+    throw std::invalid_argument(
+        fmt::format("the queue {} cannot come after {}, which comes after it",
+                    printable(queue.queue()), printable(earlier)));
   }
 }
 
 void record_stage(ReconnectingConnection& link, const Keys& queue, const Keys& earlier) {
-  // Both, since a Redis Cluster refuses to read two that are on different nodes.
-  CommandBuffer read;
-  append_counts(read, std::vector<Keys>{earlier, queue});
-  const Reply reply =
-      link.run([&read](Connection& redis) { return run_script(redis, scripts::counts, read); });
   CommandBuffer call;
-  append_stage(call, queue, {earlier.queue(), read_counts(reply.value()).id});
+  append_stage(call, queue, {earlier.queue(), counts_of_both(link, earlier, queue).id});
   link.run(
       [&call](Connection& redis) { return run_script(redis, scripts::write_at_maxmemory, call); });
 }
