@@ -64,7 +64,8 @@ TEST(JsonItem, MayNameAQueueWhereThereAreSeveral) {
   EXPECT_EQ(read_json_item(R"({"item": 1})", true).queue, "");
   EXPECT_THAT(json_refusal(R"({"item": 1, "queue": "q"})"), HasSubstr("no field 'queue'"));
   for (const char* queue : {R"("")", "7", "null"}) {
-    EXPECT_THROW(read_json_item(R"({"item": 1, "queue": )" + std::string(queue) + "}", true),
+    EXPECT_THROW(static_cast<void>(
+                     read_json_item(R"({"item": 1, "queue": )" + std::string(queue) + "}", true)),
                  std::invalid_argument);
   }
 }
