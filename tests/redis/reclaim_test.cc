@@ -199,6 +199,18 @@ TEST_F(Reclaim, GoesByTheBudgetAndTheLeaseThatWorkersHaveSaidUnlessItIsToldOther
   EXPECT_EQ(as_said.pass(begin_ + 1s).died, 1U);
 }
 
+// As of a queue that begins long after its workers have started.
+TEST_F(Reclaim, GoesByTheLeaseThatWorkersSayAfterItHasConnected) {
+  Reclaimer early("q", options());
+  static_cast<void>(early.pass(begin_));
+  push({"a"});
+  redis_.call({"HSET", key(Key::stats), "lease_ms", "3000"});
+  static_cast<void>(lease_alone());
+  end_lease("a");
+  EXPECT_EQ(early.pass(begin_ + 999ms).reclaimed, 0U);
+  EXPECT_EQ(early.pass(begin_ + 1s).reclaimed, 1U);
+}
+
 TEST_F(Reclaim, EqualItemsThatDieAreMerged) {
   push({"same", "same"});
   settle_in();

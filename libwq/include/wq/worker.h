@@ -147,10 +147,10 @@ struct WorkerOptions {
   /// Cluster all names need the same hash tag. `Worker::run` throws `std::invalid_argument` if a
   /// stage would come after itself.
   std::vector<std::string> after{};
-  /// The queues that follow-ups may go to (`FollowUp::queue`), besides the one of their item. Each is
-  /// then a stage after the queues of this worker, as if its own workers had named these in `after`:
-  /// it is not drained before these are. They may name each other: such queues are drained together.
-  /// On a Redis Cluster all names need the same hash tag.
+  /// The queues that follow-ups may go to (`FollowUp::queue`), besides the one of their item. Each
+  /// is then a stage after the queues of this worker, as if its own workers had named these in
+  /// `after`: it is not drained before these are. They may name each other: such queues are drained
+  /// together. On a Redis Cluster all names need the same hash tag.
   std::vector<std::string> follow_ups_to{};
   /// An earlier stage that ends with dead letters is not drained until these are retried or
   /// dropped.

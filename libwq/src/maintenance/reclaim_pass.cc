@@ -1,6 +1,7 @@
 #include "maintenance/reclaim_pass.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "maintenance/promote.h"
@@ -12,10 +13,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// The settings recorded by the workers of the queue.
-milliseconds read_queue_lease(Connection& redis, const Keys& keys) {
+// As the workers of the queue have recorded it, if they have.
+std::optional<milliseconds> read_queue_lease(Connection& redis, const Keys& keys) {
   const Reply reply = redis.call({"HGET", keys[Key::stats], kLeaseField});
-  if (reply.value().is_nil()) return kUsualLease;
+  if (reply.value().is_nil()) return std::nullopt;
   return std::clamp(milliseconds{reply.value().integer()}, milliseconds{0}, kLongestLease);
 }
 
@@ -37,7 +38,7 @@ ReclaimReport ReclaimPass::run(TimePoint now) {
 }
 
 milliseconds ReclaimPass::courtesy() const noexcept {
-  return options_.lease.value_or(queue_lease_) / 3;
+  return options_.lease.value_or(queue_lease_.value_or(kUsualLease)) / 3;
 }
 
 bool ReclaimPass::pending() const noexcept { return items_.pending() || producers_.pending(); }
@@ -58,12 +59,15 @@ ReclaimReport ReclaimPass::look(Connection& redis, TimePoint now) {
 }
 
 void ReclaimPass::notice_connection(Connection& redis, TimePoint now) {
-  if (generation_ == link_.generation()) return;
-  generation_ = link_.generation();
-  connected_at_ = now;
-  items_.reconnected();
-  producers_.reconnected();
-  queue_lease_ = read_queue_lease(redis, keys_);
+  if (generation_ != link_.generation()) {
+    generation_ = link_.generation();
+    connected_at_ = now;
+    items_.reconnected();
+    producers_.reconnected();
+    queue_lease_.reset();
+  }
+  // Workers record it when the queue has begun, which may be long after this connection.
+  if (!queue_lease_) queue_lease_ = read_queue_lease(redis, keys_);
 }
 
 }  // namespace wq::internal

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -46,7 +47,7 @@ class ReclaimPass {
 
   std::uint64_t generation_ = 0;  // of the link, when the following began
   TimePoint connected_at_;
-  std::chrono::milliseconds queue_lease_{0};  // what the workers of the queue have
+  std::optional<std::chrono::milliseconds> queue_lease_;  // what the workers of the queue have
   ReclaimItems items_;
   SweepProducers producers_;
   SweepWorkers workers_;

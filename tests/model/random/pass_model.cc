@@ -36,11 +36,13 @@ ReclaimReport PassModel::run(TimePoint now) {
   if (!connected_) {
     connected_ = true;
     connected_at_ = now;
-    lease_ = options_.lease.value_or(milliseconds{queue_.term("lease_ms").value_or(kUsualLeaseMs)});
+    said_lease_ms_.reset();
     unleased_.clear();
     holds_.clear();
     to_drop_.clear();
   }
+  if (!said_lease_ms_) said_lease_ms_ = queue_.term("lease_ms");
+  lease_ = options_.lease.value_or(milliseconds{said_lease_ms_.value_or(kUsualLeaseMs)});
   ReclaimReport report;
   ++passes_;
   while (true) {

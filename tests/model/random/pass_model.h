@@ -48,6 +48,7 @@ class PassModel {
   QueueModel& queue_;
   const ReclaimerOptions options_;
   bool connected_ = false;
+  std::optional<std::int64_t> said_lease_ms_;  // by workers, when it was first found
   std::chrono::milliseconds lease_{0};
   std::size_t piece_ = 8;  // items of processing that are read at once
   TimePoint connected_at_;

@@ -103,7 +103,8 @@ std::vector<FollowUp> follow_ups_of(Json& object) {
       follow_ups.emplace_back(std::move(each.get_ref<std::string&>()));
       continue;
     }
-    if (!each.is_object()) throw BadLine("a value in its \"follow_ups\" is no string and no object");
+    if (!each.is_object())
+      throw BadLine("a value in its \"follow_ups\" is no string and no object");
     auto item = take_bytes(each, "item");
     if (!item) throw BadLine(R"(a value in its "follow_ups" has no "item")");
     each.erase("item_base64");

@@ -191,7 +191,8 @@ void ExecHandler::add_follow_ups(const ExchangedFile& file, Outcome& outcome) {
   try {
     const std::string lines = file.beginning(kMostOutcomeBytes + 1);
     if (lines.size() > kMostOutcomeBytes) {
-      throw std::invalid_argument(fmt::format("$WQ_FOLLOWUPS_FILE is longer than {} bytes", kMostOutcomeBytes));
+      throw std::invalid_argument(
+          fmt::format("$WQ_FOLLOWUPS_FILE is longer than {} bytes", kMostOutcomeBytes));
     }
     outcome.follow_ups = read_follow_ups(lines);
   } catch (const std::invalid_argument& error) {
