@@ -12,6 +12,7 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
@@ -58,7 +59,8 @@ wq::Outcome crawl(const wq::Job& job) {
     auto next = target(page, (*each)[1].str());
     if (!next) continue;
     ++links;
-    if (!std::filesystem::exists(*next)) {
+    std::error_code unreachable;
+    if (!std::filesystem::exists(*next, unreachable)) {
       dead.insert(*next);
     } else if (next->ends_with(".html")) {
       outcome.follow_ups.push_back(wq::FollowUp::once(std::move(*next)));

@@ -100,6 +100,9 @@ bool is_image(const char* name) {
                                strcasecmp(suffix, ".jpeg") == 0);
 }
 
+// What the head of a broken shard claims is not allocated.
+constexpr std::int64_t kLargestFile = std::int64_t{256} << 20U;
+
 /// Returns early, with the numbers so far, when `stop` is requested.
 Stats read_shard(const std::string& path, const std::stop_token& stop) {
   const Archive shard(archive_read_new(), archive_read_free);
@@ -112,7 +115,8 @@ Stats read_shard(const std::string& path, const std::stop_token& stop) {
     if (result == ARCHIVE_EOF) break;
     check(shard.get(), result);
     const char* name = archive_entry_pathname(entry);
-    if (archive_entry_filetype(entry) != AE_IFREG || !is_image(name)) continue;
+    if (name == nullptr || archive_entry_filetype(entry) != AE_IFREG || !is_image(name)) continue;
+    if (archive_entry_size(entry) > kLargestFile) throw Unreadable(name + ": it is too large"s);
     Bytes file(static_cast<std::size_t>(archive_entry_size(entry)));
     check(shard.get(), archive_read_data(shard.get(), file.data(), file.size()));
     try {

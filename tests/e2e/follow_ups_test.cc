@@ -45,6 +45,27 @@ TEST_F(FollowUpsOfPrograms, WithABrokenLineAreNoneAndTheItemHasFailed) {
               HasSubstr("line 2 of $WQ_FOLLOWUPS_FILE: it is not JSON"));
 }
 
+TEST_F(FollowUpsOfPrograms, ThatCannotBeReadAreAFailureOfTheItem) {
+  const Words items{"mkfifo", "mkdir", "ln -s /etc/passwd"};
+  push(items);
+  EXPECT_EQ(work({"--follow-ups-to", "q", "--max-attempts", "1", "--ignore-dead"},
+                 {"sh", "-c", R"($1 "$WQ_FOLLOWUPS_FILE")", "_", "{}"}),
+            0);
+  for (const std::string& item : items) {
+    const auto failure = failure_of(item);
+    EXPECT_EQ(failure["kind"], "result") << item;
+    EXPECT_THAT(failure["message"].get<std::string>(), HasSubstr("$WQ_FOLLOWUPS_FILE: ")) << item;
+  }
+}
+
+TEST_F(FollowUpsOfPrograms, AreNotWrittenWhereTheWorkerItselfWasToldToWriteThem) {
+  push({"a"});
+  Process process = worker({"--results"}, {"sh", "-c", R"(echo "<$WQ_FOLLOWUPS_FILE>")"},
+                           {.environment = {{"WQ_FOLLOWUPS_FILE", "/nowhere"}}});
+  EXPECT_EQ(process.wait(), 0);
+  EXPECT_EQ(results().at("a"), Words{"<>\n"});
+}
+
 TEST_F(FollowUpsOfPrograms, OfAFailedCommandAreNone) {
   push({"a"});
   EXPECT_EQ(work({"--follow-ups-to", "q", "--max-attempts", "1", "--ignore-dead"},

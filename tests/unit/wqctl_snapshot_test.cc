@@ -86,7 +86,21 @@ TEST(StatusLine, SaysThatAQueueIsDrained) {
   Snapshot now{"q", {}, {}, {}};
   now.counts.id = "abc";
   now.counts.completed = 3;
+  now.state = QueueState::drained;
   EXPECT_EQ(status_line(now), "q: ready 0, processing 0, delayed 0, dead 0, completed 3, drained");
+}
+
+TEST(StatusLine, SaysWhichStagesAQueueIsBehind) {
+  Snapshot now{"q", {}, {}, {}};
+  now.counts.after = {{"one", "abc"}, {"two", ""}};
+  now.state = QueueState::open;
+  EXPECT_EQ(status_line(now), "q: not begun, behind one, two");
+  now.state = QueueState::drained;
+  EXPECT_EQ(status_line(now), "q: no item came from one, two, drained");
+  now.counts.id = "abc";
+  now.counts.completed = 3;
+  now.state = QueueState::open;
+  EXPECT_THAT(status_line(now), HasSubstr(", empty, behind one, two"));
 }
 
 TEST(StatusLine, SaysThatAQueueHasNotBegun) {

@@ -98,11 +98,11 @@ TEST_F(Stages, WaitForTheOnesBeforeTheOneBefore) {
   auto third = start("three", after({"two"}));
   auto second = start("two", after({"one"}));
   ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
-  EXPECT_FALSE(Queue("three", options()).drained());
+  EXPECT_EQ(Queue("three", options()).state(), QueueState::open);
   EXPECT_EQ(work("one").end, WorkerEnd::drained);
   EXPECT_EQ(second.get().end, WorkerEnd::drained);
   EXPECT_EQ(third.get().end, WorkerEnd::drained);
-  EXPECT_TRUE(Queue("three", options()).drained());
+  EXPECT_EQ(Queue("three", options()).state(), QueueState::drained);
 }
 
 TEST_F(Stages, AreRememberedForWorkersThatAreNotTold) {
@@ -112,9 +112,9 @@ TEST_F(Stages, AreRememberedForWorkersThatAreNotTold) {
   one_item.max_items = 1;
   EXPECT_EQ(work("two", one_item).end, WorkerEnd::max_items);
   EXPECT_TRUE(counts_of("two").drained());
-  auto second = start("two", {});
-  ASSERT_TRUE(eventually([this] { return counts_of("two").completed == 1; }));
-  EXPECT_EQ(second.wait_for(0s), std::future_status::timeout);
+  auto second = start("two", after({}));
+  EXPECT_TRUE(
+      eventually([this] { return log().find("the queue 'one' before it") != std::string::npos; }));
   EXPECT_EQ(work("one").end, WorkerEnd::drained);
   EXPECT_EQ(second.get().end, WorkerEnd::drained);
 }
@@ -173,6 +173,61 @@ TEST_F(Stages, WaitForTheDeadLettersOfTheOneBeforeIfAsked) {
   EXPECT_EQ(second.get().end, WorkerEnd::drained);
 }
 
+TEST_F(Stages, AreNotDrainedWhileAProducerHasYetToPushToThem) {
+  fill("one", {"a"});
+  EXPECT_EQ(work("one").end, WorkerEnd::drained);
+  Producer producer("two", options(), {});
+  auto second = start("two", after({"one"}));
+  ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
+  EXPECT_EQ(Queue("two", options()).state(), QueueState::open);
+  producer.push("b");
+  producer.finish();
+  EXPECT_EQ(second.get().completed, 1U);
+}
+
+TEST_F(Stages, AreNotDrainedWithAnItemThatWasPushedPastUs) {
+  fill("one", {"a"});
+  EXPECT_EQ(work("one").end, WorkerEnd::drained);
+  redis_.call({"LPUSH", "two", "b"});
+  EXPECT_EQ(work("two", after({"one"})).completed, 1U);
+}
+
+TEST_F(Stages, HaveNotBegunOnlyIfNoneOfThemIsAtWork) {
+  fill("second", {"a"});
+  WorkerOptions worker = after({"first", "second"});
+  worker.wait_open = 1ms;
+  auto third = start("third", worker);
+  EXPECT_TRUE(eventually(
+      [this] { return log().find("the queue 'second' before it") != std::string::npos; }));
+  EXPECT_EQ(work("second").end, WorkerEnd::drained);
+  EXPECT_EQ(third.get().end, WorkerEnd::never_opened);
+}
+
+TEST_F(Stages, WaitAgainForOneThatWasPurgedIfAWorkerIsToldOfItAnew) {
+  fill("one", {"a"});
+  EXPECT_EQ(work("one").end, WorkerEnd::drained);
+  EXPECT_EQ(work("two", after({"one"})).end, WorkerEnd::drained);
+  Admin("one", options()).purge();
+  WorkerOptions worker = after({"one"});
+  worker.wait_open = 1ms;
+  EXPECT_EQ(work("two", worker).end, WorkerEnd::never_opened);
+}
+
+TEST_F(Stages, AreRecordedAgainWhenRedisHasLostTheOrder) {
+  fill("one", {"a"});
+  auto second = start("two", after({"one"}));
+  ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
+  redis_.call({"HDEL", "two:stats", "after:one"});
+  EXPECT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
+  EXPECT_EQ(work("one").end, WorkerEnd::drained);
+  EXPECT_EQ(second.get().end, WorkerEnd::drained);
+}
+
+TEST_F(Stages, AreNotRecordedIfOneOfThemCannotBe) {
+  EXPECT_THROW(work("two", after({"one", "two"})), std::invalid_argument);
+  EXPECT_FALSE(redis_.exists("two:stats"));
+}
+
 class FollowUpStages : public Stages {
  protected:
   static WorkerOptions with_follow_ups_to(const std::string& queue) {
@@ -198,7 +253,7 @@ TEST_F(FollowUpStages, HoldTheirTargetOpenUntilTheirOwnQueueIsDrained) {
   auto second = start("two", {});
   ASSERT_TRUE(eventually([this] { return counts_of("two").completed == 1; }));
   EXPECT_TRUE(counts_of("two").drained());
-  EXPECT_FALSE(Queue("two", options()).drained());
+  EXPECT_EQ(Queue("two", options()).state(), QueueState::open);
   may_end.set_value();
   EXPECT_EQ(first.get().end, WorkerEnd::drained);
   EXPECT_EQ(second.get().completed, 2U);
@@ -223,6 +278,38 @@ TEST_F(FollowUpStages, ThatFeedEachOtherAreDrainedTogether) {
   EXPECT_EQ(first.end, WorkerEnd::drained);
   EXPECT_EQ(first.completed, 9U);
   EXPECT_EQ(second.get().completed, 8U);
+}
+
+TEST_F(FollowUpStages, ThatFeedEachOtherWaitForTheFirstItem) {
+  WorkerOptions worker;
+  worker.follow_ups_to = {"one", "two"};
+  worker.wait_open = 1ms;
+  const Handler handler = [](const Job&) { return Outcome::complete(); };
+  EXPECT_EQ(Worker({{"one"}, {"two"}}, options(), worker, handler).run().end,
+            WorkerEnd::never_opened);
+}
+
+TEST_F(FollowUpStages, AreHeldOpenAgainWhenRedisHasLostThat) {
+  fill("one", {"a"});
+  std::promise<void> may_end;
+  auto first = std::async(std::launch::async, [&] {
+    return work("one", with_follow_ups_to("two"), [&](const Job&) {
+      may_end.get_future().wait();
+      return Outcome::complete();
+    });
+  });
+  ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
+  redis_.call({"DEL", "two:stats"});
+  EXPECT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
+  may_end.set_value();
+  EXPECT_EQ(first.get().end, WorkerEnd::drained);
+}
+
+TEST_F(FollowUpStages, WithAKeyOfAnotherTypeAreRefusedBeforeAnItemIsBegun) {
+  fill("one", {"a"});
+  redis_.call({"SET", "two:seen", "text"});
+  EXPECT_THROW(work("one", with_follow_ups_to("two")), RefusedError);
+  EXPECT_EQ(counts_of("one").leased, 0U);
 }
 
 TEST_F(FollowUpStages, ThatWereNotNamedGetNothing) {
@@ -261,10 +348,10 @@ TEST_F(Stages, ThatAreACycleAreDrainedTogether) {
   redis_.call({"HSET", "two:stats", "after:one", counts_of("one").id});
   auto first = start("one", {});
   ASSERT_TRUE(eventually([this] { return counts_of("one").completed == 1; }));
-  EXPECT_FALSE(Queue("one", options()).drained());
+  EXPECT_EQ(Queue("one", options()).state(), QueueState::open);
   EXPECT_EQ(work("two").end, WorkerEnd::drained);
   EXPECT_EQ(first.get().end, WorkerEnd::drained);
-  EXPECT_TRUE(Queue("one", options()).drained());
+  EXPECT_EQ(Queue("one", options()).state(), QueueState::drained);
 }
 
 }  // namespace

@@ -163,7 +163,7 @@ void WorkerCommandLineReader::declare_end() {
   options_.add_duration("wait-open", worker.wait_open,
                         "how long to wait for the first push to the queue");
   options_.add_list("after", cli::Value::queue(), worker.after,
-                    "the queue is not drained before this one is, whose items push items to it; "
+                    "QUEUE feeds the queue of this worker, which is not drained before QUEUE is; "
                     "recorded in Redis. May be given several times");
   options_.add_list("follow-ups-to", cli::Value::queue(), worker.follow_ups_to,
                     "a queue that follow-ups may go to: items that are pushed when an item is "
@@ -172,7 +172,7 @@ void WorkerCommandLineReader::declare_end() {
   options_.add_choice<OnDead>(
       "on-dead", line_.on_dead,
       {{"go-on", OnDead::go_on}, {"wait", OnDead::wait}, {"fail", OnDead::fail}},
-      "if the queue before ends with dead letters: go on without them, wait until they are "
+      "if a queue of --after ends with dead letters: go on without them, wait until they are "
       "retried or dropped, or exit with 3 in the end");
   options_.add_duration("max-idle", worker.max_idle,
                         "exit after this time without an item (0: never)");

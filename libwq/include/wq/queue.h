@@ -30,6 +30,15 @@ struct EarlierStage {
   std::string id{};
 };
 
+/// What a queue and the stages before it (`Counts::after`) come to together.
+enum class QueueState {
+  not_begun,  ///< the queue, or a stage before it; and nothing else is open
+  open,       ///< items are there or may come
+  /// The queue and all stages before it are empty at the same time, and so stay, unless somebody
+  /// pushes. A queue that got no item from the stages before it need not have begun.
+  drained,
+};
+
 /// All counters of a queue, read in one atomic step.
 struct Counts {
   /// Made when the first item is seen; empty: the queue has not begun.
@@ -62,13 +71,14 @@ struct Counts {
     return returned > 10 && returned > leased / 100;
   }
 
-  /// Begun, nothing ready, processing or delayed, no producer, and not paused: the operator who
-  /// paused it may be about to put something back. Dead letters do not count. Nor do the stages
-  /// before it, see `Queue::drained`.
-  [[nodiscard]] bool drained() const noexcept {
-    return !id.empty() && ready == 0 && processing == 0 && delayed == 0 && producers == 0 &&
-           !paused;
+  /// Nothing ready, processing or delayed, no producer, and not paused: the operator who paused it
+  /// may be about to put something back. Dead letters do not count.
+  [[nodiscard]] bool empty() const noexcept {
+    return ready == 0 && processing == 0 && delayed == 0 && producers == 0 && !paused;
   }
+
+  /// Begun, and empty. The stages before the queue do not count here, see `Queue::state`.
+  [[nodiscard]] bool drained() const noexcept { return !id.empty() && empty(); }
 };
 
 /// Facts about a server to check before use.
@@ -168,9 +178,8 @@ class WQ_API Queue {
   /// One atomic read.
   [[nodiscard]] Counts counts();
 
-  /// True if the queue and all stages before it (`Counts::after`) are drained at the same time, and
-  /// so stay, unless somebody pushes. A queue behind drained stages need not have begun.
-  [[nodiscard]] bool drained();
+  /// One atomic read of the queue and the stages before it.
+  [[nodiscard]] QueueState state();
 
   /// How long until the last of the delayed items is due; nothing if none is delayed.
   [[nodiscard]] std::optional<std::chrono::milliseconds> last_due();

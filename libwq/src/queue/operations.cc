@@ -374,10 +374,9 @@ void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::millisecond
               lease.count(), kMaxCrashesField, max_crashes);
 }
 
-void append_stage(CommandBuffer& out, const Keys& keys, const EarlierStage& stage) {
-  // An id that is known must not be replaced by none: the stage may have been purged.
+void append_stage(CommandBuffer& out, const Keys& keys, const EarlierStage& stage, bool anew) {
   append_call(out, scripts::write_at_maxmemory, keys, {keys[Key::stats]},
-              stage.id.empty() ? "HSETNX" : "HSET", std::string(kAfterField) + stage.queue,
+              stage.id.empty() && !anew ? "HSETNX" : "HSET", std::string(kAfterField) + stage.queue,
               stage.id);
 }
 

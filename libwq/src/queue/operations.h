@@ -110,8 +110,9 @@ void append_checkpoints(CommandBuffer& out, const Keys& keys, std::string_view s
 void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view session,
                     const Lease& lease);
 
-/// Records that a stage comes before the queue. Also at maxmemory.
-void append_stage(CommandBuffer& out, const Keys& keys, const EarlierStage& stage);
+/// Records that a stage comes before the queue. Also at maxmemory. Unless `anew`, no id does not
+/// replace one: the stage may have been purged.
+void append_stage(CommandBuffer& out, const Keys& keys, const EarlierStage& stage, bool anew);
 
 /// Tells reclaimers what a worker of the queue has. Also at maxmemory.
 void append_terms(CommandBuffer& out, const Keys& keys, std::chrono::milliseconds lease,

@@ -125,11 +125,8 @@ ServerReport Queue::server() {
   return session_->link.run([this](Connection&) { return session_->server; });
 }
 
-bool Queue::drained() {
-  const internal::Stages::Look look = internal::Stages(session_->link).look(session_->keys);
-  // A queue behind stages that gave it nothing does not begin.
-  const bool nothing_came = look.counts.id.empty() && !look.counts.after.empty();
-  return look.drained && (nothing_came || look.counts.drained());
+QueueState Queue::state() {
+  return internal::look_with_stages(session_->link, session_->keys).state;
 }
 
 Counts Queue::counts() {

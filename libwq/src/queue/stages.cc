@@ -22,9 +22,11 @@ struct Path {
   std::vector<Keys> queues;  // the first is the queue itself
   std::vector<Counts> counts;
 
-  [[nodiscard]] bool has(const std::string& queue) const {
-    return std::any_of(queues.begin(), queues.end(),
-                       [&](const Keys& each) { return each.queue() == queue; });
+  [[nodiscard]] bool has(const std::string& queue) const { return find(queue) < queues.size(); }
+  [[nodiscard]] std::size_t find(const std::string& queue) const {
+    const auto found = std::find_if(queues.begin(), queues.end(),
+                                    [&](const Keys& each) { return each.queue() == queue; });
+    return static_cast<std::size_t>(found - queues.begin());
   }
   // Those that the counts name. False if all are there.
   bool add_stages() {
@@ -54,13 +56,27 @@ Path read_path(ReconnectingConnection& link, const Keys& queue) {
   return path;
 }
 
-// One of the queues after it has seen it begin.
-bool was_purged(const Path& path, const std::string& stage) {
-  return std::any_of(path.counts.begin(), path.counts.end(), [&](const Counts& counts) {
-    return std::any_of(counts.after.begin(), counts.after.end(), [&](const EarlierStage& each) {
-      return each.queue == stage && !each.id.empty();
-    });
-  });
+// Of each: whether it has had items, or those before it have, so that it is known to get none if
+// all are empty. A stage of which a later one knows the id was purged if it has none.
+std::vector<bool> have_had_items(const Path& path) {
+  std::vector<bool> had(path.queues.size());
+  for (std::size_t i = 0; i < had.size(); ++i) {
+    had[i] = had[i] || !path.counts[i].id.empty();
+    for (const EarlierStage& stage : path.counts[i].after) {
+      if (!stage.id.empty()) had[path.find(stage.queue)] = true;
+    }
+  }
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t i = 0; i < had.size(); ++i) {
+      if (had[i]) continue;
+      had[i] = std::any_of(
+          path.counts[i].after.begin(), path.counts[i].after.end(),
+          [&](const EarlierStage& stage) -> bool { return had[path.find(stage.queue)]; });
+      changed = changed || had[i];
+    }
+  }
+  return had;
 }
 
 // Those of the first, read together with the other: a Redis Cluster refuses that if they are not on
@@ -83,43 +99,60 @@ Counts counts_of_both(ReconnectingConnection& link, const Keys& first, const Key
 
 }  // namespace
 
-Stages::Look Stages::look(const Keys& queue) {
-  Path path = read_path(link_, queue);
-  open_stage_.clear();
-  open_counts_ = {};
-  dead_ = 0;
-  for (std::size_t i = 1; i < path.queues.size(); ++i) {
+StagesLook look_with_stages(ReconnectingConnection& link, const Keys& queue, bool wait_for_dead) {
+  Path path = read_path(link, queue);
+  const std::vector<bool> had_items = have_had_items(path);
+  const auto state_of = [&](std::size_t i) {
     const Counts& counts = path.counts[i];
-    const std::string& name = path.queues[i].queue();
-    // A stage that never gets an item does not begin.
-    const bool nothing_came =
-        counts.id.empty() && (!counts.after.empty() || was_purged(path, name));
-    dead_ += counts.dead;
-    const bool done = nothing_came || counts.drained();
-    if (!open_stage_.empty() || (done && !(wait_for_dead_ && counts.dead > 0))) continue;
-    open_stage_ = name;
-    open_counts_ = counts;
+    if (!counts.empty() || (i > 0 && wait_for_dead && counts.dead > 0)) return QueueState::open;
+    return had_items[i] ? QueueState::drained : QueueState::not_begun;
+  };
+  StagesLook look;
+  for (std::size_t i = 1; i < path.queues.size(); ++i) {
+    look.dead_before += path.counts[i].dead;
+    const QueueState state = state_of(i);
+    if (state == QueueState::drained || look.state == QueueState::open || look.state == state) {
+      continue;
+    }
+    look.state = state;
+    look.waits_for = path.queues[i].queue();
+    look.waits_for_counts = path.counts[i];
   }
-  return {.drained = open_stage_.empty(), .counts = std::move(path.counts.front())};
+  if (state_of(0) == QueueState::open) {
+    look.state = QueueState::open;
+    look.waits_for.clear();
+  } else if (look.state == QueueState::drained) {
+    look.state = state_of(0);
+  }
+  look.counts = std::move(path.counts.front());
+  return look;
 }
 
-void check_order_of_stages(ReconnectingConnection& link, const Keys& queue,
-                           const std::string& earlier) {
-  if (earlier == queue.queue()) {
+void check_order_of_stages(ReconnectingConnection& link, const Keys& queue, const Keys& earlier) {
+  if (earlier.queue() == queue.queue()) {
     throw std::invalid_argument(
-        fmt::format("the queue {} cannot come after itself", printable(earlier)));
+        fmt::format("the queue {} cannot come after itself", printable(earlier.queue())));
   }
-  static_cast<void>(counts_of_both(link, queue, Keys(earlier)));
-  if (read_path(link, Keys(earlier)).has(queue.queue())) {
+  static_cast<void>(counts_of_both(link, queue, earlier));
+  if (read_path(link, earlier).has(queue.queue())) {
     throw std::invalid_argument(
         fmt::format("the queue {} cannot come after {}, which comes after it",
-                    printable(queue.queue()), printable(earlier)));
+                    printable(queue.queue()), printable(earlier.queue())));
   }
 }
 
-void record_stage(ReconnectingConnection& link, const Keys& queue, const Keys& earlier) {
+void check_target(ReconnectingConnection& link, const Keys& queue, const Keys& target) {
+  static_cast<void>(counts_of_both(link, queue, target));
   CommandBuffer call;
-  append_stage(call, queue, {earlier.queue(), counts_of_both(link, earlier, queue).id});
+  append_attach(call, target);
+  const Reply reply =
+      link.run([&call](Connection& redis) { return run_script(redis, scripts::attach, call); });
+  read_attach(reply.value());
+}
+
+void record_stage(ReconnectingConnection& link, const Keys& queue, const Keys& earlier, bool anew) {
+  CommandBuffer call;
+  append_stage(call, queue, {earlier.queue(), counts_of_both(link, earlier, queue).id}, anew);
   link.run(
       [&call](Connection& redis) { return run_script(redis, scripts::write_at_maxmemory, call); });
 }

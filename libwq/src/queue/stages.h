@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include <wq/queue.h>
 
@@ -13,42 +12,30 @@ namespace wq::internal {
 
 /// A queue and the stages before it (`Counts::after`), the stages before those, and so on, read in
 /// one atomic step. If none of them has work at one moment, no work can come to any of them: only a
-/// producer or an operator brings more. Two queues may be before each other. Not thread-safe.
-class Stages {
- public:
-  /// `link` must outlive it. `wait_for_dead`: a stage with dead letters is not drained.
-  explicit Stages(ReconnectingConnection& link, bool wait_for_dead = false)
-      : link_(link), wait_for_dead_(wait_for_dead) {}
-
-  /// Whether the stages before the queue are drained, and the counts of the queue at that time. The
-  /// answers of the other functions are those of the last look.
-  struct Look {
-    bool drained = false;
-    Counts counts{};
-  };
-  Look look(const Keys& queue);
-
-  /// The first stage found that is not drained; empty: there is none.
-  [[nodiscard]] const std::string& open_stage() const noexcept { return open_stage_; }
-  /// Its counts.
-  [[nodiscard]] const Counts& open_counts() const noexcept { return open_counts_; }
-  /// The dead letters of all stages before it.
-  [[nodiscard]] std::uint64_t dead() const noexcept { return dead_; }
-
- private:
-  ReconnectingConnection& link_;
-  const bool wait_for_dead_;
-  std::string open_stage_;
-  Counts open_counts_;
-  std::uint64_t dead_ = 0;
+/// producer or an operator brings more. Two queues may be before each other.
+struct StagesLook {
+  QueueState state = QueueState::drained;
+  Counts counts{};  ///< of the queue itself
+  /// The stage that is waited for, one that has begun if there is one; empty: none.
+  std::string waits_for{};
+  Counts waits_for_counts{};
+  std::uint64_t dead_before = 0;  ///< dead letters of all stages before the queue
 };
 
-/// Throws `std::invalid_argument` if `queue` is among the stages before `earlier`, or is `earlier`.
-void check_order_of_stages(ReconnectingConnection& link, const Keys& queue,
-                           const std::string& earlier);
+/// `wait_for_dead`: a stage before the queue that has dead letters is open.
+[[nodiscard]] StagesLook look_with_stages(ReconnectingConnection& link, const Keys& queue,
+                                          bool wait_for_dead = false);
+
+/// Throws `std::invalid_argument` if the queue is among the stages before `earlier`, or is
+/// `earlier`, or if a Redis Cluster may have them on two nodes.
+void check_order_of_stages(ReconnectingConnection& link, const Keys& queue, const Keys& earlier);
+
+/// Throws `RefusedError` if a key of a queue that gets follow-ups has another type, and
+/// `std::invalid_argument` as above.
+void check_target(ReconnectingConnection& link, const Keys& queue, const Keys& target);
 
 /// Records in Redis that `earlier` comes before the queue, with the id that it has now, if it has
-/// begun. Safe to repeat.
-void record_stage(ReconnectingConnection& link, const Keys& queue, const Keys& earlier);
+/// begun. `anew`: without an id, what was known of it is forgotten. Safe to repeat.
+void record_stage(ReconnectingConnection& link, const Keys& queue, const Keys& earlier, bool anew);
 
 }  // namespace wq::internal

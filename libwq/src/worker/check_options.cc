@@ -1,5 +1,6 @@
 #include "worker/check_options.h"
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 #include <stdexcept>
@@ -48,6 +49,34 @@ void check_queues(std::span<const QueueShare> queues) {
   }
 }
 
+// A settlement names all queues that get follow-ups.
+constexpr std::size_t kMostStages = 100;
+
+void check_stages(const WorkerOptions& options, std::span<const QueueShare> queues) {
+  for (const auto* names : {&options.after, &options.follow_ups_to}) {
+    if (names->size() > kMostStages) {
+      throw std::invalid_argument(
+          fmt::format("the worker has {} queues before or after its own; at most {}", names->size(),
+                      kMostStages));
+    }
+    for (const std::string& name : *names) static_cast<void>(Keys(name));  // throws for a bad one
+  }
+  for (const std::string& name : options.after) {
+    if (std::find(options.follow_ups_to.begin(), options.follow_ups_to.end(), name) !=
+        options.follow_ups_to.end()) {
+      throw std::invalid_argument(fmt::format(
+          "the queue {} is to come before (--after) and to get follow-ups (--follow-ups-to); of "
+          "queues that feed each other, name each in --follow-ups-to of the other's workers",
+          printable(name)));
+    }
+    for (const auto& [queue, weight] : queues) {
+      if (queue != name) continue;
+      throw std::invalid_argument(
+          fmt::format("the queue {} cannot come after itself", printable(name)));
+    }
+  }
+}
+
 }  // namespace
 
 WorkerOptions checked(WorkerOptions options, std::span<const QueueShare> queues) {
@@ -65,9 +94,7 @@ WorkerOptions checked(WorkerOptions options, std::span<const QueueShare> queues)
         fmt::format("the calls of a slot are {}; they must lie between 1 and {}",
                     options.calls_per_slot, kMostCallsPerSlot));
   }
-  for (const auto* names : {&options.after, &options.follow_ups_to}) {
-    for (const std::string& name : *names) static_cast<void>(Keys(name));  // throws for a bad one
-  }
+  check_stages(options, queues);
   check_not_negative("the longest delay of a batch", options.max_delay);
   check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
   check_not_negative("the timeout", options.timeout);

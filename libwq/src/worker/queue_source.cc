@@ -36,7 +36,6 @@ QueueSource::QueueSource(std::string queue, const RedisOptions& redis, const Wor
       session_(session),
       link_(redis, abandon, [this](Connection& connection) { check(connection); }),
       stream_(link_, keys_, session_, PopSize::from_one_item()),
-      stages_(link_, options_.wait_for_dead),
       notice_(keys_, link_, options_),
       keeper_link_(keeper_link),
       renewer_(keeper_link, keys_, session_, options_.lease, std::move(on_lost)),
@@ -181,31 +180,47 @@ void QueueSource::leave_what_is_too_long(std::vector<Lease>& leased) {
 
 // ---- the queue ----
 
+// Everything is checked before anything is written.
 void QueueSource::record_stages() {
   for (const std::string& stage : options_.after) {
-    check_order_of_stages(link_, keys_, stage);
-    record_stage(link_, keys_, Keys(stage));
+    check_order_of_stages(link_, keys_, Keys(stage));
   }
-  for (const std::string& target : options_.follow_ups_to) {
-    if (target != keys_.queue()) record_stage(link_, Keys(target), keys_);
-  }
+  const std::vector<Keys> all = targets();
+  for (const Keys& target : all) check_target(link_, keys_, target);
+  for (const std::string& stage : options_.after) record_stage(link_, keys_, Keys(stage), true);
+  for (const Keys& target : all) record_stage(link_, target, keys_, true);
+  recorded_stages_ = true;
 }
 
-QueueSource::State QueueSource::look() {
-  notice_.forget_stage();
-  Counts counts = read_counts_now();
-  const bool behind_stages = !counts.after.empty();
-  if (counts.id.empty() && !behind_stages) return State::not_begun;
-  if (!counts.id.empty() && !counts.drained()) return State::open;
-  if (!behind_stages) return State::drained;
-  Stages::Look look = stages_.look(keys_);
-  if (!look.drained) {
-    notice_.set_stage(stages_.open_stage(), stages_.open_counts());
-    return stages_.open_counts().id.empty() ? State::not_begun : State::open;
+std::vector<Keys> QueueSource::targets() const {
+  std::vector<Keys> all;
+  for (const std::string& target : options_.follow_ups_to) {
+    if (target != keys_.queue()) all.emplace_back(target);
   }
-  counts = take_counts(std::move(look.counts));
-  // A queue behind stages that gave it nothing does not begin.
-  return counts.id.empty() || counts.drained() ? State::drained : State::open;
+  return all;
+}
+
+QueueState QueueSource::look() {
+  notice_.forget_stage();
+  dead_before_ = 0;
+  Counts counts = read_counts_now();
+  if (recorded_stages_ && keep_record_of_stages(counts)) counts = read_counts_now();
+  if (counts.after.empty()) {
+    if (counts.id.empty()) return QueueState::not_begun;
+    return counts.drained() ? QueueState::drained : QueueState::open;
+  }
+  if (!counts.id.empty() && !counts.drained()) return QueueState::open;
+  StagesLook look = look_with_stages(link_, keys_, options_.wait_for_dead);
+  take_counts(std::move(look.counts));
+  dead_before_ = look.dead_before;
+  if (!look.waits_for.empty()) notice_.set_stage(look.waits_for, look.waits_for_counts);
+  return look.state;
+}
+
+bool QueueSource::may_get_more() {
+  const Counts known = counts();
+  if (known.ready > 0 || known.producers > 0) return true;
+  return !known.after.empty() && !look_with_stages(link_, keys_).waits_for.empty();
 }
 
 Counts QueueSource::read_counts_now() {
@@ -222,16 +237,25 @@ Counts QueueSource::take_counts(Counts counts) {
   }
   check_id(queue_id_, counts.id, leased_ > 0);
   if (queue_id_.empty() && !counts.id.empty()) meet_queue(counts.id);
-  keep_record_of_stages(counts);
   return counts;
 }
 
 // The id of a stage, as soon as it has one: without it, a stage that was purged cannot be told from
-// one that has not begun.
-void QueueSource::keep_record_of_stages(const Counts& counts) {
+// one that has not begun. True if one was missing: Redis came back older, or the queue was purged.
+bool QueueSource::keep_record_of_stages(const Counts& counts) {
   for (const EarlierStage& stage : counts.after) {
-    if (stage.id.empty()) record_stage(link_, keys_, Keys(stage.queue));
+    if (stage.id.empty()) record_stage(link_, keys_, Keys(stage.queue), false);
   }
+  bool was_missing = false;
+  for (const std::string& name : options_.after) {
+    if (std::any_of(counts.after.begin(), counts.after.end(),
+                    [&](const EarlierStage& stage) { return stage.queue == name; })) {
+      continue;
+    }
+    record_stage(link_, keys_, Keys(name), false);
+    was_missing = true;
+  }
+  return was_missing;
 }
 
 Counts QueueSource::counts() const {
@@ -277,7 +301,17 @@ void QueueSource::beat() {
                             renewer_.size(),  renewer_.oldest(BootClock::now()),
                             tally_.completed, tally_.failed};
   if (heartbeat_.beat(before)) reclaimer_.elect();
+  if (recorded_stages_) keep_targets_open(known);
   check_id(known, heartbeat_.queue_id(), before.holding > 0);
+}
+
+// What was recorded at the start may be gone: Redis came back older, or the target was purged.
+void QueueSource::keep_targets_open(const std::string& id) {
+  for (const Keys& target : targets()) {
+    CommandBuffer call;
+    append_stage(call, target, {keys_.queue(), id}, false);
+    run_script(keeper_link_.connection(), scripts::write_at_maxmemory, call);
+  }
 }
 
 void QueueSource::read_counts_again() {

@@ -101,22 +101,19 @@ class QueueSource {
 
   // ---- the queue ----
 
-  enum class State {
-    open,       // items are there or may come
-    not_begun,  // the queue, or a stage before it
-    drained,    // the queue and all stages before it
-  };
-
   /// Records the stages before the queue, and those after it that get its follow-ups. Throws
-  /// `std::invalid_argument` for one before that comes after it.
+  /// `std::invalid_argument` for one before that comes after it, and `RefusedError` for a key of
+  /// one after that has another type; then nothing was written.
   void record_stages();
   /// Reads the counts of the queue and, if it is empty, of the stages before it. Throws
   /// `ProtocolError` if the queue is not the one it was.
-  State look();
+  QueueState look();
+  /// Whether more items are there or may come soon. After `look`.
+  [[nodiscard]] bool may_get_more();
   /// `look` has found that the queue has begun.
   [[nodiscard]] bool has_met() const noexcept { return !queue_id_.empty(); }
-  /// See `Stages::dead`.
-  [[nodiscard]] std::uint64_t dead_before() const noexcept { return stages_.dead(); }
+  /// See `StagesLook`. After `look`.
+  [[nodiscard]] std::uint64_t dead_before() const noexcept { return dead_before_; }
   /// As they were read last, by whichever thread. Any thread.
   [[nodiscard]] Counts counts() const;
   /// Says what is waited for, see `WaitNotice`. After `look`.
@@ -146,7 +143,9 @@ class QueueSource {
   void check(Connection& connection);
   Counts read_counts_now();
   Counts take_counts(Counts counts);
-  void keep_record_of_stages(const Counts& counts);
+  [[nodiscard]] std::vector<Keys> targets() const;
+  bool keep_record_of_stages(const Counts& counts);
+  void keep_targets_open(const std::string& id);
   std::size_t longest_word_for(std::size_t bytes);
   void leave_what_is_too_long(std::vector<Lease>& leased);
   void check_id(const std::string& known, const std::string& found, bool leased) const;
@@ -168,7 +167,8 @@ class QueueSource {
   std::uint64_t leased_ = 0;
   TimePoint dry_until_;  // nothing was ready: no use in asking before
   std::chrono::milliseconds dry_wait_{0};
-  Stages stages_;
+  std::atomic<bool> recorded_stages_{false};  // else they may have been refused
+  std::uint64_t dead_before_ = 0;
   WaitNotice notice_;
 
   Tally tally_;

@@ -63,7 +63,8 @@ void WaitNotice::tell(const Counts& counts, TimePoint now, std::size_t ready_slo
 void WaitNotice::set_stage(const std::string& queue, const Counts& counts) {
   stage_ = fmt::format("the queue is empty, and the queue {} before it ", printable(queue));
   if (counts.id.empty()) {
-    stage_ += "has not begun";
+    stage_ += fmt::format("has not begun; the worker exits {} after its start if it does not",
+                          std::chrono::duration_cast<seconds>(options_.wait_open));
   } else if (counts.drained()) {
     stage_ += fmt::format("has {} dead letter{} (wqctl retry, wqctl drop)", counts.dead,
                           counts.dead == 1 ? "" : "s");

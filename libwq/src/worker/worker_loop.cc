@@ -99,8 +99,6 @@ WorkerReport WorkerLoop::run() {
     give_back();
   } catch (const Error&) {
     give_up(std::current_exception());
-  } catch (const std::invalid_argument&) {  // a stage that cannot be before a queue
-    give_up(std::current_exception());
   } catch (...) {
     fail("the worker's main thread");
     give_back();
@@ -154,7 +152,12 @@ void WorkerLoop::request_stop(milliseconds grace) noexcept {
 
 WorkerEnd WorkerLoop::work() {
   started_at_ = idle_since_ = BootClock::now();
-  for (const auto& each : sources_) each->record_stages();
+  try {
+    for (const auto& each : sources_) each->record_stages();
+  } catch (const std::invalid_argument&) {  // nothing is held
+    give_up(std::current_exception());
+    return WorkerEnd::halted;
+  }
   if (const auto end = look_at_queues()) return *end;
   executor_.start_preparing();
   while (true) {
@@ -407,8 +410,7 @@ void WorkerLoop::wait_for_progress(TimePoint now) {
   if (options_.max_delay > milliseconds::zero() && executor_.load().waiting > 0) {
     static_cast<void>(look_at_queues());
     for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-      const Counts counts = sources_[queue]->counts();
-      executor_.expect_more(queue, counts.ready > 0 || counts.producers > 0);
+      executor_.expect_more(queue, sources_[queue]->may_get_more());
     }
   }
   TimePoint until = now + kLongestIdle;
@@ -433,9 +435,9 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
   bool begun = true;    // all
   report_.dead_before = 0;
   for (const auto& each : sources_) {
-    const QueueSource::State state = each->look();
-    drained = drained && state != QueueSource::State::open;
-    begun = begun && state != QueueSource::State::not_begun;
+    const QueueState state = each->look();
+    drained = drained && state != QueueState::open;
+    begun = begun && state != QueueState::not_begun;
     report_.dead_before = std::max(report_.dead_before, each->dead_before());
   }
   const TimePoint now = BootClock::now();
@@ -454,7 +456,7 @@ bool WorkerLoop::nothing_has_moved() {
   if (sources_.size() == 1) return true;
   return std::all_of(sources_.begin(), sources_.end(), [](const auto& each) {
     const Counts before = each->counts();
-    if (each->look() != QueueSource::State::drained) return false;
+    if (each->look() != QueueState::drained) return false;
     const Counts now = each->counts();
     return now.pushed == before.pushed && now.leased == before.leased &&
            now.completed == before.completed;

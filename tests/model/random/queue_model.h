@@ -229,6 +229,7 @@ class QueueModel {
               const RetryPolicy& policy);
   void complete(const Settlement& settlement, std::chrono::milliseconds results_ttl);
   void follow_up(const FollowUp& next);
+  [[nodiscard]] Contents other_contents() const;
   void add_total(const Total& total);
   void add_whole(const std::string& field, std::int64_t number);
   void note_failure(const std::string& hash, std::string_view json_without_brace);

@@ -13,6 +13,12 @@ namespace {
 
 using internal::Key;
 
+std::map<std::string, std::string> numbers(const std::map<std::string, std::int64_t>& counts) {
+  std::map<std::string, std::string> pairs;
+  for (const auto& [name, number] : counts) pairs.emplace(name, std::to_string(number));
+  return pairs;
+}
+
 std::vector<std::string> strings(const std::deque<std::string>& items) {
   return {items.begin(), items.end()};
 }
@@ -102,15 +108,24 @@ std::string QueueModel::history_text() const {
   return history.empty() ? std::string() : render_hash(history, -1);
 }
 
+Contents QueueModel::other_contents() const {
+  const internal::Keys other{kOther};
+  std::map<std::string, std::string> stats = numbers(other_.stats);
+  std::erase_if(stats, [](const auto& each) { return each.second == "0"; });
+  stats.insert(other_.comes_after.begin(), other_.comes_after.end());
+  if (!other_.id.empty()) stats.emplace("id", other_.id);
+  Contents all{{other[Key::ready], render_list(strings(other_.ready))},
+               {other[Key::delayed], render_pairs(numbers(other_.delayed))},
+               {other[Key::seen], render_list({other_.seen.begin(), other_.seen.end()})},
+               {other[Key::stats], render_pairs(stats)}};
+  std::erase_if(all, [](const auto& each) { return each.second.empty(); });
+  return all;
+}
+
 Contents QueueModel::contents() const {
   Contents all;
   const auto add = [&all](const std::string& key, std::string text) {
     if (!text.empty()) all.emplace(key, std::move(text));
-  };
-  const auto numbers = [](const std::map<std::string, std::int64_t>& counts) {
-    std::map<std::string, std::string> pairs;
-    for (const auto& [name, number] : counts) pairs.emplace(name, std::to_string(number));
-    return pairs;
   };
   add(keys_[Key::ready], render_list(strings(ready_)));
   add(keys_[Key::processing], render_list(strings(processing_)));
@@ -150,15 +165,7 @@ Contents QueueModel::contents() const {
     add(keys_[Key::results], render_hash(results, left_ms(results_expire_ms_)));
   }
   add(keys_[Key::history], history_text());
-  const internal::Keys other{kOther};
-  std::map<std::string, std::string> other_stats = numbers(other_.stats);
-  std::erase_if(other_stats, [](const auto& each) { return each.second == "0"; });
-  other_stats.insert(other_.comes_after.begin(), other_.comes_after.end());
-  if (!other_.id.empty()) other_stats.emplace("id", other_.id);
-  add(other[Key::ready], render_list(strings(other_.ready)));
-  add(other[Key::delayed], render_pairs(numbers(other_.delayed)));
-  add(other[Key::seen], render_list({other_.seen.begin(), other_.seen.end()}));
-  add(other[Key::stats], render_pairs(other_stats));
+  all.merge(other_contents());
   for (const auto& [session, replay] : replay_) {
     if (is_past(replay.expires_ms)) continue;
     std::map<std::string, std::string> fields;

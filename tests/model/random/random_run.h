@@ -150,6 +150,7 @@ class RandomRun {
   /// Those of the worker and, half of the times, one that it had before.
   [[nodiscard]] std::vector<Lease> leases_and_a_former_one(const Worker& worker);
   [[nodiscard]] Outcome random_outcome();
+  [[nodiscard]] std::vector<FollowUp> random_follow_ups();
   [[nodiscard]] std::vector<Total> random_totals();
   [[nodiscard]] Outcome random_kind_of_outcome();
   [[nodiscard]] Total random_total(std::string key);

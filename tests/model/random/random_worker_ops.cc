@@ -261,13 +261,7 @@ Outcome RandomRun::random_kind_of_outcome() {
       return Outcome::complete(fmt::format("result {}", below(1'000)));
     case 7: {
       Outcome outcome = Outcome::complete();
-      for (std::string& item : random_items(1 + below(3))) {
-        FollowUp& next = outcome.follow_ups.emplace_back(std::move(item));
-        // Producers push some of these items once too.
-        if (one_in(2)) next.once_key = one_in(2) ? next.item : random_item();
-        if (one_in(3)) next.queue = QueueModel::kOther;
-        if (one_in(4)) next.delay = milliseconds{between(1, 3) * 400};
-      }
+      outcome.follow_ups = random_follow_ups();
       if (one_in(2)) outcome.result = "with follow-ups";
       return outcome;
     }
@@ -281,6 +275,18 @@ Outcome RandomRun::random_kind_of_outcome() {
     default:
       return Outcome::complete();
   }
+}
+
+std::vector<FollowUp> RandomRun::random_follow_ups() {
+  std::vector<FollowUp> follow_ups;
+  for (std::string& item : random_items(1 + below(3))) {
+    FollowUp& next = follow_ups.emplace_back(std::move(item));
+    // Producers push some of these items once too.
+    if (one_in(2)) next.once_key = one_in(2) ? next.item : random_item();
+    if (one_in(3)) next.queue = QueueModel::kOther;
+    if (one_in(4)) next.delay = milliseconds{between(1, 3) * 400};
+  }
+  return follow_ups;
 }
 
 std::vector<Total> RandomRun::random_totals() {

@@ -24,6 +24,7 @@ void code_stages(Field& field, AnyState& state) {
     field(queue.has_edge, 1);
     field(queue.knew_it_begun, 1);
   }
+  field(state.to_come, 3);
   field(state.follow_ups, 3);
   field(state.crashes, 3);
   field(state.purges, 3);
@@ -46,8 +47,8 @@ StageState StageModel::decode(const Code& code) {
 
 StageModel::Code StageModel::first() const {
   StageState state;
-  state.queues[0].begun = true;
-  state.queues[0].ready = bounds_.items;
+  state.queues[0].begun = !bounds_.late_push;
+  (bounds_.late_push ? state.to_come : state.queues[0].ready) = bounds_.items;
   state.follow_ups = bounds_.follow_ups;
   state.crashes = bounds_.crashes;
   state.purges = bounds_.purges;
@@ -70,12 +71,25 @@ const std::vector<StageModel::Successor>& StageModel::successors(const Code& cod
     push_late(from, queue);
     look(from, queue);
   }
+  begin(from);
   purge(from);
   return successors_;
 }
 
 void StageModel::emit(const StageState& next, std::string_view text, std::size_t queue) const {
   successors_.push_back({text, queue, next});
+}
+
+void StageModel::begin(const StageState& from) const {
+  if (from.to_come == 0) return;
+  StageState next = from;
+  next.queues[0].begun = true;
+  next.queues[0].ready = from.to_come;
+  next.to_come = 0;
+  const bool some_ended = std::any_of(from.queues.begin(), from.queues.end(),
+                                      [](const Queue& each) { return each.ended; });
+  if (some_ended) next.violation = "a worker ends before its queue is drained";
+  emit(next, "the items of queue {} are pushed", 0);
 }
 
 void StageModel::start(const StageState& from, std::size_t queue) const {
@@ -139,8 +153,20 @@ void StageModel::push_late(const StageState& from, std::size_t queue) const {
 }
 
 bool StageModel::is_empty(const StageState& state, std::size_t queue) const {
-  const Queue& of = state.queues[queue];
-  return of.ready == 0 && of.leased == 0 && (of.begun || of.has_edge);
+  return state.queues[queue].ready == 0 && state.queues[queue].leased == 0;
+}
+
+// It, or one before it.
+bool StageModel::has_had_items(const StageState& state, std::size_t queue) const {
+  for (std::size_t at = queue;;) {
+    const Queue& of = state.queues[at];
+    if (of.begun) return true;
+    if (!of.has_edge) return false;
+    if (!rules_.begins_somewhere) return true;
+    if (of.knew_it_begun) return true;
+    at = before(at);
+    if (at == queue) return false;
+  }
 }
 
 bool StageModel::are_drained_before(const StageState& state, std::size_t queue) const {
@@ -149,7 +175,7 @@ bool StageModel::are_drained_before(const StageState& state, std::size_t queue) 
     at = before(at);
     if (at == queue) return true;
     const bool purged = rules_.purged_is_drained && !state.queues[at].begun && knew_it_begun;
-    if (!purged && !is_empty(state, at)) return false;
+    if (!is_empty(state, at) || (!purged && !has_had_items(state, at))) return false;
   }
   return true;
 }
@@ -161,10 +187,11 @@ void StageModel::look(const StageState& from, std::size_t queue) const {
   // A worker keeps the record of what it has seen, so that a purge can be told from no beginning.
   if (of.has_edge) next.queues[queue].knew_it_begun |= from.queues[before(queue)].begun;
   if (rules_.read_together) {
-    next.queues[queue].ended = is_empty(next, queue) && are_drained_before(next, queue);
+    next.queues[queue].ended =
+        is_empty(next, queue) && has_had_items(next, queue) && are_drained_before(next, queue);
     emit(next, "the worker of queue {} looks whether it is drained", queue);
   } else if (!of.found_empty) {
-    next.queues[queue].found_empty = is_empty(next, queue);
+    next.queues[queue].found_empty = is_empty(next, queue) && has_had_items(next, queue);
     emit(next, "the worker of queue {} looks at it alone", queue);
   } else {
     next.queues[queue].found_empty = false;

@@ -18,10 +18,12 @@ struct StageRules {
   bool read_together = true;      ///< broken: a queue is read first, and then the stages before it
   bool one_commit = true;         ///< broken: a follow-up is pushed after the completion
   bool purged_is_drained = true;  ///< broken: a stage that was purged is waited for
+  bool begins_somewhere = true;   ///< broken: queues of which none has begun are drained
 };
 
 struct StageBounds {
   std::uint8_t items = 1;       ///< in the first queue, up to 3
+  bool late_push = false;       ///< the items are pushed while workers wait
   std::uint8_t follow_ups = 2;  ///< that are pushed
   std::uint8_t crashes = 0;     ///< leases that run out
   std::uint8_t purges = 0;      ///< of the first queue, after others have seen it
@@ -46,6 +48,7 @@ struct StageState {
     bool knew_it_begun = false;
   };
   std::array<Queue, kStages> queues;
+  std::uint8_t to_come = 0;     // items of the first queue that are still to be pushed
   std::uint8_t follow_ups = 0;  // left, as the others
   std::uint8_t crashes = 0;
   std::uint8_t purges = 0;
@@ -88,6 +91,7 @@ class StageModel {
   }
 
   [[nodiscard]] const std::vector<Successor>& successors(const Code& code) const;
+  void begin(const StageState& from) const;
   void start(const StageState& from, std::size_t queue) const;
   void lease(const StageState& from, std::size_t queue) const;
   void settle(const StageState& from, std::size_t queue) const;
@@ -96,6 +100,7 @@ class StageModel {
   void purge(const StageState& from) const;
   void push(StageState& state, std::size_t from) const;
   [[nodiscard]] bool is_empty(const StageState& state, std::size_t queue) const;
+  [[nodiscard]] bool has_had_items(const StageState& state, std::size_t queue) const;
   [[nodiscard]] bool are_drained_before(const StageState& state, std::size_t queue) const;
   void emit(const StageState& next, std::string_view text, std::size_t queue) const;
 

@@ -29,6 +29,9 @@ TEST_P(DrainedWithItsStages, HoldsInEveryStateWithin) {
 const StageCase kStageCases[] = {
     {"ThreeQueues", {.items = 3, .follow_ups = 5, .crashes = 2}},
     {"QueuesThatFeedEachOther", {.items = 3, .follow_ups = 6, .crashes = 2, .circle = true}},
+    {"ItemsThatComeLate", {.items = 2, .late_push = true, .follow_ups = 3, .crashes = 1}},
+    {"ItemsThatComeLateToACircle",
+     {.items = 2, .late_push = true, .follow_ups = 3, .crashes = 1, .circle = true}},
     {"APurge", {.items = 2, .follow_ups = 3, .crashes = 1, .purges = 1}},
 };
 
@@ -70,6 +73,10 @@ const StageMutation kStageMutations[] = {
      {},
      "a worker ends before its queue is drained"},
     {"AFollowUpIsPushedAfterTheCompletion", &StageRules::one_commit, {}, kLate},
+    {"QueuesThatHaveNotBegunAreDrained",
+     &StageRules::begins_somewhere,
+     {.late_push = true, .circle = true},
+     "a worker ends before its queue is drained"},
     {"APurgedStageIsWaitedFor",
      &StageRules::purged_is_drained,
      {.purges = 1},

@@ -76,9 +76,13 @@ class ResultsReader {
  private:
   /// The exit code if the next read is the last.
   std::optional<cli::ExitCode> look() {
-    const Counts counts = check();
-    if (!options_.follow || queue_.drained()) return cli::ExitCode::done;
-    if (!counts.id.empty() || BootClock::now() - begin_ < options_.wait_open) return std::nullopt;
+    check();
+    if (!options_.follow) return cli::ExitCode::done;
+    const QueueState state = queue_.state();
+    if (state == QueueState::drained) return cli::ExitCode::done;
+    if (state == QueueState::open || BootClock::now() - begin_ < options_.wait_open) {
+      return std::nullopt;
+    }
     cli::log(LogLevel::error,
              fmt::format("the queue {} did not begin within {}", cli::one_line(name_),
                          cli::duration_text(options_.wait_open)));

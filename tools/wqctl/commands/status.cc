@@ -96,7 +96,7 @@ class Watch {
           cli::one_line(now_.queue)));
     }
     now_.counts = std::move(counts);
-    now_.behind_open_stage = is_behind_open_stage(queue_, now_.counts);
+    now_.state = state_with_stages(queue_, now_.counts);
     if (now >= next_crew_) {
       now_.crew = crew_of(admin_.workers());
       next_crew_ = now + crew_interval(now_.crew);
@@ -123,7 +123,7 @@ class Watch {
       const bool dead = options_.fail_on_dead && now_.counts.dead > 0;
       return dead ? cli::ExitCode::dead_or_halted : cli::ExitCode::done;
     }
-    if (!now_.counts.id.empty() || BootClock::now() - begin_ < options_.wait_open) {
+    if (now_.state == QueueState::open || BootClock::now() - begin_ < options_.wait_open) {
       return std::nullopt;
     }
     cli::log(LogLevel::error,
@@ -180,7 +180,7 @@ Snapshot snapshot(const Target& target) {
   Snapshot now;
   now.queue = target.queue;
   now.counts = queue.counts();
-  now.behind_open_stage = is_behind_open_stage(queue, now.counts);
+  now.state = state_with_stages(queue, now.counts);
   now.crew = crew_of(Admin{target.queue, target.redis}.workers());
   drop_outdated(now);
   now.last_due = queue.last_due();

@@ -57,7 +57,24 @@ bool has_begun(const Counts& counts) {
   return !counts.id.empty() || counts.ready > 0 || counts.processing > 0;
 }
 
-std::string not_begun_text(const Counts& counts) {
+std::string stages_text(const Counts& counts) {
+  std::string text;
+  for (const EarlierStage& stage : counts.after) {
+    text += (text.empty() ? "" : ", ") + cli::one_line(stage.queue);
+  }
+  return text;
+}
+
+// Of a queue that is empty while the stages before it are not.
+std::string behind_text(const Snapshot& now) {
+  if (!now.counts.empty() || now.counts.after.empty() || is_drained(now)) return "";
+  return "empty, behind " + stages_text(now.counts);
+}
+
+std::string not_begun_text(const Snapshot& now) {
+  const Counts& counts = now.counts;
+  if (is_drained(now)) return "no item came from " + stages_text(counts) + ", drained";
+  if (!counts.after.empty()) return "not begun, behind " + stages_text(counts);
   std::string text = counts.producers > 0 ? "not begun, a producer is about to push"
                                           : "not begun, no item was pushed yet";
   return counts.paused ? text + ", paused" : text;
@@ -112,22 +129,16 @@ std::string percent_text(double fraction) {
   return fmt::format("{:.1f}%", std::floor(fraction * 1'000) / 10);
 }
 
-std::string stages_text(const Counts& counts) {
-  std::string text;
-  for (const EarlierStage& stage : counts.after) {
-    text += (text.empty() ? "" : ", ") + cli::one_line(stage.queue);
-  }
-  return text;
-}
-
 Json seconds_json(const std::optional<Seconds>& time) {
   return time ? Json(std::round(time->count() * 10) / 10) : Json();
 }
 
 }  // namespace
 
-bool is_behind_open_stage(Queue& queue, const Counts& counts) {
-  return counts.drained() && !counts.after.empty() && !queue.drained();
+QueueState state_with_stages(Queue& queue, const Counts& counts) {
+  if (!counts.after.empty()) return queue.state();
+  if (counts.id.empty()) return QueueState::not_begun;
+  return counts.drained() ? QueueState::drained : QueueState::open;
 }
 
 Crew crew_of(std::span<const WorkerInfo> workers) {
@@ -145,7 +156,7 @@ void drop_outdated(Snapshot& now) {
 std::string status_line(const Snapshot& now) {
   const Counts& counts = now.counts;
   const std::string name = cli::one_line(now.queue);
-  if (!has_begun(counts)) return fmt::format("{}: {}", name, not_begun_text(counts));
+  if (!has_begun(counts)) return fmt::format("{}: {}", name, not_begun_text(now));
   std::string line =
       fmt::format("{}: ready {}, processing {}, delayed {}, dead {}, completed {}", name,
                   counts.ready, counts.processing, counts.delayed, counts.dead, counts.completed);
@@ -158,7 +169,7 @@ std::string status_line(const Snapshot& now) {
     line += fmt::format(", {} filling it", cli::plural(counts.producers, "producer"));
   if (counts.paused) line += ", paused";
   if (is_drained(now)) line += ", drained";
-  if (now.behind_open_stage) line += ", empty, behind " + stages_text(counts);
+  if (const std::string behind = behind_text(now); !behind.empty()) line += ", " + behind;
   return line;
 }
 
@@ -235,7 +246,7 @@ std::vector<std::string> watch_frame(const Snapshot& now, const Eta& eta, std::s
   std::vector<std::string> lines;
   std::string name = cli::fit(cli::one_line(now.queue), std::max<std::size_t>(room / 2, 10));
   if (!has_begun(counts)) {
-    lay_out({{name, Colour::bold}, {not_begun_text(counts)}}, room, colour, lines);
+    lay_out({{name, Colour::bold}, {not_begun_text(now)}}, room, colour, lines);
     return lines;
   }
 
@@ -259,7 +270,7 @@ std::vector<std::string> watch_frame(const Snapshot& now, const Eta& eta, std::s
            alarming("crashed", counts.crashed, Colour::yellow),
            {returned_text(counts), Colour::yellow},
            {is_drained(now) ? "drained" : "", Colour::green},
-           {now.behind_open_stage ? "empty, behind " + stages_text(counts) : ""}},
+           {behind_text(now)}},
           room, colour, lines);
   if (is_drained(now)) return lines;
   const bool filling = counts.producers > 0;

@@ -36,15 +36,14 @@ struct Snapshot {
   Counts counts;
   Crew crew;
   std::optional<std::chrono::milliseconds> last_due;  ///< of the delayed items
-  bool behind_open_stage = false;                     ///< see `is_behind_open_stage`
+  QueueState state = QueueState::not_begun;           ///< with the stages before it
 };
 
-/// True if the queue is empty and a stage before it is not drained.
-[[nodiscard]] bool is_behind_open_stage(Queue& queue, const Counts& counts);
+/// `Queue::state`; only a queue behind stages is read again for it.
+[[nodiscard]] QueueState state_with_stages(Queue& queue, const Counts& counts);
 
-/// The queue and all stages before it.
 [[nodiscard]] inline bool is_drained(const Snapshot& now) {
-  return now.counts.drained() && !now.behind_open_stage;
+  return now.state == QueueState::drained;
 }
 
 /// Workers tell of themselves every two seconds: takes away what the counts contradict.

@@ -13,9 +13,10 @@ namespace wq::internal {
 namespace {
 
 // The variables that a child gets from the worker, or must not have.
-constexpr std::array<std::string_view, 10> kOurVariables{
-    "WQ_ITEM",    "WQ_ITEM_SHA224", "WQ_QUEUE",         "WQ_ATTEMPT",    "WQ_FENCE",
-    "WQ_SESSION", "WQ_SLOT",        "WQ_LEASE_SECONDS", "REDISCLI_AUTH", "WQ_CHECKPOINT_FILE"};
+constexpr std::array<std::string_view, 11> kOurVariables{
+    "WQ_ITEM",       "WQ_ITEM_SHA224",     "WQ_QUEUE",         "WQ_ATTEMPT",
+    "WQ_FENCE",      "WQ_SESSION",         "WQ_SLOT",          "WQ_LEASE_SECONDS",
+    "REDISCLI_AUTH", "WQ_CHECKPOINT_FILE", "WQ_FOLLOWUPS_FILE"};
 
 bool is_kept(std::string_view name) {
   return !name.starts_with("WQ_WORKER_") &&

@@ -104,7 +104,7 @@ std::vector<FollowUp> follow_ups_of(Json& object) {
       continue;
     }
     if (!each.is_object())
-      throw BadLine("a value in its \"follow_ups\" is no string and no object");
+      throw BadLine("a value in its \"follow_ups\" is neither a string nor an object");
     auto item = take_bytes(each, "item");
     if (!item) throw BadLine(R"(a value in its "follow_ups" has no "item")");
     each.erase("item_base64");

@@ -1,5 +1,7 @@
 #include "exec/checkpoint_file.h"
 
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,7 +17,12 @@ CheckpointFile::CheckpointFile(std::filesystem::path file, std::string_view befo
 }
 
 void CheckpointFile::look() {
-  std::string text = file_.beginning(kLongestCheckpoint + 1);
+  std::string text;
+  try {
+    text = file_.beginning(kLongestCheckpoint + 1);
+  } catch (const std::system_error&) {  // no checkpoint
+    return;
+  }
   if (text.empty() || text == saved_) return;
   if (text.size() > kLongestCheckpoint) {
     if (!std::exchange(said_, true) && log_) {

@@ -60,17 +60,26 @@ void ExchangedFile::write(std::string_view text) const {
 
 std::string ExchangedFile::beginning(std::size_t most) const {
   const UniqueFd fd(::open(file_.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return "";
   struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
+  if (!fd || ::fstat(fd.get(), &status) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot read it");
+  }
+  if (!S_ISREG(status.st_mode)) {
+    throw std::system_error(EINVAL, std::generic_category(), "it is no regular file");
+  }
   std::string text;
   std::size_t size = 0;
   while (size < most) {
     constexpr std::size_t kStep = 64 * 1024;
     text.resize(std::min(most, size + kStep));
     const ssize_t n = ::read(fd.get(), text.data() + size, text.size() - size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    size += static_cast<std::size_t>(n);
+    if (n == 0) break;
+    if (n > 0) {
+      size += static_cast<std::size_t>(n);
+    } else if (errno != EINTR) {
+      throw std::system_error(errno, std::generic_category(), "cannot read it");
+    }
   }
   text.resize(size);
   return text;

@@ -36,8 +36,9 @@ class ExchangedFile {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return file_; }
   /// Throws `std::system_error`.
   void write(std::string_view text) const;
-  /// What it holds, up to `most` bytes. Empty if there is no regular file: the command may have put
-  /// anything there, and what would be waited for, or is elsewhere, is not read.
+  /// What it holds, up to `most` bytes; empty if there is none. Throws `std::system_error` for what
+  /// cannot be read, or is no regular file: the command may have put anything there, and what would
+  /// be waited for, or is elsewhere, is not read.
   [[nodiscard]] std::string beginning(std::size_t most) const;
 
  private:

@@ -188,15 +188,19 @@ Outcome ExecHandler::complete(std::string output) const {
 
 void ExecHandler::add_follow_ups(const ExchangedFile& file, Outcome& outcome) {
   if (outcome.kind != Outcome::Kind::complete) return;
+  const auto refuse = [&outcome](std::string why) {
+    outcome = Outcome::fail({.kind = FailureKind::result, .message = std::move(why)});
+  };
   try {
     const std::string lines = file.beginning(kMostOutcomeBytes + 1);
     if (lines.size() > kMostOutcomeBytes) {
-      throw std::invalid_argument(
-          fmt::format("$WQ_FOLLOWUPS_FILE is longer than {} bytes", kMostOutcomeBytes));
+      return refuse(fmt::format("$WQ_FOLLOWUPS_FILE has more than {} bytes", kMostOutcomeBytes));
     }
     outcome.follow_ups = read_follow_ups(lines);
   } catch (const std::invalid_argument& error) {
-    outcome = Outcome::fail({.kind = FailureKind::result, .message = error.what()});
+    refuse(error.what());
+  } catch (const std::system_error& error) {
+    refuse(std::string("$WQ_FOLLOWUPS_FILE: ") + error.what());
   }
 }
 
