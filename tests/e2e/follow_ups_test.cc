@@ -114,15 +114,16 @@ TEST_F(FollowUpsOfPrograms, ThroughThreeQueuesAreAllDoneOnceAlthoughWorkersAreKi
                       "_", "{}"};
   Process last = worker_of("last", common + Words{"--after", "next", "--results"}, {"echo", "{}"});
   Process next = worker_of("next", common + Words{"--follow-ups-to", "last"}, pass_on);
-  const auto kill_one = [&](const std::string& queue, const Words& options, const Words& command) {
-    const std::uint64_t before = counts_of(queue).completed;
-    Process victim = worker_of(queue, common + options, command);
-    ASSERT_TRUE(eventually([&] { return counts_of(queue).completed > before; }));
+  Process of_next = worker_of("next", common + Words{"--follow-ups-to", "last"}, pass_on);
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t before = counts().completed;
+    Process victim = worker(common + Words{"--follow-ups-to", "next"}, split);
+    ASSERT_TRUE(eventually([&] { return counts().completed > before; }));
     victim.kill();
-  };
-  for (int i = 0; i < 3; ++i) kill_one("q", {"--follow-ups-to", "next"}, split);
+  }
+  ASSERT_TRUE(eventually([this] { return counts_of("next").completed > 0; }));
+  of_next.kill();
   EXPECT_EQ(work(common + Words{"--follow-ups-to", "next"}, split), 0);
-  kill_one("next", {"--follow-ups-to", "last"}, pass_on);
   EXPECT_EQ(next.wait(), 0);
   EXPECT_EQ(last.wait(), 0);
   EXPECT_EQ(counts().completed, 60U);
