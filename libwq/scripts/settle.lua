@@ -124,8 +124,10 @@ end
 if completed > 0 then
   count.completed = completed
 end
-add_sums()
-add_pushed()
+if next(more) then
+  add_sums()
+  add_pushed()
+end
 
 --@include settle_history
 

@@ -19,8 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours{24};
-
 [[noreturn]] void refuse_line(const std::string& what) { throw std::invalid_argument(what); }
 
 void check(std::string_view line) {

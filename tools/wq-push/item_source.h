@@ -10,9 +10,6 @@
 
 namespace wq::push {
 
-/// The longest delay of an item; as `PushItem::delay`.
-inline constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours{24};
-
 /// What an item has besides its bytes.
 struct ItemTerms {
   std::optional<std::chrono::milliseconds> delay{};  ///< none: that of --delay

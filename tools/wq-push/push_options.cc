@@ -5,6 +5,7 @@
 #include <wq/queue.h>
 
 #include "cli/exit_code.h"
+#include "cli/json_item.h"
 #include "cli/options.h"
 #include "cli/redis_flags.h"
 #include "cli/units.h"
@@ -186,10 +187,10 @@ std::optional<PushOptions> read_push_options(cli::Process& process, int argc,
                     "push it by itself",
                     push.source.arguments.front()));
   }
-  if (push.delay > kLongestDelay) {
+  if (push.delay > cli::kLongestDelay) {
     throw cli::UsageError(fmt::format("--delay {} is longer than {}, the longest delay",
                                       cli::duration_text(push.delay),
-                                      cli::duration_text(kLongestDelay)));
+                                      cli::duration_text(cli::kLongestDelay)));
   }
   push.source.records = null_ended ? Records::null_ended : Records::lines;
   cli::check_redis_options(push.redis);

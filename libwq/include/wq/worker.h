@@ -142,22 +142,24 @@ struct WorkerOptions {
   bool halt_only_at_start = true;
   /// Stages before the queues of this worker, such as queues whose handlers push items to them:
   /// none of its queues is drained before all of these are, and the stages before these. Recorded
-  /// in Redis, so it holds for all workers of its queues until these are purged. A stage that was
-  /// purged is drained, and so is one with an earlier stage that never got an item. On a Redis
-  /// Cluster all names need the same hash tag. `Worker::run` throws `std::invalid_argument` if a
-  /// stage would come after itself.
+  /// in Redis, so it holds for all workers of its queues until these are purged. A stage that is
+  /// purged while the worker runs is drained. So is one that got no item from the stages before it,
+  /// when these are drained. On a Redis Cluster all names need the same hash tag. At most 100.
+  /// `Worker` throws `std::invalid_argument` for a name that is also in `follow_ups_to` or is a
+  /// queue of its own, and `Worker::run` if a stage would come after itself.
   std::vector<std::string> after{};
   /// The queues that follow-ups may go to (`FollowUp::queue`), besides the one of their item. Each
   /// is then a stage after the queues of this worker, as if its own workers had named these in
   /// `after`: it is not drained before these are. They may name each other: such queues are drained
-  /// together. On a Redis Cluster all names need the same hash tag.
+  /// together. On a Redis Cluster all names need the same hash tag. At most 100.
   std::vector<std::string> follow_ups_to{};
   /// An earlier stage that ends with dead letters is not drained until these are retried or
   /// dropped.
   bool wait_for_dead = false;
   std::uint64_t max_items = 0;            ///< end after that many items were leased; zero: never
   std::chrono::milliseconds max_idle{0};  ///< end after this time without an item; zero: never
-  std::chrono::milliseconds wait_open{std::chrono::minutes{10}};  ///< for the queue to begin
+  std::chrono::milliseconds wait_open{
+      std::chrono::minutes{10}};  ///< for queues and stages to begin
   /// How often the queue's counts are read for `Worker::counts` while there is work; zero: only
   /// when the worker needs them itself.
   std::chrono::milliseconds counts_interval{0};

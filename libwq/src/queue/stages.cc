@@ -17,6 +17,17 @@
 namespace wq::internal {
 namespace {
 
+// In one atomic step.
+std::vector<Counts> counts_of(ReconnectingConnection& link, const std::vector<Keys>& queues) {
+  CommandBuffer call;
+  append_counts(call, queues);
+  const Reply reply =
+      link.run([&call](Connection& redis) { return run_script(redis, scripts::counts, call); });
+  std::vector<Counts> counts;
+  for (std::size_t i = 0; i < queues.size(); ++i) counts.push_back(read_counts(reply.value(), i));
+  return counts;
+}
+
 // A queue, and all stages before it.
 struct Path {
   std::vector<Keys> queues;  // the first is the queue itself
@@ -44,14 +55,7 @@ struct Path {
 Path read_path(ReconnectingConnection& link, const Keys& queue) {
   Path path{.queues = {queue}, .counts = {}};
   do {
-    CommandBuffer call;
-    append_counts(call, path.queues);
-    const Reply reply =
-        link.run([&call](Connection& redis) { return run_script(redis, scripts::counts, call); });
-    path.counts.clear();
-    for (std::size_t i = 0; i < path.queues.size(); ++i) {
-      path.counts.push_back(read_counts(reply.value(), i));
-    }
+    path.counts = counts_of(link, path.queues);
   } while (path.add_stages());
   return path;
 }
@@ -79,15 +83,10 @@ std::vector<bool> have_had_items(const Path& path) {
   return had;
 }
 
-// Those of the first, read together with the other: a Redis Cluster refuses that if they are not on
-// the same node for certain.
-Counts counts_of_both(ReconnectingConnection& link, const Keys& first, const Keys& other) {
-  CommandBuffer call;
-  append_counts(call, std::vector<Keys>{first, other});
+// A Redis Cluster refuses to read both at once if they are not on the same node for certain.
+void check_hash_tags(ReconnectingConnection& link, const Keys& first, const Keys& other) {
   try {
-    const Reply reply =
-        link.run([&call](Connection& redis) { return run_script(redis, scripts::counts, call); });
-    return read_counts(reply.value());
+    static_cast<void>(counts_of(link, {first, other}));
   } catch (const Error& error) {
     if (!std::string_view(error.what()).starts_with("CROSSSLOT")) throw;
     throw std::invalid_argument(
@@ -129,11 +128,7 @@ StagesLook look_with_stages(ReconnectingConnection& link, const Keys& queue, boo
 }
 
 void check_order_of_stages(ReconnectingConnection& link, const Keys& queue, const Keys& earlier) {
-  if (earlier.queue() == queue.queue()) {
-    throw std::invalid_argument(
-        fmt::format("the queue {} cannot come after itself", printable(earlier.queue())));
-  }
-  static_cast<void>(counts_of_both(link, queue, earlier));
+  check_hash_tags(link, queue, earlier);
   if (read_path(link, earlier).has(queue.queue())) {
     throw std::invalid_argument(
         fmt::format("the queue {} cannot come after {}, which comes after it",
@@ -142,8 +137,8 @@ void check_order_of_stages(ReconnectingConnection& link, const Keys& queue, cons
 }
 
 void check_target(ReconnectingConnection& link, const Keys& queue, const Keys& target) {
-  static_cast<void>(counts_of_both(link, queue, target));
-  CommandBuffer call;
+  check_hash_tags(link, queue, target);
+  CommandBuffer call;  // it also raises the fence of the target, which does no harm
   append_attach(call, target);
   const Reply reply =
       link.run([&call](Connection& redis) { return run_script(redis, scripts::attach, call); });
@@ -152,7 +147,7 @@ void check_target(ReconnectingConnection& link, const Keys& queue, const Keys& t
 
 void record_stage(ReconnectingConnection& link, const Keys& queue, const Keys& earlier, bool anew) {
   CommandBuffer call;
-  append_stage(call, queue, {earlier.queue(), counts_of_both(link, earlier, queue).id}, anew);
+  append_stage(call, queue, {earlier.queue(), counts_of(link, {earlier}).front().id}, anew);
   link.run(
       [&call](Connection& redis) { return run_script(redis, scripts::write_at_maxmemory, call); });
 }

@@ -26,12 +26,12 @@ struct StagesLook {
 [[nodiscard]] StagesLook look_with_stages(ReconnectingConnection& link, const Keys& queue,
                                           bool wait_for_dead = false);
 
-/// Throws `std::invalid_argument` if the queue is among the stages before `earlier`, or is
-/// `earlier`, or if a Redis Cluster may have them on two nodes.
+/// Throws `std::invalid_argument` if the queue is among the stages before `earlier`, or if a Redis
+/// Cluster may have them on two nodes.
 void check_order_of_stages(ReconnectingConnection& link, const Keys& queue, const Keys& earlier);
 
 /// Throws `RefusedError` if a key of a queue that gets follow-ups has another type, and
-/// `std::invalid_argument` as above.
+/// `std::invalid_argument` if a Redis Cluster may have the two on two nodes.
 void check_target(ReconnectingConnection& link, const Keys& queue, const Keys& target);
 
 /// Records in Redis that `earlier` comes before the queue, with the id that it has now, if it has

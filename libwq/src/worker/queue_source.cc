@@ -137,7 +137,7 @@ bool QueueSource::isolate(const Lease& lease) {
   });
 }
 
-// ---- what is too large for this Redis ----
+// ---- what cannot be settled, or leased ----
 
 void QueueSource::refuse_invalid(Settlement& settlement) {
   refuse_too_large(settlement.outcome, longest_word_for(longest_word(settlement)));
