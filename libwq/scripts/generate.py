@@ -19,7 +19,8 @@ import sys
 ROLES = ("worker", "producer", "viewer", "admin")
 TYPES = ("integer", "flag", "text", "bytes", "json", "pattern", "sha224")
 UNITS = ("ms", "items", "tries", "crashes")
-OTHER_KEYS = ("lease", "replay", "pushing", "any")  # a queue has one for each item, or session, or call
+# A queue has one of these for each item, or session, or call. The registry is one key of the database.
+OTHER_KEYS = ("lease", "replay", "pushing", "any", "registry")
 QUEUE = "queue:"  # of each further queue, the keys behind it, as in queue:ready,stats...
 SECTIONS = ("ROLES", "KEYS", "ARGV", "ANSWERS", "ERRORS")
 
@@ -321,6 +322,7 @@ def main(source, output, version):
     failures = declared(source / "include/wq/failure_kind.h", "enum class FailureKind", "  ([a-z]+), *///< (.*)")
     keys = [name for (name,) in declared(source / "src/base/keys.h", "enum class Key ", "  ([a-z]+),")]
     kinds = declared(source / "src/base/keys.cc", "kKeyKinds = {{", '    {"([:a-z]*)", "([a-z]+)"},')
+    ((registry,),) = declared(source / "src/base/keys.h", "that names its queues", '.* kRegistryKey = "(.*)";')
     scripts = [Script(source / "scripts", path.stem, keys) for path in sorted((source / "scripts").glob("*.lua"))]
 
     def fill(template, **values):
@@ -372,6 +374,7 @@ A command that meets a key of another type answers the error WRONGTYPE and write
 {{
   "version": "{version}",
   "keys": [{",".join(f"{chr(10)}    {kind}" for kind in key_kinds)}],
+  "registry": {{"key": "{registry}", "type": "zset"}},
   "failure_kinds": [{",".join(f"{chr(10)}    {kind}" for kind in failure_kinds)}],
   "scripts": [{",".join(script.in_protocol() for script in scripts)}
   ]

@@ -101,6 +101,8 @@ class DeclaredCall {
       all_keys.push_back(keys_.lease(hash_item(number)));
     } else if (name == "replay" || name == "pushing") {
       all_keys.push_back(name == "replay" ? keys_.replay(number) : keys_.pushing(number));
+    } else if (name == "registry") {
+      all_keys.emplace_back(internal::kRegistryKey);
     } else if (name == "any") {
       all_keys.push_back(keys_.queue() + ":any");
     } else {

@@ -41,6 +41,9 @@ struct KeyKind {
 };
 extern const std::array<KeyKind, kKeyCount> kKeyKinds;
 
+/// The key of a database that names its queues: see `queue/registry.h`. No queue has it.
+inline constexpr std::string_view kRegistryKey = "wq:queues";
+
 /// The names of a queue's keys. Immutable, so thread-safe.
 class Keys {
  public:
