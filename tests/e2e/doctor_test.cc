@@ -56,7 +56,7 @@ class Doctor : public ProgramTest {
 
   // What doctor says a role needs.
   static Words needed(Role role) {
-    Words rules{"~q", "~q:*", "+@connection"};
+    Words rules{"~q", "~q:*", "~wq:queues", "+@connection"};
     for (const auto& command : internal::commands_needed(role, internal::Keys("q"))) {
       rules.push_back("+" + (command.front() == "SCRIPT" ? "script" : command.front()));
     }
@@ -165,11 +165,27 @@ TEST_F(Doctor, TellsWhatAUserMayNotDo) {
 TEST_F(Doctor, TellsWhichKeysAUserMayNotTouch) {
   Words rules = needed(Role::producer);
   rules[1] = "~q:s*";
+  rules.erase(rules.begin() + 2);
   rules.emplace_back("+multi");
   const Answer answer = examine({"--role", "producer"}, user("bob", rules));
   EXPECT_THAT(answer.of("rights"), Words{"error: 'bob' may not do what producers do: keys "
                                          "q:processing q:delayed q:producers q:replays "
                                          "q:replay:doctor"});
+}
+
+TEST_F(Doctor, WarnsOfAUserThatMayNotRegisterQueues) {
+  Words rules = needed(Role::producer);
+  rules.erase(rules.begin() + 2);
+  rules.emplace_back("+multi");
+  const std::string url = user("bob", rules);
+  const Answer answer = examine({"--role", "producer"}, url);
+  EXPECT_THAT(answer.of("rights"),
+              Words({"ok: 'bob' may do what producers do",
+                     "warning: 'bob' may not use the key wq:queues as producers do"}));
+  Process push = push_process({"q", "a"}, {{{"WQ_REDIS", url}}});
+  EXPECT_EQ(push.wait(), 0) << push.err();
+  EXPECT_THAT(push.err(), HasSubstr("queue q could not be registered in wq:queues"));
+  EXPECT_THAT(push.err(), HasSubstr("ACL SETUSER NAME ~wq:queues"));
 }
 
 TEST_F(Doctor, SaysWhatItMayNotSeeAndGoesOn) {

@@ -367,6 +367,20 @@ TEST(Doctor, GivesTheRuleThatGrantsWhatIsMissing) {
   EXPECT_EQ(level(facts, "rights"), FindingLevel::warning);
 }
 
+TEST(Doctor, WarnsOfAUserThatMayNotRegisterAQueue) {
+  ServerFacts facts = healthy();
+  facts.rights = {{Role::producer, {.registry = true}}};
+  const auto findings = diagnose(facts);
+  const auto warning = std::find_if(findings.begin(), findings.end(), [](const Finding& each) {
+    return each.check == "rights" && each.level == FindingLevel::warning;
+  });
+  ASSERT_NE(warning, findings.end());
+  EXPECT_EQ(warning->what, "'bob' may not use the key wq:queues as producers do");
+  EXPECT_EQ(warning->advice, "ACL SETUSER bob ~wq:queues");
+  facts.rights = {{Role::producer, {.commands = {"zadd"}, .registry = true}}};
+  EXPECT_EQ(found(facts, "rights").level, FindingLevel::error);  // that comes first
+}
+
 TEST(Doctor, DoesNotAdviseToGrantWhatTheServerDoesNotKnow) {
   ServerFacts facts = healthy();
   facts.rights = {{Role::worker, {.absent = {"lpos"}}}};

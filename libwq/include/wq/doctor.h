@@ -31,6 +31,9 @@ struct MissingRights {
   std::vector<std::string> absent{};
   /// Commands that it does without, at a price that `diagnose` tells.
   std::vector<std::string> optional{};
+  /// The key `wq:queues` may not be read and written: the role does without, but workers of groups
+  /// of queues do not find the queue.
+  bool registry = false;
   /// Could not be found out.
   bool unknown = false;
 

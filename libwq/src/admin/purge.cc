@@ -13,6 +13,7 @@
 #include "admin/records.h"
 #include "admin/walk.h"
 #include "queue/operations.h"
+#include "queue/registry.h"
 #include "script/script.h"
 
 namespace wq {
@@ -96,6 +97,7 @@ void remove_leases(ReconnectingConnection& link, const Keys& keys,
 std::optional<PurgeReport> purge_if(ReconnectingConnection& link, const Keys& keys,
                                     const MayGo& may_go) {
   PurgeReport report;
+  const auto registered = link.run([&](Connection& redis) { return find_registered(redis, keys); });
   std::string fence;
   Removal removal = Removal::disturbed;
   while (removal == Removal::disturbed) {
@@ -107,6 +109,12 @@ std::optional<PurgeReport> purge_if(ReconnectingConnection& link, const Keys& ke
     remove_leases(link, keys, found, fence, report);
   });
   report.keys += report.leases;
+  if (registered) {  // else a producer that begins the queue anew has registered it since
+    link.run([&](Connection& redis) {
+      forget_queues(redis, std::span(&*registered, 1));
+      return true;
+    });
+  }
   return report;
 }
 

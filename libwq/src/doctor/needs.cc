@@ -93,7 +93,7 @@ const RoleNeeds& needs_of(Role role) {
   static const std::array<RoleNeeds, 4> kNeeds{{
       {"worker",
        {"BRPOPLPUSH", "DEL", "EVALSHA", "HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET",
-        "LRANGE", "PERSIST", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME"},
+        "LRANGE", "PERSIST", "PEXPIRE", "PTTL", "SCRIPT", "SET", "TIME", "ZRANGE"},
        {}},
       {"producer", {"EVALSHA", "LPUSHX", "RENAMENX", "SCRIPT"}, {}},
       {"viewer",
@@ -101,9 +101,10 @@ const RoleNeeds& needs_of(Role role) {
         "SCRIPT", "TIME", "XRANGE", "ZRANGE"},
        {Key::fence, Key::results, Key::workers, Key::totals, Key::distinct}},
       {"admin",
-       {"DEL",    "EVALSHA", "EXISTS", "GET",    "HDEL",  "HGET",    "HGETALL",       "HINCRBY",
-        "HMGET",  "HSCAN",   "LLEN",   "LRANGE", "MGET",  "PEXPIRE", "PTTL",          "SCAN",
-        "SCRIPT", "SET",     "TIME",   "XLEN",   "XTRIM", "ZRANGE",  "ZRANGEBYSCORE", "ZSCAN"},
+       {"DEL",     "EVALSHA",       "EXISTS", "GET",   "HDEL",   "HGET", "HGETALL",
+        "HINCRBY", "HMGET",         "HSCAN",  "LLEN",  "LRANGE", "MGET", "PEXPIRE",
+        "PTTL",    "SCAN",          "SCRIPT", "SET",   "TIME",   "XLEN", "XTRIM",
+        "ZRANGE",  "ZRANGEBYSCORE", "ZSCAN",  "ZSCORE"},
        {}},
   }};
   return kNeeds.at(static_cast<std::size_t>(role));

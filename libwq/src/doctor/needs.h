@@ -20,7 +20,7 @@ using Command = std::vector<std::string>;
 [[nodiscard]] std::vector<Command> commands_wanted(Role role);
 
 /// Every key that a role's scripts are given; of keys that exist once for each item or producer,
-/// one that cannot exist.
+/// one that cannot exist. Without the registry, which a role can do without.
 [[nodiscard]] std::vector<std::string> keys_needed(Role role, const Keys& keys);
 
 /// Every command of wq that changes data, and so is in an append-only file; with a key that cannot

@@ -60,6 +60,16 @@ void tell_lacking(Diagnosis& look, const std::string& who, Role role,
             fmt::format("If it is: doctor --role {} says what to give it.", name_of(role)));
 }
 
+// The role is there; what it registers is not.
+void tell_registry(Diagnosis& look, const std::string& who, Role role,
+                   const MissingRights& missing) {
+  if (!missing.registry || !missing.none()) return;
+  look.warn("rights",
+            fmt::format("{} may not use the key {} as {}s do", who, kRegistryKey, name_of(role)),
+            "The queue works, but workers of groups (--queues) may not find it.",
+            fmt::format("ACL SETUSER {} ~{}", look.facts.user, kRegistryKey));
+}
+
 void tell_absent(Diagnosis& look, Role role, const MissingRights& missing) {
   if (missing.absent.empty()) return;
   look.fail("rights",
@@ -84,7 +94,8 @@ void read_role(Examination& look, Role role) {
   const std::vector<Command> wanted = commands_wanted(role);
   commands.insert(commands.end(), wanted.begin(), wanted.end());
   const std::size_t of_commands = commands.size();
-  const std::vector<std::string> names = keys_needed(role, look.keys);
+  std::vector<std::string> names = keys_needed(role, look.keys);
+  names.emplace_back(kRegistryKey);
   for (const std::string& key : names) commands.push_back(touching(key));
   MissingRights& missing = look.facts.rights[role];
   const auto said = refusals(Connection(look.login), commands, look.facts);
@@ -98,7 +109,9 @@ void read_role(Examination& look, Role role) {
     // "... to run the 'get' command", or "... to access one of the keys ...".
     const bool the_command = text.find(" to run ") != std::string::npos;
     const bool nobodys = is_unknown(text);
-    if (i >= of_commands) {
+    if (i + 1 == said->size()) {
+      missing.registry = !the_command && !nobodys;
+    } else if (i >= of_commands) {
       if (!the_command && !nobodys) missing.keys.push_back(names[i - of_commands]);
     } else if (i >= of_needed) {
       missing.optional.push_back(command_name(commands[i]));
@@ -134,6 +147,7 @@ void check_rights(Diagnosis& look) {
     if (missing.none()) {
       look.pass("rights", fmt::format("{} may do what {}s do", who, name_of(role)));
     }
+    tell_registry(look, who, role, missing);
   }
 }
 

@@ -25,6 +25,7 @@
 #include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/push_batch.h"
+#include "queue/registry.h"
 #include "queue/server_check.h"
 #include "queue/torn_aof.h"
 #include "redis/reconnecting_connection.h"
@@ -188,6 +189,8 @@ class PushSession {
     const std::string who =
         fmt::format("{} on {}, pid {}", link_.options().client_name, host_name(), getpid());
     const Reply reply = link_.run([&](Connection& redis) {
+      // Before, so that in whatever Redis restores a queue that exists is registered.
+      registration_.renew(redis, keys_, link_.options().log);
       alive_at_ = BootClock::now();
       return run_script(redis, scripts::open, keys_, {keys_.replay(session_)}, session_,
                         options_.hold.count(), unless_drained, who);
@@ -214,9 +217,19 @@ class PushSession {
   void send_next() {
     if (next_.items.size() == 0) return;
     while (batches_.size() >= kInFlight) take();
+    if (registration_.is_due(BootClock::now())) register_again();
     next_.number = next_number_++;
     batches_.push_back(std::exchange(next_, {}));
     attempt([this] { write(batches_.back()); });
+  }
+
+  // This push may begin the queue, and its name may be forgotten: the last look is long ago.
+  void register_again() {
+    while (!batches_.empty()) take();
+    link_.run([this](Connection& redis) {
+      registration_.renew(redis, keys_, link_.options().log);
+      return true;
+    });
   }
 
   void take_all() {
@@ -337,6 +350,7 @@ class PushSession {
   // One try; the script's answer.
   std::string touch(Connection& redis) {
     const TimePoint now = BootClock::now();
+    if (registration_.is_due(now)) registration_.renew(redis, keys_, link_.options().log);
     const Reply reply = run_script(redis, scripts::touch, keys_, {keys_.replay(session_)}, session_,
                                    options_.hold.count());
     std::string answer{reply.value().text()};
@@ -358,6 +372,7 @@ class PushSession {
   std::mutex mutex_;  // guards all that follows but the counters
   AofMender mender_;
   ReconnectingConnection link_;
+  Registration registration_;
   std::string session_;
   std::uint64_t loaded_ = 0;  // the generation of the link that knows the script
   std::size_t longest_item_ = kLongestWord;

@@ -83,6 +83,13 @@ bool register_queue(Connection& redis, const Keys& keys, const Log& log) {
   return true;
 }
 
+void Registration::renew(Connection& redis, const Keys& keys, const Log& log) {
+  if (refused_) return;
+  const TimePoint now = BootClock::now();
+  refused_ = !register_queue(redis, keys, log);
+  at_ = now;
+}
+
 RegistryLook read_registry(Connection& redis) {
   std::map<std::string, std::int64_t> found;
   RegistryLook look;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include <wq/clock.h>
 #include <wq/log.h>
 
 #include "base/keys.h"
@@ -42,6 +43,20 @@ inline constexpr std::size_t kRegisteredAtOnce = 1'000;
 /// Also at maxmemory; a Redis that still answers OOM counts as true. Throws `ConnectionError`, and
 /// `ReplyError` for the other errors that pass.
 bool register_queue(Connection& redis, const Keys& keys, const Log& log);
+
+/// The registration of one queue by a process that may begin it. Not thread-safe.
+class Registration {
+ public:
+  /// As `register_queue`, but does nothing after a refusal that lasts.
+  void renew(Connection& redis, const Keys& keys, const Log& log);
+  [[nodiscard]] bool is_due(TimePoint now) const noexcept {
+    return !refused_ && (!at_ || now - *at_ >= kRegisterAgain);
+  }
+
+ private:
+  std::optional<TimePoint> at_;  // when it was sent last
+  bool refused_ = false;
+};
 
 struct Registered {
   std::string queue{};

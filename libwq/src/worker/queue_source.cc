@@ -13,6 +13,7 @@
 #include "base/printable.h"
 #include "base/say.h"
 #include "queue/operations.h"
+#include "queue/registry.h"
 #include "queue/server_check.h"
 #include "script/script.h"
 
@@ -188,6 +189,11 @@ void QueueSource::record_stages() {
   const std::vector<Keys> all = targets();
   for (const Keys& target : all) check_target(link_, keys_, target);
   for (const std::string& stage : options_.after) record_stage(link_, keys_, Keys(stage), true);
+  registrations_.resize(all.size());
+  link_.run([this](Connection& redis) {
+    register_targets(redis, BootClock::now());
+    return true;
+  });
   for (const Keys& target : all) record_stage(link_, target, keys_, true);
   recorded_stages_ = true;
 }
@@ -275,7 +281,8 @@ void QueueSource::check_id(const std::string& known, const std::string& found, b
       fmt::format("queue '{}' was replaced: Redis lost its data, or it was purged", keys_.queue()));
 }
 
-// Not before the queue has begun: a worker that only waits for it leaves no key.
+// Not before the queue has begun: a worker that only waits for it leaves no key. The queue may not
+// be registered: only other clients push to it, or its producers may not, or wq was older then.
 void QueueSource::meet_queue(const std::string& id) {
   {
     const std::lock_guard lock(mutex_);
@@ -283,8 +290,10 @@ void QueueSource::meet_queue(const std::string& id) {
   }
   CommandBuffer call;
   append_terms(call, keys_, options_.lease, options_.retry.max_crashes);
-  link_.run(
-      [&call](Connection& redis) { return run_script(redis, scripts::write_at_maxmemory, call); });
+  link_.run([&](Connection& redis) {
+    static_cast<void>(register_queue(redis, keys_, options_.log));
+    return run_script(redis, scripts::write_at_maxmemory, call);
+  });
 }
 
 // ---- the keeper's thread ----
@@ -305,8 +314,18 @@ void QueueSource::beat() {
   check_id(known, heartbeat_.queue_id(), before.holding > 0);
 }
 
+// Whoever finds that a target does not exist may have forgotten it, although our first follow-up is
+// still to come.
+void QueueSource::register_targets(Connection& redis, TimePoint now) {
+  const std::vector<Keys> all = targets();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (registrations_[i].is_due(now)) registrations_[i].renew(redis, all[i], options_.log);
+  }
+}
+
 // What was recorded at the start may be gone: Redis came back older, or the target was purged.
 void QueueSource::keep_targets_open(const std::string& id) {
+  register_targets(keeper_link_.connection(), BootClock::now());
   for (const Keys& target : targets()) {
     CommandBuffer call;
     append_stage(call, target, {keys_.queue(), id}, false);

@@ -23,6 +23,7 @@
 #include "maintenance/lease_renewer.h"
 #include "queue/lease_stream.h"
 #include "queue/limits.h"
+#include "queue/registry.h"
 #include "queue/stages.h"
 #include "redis/reconnecting_connection.h"
 #include "worker/wait_notice.h"
@@ -103,7 +104,8 @@ class QueueSource {
 
   /// Records the stages before the queue, and those after it that get its follow-ups. Throws
   /// `std::invalid_argument` for one before that comes after it, and `RefusedError` for a key of
-  /// one after that has another type; then nothing was written.
+  /// one after that has another type; then nothing was written. Those after it are registered: the
+  /// first follow-up begins them, without a producer.
   void record_stages();
   /// Reads the counts of the queue and, if it is empty, of the stages before it. Throws
   /// `ProtocolError` if the queue is not the one it was.
@@ -146,6 +148,7 @@ class QueueSource {
   [[nodiscard]] std::vector<Keys> targets() const;
   bool keep_record_of_stages(const Counts& counts);
   void keep_targets_open(const std::string& id);
+  void register_targets(Connection& redis, TimePoint now);
   std::size_t longest_word_for(std::size_t bytes);
   void leave_what_is_too_long(std::vector<Lease>& leased);
   void check_id(const std::string& known, const std::string& found, bool leased) const;
@@ -167,6 +170,8 @@ class QueueSource {
   std::uint64_t leased_ = 0;
   TimePoint dry_until_;  // nothing was ready: no use in asking before
   std::chrono::milliseconds dry_wait_{0};
+  // Of the targets. The main thread's, and the keeper's once the stages are recorded.
+  std::vector<Registration> registrations_;
   std::atomic<bool> recorded_stages_{false};  // else they may have been refused
   std::uint64_t dead_before_ = 0;
   WaitNotice notice_;
