@@ -184,7 +184,7 @@ TEST_F(Doctor, WarnsOfAUserThatMayNotRegisterQueues) {
                      "warning: 'bob' may not use the key wq:queues as producers do"}));
   Process push = push_process({"q", "a"}, {{{"WQ_REDIS", url}}});
   EXPECT_EQ(push.wait(), 0) << push.err();
-  EXPECT_THAT(push.err(), HasSubstr("queue q could not be registered in wq:queues"));
+  EXPECT_THAT(push.err(), HasSubstr("queue 'q' could not be registered in wq:queues"));
   EXPECT_THAT(push.err(), HasSubstr("ACL SETUSER NAME ~wq:queues"));
 }
 

@@ -58,16 +58,15 @@ TEST_F(Drain, LeavesNoKeysButWhatPeopleReadAfterwards) {
   push_process({"q", "good", "bad"}).wait();
   EXPECT_EQ(work({"--results", "--max-attempts", "1"}, {"test", "{}", "=", "good"}), 0);
   EXPECT_TRUE(eventually([this] { return !redis_.exists(key(Key::reclaimer)); }));
-  EXPECT_THAT(redis_.list({"KEYS", "*"}),
-              UnorderedElementsAre("q:stats", "q:fence", "q:results", "q:dead", "q:failures",
-                                   "q:attempts"));
+  EXPECT_THAT(keys_left(), UnorderedElementsAre("q:stats", "q:fence", "q:results", "q:dead",
+                                            "q:failures", "q:attempts"));
 }
 
 TEST_F(Drain, WithoutFailuresLeavesOnlyTheTotalsAndTheFence) {
   push_process({"q", "one", "two"}).wait();
   EXPECT_EQ(work({}, {"true", "{}"}), 0);
   EXPECT_TRUE(eventually([this] { return !redis_.exists(key(Key::reclaimer)); }));
-  EXPECT_THAT(redis_.list({"KEYS", "*"}), UnorderedElementsAre("q:stats", "q:fence"));
+  EXPECT_THAT(keys_left(), UnorderedElementsAre("q:stats", "q:fence"));
 }
 
 TEST_F(Drain, LosesAndRepeatsNothingWhenAWorkerIsKilledInTheMiddleOfAnItem) {

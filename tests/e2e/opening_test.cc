@@ -76,7 +76,7 @@ TEST_F(Opening, WhatOnlyLooksAtAQueueThatDoesNotExistLeavesNoKey) {
   }
   Process producer = push_process({"q"}, {.input = ""});
   EXPECT_EQ(producer.wait(), 0) << producer.err();
-  EXPECT_THAT(redis_.list({"KEYS", "*"}), IsEmpty());
+  EXPECT_THAT(keys_left(), IsEmpty());
 }
 
 TEST_F(Opening, AWorkerThatIsKilledBeforeTheQueueBeginsLeavesNothingForEver) {

@@ -147,9 +147,10 @@ void judge_keys(test::RedisClient& redis, const Plan& plan, const Traces& traces
   const internal::Keys keys(kQueue);
   const internal::Keys next(kNextQueue);
   // The reclaimer's office ends by itself after seconds when its holder is killed.
-  std::set<std::string> expected{keys[Key::stats], keys[Key::fence],  keys[Key::results],
-                                 keys[Key::seen],  keys[Key::totals], keys[Key::reclaimer],
-                                 next[Key::ready], next[Key::stats]};
+  std::set<std::string> expected{
+      keys[Key::stats], keys[Key::fence],  keys[Key::results],
+      keys[Key::seen],  keys[Key::totals], keys[Key::reclaimer],
+      next[Key::ready], next[Key::stats],  std::string(internal::kRegistryKey)};
   // A RedisWQ client that completes an item knows nothing of what others wrote about it.
   const bool dead = std::any_of(plan.items.begin(), plan.items.end(), is_poison);
   if (dead) expected.insert(keys[Key::dead]);
@@ -169,6 +170,13 @@ void judge_keys(test::RedisClient& redis, const Plan& plan, const Traces& traces
     const bool of_late = traces.late_command && key.starts_with(keys.lease_prefix()) &&
                          redis.integer({"PTTL", key}) > 0;
     if (!expected.contains(key) && !of_producer && !of_python && !of_late) left.push_back(key);
+  }
+  // Whatever was killed, lost or restored: a queue that exists is registered.
+  for (const internal::Keys* each : {&keys, &next}) {
+    if (redis.exists((*each)[Key::stats]) &&
+        !redis.text({"ZSCORE", internal::kRegistryKey, each->queue()})) {
+      violations.push_back(fmt::format("queue {} is not registered", each->queue()));
+    }
   }
   if (left.empty()) return;
   std::string text = fmt::format("{} keys were left:", left.size());

@@ -79,6 +79,13 @@ std::string QueueTest::lease_key(std::string_view item) const {
   return keys_.lease(hash_item(item));
 }
 
+std::vector<std::string> QueueTest::keys_left() {
+  std::vector<std::string> found = redis_.list({"KEYS", "*"});
+  std::erase(found, internal::kRegistryKey);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 std::vector<std::string> QueueTest::everything() {
   std::vector<std::string> found = redis_.list({"KEYS", "*"});
   std::sort(found.begin(), found.end());

@@ -57,6 +57,8 @@ class QueueTest : public ::testing::Test {
   [[nodiscard]] std::string lease_key(std::string_view item) const;
   [[nodiscard]] std::string hash_of(std::string_view item) const;
   [[nodiscard]] const std::string& key(Key which) const { return keys_[which]; }
+  /// The names of all keys but the registry, in which the queue stays.
+  [[nodiscard]] std::vector<std::string> keys_left();
   /// Every key that exists, with its type and content, to see whether a call wrote anything.
   [[nodiscard]] std::vector<std::string> everything();
   /// Lets the lease of an item run out as if its time had passed.

@@ -723,7 +723,7 @@ TEST_F(WorkerTest, WhenTheQueueIsDrainedNothingIsLeftButCountersAndFence) {
   EXPECT_EQ(work(quick(), [](const Job&) { return Outcome::complete(); }).end, WorkerEnd::drained);
   // The reclaimer's office ends a moment later.
   EXPECT_TRUE(eventually([this] { return !redis_.exists(key(Key::reclaimer)); }));
-  EXPECT_THAT(redis_.list({"KEYS", "*"}), UnorderedElementsAre(key(Key::stats), key(Key::fence)));
+  EXPECT_THAT(keys_left(), UnorderedElementsAre(key(Key::stats), key(Key::fence)));
 }
 
 class WorkerOnDurableRedis : public WorkerTest {

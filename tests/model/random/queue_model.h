@@ -172,6 +172,13 @@ class QueueModel {
   /// What the workers have said, if they have.
   [[nodiscard]] std::optional<std::int64_t> term(const std::string& name) const;
 
+  /// The registry of the database: the time in ms, by name.
+  using Registry = std::map<std::string, std::int64_t>;
+  [[nodiscard]] const Registry& registry() const { return registry_; }
+  std::int64_t register_queue(const std::string& name) { return registry_[name] = now_ms(); }
+  /// How many were there with this time, and are no more.
+  std::int64_t forget_queues(const std::vector<Registry::value_type>& seen);
+
   /// The name of the queue that some follow-ups go to.
   static constexpr const char* kOther = "other";
 
@@ -257,6 +264,7 @@ class QueueModel {
   Set producers_;
   Set replays_;
   std::map<std::string, Replay> replay_;
+  Registry registry_;
   std::map<std::string, std::string> workers_;
   bool paused_ = false;
   std::set<std::string> seen_;

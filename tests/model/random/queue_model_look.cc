@@ -127,6 +127,7 @@ Contents QueueModel::contents() const {
   const auto add = [&all](const std::string& key, std::string text) {
     if (!text.empty()) all.emplace(key, std::move(text));
   };
+  add(std::string(internal::kRegistryKey), render_pairs(numbers(registry_)));
   add(keys_[Key::ready], render_list(strings(ready_)));
   add(keys_[Key::processing], render_list(strings(processing_)));
   add(keys_[Key::delayed], render_pairs(numbers(delayed_)));

@@ -221,6 +221,17 @@ std::string QueueModel::touch(const std::string& session, std::int64_t hold_ms) 
   return "ok";
 }
 
+std::int64_t QueueModel::forget_queues(const std::vector<Registry::value_type>& seen) {
+  std::int64_t forgotten = 0;
+  for (const auto& [name, ms] : seen) {
+    const auto found = registry_.find(name);
+    if (found == registry_.end() || found->second != ms) continue;
+    registry_.erase(found);
+    ++forgotten;
+  }
+  return forgotten;
+}
+
 std::int64_t QueueModel::close(const std::string& session,
                                std::optional<std::int64_t> seen_until_ms) {
   const auto seen = replays_.find(session);

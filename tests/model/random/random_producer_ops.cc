@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -22,6 +26,14 @@ std::string text_of(const std::vector<QueueModel::Push::Item>& items) {
     if (each.delay_ms > 0) text += fmt::format("in {} ms ", each.delay_ms);
   }
   return text;
+}
+
+template <typename Argument>
+CommandBuffer call_of(const internal::Script& script, const internal::Keys& keys,
+                      std::initializer_list<std::string_view> more, const Argument& argument) {
+  CommandBuffer call;
+  internal::append_call(call, script, keys, more, argument);
+  return call;
 }
 
 std::string answer_text(Value answer) {
@@ -173,6 +185,38 @@ void RandomRun::close() {
   expect(
       "close", std::to_string(reply.value().integer()),
       std::to_string(model_.close(producer.session, any ? std::nullopt : std::optional(until_ms))));
+}
+
+void RandomRun::register_queue() {
+  const std::string name = one_in(2) ? keys_.queue() : one_in(2) ? "other" : "third";
+  note(fmt::format("register {}", name));
+  // An expiry that somebody set ends with it.
+  if (one_in(4)) redis_.command({"PEXPIRE", internal::kRegistryKey, "1000"});
+  const Reply reply =
+      redis_.run(internal::scripts::register_queue,
+                 call_of(internal::scripts::register_queue, keys_, {internal::kRegistryKey}, name));
+  expect("register_queue", std::to_string(reply.value().integer()),
+         std::to_string(model_.register_queue(name)));
+}
+
+// Those that were seen, of which some were registered again since.
+void RandomRun::forget_queues() {
+  std::vector<QueueModel::Registry::value_type> seen;
+  for (const auto& [name, ms] : model_.registry()) {
+    if (!one_in(4)) seen.emplace_back(name, one_in(3) ? ms - between(-1, 1) : ms);
+  }
+  if (one_in(3)) seen.emplace_back("unknown", model_.now_ms());
+  std::vector<std::string> words;
+  for (const auto& [name, ms] : seen) {
+    words.push_back(name);
+    words.push_back(std::to_string(ms));
+  }
+  note(fmt::format("forget the queues {}", text_of(words)));
+  const Reply reply =
+      redis_.run(internal::scripts::forget_queues,
+                 call_of(internal::scripts::forget_queues, keys_, {internal::kRegistryKey}, words));
+  expect("forget_queues", std::to_string(reply.value().integer()),
+         std::to_string(model_.forget_queues(seen)));
 }
 
 void RandomRun::forget_session() {

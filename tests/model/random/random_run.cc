@@ -101,6 +101,8 @@ const std::vector<RandomRun::Operation>& RandomRun::operations() {
       {&RandomRun::push, 40},
       {&RandomRun::push_again, 6},
       {&RandomRun::touch, 3},
+      {&RandomRun::register_queue, 2},
+      {&RandomRun::forget_queues, 2},
       {&RandomRun::close, 1},
       {&RandomRun::forget_session, 1},
       {&RandomRun::reclaim, 8},

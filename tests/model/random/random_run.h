@@ -99,6 +99,8 @@ class RandomRun {
   void push();
   void push_again();
   void touch();
+  void register_queue();
+  void forget_queues();
   void close();
   void forget_session();
 
