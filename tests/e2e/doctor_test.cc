@@ -176,7 +176,7 @@ TEST_F(Doctor, TellsWhichKeysAUserMayNotTouch) {
 TEST_F(Doctor, WarnsOfAUserThatMayNotRegisterQueues) {
   Words rules = needed(Role::producer);
   rules.erase(rules.begin() + 2);
-  rules.emplace_back("+multi");
+  rules.insert(rules.end(), {"+multi", "+exec"});
   const std::string url = user("bob", rules);
   const Answer answer = examine({"--role", "producer"}, url);
   EXPECT_THAT(answer.of("rights"),

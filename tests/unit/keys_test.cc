@@ -93,6 +93,11 @@ TEST(QueueKeys, RefuseANameThatHoldsALeaseOrAReplaySession) {
   EXPECT_THAT(refusal_of("q:replay:00"), HasSubstr(":replay:"));
 }
 
+TEST(QueueKeys, RefuseTheKeyThatNamesTheQueues) {
+  EXPECT_THAT(refusal_of("wq:queues"), HasSubstr("names of all queues"));
+  EXPECT_EQ(refusal_of("wq"), "");
+}
+
 TEST(QueueKeys, FindAHashTagAsRedisDoes) {
   for (const char* name : {"{q}", "a{b}c", "{{b}", "x{a}{}"}) {
     EXPECT_TRUE(Keys(name).has_hash_tag()) << name;

@@ -74,7 +74,7 @@ void KeySource::read_page(Connection& redis) {
   std::set<std::string> hashes;  // SCAN may show a key twice in a step too
   for (std::size_t i = 0; i < answer[1].size(); ++i) {
     const std::string_view key = answer[1][i].text();
-    if (own_.owns(key)) continue;
+    if (own_.owns(key) || key == internal::kRegistryKey) continue;
     std::string hash = short_hash(key);
     if (!known_.contains(hash) && hashes.insert(std::move(hash)).second) keys.emplace_back(key);
   }

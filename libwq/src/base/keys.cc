@@ -21,6 +21,7 @@ void check_name(const std::string& queue) {
   for (const std::string_view part : {kLease, kReplay}) {
     if (queue.find(part) != std::string::npos) refuse(fmt::format("it contains '{}'", part));
   }
+  if (queue == kRegistryKey) refuse("this key holds the names of all queues");
   const std::size_t colon = queue.rfind(':');
   if (colon == std::string::npos) return;
   const std::string_view last = std::string_view(queue).substr(colon);

@@ -48,7 +48,7 @@ inline constexpr std::string_view kRegistryKey = "wq:queues";
 class Keys {
  public:
   /// Throws `std::invalid_argument` if the name is empty, ends in a suffix of wq, or contains
-  /// `:leased_by_session:` or `:replay:`: its keys would be ambiguous.
+  /// `:leased_by_session:` or `:replay:`: its keys would be ambiguous. Also for `kRegistryKey`.
   explicit Keys(std::string queue);
 
   [[nodiscard]] const std::string& queue() const noexcept { return names_[0]; }

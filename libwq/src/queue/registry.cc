@@ -33,7 +33,7 @@ std::string advice(const ReplyError& error) {
 }
 
 // Redis writes a double: it may have an exponent.
-std::int64_t read_score(std::string_view text) {
+std::int64_t registered_at(std::string_view text) {
   double score = 0;
   std::from_chars(text.data(), text.data() + text.size(), score);
   constexpr double kMost = 1e15;  // whole numbers up to there are exact
@@ -100,7 +100,7 @@ RegistryLook read_registry(Connection& redis) {
     const Reply reply = read_chunk(redis, from, skip);
     const Value chunk = reply.value();
     for (std::size_t i = 0; i + 1 < chunk.size(); i += 2) {
-      found.insert_or_assign(std::string(chunk[i].text()), read_score(chunk[i + 1].text()));
+      found.insert_or_assign(std::string(chunk[i].text()), registered_at(chunk[i + 1].text()));
     }
     if (chunk.size() < 2 * kRegisteredAtOnce) break;
     // The last score once more, since more names may have it.
@@ -119,7 +119,7 @@ std::optional<Registered> find_registered(Connection& redis, const Keys& keys) {
   const Value score = reply.value();
   if (score.is_error() && ReplyError{std::string(score.text())}.transient()) score.checked();
   if (score.is_error() || score.is_nil()) return std::nullopt;
-  return Registered{keys.queue(), read_score(score.text())};
+  return Registered{keys.queue(), registered_at(score.text())};
 }
 
 void forget_queues(Connection& redis, std::span<const Registered> gone) {

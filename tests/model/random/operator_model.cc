@@ -131,6 +131,7 @@ std::optional<OperatorModel::Purged> OperatorModel::purge(
   Purged purged{std::to_string(q.fence_.value_or(0)), 0, q.results_.size(), q.counts()};
   Contents removed = q.contents();
   removed.erase(q.keys_[internal::Key::fence]);
+  removed.erase(std::string(internal::kRegistryKey));
   std::erase_if(removed,
                 [](const auto& each) { return each.first.starts_with(QueueModel::kOther); });
   for (const auto& each : q.leases_) removed.erase(q.keys_.lease_prefix() + each.first);
