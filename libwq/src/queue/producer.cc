@@ -223,7 +223,7 @@ class PushSession {
     attempt([this] { write(batches_.back()); });
   }
 
-  // This push may begin the queue, and its name may be forgotten: the last look is long ago.
+  // This push may begin the queue, and a reader may have forgotten a name of minutes ago.
   void register_again() {
     while (!batches_.empty()) take();
     link_.run([this](Connection& redis) {

@@ -290,8 +290,9 @@ void QueueSource::meet_queue(const std::string& id) {
   }
   CommandBuffer call;
   append_terms(call, keys_, options_.lease, options_.retry.max_crashes);
+  Registration registration;  // one warning, however often it is tried
   link_.run([&](Connection& redis) {
-    static_cast<void>(register_queue(redis, keys_, options_.log));
+    registration.renew(redis, keys_, options_.log);
     return run_script(redis, scripts::write_at_maxmemory, call);
   });
 }
