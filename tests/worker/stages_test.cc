@@ -98,7 +98,7 @@ TEST_F(Stages, WaitForTheOnesBeforeTheOneBefore) {
   auto third = start("three", after({"two"}));
   auto second = start("two", after({"one"}));
   ASSERT_TRUE(eventually([this] { return has_recorded("two", "one"); }));
-  EXPECT_EQ(Queue("three", options()).state(), QueueState::open);
+  EXPECT_TRUE(eventually([this] { return Queue("three", options()).state() == QueueState::open; }));
   EXPECT_EQ(work("one").end, WorkerEnd::drained);
   EXPECT_EQ(second.get().end, WorkerEnd::drained);
   EXPECT_EQ(third.get().end, WorkerEnd::drained);
