@@ -59,7 +59,7 @@ TEST_F(Drain, LeavesNoKeysButWhatPeopleReadAfterwards) {
   EXPECT_EQ(work({"--results", "--max-attempts", "1"}, {"test", "{}", "=", "good"}), 0);
   EXPECT_TRUE(eventually([this] { return !redis_.exists(key(Key::reclaimer)); }));
   EXPECT_THAT(keys_left(), UnorderedElementsAre("q:stats", "q:fence", "q:results", "q:dead",
-                                            "q:failures", "q:attempts"));
+                                                "q:failures", "q:attempts"));
 }
 
 TEST_F(Drain, WithoutFailuresLeavesOnlyTheTotalsAndTheFence) {
