@@ -1,12 +1,7 @@
 #include "model/search/checkpoint_model.h"
 
 #include <algorithm>
-#include <functional>
 #include <tuple>
-
-#include <fmt/format.h>
-
-#include "model/search/bits.h"
 
 namespace wq::test::search {
 namespace {
@@ -17,68 +12,6 @@ using SavingWorker = CheckpointState::Worker;
 
 // What settle.lua gives to the last one of a lease; no renewal has it.
 constexpr std::uint8_t kLastOfLease = kCheckpointsMade + 1;
-
-template <typename Field, typename AnyState>
-void code_checkpoints(Field& field, AnyState& state) {
-  for (auto& worker : state.workers) {
-    field(worker.phase, 2);
-    field(worker.fence, 3);
-    field(worker.outcome, 2);
-    field(worker.tried, 1);
-    field(worker.made, 2);
-    field(worker.unsent, 1);
-    field(worker.request, 2);
-    field(worker.of_old_item, 1);
-  }
-  for (auto& request : state.late) {
-    field(request.kind, 2);
-    field(request.fence, 3);
-    field(request.number, 2);
-    field(request.made, 2);
-    field(request.outcome, 2);
-    field(request.of_old_item, 1);
-  }
-  field(state.exists, 1);
-  field(state.ready, 2);
-  field(state.processing, 2);
-  field(state.dead, 1);
-  field(state.lease, 3);
-  field(state.lease_is_over, 1);
-  field(state.lease_of_old_item, 1);
-  field(state.saved.fence, 3);
-  field(state.saved.number, 2);
-  field(state.saved.content, 2);
-  field(state.accepted_fence, 3);
-  field(state.accepted, 2);
-  field(state.attempts, 3);
-}
-
-template <typename Visit>
-void for_each_fence(CheckpointState& state, Visit visit) {
-  for (SavingWorker& worker : state.workers) visit(worker.fence);
-  for (LateCheckpoint& request : state.late) visit(request.fence);
-  visit(state.lease);
-  visit(state.saved.fence);
-  visit(state.accepted_fence);
-}
-
-// So that states that differ in nothing but the distances of fences are one.
-void renumber(CheckpointState& state) {
-  std::uint32_t used = 0;
-  for_each_fence(state, [&](CheckpointFence& fence) { used |= 1U << fence; });
-  std::array<CheckpointFence, 16> now{};
-  CheckpointFence next = 1;
-  for (std::size_t fence = 1; fence < now.size(); ++fence) {
-    if ((used >> fence & 1U) != 0) now[fence] = next++;
-  }
-  for_each_fence(state, [&](CheckpointFence& fence) { fence = now[fence]; });
-}
-
-CheckpointFence draw(CheckpointState& state) {
-  CheckpointFence last = 0;
-  for_each_fence(state, [&](CheckpointFence& fence) { last = std::max(last, fence); });
-  return static_cast<CheckpointFence>(last + 1);
-}
 
 bool has_copies(const CheckpointState& state) {
   return state.ready > 0 || state.processing > 0 || state.dead;
@@ -132,30 +65,6 @@ void note_accepted(CheckpointState& state, CheckpointFence fence, std::uint8_t c
 
 }  // namespace
 
-CheckpointModel::Code CheckpointModel::encode(const State& state) {
-  State same = state;
-  renumber(same);
-  // Any of them may arrive next.
-  std::sort(same.late.begin(), same.late.end(), std::greater<>());
-  BitWriter<Code> writer;
-  code_checkpoints(writer, same);
-  return writer.code;
-}
-
-CheckpointState CheckpointModel::decode(const Code& code) {
-  State state;
-  BitReader<Code> reader(code);
-  code_checkpoints(reader, state);
-  return state;
-}
-
-CheckpointModel::Code CheckpointModel::first() const {
-  State state;
-  state.ready = bounds_.copies;
-  state.attempts = bounds_.attempts;
-  return encode(state);
-}
-
 const std::vector<CheckpointModel::Successor>& CheckpointModel::successors(const Code& code) const {
   successors_.clear();
   const State from = decode(code);
@@ -195,7 +104,7 @@ void CheckpointModel::pop(const State& from, std::size_t index) const {
   --next.ready;
   ++next.processing;
   next.workers[index] = {.phase = State::Phase::popped,
-                         .fence = bounds_.late_leases ? draw(next) : CheckpointFence{0},
+                         .fence = bounds_.late_leases ? next_fence(next) : CheckpointFence{0},
                          .tried = is_saved(from) && rules_.pop_tells};
   emit(next, "worker {} pops an item", index);
 }
@@ -214,7 +123,7 @@ void CheckpointModel::lease(const State& from, std::size_t index) const {
   if (worker.phase != State::Phase::popped) return;
   State next = from;
   CheckpointFence& fence = next.workers[index].fence;
-  if (!bounds_.late_leases) fence = draw(next);
+  if (!bounds_.late_leases) fence = next_fence(next);
   if (set_lease(next, fence, worker.of_old_item)) {
     next.workers[index].phase = State::Phase::running;
     if (bounds_.given && is_saved(next) && !worker.tried) {
@@ -493,29 +402,6 @@ void CheckpointModel::push(const State& from) const {
     request.of_old_item = request.kind != LateCheckpoint::Kind::none;
   }
   emit(next, "the item is pushed again");
-}
-
-std::string CheckpointModel::describe(const Code& from, std::size_t step) const {
-  const Successor& taken = successors(from).at(step);
-  return fmt::format(fmt::runtime(taken.text), taken.worker + 1);
-}
-
-std::string CheckpointModel::show(const Code& code) const {
-  const State state = decode(code);
-  std::string text = fmt::format("{} ready, {} in processing{}{}; ", state.ready, state.processing,
-                                 state.dead ? ", one dead" : "", state.exists ? "" : ", purged");
-  text += state.lease == 0
-              ? "no lease"
-              : fmt::format("lease #{}{}", state.lease, state.lease_is_over ? " (over)" : "");
-  text += is_saved(state)
-              ? fmt::format("; checkpoint {} of #{}", state.saved.content, state.saved.fence)
-              : "; no checkpoint";
-  for (std::size_t i = 0; i < bounds_.workers; ++i) {
-    const SavingWorker& worker = state.workers[i];
-    if (worker.phase == State::Phase::idle) continue;
-    text += fmt::format("; worker {}: #{}, made {}", i + 1, worker.fence, worker.made);
-  }
-  return text;
 }
 
 Findings search_checkpoints(const CheckpointRules& rules, const CheckpointBounds& bounds,

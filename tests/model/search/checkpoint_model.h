@@ -112,6 +112,9 @@ struct CheckpointState {
   std::string_view violation;  // of the step that led here; not a part of the code
 };
 
+/// Greater than all in the state.
+[[nodiscard]] CheckpointState::Fence next_fence(const CheckpointState& state);
+
 /// For `Explorer`.
 class CheckpointModel {
  public:
