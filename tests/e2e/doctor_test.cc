@@ -188,6 +188,104 @@ TEST_F(Doctor, WarnsOfAUserThatMayNotRegisterQueues) {
   EXPECT_THAT(push.err(), HasSubstr("ACL SETUSER NAME ~wq:queues"));
 }
 
+class DoctorOfStages : public Doctor {
+ protected:
+  // One who may do all that a role does in q alone.
+  std::string bob(Role role, const Words& more = {}) {
+    return user("bob", needed(role) + Words{"+multi", "+info"} + more);
+  }
+  void record(const std::string& earlier, const std::string& queue = "q") {
+    redis_.call({"HSET", queue + ":stats", "after:" + earlier, ""});
+  }
+  static Words errors_of(const Answer& answer) {
+    Words errors;
+    for (const std::string& each : answer.of("rights")) {
+      if (each.starts_with("error")) errors.push_back(each);
+    }
+    return errors;
+  }
+  static Words advice_of(const Answer& answer) {
+    Words advice;
+    for (const auto& each : answer.json.at("findings")) {
+      if (each.at("level") == "error") advice.push_back(each.at("advice"));
+    }
+    return advice;
+  }
+};
+
+TEST_F(DoctorOfStages, TellsWhichKeysOfAStageBeforeTheQueueTheUserMayNotUse) {
+  record("one");
+  const Answer answer = examine({"--role", "worker"}, bob(Role::worker, {"~one", "~one:d*"}));
+  EXPECT_EQ(answer.code, 2) << answer.json;
+  EXPECT_THAT(errors_of(answer),
+              ElementsAre("error: 'bob' may not use all keys of 'one', a stage before the queue: "
+                          "one:processing one:producers one:paused one:stats"));
+  EXPECT_THAT(advice_of(answer), ElementsAre("ACL SETUSER bob ~one ~one:*"));
+}
+
+TEST_F(DoctorOfStages, AsksItOfViewersTooAndOfNobodyElse) {
+  record("one");
+  EXPECT_EQ(examine({}, bob(Role::viewer)).code, 2);
+  const Answer producer = examine({}, bob(Role::producer));
+  EXPECT_EQ(producer.code, 0) << producer.json;
+}
+
+TEST_F(DoctorOfStages, LooksOnceAtEachStageBeforeAStageAlsoIfTheyComeAfterEachOther) {
+  record("one");
+  record("two", "one");
+  record("q", "two");
+  record("one", "two");
+  record("zero", "two");
+  const Answer answer =
+      examine({"--role", "worker"}, bob(Role::worker, {"~one", "~one:*", "~two", "~two:*"}));
+  EXPECT_THAT(advice_of(answer), ElementsAre("ACL SETUSER bob ~zero ~zero:*"));
+  EXPECT_THAT(answer.of("rights"),
+              ElementsAre("ok: 'bob' may do what workers do",
+                          "ok: 'bob' may use the keys of 'one', a stage before the queue",
+                          "ok: 'bob' may use the keys of 'two', a stage before the queue",
+                          HasSubstr("may not use all keys of 'zero'")));
+  redis_.call({"DEL", "one:stats", "two:stats"});
+}
+
+TEST_F(DoctorOfStages, LooksAtTheQueuesOfAWorkerThatHasNotBegun) {
+  const Words options{"--role", "worker", "--after", "one", "--follow-ups-to", "two"};
+  const Answer answer = examine(options, bob(Role::worker, {"~two", "~two:s*"}));
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(errors_of(answer),
+              ElementsAre(HasSubstr("of 'one', a stage before the queue: one one:processing"),
+                          HasSubstr("of 'two', which gets follow-ups: two:fence two:processing")));
+  EXPECT_THAT(advice_of(answer),
+              ElementsAre("ACL SETUSER bob ~one ~one:*", "ACL SETUSER bob ~two ~two:*"));
+}
+
+TEST_F(DoctorOfStages, WhoHasTheRightsItWantsCanDoTheWork) {
+  const Words options{"--after", "one", "--follow-ups-to", "two", "--wait-open", "1ms"};
+  const auto work_as = [&](const std::string& url) {
+    Process worker = this->worker(options, {"true"}, {{{"WQ_REDIS", url}}});
+    return std::pair{worker.wait(), worker.err()};
+  };
+  push({"a"});
+  const auto [refused, why] = work_as(bob(Role::worker));
+  EXPECT_EQ(refused, 2);
+  EXPECT_THAT(why, HasSubstr("NOPERM"));
+  const auto [code, err] = work_as(bob(Role::worker, {"~one", "~one:*", "~two", "~two:*"}));
+  EXPECT_EQ(code, 6) << err;  // "one" has not begun
+  EXPECT_THAT(err, Not(HasSubstr("NOPERM")));
+  EXPECT_EQ(counts().completed, 1U);
+  redis_.call({"DEL", "two:stats"});
+}
+
+TEST_F(Doctor, TellsWhatOnlyWorkersOfSeveralQueuesNeed) {
+  const Words without = needed(Role::worker) + Words{"+multi", "-client|id", "-client|unblock"};
+  const Answer answer = examine({"--role", "worker"}, user("bob", without));
+  EXPECT_EQ(answer.code, 0) << answer.json;
+  EXPECT_THAT(answer.of("rights"),
+              ElementsAre("ok: 'bob' may not wait for several queues at once: client|id "
+                          "client|unblock",
+                          "ok: 'bob' may do what workers do"));
+  EXPECT_THAT(examine({"--role", "producer"}).of("rights"), testing::SizeIs(1));
+}
+
 TEST_F(Doctor, SaysWhatItMayNotSeeAndGoesOn) {
   const Answer answer = examine({}, user("bob", needed(Role::worker)));
   EXPECT_EQ(answer.code, 0) << answer.json;

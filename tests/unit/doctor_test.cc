@@ -381,6 +381,35 @@ TEST(Doctor, WarnsOfAUserThatMayNotRegisterAQueue) {
   EXPECT_EQ(found(facts, "rights").level, FindingLevel::error);  // that comes first
 }
 
+TEST(Doctor, AsksForKeysOfOtherQueuesOnlyWhereARoleUsesThem) {
+  ServerFacts facts = healthy();
+  facts.rights = {{Role::worker, {}}};
+  facts.other_queues = {{.queue = "one", .keys = {"one"}}};
+  EXPECT_EQ(level(facts, "rights"), FindingLevel::error);
+  facts.rights = {{Role::viewer, {}}};
+  EXPECT_EQ(level(facts, "rights"), FindingLevel::error);
+  facts.other_queues[0].gets_follow_ups = true;
+  EXPECT_EQ(level(facts, "rights"), FindingLevel::ok) << "only workers push follow-ups";
+  facts.rights = {{Role::worker, {.commands = {"get"}}}, {Role::producer, {}}};
+  EXPECT_EQ(level(facts, "rights"), FindingLevel::ok) << "this is no worker";
+  DoctorOptions asked;
+  asked.roles = {Role::worker};
+  facts.rights = {{Role::worker, {.commands = {"get"}}}};
+  const auto findings = diagnose(facts, asked);
+  EXPECT_EQ(std::count_if(findings.begin(), findings.end(),
+                          [](const Finding& each) { return each.level == FindingLevel::error; }),
+            2);
+}
+
+TEST(Doctor, GrantsNoMoreThanTheKeysOfAQueueWhateverItsName) {
+  ServerFacts facts = healthy();
+  facts.other_queues = {{.queue = "{a}-1", .keys = {"x"}}};
+  EXPECT_EQ(found(facts, "rights").advice, "ACL SETUSER bob ~{a}-1 ~{a}-1:*");
+  facts.other_queues[0].queue = "a +@all*";
+  EXPECT_EQ(found(facts, "rights").advice,
+            R"(ACL SETUSER bob "~a\x20+@all\x5c\x2a" "~a\x20+@all\x5c\x2a:*")");
+}
+
 TEST(Doctor, DoesNotAdviseToGrantWhatTheServerDoesNotKnow) {
   ServerFacts facts = healthy();
   facts.rights = {{Role::worker, {.absent = {"lpos"}}}};

@@ -29,7 +29,7 @@ struct MissingRights {
   std::vector<std::string> keys{};      ///< that may not be read and written
   /// Commands that the server does not know (rename-command).
   std::vector<std::string> absent{};
-  /// Commands that it does without, at a price that `diagnose` tells.
+  /// Commands that it does without, at a price that `diagnose` tells, or that only some need.
   std::vector<std::string> optional{};
   /// The key `wq:queues` may not be read and written: the role does without, but workers of groups
   /// of queues do not find the queue.
@@ -49,6 +49,13 @@ struct KeyInTheWay {
   std::string needed{};
 };
 
+/// A queue that a worker uses besides its own.
+struct OtherQueue {
+  std::string queue{};
+  bool gets_follow_ups = false;     ///< else it is a stage before the queue
+  std::vector<std::string> keys{};  ///< that the user may not read and write
+};
+
 /// Facts about a server, from `examine`, for `diagnose`.
 struct ServerFacts {
   std::string queue{};
@@ -60,6 +67,9 @@ struct ServerFacts {
   std::map<std::string, std::string> config{};  ///< what CONFIG GET gave, by name
   std::string user{};                           ///< the user of the login
   std::map<Role, MissingRights> rights{};       ///< of the roles that were asked for, else of all
+  /// The stages before the queue that are recorded (`Counts::after`), theirs, and the queues that
+  /// were asked for. Not those of which the rights could not be seen.
+  std::vector<OtherQueue> other_queues{};
   std::vector<KeyInTheWay> in_the_way{};
   /// The node of a Redis Cluster that has the queue's keys; empty: this one.
   std::string moved_to{};
@@ -86,6 +96,10 @@ struct ServerFacts {
 struct DoctorOptions {
   /// That the user must have. Empty: at least one of them all.
   std::vector<Role> roles{};
+  /// Queues that workers are to have as in `WorkerOptions`: `examine` looks at the rights on their
+  /// keys although no worker has recorded them yet.
+  std::vector<std::string> after{};
+  std::vector<std::string> follow_ups_to{};
   std::uint64_t workers = 0;  ///< to be run in addition to what is connected; zero: not known
   unsigned pings = 50;        ///< measured for the latency
   /// Wait out a Redis that refuses writes for the moment, as workers and producers do, instead of

@@ -55,6 +55,10 @@ void check_arrival(Diagnosis& look);
 void read_rights(Examination& look);
 void check_rights(Diagnosis& look);
 
+// other_queues.cc
+void read_other_queues(Examination& look);
+void check_other_queues(Diagnosis& look);
+
 // writes.cc
 void read_writes(Examination& look);
 void check_writes(Diagnosis& look);

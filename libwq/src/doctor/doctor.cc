@@ -37,6 +37,7 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
     internal::read_keys(look);
     internal::read_arrival(look);
     internal::read_rights(look);
+    internal::read_other_queues(look);
     internal::read_replay(look);
     internal::read_writes(look);
     if (options.wait_for_writes && passes(look.facts.write_refused)) {
@@ -70,6 +71,7 @@ std::vector<Finding> diagnose(const ServerFacts& facts, const DoctorOptions& opt
   internal::check_keys(look);
   internal::check_arrival(look);
   internal::check_rights(look);
+  internal::check_other_queues(look);
   internal::check_writes(look);
   return std::move(look.findings);
 }

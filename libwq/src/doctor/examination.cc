@@ -52,8 +52,13 @@ bool is_unknown(std::string_view said) {
   return said.starts_with("ERR unknown ");  // command, or subcommand
 }
 
+bool names_the_command(std::string_view said) {
+  return is_unknown(said) || said.find(" to run ") != std::string_view::npos;
+}
+
 std::string command_name(const Command& command) {
-  std::string name = command.front() == "SCRIPT" ? "script|load" : command.front();
+  std::string name = command.front();
+  if (name == "SCRIPT" || name == "CLIENT") name += "|" + command.at(1);
   std::transform(name.begin(), name.end(), name.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });

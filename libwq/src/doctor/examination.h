@@ -37,6 +37,9 @@ void append(CommandBuffer& out, const Command& command);
                                                                ServerFacts& facts);
 /// True if the text says that the server does not know the command.
 [[nodiscard]] bool is_unknown(std::string_view said);
+/// True if a refusal is of the command, not of its key: "... to run the 'get' command" and not "...
+/// to access one of the keys ...".
+[[nodiscard]] bool names_the_command(std::string_view said);
 /// Its name as ACL SETUSER takes it.
 [[nodiscard]] std::string command_name(const Command& command);
 

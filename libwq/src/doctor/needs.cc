@@ -153,7 +153,12 @@ std::vector<Command> commands_needed(Role role, const Keys& keys) {
 
 std::vector<Command> commands_wanted(Role role) {
   if (role == Role::viewer) return {};
-  return {{"BGREWRITEAOF"}};  // see queue/torn_aof.h
+  std::vector<Command> commands{{"BGREWRITEAOF"}};  // see queue/torn_aof.h
+  if (role == Role::worker) {  // of several queues, which waits for all of them at once
+    commands.push_back({"CLIENT", "ID"});
+    commands.push_back({"CLIENT", "UNBLOCK", "0"});
+  }
+  return commands;
 }
 
 std::vector<std::string> keys_needed(Role role, const Keys& keys) {

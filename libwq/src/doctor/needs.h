@@ -16,7 +16,8 @@ using Command = std::vector<std::string>;
 /// lacks commands that are optional (CLIENT SETNAME, INFO, TYPE).
 [[nodiscard]] std::vector<Command> commands_needed(Role role, const Keys& keys);
 
-/// Those whose refusal makes something worse without ending a program.
+/// Those whose refusal makes something worse without ending a program, or that only some programs
+/// of the role send.
 [[nodiscard]] std::vector<Command> commands_wanted(Role role);
 
 /// Every key that a role's scripts are given; of keys that exist once for each item or producer,

@@ -3,6 +3,7 @@
 #include <array>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -88,6 +89,22 @@ void tell_unknown(Diagnosis& look, const std::string& who, Role role) {
             fmt::format("ACL SETUSER {} +multi, while doctor looks.", look.facts.user));
 }
 
+// Doctor looks at one queue, so it does not know whether a worker of this user has several.
+void tell_several_queues(Diagnosis& look, const std::string& who, const MissingRights& missing) {
+  std::vector<std::string_view> refused;
+  for (const std::string& command : missing.optional) {
+    if (command.starts_with("client|")) refused.emplace_back(command);
+  }
+  if (refused.empty()) return;
+  look.find(
+      FindingLevel::ok, "rights",
+      fmt::format("{} may not wait for several queues at once: {}", who, fmt::join(refused, " ")),
+      "A worker of several queues ends with NOPERM when none of them has an item ready. A "
+      "worker of one queue needs no such right.",
+      fmt::format("If there are such workers: ACL SETUSER {} +{}", look.facts.user,
+                  fmt::join(refused, " +")));
+}
+
 void read_role(Examination& look, Role role) {
   std::vector<Command> commands = commands_needed(role, look.keys);
   const std::size_t of_needed = commands.size();
@@ -106,8 +123,7 @@ void read_role(Examination& look, Role role) {
   for (std::size_t i = 0; i < said->size(); ++i) {
     const std::string& text = (*said)[i];
     if (text.empty()) continue;
-    // "... to run the 'get' command", or "... to access one of the keys ...".
-    const bool the_command = text.find(" to run ") != std::string::npos;
+    const bool the_command = names_the_command(text);
     const bool nobodys = is_unknown(text);
     if (i + 1 == said->size()) {
       missing.registry = !the_command && !nobodys;
@@ -144,6 +160,7 @@ void check_rights(Diagnosis& look) {
     } else {
       tell_lacking(look, who, role, missing);
     }
+    if (all_wanted || missing.none()) tell_several_queues(look, who, missing);
     if (missing.none()) {
       look.pass("rights", fmt::format("{} may do what {}s do", who, name_of(role)));
     }

@@ -2,12 +2,15 @@
 #include <charconv>
 #include <cstdio>
 #include <new>
+#include <span>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "model/search/checkpoint_model.h"
 #include "model/search/protocol_model.h"
 #include "model/search/push_model.h"
 
@@ -25,10 +28,12 @@ constexpr int kFound = 1;
 constexpr int kUsageError = 2;
 constexpr int kGivenUp = 3;
 
-constexpr std::string_view kUsage = R"(usage: wq-search [push] [NAME=NUMBER]... [without=RULE]...
+constexpr std::string_view kUsage =
+    R"(usage: wq-search [push|checkpoints] [NAME=NUMBER]... [without=RULE]...
 
 Searches every state of the queue protocol that the bounds allow, and prints how many there are or a
-shortest way to a violation. With "push", the replay sessions of a producer.
+shortest way to a violation. With "push", the replay sessions of a producer; with "checkpoints", those
+of one item.
 
   x, y             copies of the items X and Y (1, 0)
   workers, slots   workers, and what each works on at a time (2, 1)
@@ -51,6 +56,18 @@ With "push":
   pushes           how many there are (3)
   breaks, late, forgotten, rollbacks
                    how often each of these may happen (0)
+
+With "checkpoints":
+  copies           of the item, 1 or 2 (1)
+  workers, made    workers, and the checkpoints of an attempt, each 1 or 2 (2, 2)
+  late             requests that may be under way on old connections, up to 2 (0)
+  late-leases      1: the requests for leases may be among them (0)
+  completes        0: workers only fail or release (1)
+  operators        1: items are dropped and retried (0)
+  purges           1: the queue is purged (0)
+  refilled-at-once 1: it is filled again before the purge has ended (0)
+  attempts         leases that are asked for; 0: any number (0)
+  given            0: an attempt may begin without the checkpoint of an equal item (1)
 
   largest          the number of states after which to give up (20000000)
   without          a rule of the protocol that is left out
@@ -75,7 +92,7 @@ bool assign(const std::vector<Named<Value>>& all, std::string_view name, unsigne
   return true;
 }
 
-// One of the two searches: what its arguments are called.
+// One of the searches: what its arguments are called.
 struct Search {
   std::vector<Named<bool>> rules;
   std::vector<Named<bool>> switches;
@@ -154,6 +171,33 @@ Search names_of(PushRules& r, PushBounds& b) {
            {"rollbacks", &b.rollbacks}}};
 }
 
+Search names_of(CheckpointRules& r, CheckpointBounds& b) {
+  return {{{"save-needs-the-lease", &r.save_needs_the_lease},
+           {"save-needs-the-queue", &r.save_needs_the_queue},
+           {"later-number-stays", &r.later_number_stays},
+           {"each-lease-counts-anew", &r.each_lease_counts_anew},
+           {"keep-needs-the-lease", &r.keep_needs_the_lease},
+           {"keep-is-the-last", &r.keep_is_the_last},
+           {"completion-removes", &r.completion_removes},
+           {"newer-one-stays-unsent", &r.newer_one_stays_unsent},
+           {"settlement-keeps", &r.settlement_keeps},
+           {"pop-tells", &r.pop_tells},
+           {"drop-removes", &r.drop_removes},
+           {"drop-spares-a-leased-one", &r.drop_spares_a_leased_one},
+           {"purge-removes", &r.purge_removes}},
+          {{"late-leases", &b.late_leases},
+           {"completes", &b.completes},
+           {"operators", &b.operators},
+           {"purges", &b.purges},
+           {"refilled-at-once", &b.refilled_at_once},
+           {"given", &b.given}},
+          {{"copies", &b.copies},
+           {"workers", &b.workers},
+           {"made", &b.made},
+           {"late", &b.late},
+           {"attempts", &b.attempts}}};
+}
+
 std::string rule_names(const Search& search) {
   std::string text;
   for (const Named<bool>& rule : search.rules) text += fmt::format("  {}\n", rule.name);
@@ -195,36 +239,71 @@ int refuse(std::string_view what) {
   return kUsageError;
 }
 
-int run(std::vector<std::string_view> arguments) {
+// The number of states after which to give up. Throws `std::invalid_argument`.
+std::size_t read(const Search& search, std::span<const std::string_view> arguments) {
+  std::size_t largest = kLargest;
+  for (const std::string_view argument : arguments) {
+    if (!apply(search, argument, largest)) {
+      throw std::invalid_argument(fmt::format("'{}' is no bound and no rule", argument));
+    }
+  }
+  return largest;
+}
+
+int run_protocol(std::span<const std::string_view> arguments) {
   Rules rules;
   Bounds bounds;
   bool any_reclaimers = false;
-  PushRules push_rules;
-  PushBounds push_bounds;
-  const Search protocol = names_of(rules, bounds, any_reclaimers);
-  const Search push = names_of(push_rules, push_bounds);
-  if (!arguments.empty() && arguments[0] == "--help") {
-    fmt::print("{}Rules:\n{}Rules of \"push\":\n{}", kUsage, rule_names(protocol),
-               rule_names(push));
-    return kClean;
-  }
-  const bool searches_push = !arguments.empty() && arguments[0] == "push";
-  if (searches_push) arguments.erase(arguments.begin());
-  std::size_t largest = kLargest;
-  for (const std::string_view argument : arguments) {
-    if (!apply(searches_push ? push : protocol, argument, largest)) {
-      return refuse(fmt::format("'{}' is no bound and no rule", argument));
-    }
-  }
-  if (searches_push) {
-    if (push_bounds.pushes > kPushes) return refuse(fmt::format("at most {} pushes", kPushes));
-    return report(search_push(push_rules, push_bounds, largest));
-  }
+  const std::size_t largest = read(names_of(rules, bounds, any_reclaimers), arguments);
   if (bounds.workers * bounds.slots > static_cast<int>(kSlots)) {
     return refuse(fmt::format("workers times slots is at most {}", kSlots));
   }
   bounds.reclaimers = any_reclaimers ? Reclaimers::any : Reclaimers::one;
   return report(search_protocol(rules, bounds, largest));
+}
+
+int run_push(std::span<const std::string_view> arguments) {
+  PushRules rules;
+  PushBounds bounds;
+  const std::size_t largest = read(names_of(rules, bounds), arguments);
+  if (bounds.pushes > kPushes) return refuse(fmt::format("at most {} pushes", kPushes));
+  return report(search_push(rules, bounds, largest));
+}
+
+int run_checkpoints(std::span<const std::string_view> arguments) {
+  CheckpointRules rules;
+  CheckpointBounds bounds;
+  const std::size_t largest = read(names_of(rules, bounds), arguments);
+  const bool fits = bounds.copies <= 2 && bounds.workers <= kCheckpointWorkers &&
+                    bounds.made <= kCheckpointsMade && bounds.late <= kCheckpointsLate;
+  if (!fits) return refuse("copies, workers, made and late are at most 2");
+  if (bounds.copies > 1 && bounds.late_leases) return refuse("late-leases is for one copy");
+  return report(search_checkpoints(rules, bounds, largest));
+}
+
+void print_help() {
+  Rules rules;
+  Bounds bounds;
+  bool any_reclaimers = false;
+  PushRules push_rules;
+  PushBounds push_bounds;
+  CheckpointRules checkpoint_rules;
+  CheckpointBounds checkpoint_bounds;
+  fmt::print("{}Rules:\n{}Rules of \"push\":\n{}Rules of \"checkpoints\":\n{}", kUsage,
+             rule_names(names_of(rules, bounds, any_reclaimers)),
+             rule_names(names_of(push_rules, push_bounds)),
+             rule_names(names_of(checkpoint_rules, checkpoint_bounds)));
+}
+
+int run(std::span<const std::string_view> arguments) {
+  const std::string_view first = arguments.empty() ? "" : arguments.front();
+  if (first == "--help") {
+    print_help();
+    return kClean;
+  }
+  if (first == "push") return run_push(arguments.subspan(1));
+  if (first == "checkpoints") return run_checkpoints(arguments.subspan(1));
+  return run_protocol(arguments);
 }
 
 }  // namespace
@@ -233,11 +312,11 @@ int run(std::vector<std::string_view> arguments) {
 int main(int argc, char** argv) {
   using namespace wq::test::search;
   try {
-    return run({argv + 1, argv + argc});
+    return run(std::vector<std::string_view>(argv + 1, argv + argc));
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "wq-search: out of memory; choose smaller bounds\n");
     return kGivenUp;
-  } catch (const std::length_error& error) {
+  } catch (const std::logic_error& error) {  // an argument, or a bound that is too large
     return refuse(error.what());
   }
 }

@@ -15,8 +15,9 @@ constexpr const char* kDoctorSummary =
     "persistence, replicas, connections, latency, clock, keys of other programs, items\n"
     "that reach workers too late, and the rights of the user: those of workers,\n"
     "producers, viewers (status, ls, results, metrics) or admins (retry, drop, pause,\n"
-    "purge, verify); at least one of these roles, or those of --role. The queue need\n"
-    "not exist. doctor changes nothing: if the user may write, it writes a key of the\n"
+    "purge, verify); at least one of these roles, or those of --role. Workers and\n"
+    "viewers also need the keys of the stages before the queue. The queue need not\n"
+    "exist. doctor changes nothing: if the user may write, it writes a key of the\n"
     "queue and removes it in the same step, to find any cause of refused writes. It\n"
     "tries rights in a transaction that is never executed; each missing right leaves\n"
     "an entry in ACL LOG. It answers within 10 s; with --redis-patience it waits that\n"
@@ -59,6 +60,11 @@ cli::ExitCode run_doctor(cli::Process& process, int argc, const char* const* arg
   options.add_choices(
       "role", roles, roles_by_name(),
       "role whose rights the user must have; repeatable [default: at least one of them]");
+  options.add_list("after", cli::Value::queue(), doctor.after,
+                   "--after of planned workers, to check the rights on it; repeatable. Stages that "
+                   "are recorded in Redis are always checked");
+  options.add_list("follow-ups-to", cli::Value::queue(), doctor.follow_ups_to,
+                   "--follow-ups-to of planned workers, to check the rights on it; repeatable");
   options.add_switch("strict", strict, "exit with 1 if there are warnings");
   options.add_switch("json", target.json, "one JSON object instead of lines for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
