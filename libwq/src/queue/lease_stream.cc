@@ -1,6 +1,8 @@
 #include "queue/lease_stream.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -28,8 +30,6 @@ constexpr std::size_t kTotalBytes = 2'048;
 constexpr std::chrono::milliseconds kLongestLeaseWait{1'000};
 // No wait ends later than this after its time. If none has, the first of them tells what is wrong.
 constexpr std::chrono::milliseconds kLateAnswer{1'000};
-// How long leases are taken the longer way after Redis was found to be full.
-constexpr std::chrono::seconds kPastOom{10};
 
 std::size_t bytes_of(const Settlement& settlement) {
   const Failure& failure = settlement.outcome.failure;
@@ -62,13 +62,23 @@ std::chrono::milliseconds longest_to_lease(std::span<const Lease> items) {
 
 LeaseStream::LeaseStream(ReconnectingConnection& link, const Keys& keys, std::string session,
                          PopSize pop_size, TimePoint (*now)())
-    : link_(link),
+    : own_(std::make_unique<StreamLink>(link, pop_size)),
+      shared_(*own_),
+      link_(link),
       keys_(keys),
       session_(std::move(session)),
       now_(now),
-      queue_id_(random_id()),
-      mender_(link.options().log, link.stop()),
-      pop_size_(pop_size) {}
+      queue_id_(random_id()) {}
+
+LeaseStream::LeaseStream(StreamLink& shared, const Keys& keys, std::string session,
+                         std::string queue_id, std::uint64_t attached)
+    : shared_(shared),
+      link_(shared.link()),
+      keys_(keys),
+      session_(std::move(session)),
+      now_(&BootClock::now),
+      queue_id_(std::move(queue_id)),
+      attached_(attached) {}
 
 void LeaseStream::set_terms(std::chrono::milliseconds ttl, const RetryPolicy& policy) {
   ttl_ = ttl;
@@ -87,8 +97,8 @@ std::size_t LeaseStream::popped() const noexcept {
 std::size_t LeaseStream::bearable(std::size_t want) const noexcept {
   const bool one_is_under_way = std::any_of(requests_.begin(), requests_.end(),
                                             [](const Request& each) { return each.want > 0; });
-  if (one_is_under_way && pop_size_.one_at_a_time(want)) return 0;
-  return pop_size_.items(want);
+  if (one_is_under_way && shared_.pop_size().one_at_a_time(want)) return 0;
+  return shared_.pop_size().items(want);
 }
 
 void LeaseStream::post(std::vector<Settlement> settlements, std::size_t want) {
@@ -108,7 +118,12 @@ void LeaseStream::post(std::vector<Settlement> settlements, std::size_t want) {
   request.answer.settled.assign(settlements.size(), Settled::accepted);
   request.answer.settlements = std::move(settlements);
   requests_.push_back(std::move(request));
+  shared_.posted(*this);
   attempt([this] { write(requests_.back()); });
+}
+
+void LeaseStream::flush() {
+  attempt([this] { shared_.send_held(); });
 }
 
 LeaseStream::Answer LeaseStream::take() {
@@ -117,6 +132,7 @@ LeaseStream::Answer LeaseStream::take() {
   while (!attempt([this] { read(requests_.front()); })) continue;
   Answer answer = std::move(requests_.front().answer);
   requests_.pop_front();
+  shared_.taken();
   link_.recovered();
   return answer;
 }
@@ -216,21 +232,16 @@ void LeaseStream::learn_client_id() {
 }
 
 Connection& LeaseStream::connection() {
-  Connection& redis = link_.connection();
+  Connection& redis = shared_.connection();
   if (attached_ != link_.generation()) {
-    mender_.mend(redis);
-    CommandBuffer attach;
-    append_attach(attach, keys_);
-    read_attach(run_script(redis, scripts::attach, attach).value());
-    load_scripts(redis,
-                 {&scripts::pop, &scripts::settle, &scripts::renew, &scripts::write_at_maxmemory});
+    shared_.attach(keys_);
     attached_ = link_.generation();
   }
   return redis;
 }
 
 void LeaseStream::write(Request& request) {
-  Connection& redis = connection();
+  static_cast<void>(connection());
   out_.clear();
   request.sent_at = now_();
   const std::span<const Settlement> settlements = request.answer.settlements;
@@ -240,7 +251,7 @@ void LeaseStream::write(Request& request) {
   }
   write_leases(request, out_);
   if (request.want > 0) append_pop(out_, keys_, request.want, queue_id_);
-  redis.send(out_);
+  shared_.send(out_);
 }
 
 // The history of an item, which may be large, is of use only with its lease.
@@ -254,7 +265,7 @@ bool LeaseStream::needs_history(const Pop& pop, bool too_late) {
 // back to ready, and only what the first SET achieved counts; as where that may have been a lease
 // ago: it has ended, and others may have completed the item since.
 void LeaseStream::write_leases(Request& request, CommandBuffer& out) {
-  request.write_at_maxmemory = request.sent_at < write_at_maxmemory_until_;
+  request.write_at_maxmemory = shared_.write_at_maxmemory(request.sent_at);
   request.too_late.clear();
   for (const Pop& pop : request.pops) {
     const auto age = request.sent_at - pop.sent_at;
@@ -273,7 +284,7 @@ void LeaseStream::write_leases(Request& request, CommandBuffer& out) {
 }
 
 void LeaseStream::note_late(const Pop& pop, std::chrono::nanoseconds age) {
-  pop_size_.late();
+  shared_.pop_size().late();
   const std::vector<Lease>& items = pop.popped.items;
   const double took_s = std::chrono::duration<double>(age).count();
   const double mb = static_cast<double>(bytes_of(items)) / 1e6;
@@ -299,11 +310,28 @@ void LeaseStream::read(Request& request) {
   read_pop(redis, request);
 }
 
+// What is refused of one of several streams is no fault of the others: all answers are read.
+bool LeaseStream::is_refused(const Reply& reply, Request& request) const {
+  if (!shared_.is_shared() || !reply.value().is_error()) return false;
+  const ReplyError error{std::string(reply.value().text())};
+  if (error.transient()) return false;
+  if (request.answer.refusal.empty()) request.answer.refusal = error.what();
+  return true;
+}
+
 void LeaseStream::read_settlements(Connection& redis, Request& request) {
   for (SettleCall& call : request.calls) {
     if (call.answered) continue;
-    for (const std::size_t i : read_positions(redis.receive().checked().value(), call.count)) {
-      request.answer.settled.at(call.first + i) = request.resent ? Settled::unknown : Settled::lost;
+    const Reply reply = redis.receive();
+    if (is_refused(reply, request)) {
+      for (std::size_t i = 0; i < call.count; ++i) {
+        request.answer.settled.at(call.first + i) = Settled::lost;
+      }
+    } else {
+      for (const std::size_t i : read_positions(reply.checked().value(), call.count)) {
+        request.answer.settled.at(call.first + i) =
+            request.resent ? Settled::unknown : Settled::lost;
+      }
     }
     call.answered = true;
   }
@@ -344,41 +372,45 @@ void LeaseStream::read_lease(Connection& redis, Request& request, std::size_t p)
     for (std::size_t i = 0; i < items.size(); ++i) {
       // Nil: another session holds an equal item. This copy returns to the queue by itself.
       const Reply reply = redis.receive();
+      if (is_refused(reply, request)) continue;
       pop.refused[i] = reply.has_error("OOM");
       pop.ours[i] = !pop.refused[i] && !reply.checked().value().is_nil();
     }
     if (!request.write_at_maxmemory) note_memory(pop, request.sent_at);
   }
   if (pop.asked) {
-    pop.ours.assign(items.size(), true);
-    for (const std::size_t i : read_positions(redis.receive().checked().value(), items.size())) {
-      pop.ours[i] = false;
+    const Reply reply = redis.receive();
+    const bool refused = is_refused(reply, request);
+    pop.ours.assign(items.size(), !refused);
+    if (!refused) {
+      for (const std::size_t i : read_positions(reply.checked().value(), items.size())) {
+        pop.ours[i] = false;
+      }
     }
   }
   if (needs_history(pop, request.too_late[p])) {
-    read_failures(redis.receive().checked().value(), items);
-    read_crashes(redis.receive().checked().value(), items);
-    read_checkpoints(redis.receive().checked().value(), items);
+    for (const auto read_into : {&read_failures, &read_crashes, &read_checkpoints}) {
+      const Reply reply = redis.receive();
+      if (!is_refused(reply, request)) read_into(reply.checked().value(), items);
+    }
   }
 }
 
 // For leases that were asked for the short way.
 void LeaseStream::note_memory(const Pop& pop, TimePoint asked_at) {
-  const bool full = std::find(pop.refused.begin(), pop.refused.end(), true) != pop.refused.end();
-  if (full) write_at_maxmemory_until_ = asked_at + kPastOom;
-  if (std::exchange(full_, full) == full) return;
-  say(link_.options().log, full ? LogLevel::warning : LogLevel::info,
-      full ? "Redis is out of memory (maxmemory): pushes wait, the queue can still be drained"
-           : "Redis has memory again");
+  shared_.note_memory(std::find(pop.refused.begin(), pop.refused.end(), true) != pop.refused.end(),
+                      asked_at);
 }
 
 void LeaseStream::read_pop(Connection& redis, Request& request) {
   if (request.want == 0) return;
-  Popped popped = internal::read_pop(redis.receive().checked().value());
+  const Reply reply = redis.receive();
+  Popped popped;
+  if (!is_refused(reply, request)) popped = internal::read_pop(reply.checked().value());
   request.want = 0;
   request.answer.popped = popped.items.size();
   broken_at_one_ = 0;
-  pop_size_.arrived(popped.items.size(), bytes_of(popped.items), now_() - request.sent_at);
+  shared_.pop_size().arrived(popped.items.size(), bytes_of(popped.items), now_() - request.sent_at);
   if (request.answer.popped > 0) {
     pops_.push_back({.popped = std::move(popped), .sent_at = request.sent_at});
   }
@@ -388,14 +420,23 @@ template <typename Step>
 bool LeaseStream::attempt(Step step) {
   try {
     return link_.run_step(
-        step, [this] { note_broken(); },
-        [this] {
-          for (Request& request : requests_) write(request);
-        });
+        step, [this] { note_all_broken(); }, [this] { write_all_again(); });
   } catch (...) {
     forget();
     throw;
   }
+}
+
+// Of all streams on the connection, each once.
+void LeaseStream::note_all_broken() {
+  shared_.forget_held();
+  const std::set<LeaseStream*> streams(shared_.order().begin(), shared_.order().end());
+  for (LeaseStream* each : streams) each->note_broken();
+}
+
+void LeaseStream::write_all_again() {
+  std::map<LeaseStream*, std::size_t> written;
+  for (LeaseStream* each : shared_.order()) each->write(each->requests_[written[each]++]);
 }
 
 void LeaseStream::note_broken() {
@@ -408,9 +449,9 @@ void LeaseStream::note_broken() {
 
 // The connection may have broken under the weight of the answer.
 void LeaseStream::ask_for_less(Request& request) {
-  pop_size_.broken(request.want);
+  shared_.pop_size().broken(request.want);
   broken_at_one_ = request.want == 1 ? broken_at_one_ + 1 : 0;
-  request.want = pop_size_.items(request.want);
+  request.want = shared_.pop_size().items(request.want);
   if (broken_at_one_ == 2) {
     say(link_.options().log, LogLevel::warning,
         "the connection broke twice while no more than one item was on its way: "
@@ -420,7 +461,7 @@ void LeaseStream::ask_for_less(Request& request) {
 }
 
 void LeaseStream::forget() noexcept {
-  link_.drop();
+  shared_.forget();
   requests_.clear();
   pops_.clear();
 }

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,7 +16,7 @@
 #include "base/keys.h"
 #include "queue/operations.h"
 #include "queue/pop_size.h"
-#include "queue/torn_aof.h"
+#include "queue/stream_link.h"
 #include "redis/reconnecting_connection.h"
 
 namespace wq::internal {
@@ -39,12 +41,21 @@ class LeaseStream {
     TimePoint leased_at;                  ///< when the leases were asked for; they end a ttl later
     std::size_t wanted = 0;               ///< as posted
     std::size_t popped = 0;               ///< were ready; they are leased by the next request
+    /// Of one of several streams: what Redis has refused. Settlements that it refused count as
+    /// lost, and what was popped returns to the queue by itself.
+    std::string refusal{};
   };
 
   /// `now` is the clock by which a popped item is too old to be leased. `link` and `keys` must
   /// outlive the stream; no other code may use the link while requests are in flight.
   LeaseStream(ReconnectingConnection& link, const Keys& keys, std::string session,
               PopSize pop_size = {}, TimePoint (*now)() = &BootClock::now);
+  /// One of several streams on one connection: their answers are to be taken in the order of their
+  /// requests. What of them throws ends all; the others must be told to `forget` too. `attached`:
+  /// the generation of the link after which the queue was attached, or zero. `queue_id`: for a
+  /// queue that has none, as `random_id` makes it.
+  LeaseStream(StreamLink& shared, const Keys& keys, std::string session, std::string queue_id,
+              std::uint64_t attached);
 
   /// How long leases last and what failures cost, from the next request on.
   void set_terms(std::chrono::milliseconds ttl, const RetryPolicy& policy);
@@ -57,6 +68,9 @@ class LeaseStream {
   /// Of `want` items the next request may pop so many that they arrive in time to be leased, as far
   /// as recent answers tell; zero while one that takes its time is under way.
   [[nodiscard]] std::size_t bearable(std::size_t want) const noexcept;
+
+  /// Sends what its `StreamLink` has held. Throws as `post`.
+  void flush();
 
   /// The answer to the oldest request posted. Throws as `ReconnectingConnection::run`, and
   /// `ReplyError` when Redis refuses. After any exception the requests under way are forgotten:
@@ -124,7 +138,8 @@ class LeaseStream {
   void note_late(const Pop& pop, std::chrono::nanoseconds age);
   void ask_again(Pop pop);
   void read(Request& request);
-  static void read_settlements(Connection& redis, Request& request);
+  [[nodiscard]] bool is_refused(const Reply& reply, Request& request) const;
+  void read_settlements(Connection& redis, Request& request);
   void read_leases(Connection& redis, Request& request);
   void read_lease(Connection& redis, Request& request, std::size_t p);
   void note_memory(const Pop& pop, TimePoint asked_at);
@@ -132,9 +147,13 @@ class LeaseStream {
   void read_pop(Connection& redis, Request& request);
   template <typename Step>
   bool attempt(Step step);
+  void note_all_broken();
+  void write_all_again();
   void note_broken();
   void ask_for_less(Request& request);
 
+  const std::unique_ptr<StreamLink> own_;  // of a stream that shares nothing
+  StreamLink& shared_;
   ReconnectingConnection& link_;
   const Keys& keys_;
   const std::string session_;
@@ -143,17 +162,13 @@ class LeaseStream {
   TimePoint (*const now_)();
   const std::string queue_id_;  // for a queue that has none
 
-  AofMender mender_;
   std::uint64_t attached_ = 0;  // the generation of the link that was attached
   TimePoint waiting_since_;
   std::string client_id_;           // to Redis; only of those that wait together
   std::uint64_t client_id_of_ = 0;  // the generation of the link that has it
   std::deque<Request> requests_;
-  std::vector<Pop> pops_;  // to be leased by the next request
-  TimePoint write_at_maxmemory_until_;
-  PopSize pop_size_;
+  std::vector<Pop> pops_;       // to be leased by the next request
   unsigned broken_at_one_ = 0;  // in a row, with no more than one item on its way
-  bool full_ = false;  // Redis had no memory for a lease when it was last asked the short way
   CommandBuffer out_;
 };
 

@@ -44,6 +44,12 @@ class CommandBuffer {
   /// Adds arguments that `EncodedArgs` has encoded.
   void append(std::string_view args) { bytes_ += args; }
 
+  /// All commands of another buffer.
+  void add(const CommandBuffer& other) {
+    bytes_ += other.bytes_;
+    size_ += other.size_;
+  }
+
   /// The number of commands, which is the number of replies to expect.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
