@@ -52,10 +52,18 @@ void Bench::check_all_done_once(std::uint64_t n) {
 }
 
 std::uint64_t Bench::info(std::string_view section, std::string_view field) {
+  return std::stoull(info_text(section, field));
+}
+
+std::string Bench::info_text(std::string_view section, std::string_view field) {
   const std::string text = client_.text({"INFO", section}).value();
   const std::size_t at = text.find(fmt::format("\n{}:", field));
   check(at != std::string::npos, fmt::format("INFO {} has no {}", section, field));
-  return std::stoull(text.substr(at + field.size() + 2));
+  return text.substr(at + field.size() + 2);
+}
+
+double Bench::cpu_seconds() {
+  return std::stod(info_text("cpu", "used_cpu_user")) + std::stod(info_text("cpu", "used_cpu_sys"));
 }
 
 std::string Bench::redis_version() { return queue_.server().version; }

@@ -53,9 +53,14 @@ class Bench {
   void check_all_done_once(std::uint64_t n);
   /// A figure of INFO.
   [[nodiscard]] std::uint64_t info(std::string_view section, std::string_view field);
+  /// The time of a processor that Redis has used.
+  [[nodiscard]] double cpu_seconds();
   [[nodiscard]] std::string redis_version();
 
  private:
+  // From the figure on.
+  [[nodiscard]] std::string info_text(std::string_view section, std::string_view field);
+
   const double scale_;
   const unsigned rounds_;
   test::RedisServer server_;

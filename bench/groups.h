@@ -27,5 +27,7 @@ namespace wq::bench {
 [[nodiscard]] std::vector<Result> measure_start_up(Bench& bench);
 /// What a worker loses that has two queues.
 [[nodiscard]] std::vector<Result> measure_several_queues(Bench& bench);
+/// What a worker of a group of a thousand queues loses, and what it costs while it waits.
+[[nodiscard]] std::vector<Result> measure_queue_group(Bench& bench);
 
 }  // namespace wq::bench

@@ -38,10 +38,11 @@ constexpr std::array kGroups{
     Group{'h', "start-up and idle CPU", measure_start_up},
     Group{'i', "results, a history and totals, against none", measure_results},
     Group{'j', "two queues by weight, against one", measure_several_queues},
+    Group{'k', "1,000 queues of a group, against one", measure_queue_group},
 };
 
 struct BenchOptions {
-  std::string only = "a,b,c,d,e,f,g,h,i,j";
+  std::string only = "a,b,c,d,e,f,g,h,i,j,k";
   unsigned rounds = 5;
   double scale = 1;
   std::string json;
@@ -54,7 +55,7 @@ std::string letters(const std::string& text) {
     const bool known = std::any_of(kGroups.begin(), kGroups.end(),
                                    [&](const Group& group) { return group.letter == text[i]; });
     if (!known || (i + 1 < text.size() && (text[i + 1] != ',' || i + 2 == text.size()))) {
-      throw std::invalid_argument(fmt::format("'{}' is not a list such as a,b of a to j", text));
+      throw std::invalid_argument(fmt::format("'{}' is not a list such as a,b of a to k", text));
     }
     chosen += text[i];
   }

@@ -265,6 +265,13 @@ TEST_F(InACluster, OnAnotherNodeEveryProgramNamesTheOneWithTheQueue) {
               Contains(AllOf(HasSubstr("error: a Redis Cluster"), HasSubstr(ours_.address()))));
 }
 
+TEST_F(InACluster, AGroupIsRefused) {
+  Process work = start({kWorkerProgram, "--queues", "{q}*", "--", "true"},
+                       {.environment = {{"WQ_REDIS", ours_.server.url()}}});
+  EXPECT_EQ(work.wait(), 2);
+  EXPECT_THAT(work.err(), HasSubstr("needs a Redis that is not a node of a cluster"));
+}
+
 TEST_F(InACluster, OnItsOwnNodeAQueueWorks) {
   const ProcessOptions process{.environment = {{"WQ_REDIS", ours_.server.url()}}};
   Process push = push_process({queue_, "a"}, process);

@@ -49,7 +49,7 @@ TEST(WorkerCommandLine, HasTheDefaultsOfTheLibrary) {
   const WorkerCommandLine line = read({"--queue", "q"});
   const WorkerOptions defaults;
   EXPECT_EQ(line.redis.client_name, "test-worker");
-  EXPECT_EQ(queues_text(line.queues), "q");
+  EXPECT_EQ(queues_text(line), "q");
   EXPECT_EQ(line.worker.concurrency, defaults.concurrency);
   EXPECT_EQ(line.worker.lease, defaults.lease);
   EXPECT_EQ(line.worker.halt_after, defaults.halt_after);
@@ -102,7 +102,7 @@ TEST(WorkerCommandLine, IsReadFromTheEnvironmentToo) {
 
 TEST(WorkerCommandLine, HasSeveralQueuesWithTheirWeights) {
   const auto queues = [](const std::vector<const char*>& arguments) {
-    return queues_text(read(arguments).queues);
+    return queues_text(read(arguments));
   };
   EXPECT_EQ(queues({"--queue=a"}), "a");
   EXPECT_EQ(queues({"--queue=a=6", "--queue=b"}), "a=6,b=1");
@@ -142,7 +142,7 @@ TEST(WorkerCommandLine, OffersBatchesOnlyToHandlersThatTakeThem) {
 
 TEST(WorkerCommandLine, NeedsAQueue) {
   EXPECT_THAT(worker_refusal({}, plain_program()),
-              HasSubstr("the queue is missing: --queue QUEUE or"));
+              HasSubstr("the queue is missing: --queue QUEUE, $WQ_WORKER_QUEUE, or"));
 }
 
 TEST(WorkerCommandLine, RefusesArgumentsThatTheProgramDoesNotTake) {

@@ -62,6 +62,15 @@ void log_dead(const std::string& queue, const RedisOptions& redis, const Counts&
                        queue, queue));
 }
 
+void log_dead_of_group(const std::string& pattern, const Counts& counts) {
+  if (counts.dead == 0) return;
+  cli::log(LogLevel::warning,
+           fmt::format("{} dead letter{} remain{} in the queues that match {}; find them: wqctl "
+                       "queues '{}'",
+                       counts.dead, counts.dead == 1 ? "" : "s", counts.dead == 1 ? "s" : "",
+                       pattern, pattern));
+}
+
 std::string other_queues(const std::string& queue, RedisOptions redis) noexcept {
   try {
     redis.patience = kLookAtQueues;

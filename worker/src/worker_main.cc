@@ -19,8 +19,8 @@ cli::ExitCode run_worker(cli::Process& process, const internal::WorkerCommandLin
   internal::WorkerRun worker(process, line, AnyHandler{[&handler](const Argument& argument) {
                                return handler(argument);
                              }});
-  handler =
-      make({line.queues.front().queue, worker.session(), line.worker, line.arguments, line.redis});
+  handler = make({line.queues.empty() ? "" : line.queues.front().queue, worker.session(),
+                  line.worker, line.arguments, line.redis});
   return worker.run();
 }
 

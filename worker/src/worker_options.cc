@@ -59,10 +59,11 @@ QueueShare parse_queue_share(const std::string& text) {
   }
 }
 
-std::string queues_text(const std::vector<QueueShare>& queues) {
-  if (queues.size() == 1) return queues.front().queue;
+std::string queues_text(const WorkerCommandLine& line) {
+  if (line.queues.empty()) return line.group.pattern;
+  if (line.queues.size() == 1) return line.queues.front().queue;
   std::string text;
-  for (const auto& [queue, weight] : queues) {
+  for (const auto& [queue, weight] : line.queues) {
     text += fmt::format("{}{}={}", text.empty() ? "" : ",", queue, weight);
   }
   return text;
@@ -75,6 +76,10 @@ WorkerCommandLineReader::WorkerCommandLineReader(cli::ProgramText text, WorkerCo
       "queue", cli::Value::queue(), queues_,
       "name of the queue; required. Several: --queue a=6 --queue b=3 shares the slots "
       "by weight (1 if there is none) while both have items");
+  options_.add_text("queues", cli::Value::text("PATTERN"), line_.group.pattern,
+                    "instead: all queues whose names match, such as 'tenant-*', in turn, also "
+                    "those that begin later; drained when all of them are");
+  options_.not_with({"queue", "strict", "after", "follow-ups-to"});
 }
 
 void WorkerCommandLineReader::declare_batches(const std::string& only_with) {
@@ -237,8 +242,9 @@ bool WorkerCommandLineReader::read(cli::Process& process, int argc, const char* 
   if (!options_.parse(argc, argv)) return false;
   process.begin_log(log_, cli::LogStyle::service);
   for (const std::string& warning : options_.warnings()) cli::log(LogLevel::warning, warning);
-  if (queues_.empty()) {
-    throw cli::UsageError("the queue is missing: --queue QUEUE or $WQ_WORKER_QUEUE; see --help");
+  if (queues_.empty() && line_.group.pattern.empty()) {
+    throw cli::UsageError(
+        "the queue is missing: --queue QUEUE, $WQ_WORKER_QUEUE, or --queues PATTERN; see --help");
   }
   for (const std::string& each : queues_) line_.queues.push_back(parse_queue_share(each));
   check_arguments();

@@ -25,6 +25,7 @@ enum class OnDead {
 /// The command line of a worker.
 struct WorkerCommandLine {
   std::vector<QueueShare> queues;
+  QueueGroup group;  ///< instead of these; its pattern is empty if they are named
   RedisOptions redis;
   WorkerOptions worker;
   bool fail_on_dead = false;
@@ -38,8 +39,8 @@ struct WorkerCommandLine {
 /// A queue as `--queue` names it: QUEUE or QUEUE=WEIGHT. Throws `cli::UsageError` for a wrong
 /// weight.
 [[nodiscard]] QueueShare parse_queue_share(const std::string& text);
-/// "a" or "a=6,b=3", for people.
-[[nodiscard]] std::string queues_text(const std::vector<QueueShare>& queues);
+/// "a", "a=6,b=3" or "tenant-*", for people.
+[[nodiscard]] std::string queues_text(const WorkerCommandLine& line);
 
 /// The options that all workers have, in the steps in which a program declares its own between
 /// them. `line` must outlive it.

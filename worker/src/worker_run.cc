@@ -72,24 +72,33 @@ ExitCode code_for(const WorkerReport& report, const WorkerCommandLine& line, int
 void log_start(const WorkerCommandLine& line, const Worker& worker) {
   cli::log(LogLevel::info,
            fmt::format("start: version={} session={} queue={} redis={} concurrency={} lease={}",
-                       kVersion, worker.session(), queues_text(line.queues),
+                       kVersion, worker.session(), queues_text(line),
                        cli::without_password(line.redis.url), line.worker.concurrency,
                        cli::duration_text(line.worker.lease)));
 }
 
-void log_end(const WorkerReport& report) {
+void log_end(const WorkerReport& report, bool is_one) {
   cli::log(LogLevel::info,
            fmt::format("end: {} completed={} failed={} released={} lost={} unknown={}; the {}: "
                        "ready={} processing={} delayed={} dead={}",
                        name_of(report.end), report.completed, report.failed, report.released,
-                       report.lost, report.unknown,
-                       report.queues.size() == 1 ? "queue" : "queues together", report.counts.ready,
-                       report.counts.processing, report.counts.delayed, report.counts.dead));
+                       report.lost, report.unknown, is_one ? "queue" : "queues together",
+                       report.counts.ready, report.counts.processing, report.counts.delayed,
+                       report.counts.dead));
 }
 
 /// The items of one call of a handler.
 std::span<const Lease> items_of(const Batch& batch) { return batch.leases; }
 std::span<const Lease> items_of(const Job& job) { return {&job.lease, 1}; }
+
+template <typename AnyHandler>
+std::unique_ptr<Worker> make_worker(const WorkerCommandLine& line, const WorkerOptions& options,
+                                    AnyHandler handler) {
+  if (line.queues.empty()) {
+    return std::make_unique<Worker>(line.group, line.redis, options, std::move(handler));
+  }
+  return std::make_unique<Worker>(line.queues, line.redis, options, std::move(handler));
+}
 
 /// Registers the items of a call for the report of a crash.
 template <typename Argument, typename AnyHandler>
@@ -205,6 +214,7 @@ WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Attem
   // Before a model is loaded, so that a port that is taken is known at once.
   std::vector<std::string> queues;
   for (const QueueShare& each : line.queues) queues.push_back(each.queue);
+  if (queues.empty()) queues.push_back(line.group.pattern);
   server_ = std::make_unique<metrics::MetricsServer>(
       *line.metrics_listen, [this, queues = std::move(queues)] {
         return worker_families(queues, worker_->queue_stats());
@@ -215,15 +225,13 @@ WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Attem
 WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Handler handler,
                      AttemptText attempt_text)
     : WorkerRun(process, line, std::move(attempt_text), [&](const WorkerOptions& options) {
-        return std::make_unique<Worker>(line.queues, line.redis, options,
-                                        in_crash_context<Job>(std::move(handler)));
+        return make_worker(line, options, in_crash_context<Job>(std::move(handler)));
       }) {}
 
 WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, BatchHandler handler,
                      AttemptText attempt_text)
     : WorkerRun(process, line, std::move(attempt_text), [&](const WorkerOptions& options) {
-        return std::make_unique<Worker>(line.queues, line.redis, options,
-                                        in_crash_context<Batch>(std::move(handler)));
+        return make_worker(line, options, in_crash_context<Batch>(std::move(handler)));
       }) {}
 
 WorkerRun::~WorkerRun() = default;
@@ -236,10 +244,8 @@ ExitCode WorkerRun::run() {
       const WorkerProgress progress(*worker_, line_.progress);
       return worker_->run();
     }();
-    log_end(report);
-    for (std::size_t i = 0; report.end == WorkerEnd::drained && i < report.queues.size(); ++i) {
-      log_dead(line_.queues[i].queue, line_.redis, report.queues[i]);
-    }
+    log_end(report, line_.queues.size() == 1);
+    if (report.end == WorkerEnd::drained) log_dead_of(report);
     if (report.end == WorkerEnd::drained && report.dead_before > 0) {
       cli::log(LogLevel::warning,
                fmt::format("the stages before have {}: their items are missing here",
@@ -251,6 +257,16 @@ ExitCode WorkerRun::run() {
     if (interruption_->first() == 0) throw;
     cli::log(LogLevel::warning, error.what());
     return cli::exit_code_for_signal(interruption_->first());
+  }
+}
+
+void WorkerRun::log_dead_of(const WorkerReport& report) const {
+  if (line_.queues.empty()) {
+    log_dead_of_group(line_.group.pattern, report.counts);
+    return;
+  }
+  for (std::size_t i = 0; i < report.queues.size(); ++i) {
+    log_dead(line_.queues[i].queue, line_.redis, report.queues[i]);
   }
 }
 

@@ -45,6 +45,8 @@ class WorkerRun {
   WorkerRun(cli::Process& process, const WorkerCommandLine& line, AttemptText attempt_text,
             const Make& make);
 
+  void log_dead_of(const WorkerReport& report) const;
+
   const WorkerCommandLine& line_;
   // Outlives the interruption that speaks to it, but is made after it: with signals blocked.
   std::unique_ptr<Worker> worker_;

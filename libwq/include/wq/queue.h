@@ -85,6 +85,7 @@ struct Counts {
 struct ServerReport {
   std::string version{};           ///< as INFO says, such as "7.0.15"; empty if INFO is not allowed
   std::string maxmemory_policy{};  ///< empty if INFO is not allowed
+  bool cluster = false;            ///< a node of a Redis Cluster
 
   /// True if Redis may evict keys at maxmemory, which loses items.
   [[nodiscard]] bool evicts() const noexcept {

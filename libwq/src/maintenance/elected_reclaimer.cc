@@ -21,7 +21,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-constexpr milliseconds kExtendEvery{1'000};
 constexpr milliseconds kShortestPause{50};
 // A pass over a long list should cost Redis no more than a fiftieth of its time, but must come
 // often enough: an unleased item returns in the third pass, at least 5 s after the first, and
@@ -29,13 +28,17 @@ constexpr milliseconds kShortestPause{50};
 constexpr int kRestPerPass = 50;
 constexpr milliseconds kLongestRest{1'500};
 
+}  // namespace
+
+milliseconds pause_between_passes(milliseconds lease) {
+  return std::clamp(lease / 4, kShortestPause, kExtendEvery);
+}
+
 RedisOptions for_reclaimer(RedisOptions redis) {
   redis.client_name += "-reclaimer";
   redis.log = no_log;  // the worker's main connection says it
   return redis;
 }
-
-}  // namespace
 
 ElectedReclaimer::ElectedReclaimer(const Keys& keys, RedisOptions redis, milliseconds lease,
                                    std::string session, Log log)
@@ -69,12 +72,12 @@ void ElectedReclaimer::run(const std::stop_token& stop) {
 
 void ElectedReclaimer::serve(const std::stop_token& stop) {
   ReclaimPass pass(keys_.queue(), redis_, {}, stop);
-  const milliseconds pause = std::clamp(lease_ / 4, kShortestPause, kExtendEvery);
+  const milliseconds pause = pause_between_passes(lease_);
   TimePoint next_pass{};
   while (!stop.stop_requested() && extend(pass.link(), Heartbeat::kTenure)) {
     const TimePoint begin = BootClock::now();
     if (begin >= next_pass) {
-      tell(pass.run(begin));
+      tell_returned(log_, pass.run(begin));
       const TimePoint end = BootClock::now();
       const nanoseconds rest = std::min<nanoseconds>(kRestPerPass * (end - begin), kLongestRest);
       next_pass = end + std::max<nanoseconds>(pause, rest);
@@ -93,10 +96,10 @@ bool ElectedReclaimer::extend(ReconnectingConnection& link, milliseconds time) c
   });
 }
 
-void ElectedReclaimer::tell(const ReclaimReport& report) const {
+void tell_returned(const Log& log, const ReclaimReport& report) {
   const std::uint64_t back = report.reclaimed + report.died + report.returned;
   if (back == 0) return;
-  say(log_, LogLevel::warning,
+  say(log, LogLevel::warning,
       fmt::format("returned {} items of dead workers: {} expired leases, {} now dead, {} "
                   "unleased",
                   back, report.reclaimed, report.died, report.returned));

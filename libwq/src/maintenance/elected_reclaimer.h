@@ -14,6 +14,15 @@
 
 namespace wq::internal {
 
+/// The options of a reclaimer's connection.
+[[nodiscard]] RedisOptions for_reclaimer(RedisOptions redis);
+/// The shortest time between two passes of a reclaimer, by the lease of its worker.
+[[nodiscard]] std::chrono::milliseconds pause_between_passes(std::chrono::milliseconds lease);
+/// How often its tenure is extended.
+inline constexpr std::chrono::milliseconds kExtendEvery{1'000};
+/// Logs how many items of dead workers were returned, if any.
+void tell_returned(const Log& log, const ReclaimReport& report);
+
 /// The reclaimer that a worker becomes when its `Heartbeat` is elected, with its own connection
 /// while it is in office.
 class ElectedReclaimer {
@@ -33,7 +42,6 @@ class ElectedReclaimer {
   void serve(const std::stop_token& stop);
   // Extends the tenure to `time` from now. False if another worker is in office.
   bool extend(ReconnectingConnection& link, std::chrono::milliseconds time) const;
-  void tell(const ReclaimReport& report) const;
 
   const Keys& keys_;
   const RedisOptions redis_;

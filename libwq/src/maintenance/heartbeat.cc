@@ -31,38 +31,47 @@ bool is_alive(std::string_view entry, std::int64_t server_ms) {
 Heartbeat::Heartbeat(ReconnectingConnection& link, const Keys& keys, std::string session)
     : link_(link), keys_(keys), session_(std::move(session)) {}
 
-bool Heartbeat::beat(const WorkerStatus& status) {
+bool Heartbeat::beat(const WorkerStatus& status, bool bids) {
   const auto [time, id] = link_.connection().ask({{"TIME"}, {"HGET", keys_[Key::stats], "id"}});
   server_ms_ = time.checked().value().time_ms();
   queue_id_ = id.checked().value().is_nil() ? "" : id.value().text();
   if (started_ms_ == 0) started_ms_ = server_ms_;
   const std::string json = entry(status);
-  if (const auto elected = try_beat(json, false)) return *elected;
-  return try_beat(json, true).value_or(false);
+  if (const auto elected = try_beat(json, bids, false)) return *elected;
+  return try_beat(json, bids, true).value_or(false);
 }
 
-std::optional<bool> Heartbeat::try_beat(const std::string& json, bool write_at_maxmemory) {
+std::optional<bool> Heartbeat::try_beat(const std::string& json, bool bids,
+                                        bool write_at_maxmemory) {
   Connection& redis = link_.connection();
   if (write_at_maxmemory) load_scripts(redis, {&scripts::write_at_maxmemory});
   CommandBuffer out;
   append_write(out, keys_, write_at_maxmemory, "HSET", keys_[Key::workers], {session_, json});
-  append_write(out, keys_, write_at_maxmemory, "SET", keys_[Key::reclaimer],
-               {session_, "NX", "PX", std::to_string(kTenure.count())});
   // Of a queue that has not begun nothing stays, whatever ends: its name may have been a mistake.
   if (queue_id_.empty()) {
     out.command({"PEXPIRE", keys_[Key::workers], std::to_string(kDeadWorker.count())});
   } else {
     out.command({"PERSIST", keys_[Key::workers]});
   }
-  out.command({"PTTL", keys_[Key::reclaimer]});
+  if (bids) {
+    append_write(out, keys_, write_at_maxmemory, "SET", keys_[Key::reclaimer],
+                 {session_, "NX", "PX", std::to_string(kTenure.count())});
+    out.command({"PTTL", keys_[Key::reclaimer]});
+  }
   redis.send(out);
   const Reply written = redis.receive();
-  const Reply vote = redis.receive();
   const Reply expiry = redis.receive();
-  const Reply tenure = redis.receive();
-  if (written.has_error("OOM") || vote.has_error("OOM")) return std::nullopt;
+  const std::optional<bool> elected = bids ? read_vote(redis) : std::make_optional(false);
+  if (written.has_error("OOM")) return std::nullopt;
   written.checked();
   expiry.checked();
+  return elected;
+}
+
+std::optional<bool> Heartbeat::read_vote(Connection& redis) {
+  const Reply vote = redis.receive();
+  const Reply tenure = redis.receive();
+  if (vote.has_error("OOM")) return std::nullopt;
   const std::int64_t left_ms = tenure.checked().value().integer();
   if (left_ms == -1 || left_ms > kTenure.count()) {
     // The server's clock went back, or another client removed the expiry.

@@ -35,9 +35,9 @@ class Heartbeat {
 
   Heartbeat(ReconnectingConnection& link, const Keys& keys, std::string session);
 
-  /// Writes the entry and bids. True if this worker is the reclaimer from now on; a reclaimer in
-  /// office is not elected again. One try; throws `ConnectionError` or `ReplyError`.
-  [[nodiscard]] bool beat(const WorkerStatus& status);
+  /// Writes the entry and, with `bids`, bids. True if this worker is the reclaimer from now on; a
+  /// reclaimer in office is not elected again. One try; throws `ConnectionError` or `ReplyError`.
+  [[nodiscard]] bool beat(const WorkerStatus& status, bool bids = true);
 
   /// The queue's id at the last beat; empty if it had none.
   [[nodiscard]] const std::string& queue_id() const noexcept { return queue_id_; }
@@ -48,7 +48,9 @@ class Heartbeat {
 
  private:
   // In one of two ways; nothing if Redis has no memory for it.
-  std::optional<bool> try_beat(const std::string& json, bool write_at_maxmemory);
+  std::optional<bool> try_beat(const std::string& json, bool bids, bool write_at_maxmemory);
+  // Nothing as well.
+  std::optional<bool> read_vote(Connection& redis);
   [[nodiscard]] std::string entry(const WorkerStatus& status) const;
 
   ReconnectingConnection& link_;

@@ -90,11 +90,11 @@ void Registration::renew(Connection& redis, const Keys& keys, const Log& log) {
   at_ = now;
 }
 
-RegistryLook read_registry(Connection& redis) {
+RegistryLook read_registry(Connection& redis, std::int64_t since_ms) {
   std::map<std::string, std::int64_t> found;
   RegistryLook look;
   look.server_ms = redis.call({"TIME"}).value().time_ms();
-  std::string from = "-inf";
+  std::string from = since_ms > 0 ? std::to_string(since_ms) : "-inf";
   std::size_t skip = 0;
   while (true) {
     const Reply reply = read_chunk(redis, from, skip);

@@ -71,9 +71,10 @@ struct RegistryLook {
   std::int64_t server_ms = 0;
 };
 
-/// Reads all of it, a thousand names at a time. A queue that is registered during the whole look is
-/// in it. Throws `RefusedError` that says what to do if Redis refuses it.
-[[nodiscard]] RegistryLook read_registry(Connection& redis);
+/// Reads all of it, a thousand names at a time, or what was registered at this time or later. A
+/// queue that is registered during the whole look is in it. Throws `RefusedError` that says what to
+/// do if Redis refuses it.
+[[nodiscard]] RegistryLook read_registry(Connection& redis, std::int64_t since_ms = 0);
 
 /// The registration of one queue. Nothing if there is none, or if Redis refuses to tell.
 [[nodiscard]] std::optional<Registered> find_registered(Connection& redis, const Keys& keys);

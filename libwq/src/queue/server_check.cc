@@ -84,14 +84,15 @@ ServerReport check_server(Connection& redis, const Keys& keys) {
   return report;
 }
 
-void check_server(Connection& redis) {
-  static_cast<void>(check_info(ask_for_info(redis), Keys("{any}")));
+ServerReport check_server(Connection& redis) {
+  return check_info(ask_for_info(redis), Keys("{any}"));
 }
 
 ServerReport check_info(const Info& info, const Keys& keys) {
   ServerReport report;
   report.version = info_field(info, "redis_version");
   report.maxmemory_policy = info_field(info, "maxmemory_policy");
+  report.cluster = info_field(info, "cluster_enabled") == "1";
   if (info_field(info, "redis_mode") == "sentinel") {
     throw RefusedError(
         "ERR the server is a Sentinel, which holds no data; give the URL of the master that it "

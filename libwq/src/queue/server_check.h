@@ -18,7 +18,7 @@ namespace wq::internal {
 [[nodiscard]] ServerReport check_server(Connection& redis, const Keys& keys);
 
 /// The same without a queue.
-void check_server(Connection& redis);
+ServerReport check_server(Connection& redis);
 
 /// True if a Redis of this version lacks commands that wq needs.
 [[nodiscard]] bool is_too_old(const VersionNumber& version);

@@ -27,6 +27,9 @@ class Batcher {
   Batcher(const WorkerOptions& options, std::size_t queues,
           const std::vector<unsigned>& weights = {});
 
+  /// One more queue, even with the others.
+  void add_queue() { lines_.emplace_back(); }
+
   /// `now` is no earlier than that of the call before.
   void give(QueueLease lease, TimePoint now);
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -77,10 +78,18 @@ void check_stages(const WorkerOptions& options, std::span<const QueueShare> queu
   }
 }
 
-}  // namespace
+void check_group(const WorkerOptions& options, const QueueGroup& group) {
+  if (group.pattern.empty()) {
+    throw std::invalid_argument("the pattern of the queues is empty; '*' matches all queues");
+  }
+  if (options.strict || !options.after.empty() || !options.follow_ups_to.empty()) {
+    throw std::invalid_argument(
+        "a worker of a group of queues (--queues) has neither an order nor stages (--strict, "
+        "--after, --follow-ups-to); name its queues (--queue)");
+  }
+}
 
-WorkerOptions checked(WorkerOptions options, std::span<const QueueShare> queues) {
-  check_queues(queues);
+WorkerOptions checked_without_queues(WorkerOptions options) {
   if (options.concurrency == 0 || options.concurrency > kMostConcurrency) {
     throw std::invalid_argument(fmt::format("the concurrency is {}; it must lie between 1 and {}",
                                             options.concurrency, kMostConcurrency));
@@ -94,7 +103,6 @@ WorkerOptions checked(WorkerOptions options, std::span<const QueueShare> queues)
         fmt::format("the calls of a slot are {}; they must lie between 1 and {}",
                     options.calls_per_slot, kMostCallsPerSlot));
   }
-  check_stages(options, queues);
   check_not_negative("the longest delay of a batch", options.max_delay);
   check_range("the lease", options.lease, milliseconds{100}, kLongestLease);
   check_not_negative("the timeout", options.timeout);
@@ -106,6 +114,19 @@ WorkerOptions checked(WorkerOptions options, std::span<const QueueShare> queues)
   if (options.label.empty()) options.label = host_name();
   if (options.retry.history_worker.empty()) options.retry.history_worker = options.label;
   return options;
+}
+
+}  // namespace
+
+WorkerOptions checked(WorkerOptions options, std::span<const QueueShare> queues) {
+  check_queues(queues);
+  check_stages(options, queues);
+  return checked_without_queues(std::move(options));
+}
+
+WorkerOptions checked(WorkerOptions options, const QueueGroup& group) {
+  check_group(options, group);
+  return checked_without_queues(std::move(options));
 }
 
 }  // namespace wq::internal

@@ -49,8 +49,7 @@ class Executor::PendingStops {
 Executor::Executor(const WorkerOptions& options, std::vector<std::string> queues,
                    BatchHandler handler, const std::vector<unsigned>& weights,
                    OnCheckpoint on_checkpoint)
-    : queues_(std::move(queues)),
-      batch_(options.batch),
+    : batch_(options.batch),
       calls_per_slot_(options.calls_per_slot),
       timeout_(options.timeout),
       halt_after_(options.halt_after),
@@ -58,13 +57,16 @@ Executor::Executor(const WorkerOptions& options, std::vector<std::string> queues
       handler_(std::move(handler)),
       prepare_(options.prepare),
       on_checkpoint_(std::move(on_checkpoint)),
-      waiting_(options, queues_.size(), weights),
-      finished_(queues_.size()),
+      waiting_(options, queues.size(), weights),
+      finished_(queues.size()),
       slots_(std::size_t{options.concurrency} * options.calls_per_slot),
       readiness_(options.concurrency,
                  Readiness{.ready = !prepare_, .preparing = false, .was_ready = false}),
       turns_(options.concurrency),
-      stats_(queues_.size()) {
+      stats_(queues.size()) {
+  for (std::string& each : queues) {
+    queues_.push_back(std::make_shared<const std::string>(std::move(each)));
+  }
   try {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       slots_[i].number = static_cast<unsigned>(i / calls_per_slot_);
@@ -84,6 +86,18 @@ void Executor::end() {
   for (Slot& slot : slots_) {
     if (slot.thread.joinable()) slot.thread.join();
   }
+}
+
+void Executor::name_queue(QueueIndex place, std::string queue) {
+  const std::lock_guard lock(mutex_);
+  if (place < queues_.size()) {
+    queues_[place] = std::make_shared<const std::string>(std::move(queue));
+    return;
+  }
+  queues_.push_back(std::make_shared<const std::string>(std::move(queue)));
+  waiting_.add_queue();
+  finished_.emplace_back();
+  stats_.emplace_back();
 }
 
 void Executor::start_preparing() {
@@ -360,6 +374,7 @@ bool Executor::take_batch(Slot& slot) {
   if (over()) return false;
   slot.settled.assign(batch_, false);
   slot.queue = waiting_.take(slot.leases);
+  slot.name = queues_[slot.queue];
   slot.open = slot.leases.size();
   running_ += slot.open;
   slot.since = BootClock::now();
@@ -430,7 +445,7 @@ std::vector<Outcome> Executor::run(Slot& slot) {
                          [this, &slot](std::size_t index, Outcome outcome) {
                            settle(slot, index, std::move(outcome));
                          },
-                         queues_[slot.queue],
+                         *slot.name,
                          [this, &slot](std::size_t index, std::string text) {
                            checkpoint(slot, index, std::move(text));
                          }},

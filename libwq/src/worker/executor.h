@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -32,12 +33,17 @@ class Executor {
   using OnCheckpoint = std::function<void(QueueIndex, std::uint64_t fence, std::string)>;
 
   /// `queues`: their names; a `QueueIndex` is a place in this list. `weights`: see `Batcher`.
+  /// Without queues: `name_queue` adds them.
   Executor(const WorkerOptions& options, std::vector<std::string> queues, BatchHandler handler,
            const std::vector<unsigned>& weights = {}, OnCheckpoint on_checkpoint = {});
   /// Waits for the handlers that run; `leave` should have been called.
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
+
+  /// From now on this place, of which nothing is held, or a new one behind the others is that of
+  /// this queue.
+  void name_queue(QueueIndex place, std::string queue);
 
   /// Slots are made ready from here on, if `WorkerOptions::prepare` is set; before, they run
   /// nothing.
@@ -107,7 +113,8 @@ class Executor {
   // One call at a time; `calls_per_slot_` of them are a slot to the handler.
   struct Slot {
     unsigned number = 0;
-    QueueIndex queue = 0;       // of the leases
+    QueueIndex queue = 0;                     // of the leases
+    std::shared_ptr<const std::string> name;  // of that queue
     std::vector<Lease> leases;  // running now; not touched while they do, but by `settle`
     std::vector<bool> settled;  // of these; longer than they are
     std::size_t open = 0;       // how many are not
@@ -157,7 +164,6 @@ class Executor {
   void count(const Outcome& outcome);
   Outcome judged(Outcome outcome, Reason reason) const;
 
-  const std::vector<std::string> queues_;
   const std::size_t batch_;
   const unsigned calls_per_slot_;
   const std::chrono::milliseconds timeout_;
@@ -170,6 +176,8 @@ class Executor {
   mutable std::mutex mutex_;
   std::condition_variable work_;      // preparing may begin, or has ended
   std::condition_variable progress_;  // something is finished, or poked
+  // A handler that has settled all its items may still use the name when the place has another one.
+  std::vector<std::shared_ptr<const std::string>> queues_;
   Batcher waiting_;
   LoadEstimator estimator_;
   std::optional<QueueLease> aside_;

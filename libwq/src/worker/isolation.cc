@@ -24,11 +24,13 @@ bool Isolation::take_in(QueueIndex queue, std::vector<Lease>& leased) {
 }
 
 void Isolation::advance(std::uint64_t holding, bool quiet) {
-  if (!active() || !quiet) return;
-  if (holding == 0) {
+  if (holding == 0 && quiet) {
+    // The fence may be that of another item by now: where a place goes from queue to queue.
     phase_ = Phase::none;
+    fence_ = 0;
     return;
   }
+  if (!active() || !quiet) return;
   if (phase_ != Phase::waiting) return;
   const std::optional<QueueLease> aside = executor_.aside();
   if (!aside) {

@@ -1,12 +1,12 @@
 #include "worker/keeper.h"
 
 #include <algorithm>
+#include <vector>
 
 #include <wq/clock.h>
 #include <wq/error.h>
 
 #include "base/wait.h"
-#include "queue/server_check.h"
 
 namespace wq::internal {
 namespace {
@@ -20,14 +20,14 @@ constexpr milliseconds kGoodbyeAgain{50};
 }  // namespace
 
 Keeper::Keeper(const RedisOptions& redis, const WorkerOptions& options,
-               const std::stop_token& abandon, const Sources& sources)
+               const std::stop_token& abandon, Sources& sources,
+               const std::unique_ptr<Intake>& intake)
     : options_(options),
       sources_(sources),
+      intake_(intake),
       link_(for_keeper(redis, options.lease), abandon, [this](Connection& connection) {
         // Whichever thread is the first to meet a wrong server says what is wrong.
-        for (const auto& each : sources_) {
-          static_cast<void>(check_server(connection, each->keys()));
-        }
+        intake_->check(connection);
         mender_.ask(connection);
       }) {}
 
@@ -48,15 +48,38 @@ void Keeper::run(const std::stop_token& stop) {
 }
 
 void Keeper::keep(TimePoint now) {
-  for (const auto& each : sources_) each->renewer().renew(now);
-  for (const auto& each : sources_) each->renewer().send_checkpoints();  // which take longer
+  renew(now);
+  for (const auto& each : sources_.all()) {  // which take longer
+    bearing(*each, [&] { each->renewer().send_checkpoints(); });
+  }
   if (now >= next_beat_) {
     next_beat_ = now + Heartbeat::kInterval;
-    for (const auto& each : sources_) each->beat();
+    while (const auto each = sources_.take_replaced()) {
+      bearing(*each, [&] { each->leave(false); });
+    }
+    for (const auto& each : sources_.all()) {
+      bearing(*each, [&] { each->beat(); });
+      renew(BootClock::now());  // of hundreds, the beats may take as long as a lease
+    }
   }
   if (options_.counts_interval > milliseconds::zero() && now >= next_counts_) {
     next_counts_ = now + options_.counts_interval;
-    for (const auto& each : sources_) each->read_counts_again();
+    intake_->read_counts_again();
+  }
+}
+
+void Keeper::renew(TimePoint now) {
+  for (const auto& each : sources_.all()) {
+    bearing(*each, [&] { each->renewer().renew(now); });
+  }
+}
+
+template <typename Step>
+void Keeper::bearing(QueueSource& source, Step step) {
+  try {
+    step();
+  } catch (const ReplyError& refusal) {
+    if (!source.bears(refusal)) throw;
   }
 }
 
@@ -67,7 +90,12 @@ void Keeper::leave(bool drained) {
   const TimePoint give_up_at = BootClock::now() + (drained ? kLongestGoodbye : milliseconds{0});
   while (true) {
     try {
-      for (const auto& each : sources_) each->leave(drained);
+      while (const auto each = sources_.take_replaced()) {
+        bearing(*each, [&] { each->leave(false); });
+      }
+      for (const auto& each : sources_.all()) {
+        bearing(*each, [&] { each->leave(drained); });
+      }
       return;
     } catch (const ConnectionError&) {
     } catch (const ReplyError& error) {

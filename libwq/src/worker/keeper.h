@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <stop_token>
-#include <vector>
 
 #include <wq/worker.h>
 
 #include "queue/torn_aof.h"
 #include "redis/reconnecting_connection.h"
-#include "worker/queue_source.h"
+#include "worker/intake.h"
+#include "worker/sources.h"
 
 namespace wq::internal {
 
@@ -18,11 +18,9 @@ namespace wq::internal {
 /// keeper's thread, but for `reconnects`.
 class Keeper {
  public:
-  using Sources = std::vector<std::unique_ptr<QueueSource>>;
-
-  /// `sources` are made later than this, with `link`, and must not change while it runs.
+  /// `sources` are made later than this, with `link`; so is the `intake`, before `run`.
   Keeper(const RedisOptions& redis, const WorkerOptions& options, const std::stop_token& abandon,
-         const Sources& sources);
+         Sources& sources, const std::unique_ptr<Intake>& intake);
 
   [[nodiscard]] ReconnectingConnection& link() noexcept { return link_; }
   [[nodiscard]] std::uint64_t reconnects() const noexcept { return link_.reconnects(); }
@@ -36,9 +34,14 @@ class Keeper {
 
  private:
   void keep(TimePoint now);
+  void renew(TimePoint now);
+  // What Redis refuses of one queue of a group does not end what it does for the others.
+  template <typename Step>
+  void bearing(QueueSource& source, Step step);
 
   const WorkerOptions& options_;
-  const Sources& sources_;
+  Sources& sources_;
+  const std::unique_ptr<Intake>& intake_;
   AofMender mender_;
   ReconnectingConnection link_;
   TimePoint next_beat_{};

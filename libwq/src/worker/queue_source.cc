@@ -29,31 +29,55 @@ constexpr milliseconds kLongestDryWaitInOrder{200};
 
 }  // namespace
 
-QueueSource::QueueSource(std::string queue, const RedisOptions& redis, const WorkerOptions& options,
-                         const std::string& session, const std::stop_token& abandon,
-                         ReconnectingConnection& keeper_link, LeaseRenewer::OnLost on_lost)
+void warn_of_eviction(const Log& log, const ServerReport& server) {
+  say(log, LogLevel::warning,
+      fmt::format("the server's maxmemory-policy is {}: when it runs out of memory, "
+                  "it deletes items; set it to noeviction",
+                  server.maxmemory_policy));
+}
+
+QueueSource::QueueSource(std::string queue, const SourceContext& context,
+                         LeaseRenewer::OnLost on_lost)
     : keys_(std::move(queue)),
-      options_(options),
-      session_(session),
-      link_(redis, abandon, [this](Connection& connection) { check(connection); }),
+      options_(context.options),
+      session_(context.session),
+      own_link_(std::make_unique<ReconnectingConnection>(
+          context.redis, context.abandon, [this](Connection& connection) { check(connection); })),
+      link_(*own_link_),
       stream_(link_, keys_, session_, PopSize::from_one_item()),
+      limit_(own_limit_),
       notice_(keys_, link_, options_),
-      keeper_link_(keeper_link),
-      renewer_(keeper_link, keys_, session_, options_.lease, std::move(on_lost)),
-      heartbeat_(keeper_link, keys_, session_),
-      reclaimer_(keys_, redis, options_.lease, session_, options_.log) {
+      keeper_link_(context.keeper_link),
+      renewer_(keeper_link_, keys_, session_, options_.lease, std::move(on_lost)),
+      heartbeat_(keeper_link_, keys_, session_),
+      reclaimer_(std::make_unique<ElectedReclaimer>(keys_, context.redis, options_.lease, session_,
+                                                    options_.log)) {
+  stream_.set_terms(options_.lease, options_.retry);
+}
+
+QueueSource::QueueSource(Keys keys, const SourceContext& context, LeaseRenewer::OnLost on_lost,
+                         StreamLink& shared, std::string queue_id, std::uint64_t attached)
+    : keys_(std::move(keys)),
+      options_(context.options),
+      session_(context.session),
+      link_(shared.link()),
+      stream_(shared, keys_, session_, std::move(queue_id), attached),
+      limit_(shared.word_limit()),
+      notice_(keys_, link_, options_),
+      keeper_link_(context.keeper_link),
+      renewer_(keeper_link_, keys_, session_, options_.lease, std::move(on_lost)),
+      heartbeat_(keeper_link_, keys_, session_) {
   stream_.set_terms(options_.lease, options_.retry);
 }
 
 void QueueSource::check(Connection& connection) {
   const ServerReport server = check_server(connection, keys_);
+  check_sizes(connection);
+  if (server.evicts() && !std::exchange(warned_, true)) warn_of_eviction(options_.log, server);
+}
+
+void QueueSource::check_sizes(Connection& connection) const {
   for (const std::size_t sent : longest_sent_) check_still_taken(connection, sent);
-  if (server.evicts() && !std::exchange(warned_, true)) {
-    say(options_.log, LogLevel::warning,
-        fmt::format("the server's maxmemory-policy is {}: when it runs out of memory, "
-                    "it deletes items; set it to noeviction",
-                    server.maxmemory_policy));
-  }
 }
 
 // ---- requests ----
@@ -159,12 +183,12 @@ void QueueSource::refuse_invalid(Settlement& settlement) {
 // The limit is asked for when it begins to matter, on a connection for the question alone: answers
 // are under way on ours.
 std::size_t QueueSource::longest_word_for(std::size_t bytes) {
-  if (bytes > kAlwaysTaken && limit_of_ != link_.generation()) {
-    limit_of_ = link_.generation();
-    longest_word_ =
+  if (bytes > kAlwaysTaken && limit_.generation != link_.generation()) {
+    limit_.generation = link_.generation();
+    limit_.longest =
         ReconnectingConnection(link_.options(), link_.stop()).run(&ask_for_longest_word);
   }
-  return longest_word_;
+  return limit_.longest;
 }
 
 void QueueSource::leave_what_is_too_long(std::vector<Lease>& leased) {
@@ -301,16 +325,17 @@ void QueueSource::meet_queue(const std::string& id) {
 
 // The main thread looks at the queue only while it holds nothing; this is for the rest of the time.
 void QueueSource::beat() {
+  if (!own_link_) {
+    beat_while_holding();
+    return;
+  }
   std::string known;
   {
     const std::lock_guard lock(mutex_);
     known = queue_id_;
   }
-  const WorkerStatus before{options_.label,   host_name(),
-                            getpid(),         options_.concurrency,
-                            renewer_.size(),  renewer_.oldest(BootClock::now()),
-                            tally_.completed, tally_.failed};
-  if (heartbeat_.beat(before)) reclaimer_.elect();
+  const WorkerStatus before = status();
+  if (heartbeat_.beat(before, true)) reclaimer_->elect();
   if (recorded_stages_) keep_targets_open(known);
   check_id(known, heartbeat_.queue_id(), before.holding > 0);
 }
@@ -321,6 +346,42 @@ void QueueSource::register_targets(Connection& redis, TimePoint now) {
   const std::vector<Keys> all = targets();
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (registrations_[i].is_due(now)) registrations_[i].renew(redis, all[i], options_.log);
+  }
+}
+
+// The reclaimer of the group is elected elsewhere.
+void QueueSource::beat_while_holding() {
+  const WorkerStatus now = status();
+  if (now.holding == 0) {
+    leave(false);
+    return;
+  }
+  has_beaten_ = true;
+  static_cast<void>(heartbeat_.beat(now, false));
+}
+
+WorkerStatus QueueSource::status() const {
+  return {options_.label,       host_name(),     getpid(),
+          options_.concurrency, renewer_.size(), renewer_.oldest(BootClock::now()),
+          tally_.completed,     tally_.failed};
+}
+
+bool QueueSource::bears(const ReplyError& refusal) {
+  if (own_link_ || refusal.transient()) return false;
+  if (!std::exchange(warned_of_refusal_, true)) {
+    say(options_.log, LogLevel::warning,
+        fmt::format("queue {}: Redis refuses what keeps its leases: {}", printable(keys_.queue()),
+                    refusal.what()));
+  }
+  return true;
+}
+
+void QueueSource::leave(bool drained) {
+  if (own_link_) {
+    heartbeat_.leave(drained);
+  } else if (has_beaten_) {
+    heartbeat_.leave(false);
+    has_beaten_ = false;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include <wq/clock.h>
+#include <wq/error.h>
 #include <wq/queue.h>
 #include <wq/worker.h>
 
@@ -25,6 +27,7 @@
 #include "queue/limits.h"
 #include "queue/registry.h"
 #include "queue/stages.h"
+#include "queue/stream_link.h"
 #include "redis/reconnecting_connection.h"
 #include "worker/wait_notice.h"
 
@@ -40,6 +43,18 @@ struct Tally {
   std::atomic<std::uint64_t> holding{0};  // leased, and the settlement not answered
 };
 
+/// Warns of a server that may evict keys.
+void warn_of_eviction(const Log& log, const ServerReport& server);
+
+/// What the sources of a worker have in common. All of it must outlive them.
+struct SourceContext {
+  const RedisOptions& redis;
+  const WorkerOptions& options;
+  const std::string& session;
+  std::stop_token abandon;              ///< requested: every wait for Redis ends
+  ReconnectingConnection& keeper_link;  ///< of the thread that keeps the leases
+};
+
 /// One queue of a worker, with all that the worker has of it: a connection to lease and settle, the
 /// leases that it holds and their renewer, the items to release, the counts that were read last,
 /// the heartbeat, and the reclaimer that the worker may be elected to be. Which queue is asked
@@ -48,11 +63,13 @@ struct Tally {
 /// Of the worker's main thread, but for what says otherwise.
 class QueueSource {
  public:
-  /// A requested `abandon` ends every wait for Redis. `keeper_link` is the connection of the thread
-  /// that keeps the leases; it and `options` must outlive this.
-  QueueSource(std::string queue, const RedisOptions& redis, const WorkerOptions& options,
-              const std::string& session, const std::stop_token& abandon,
-              ReconnectingConnection& keeper_link, LeaseRenewer::OnLost on_lost);
+  /// With a connection of its own.
+  QueueSource(std::string queue, const SourceContext& context, LeaseRenewer::OnLost on_lost);
+  /// One of the queues of a group, on a connection that they share. Such a queue may be purged or
+  /// replaced at any time, which costs its leases and nothing else; and it has a heartbeat only
+  /// while items of it are held. `queue_id`, `attached`: see `LeaseStream`.
+  QueueSource(Keys keys, const SourceContext& context, LeaseRenewer::OnLost on_lost,
+              StreamLink& shared, std::string queue_id, std::uint64_t attached);
 
   /// Any thread.
   [[nodiscard]] const Keys& keys() const noexcept { return keys_; }
@@ -70,6 +87,12 @@ class QueueSource {
   [[nodiscard]] bool has_unasked() const noexcept { return stream_.has_unasked(); }
   /// Nothing is on its way from or to Redis.
   [[nodiscard]] bool quiet() const noexcept;
+  /// It may have a heartbeat, although it holds nothing. Any thread.
+  [[nodiscard]] bool has_beaten() const noexcept { return has_beaten_; }
+  /// Nothing is held either.
+  [[nodiscard]] bool idle() const noexcept { return quiet() && tally_.holding == 0; }
+  /// Throws as `check_still_taken` for the longest word of a request that is under way.
+  void check_sizes(Connection& connection) const;
   /// Items that were asked for and are not leased yet.
   [[nodiscard]] std::size_t coming() const noexcept;
   /// See `LeaseStream::bearable`.
@@ -130,7 +153,10 @@ class QueueSource {
   void beat();
   void read_counts_again();
   /// See `Heartbeat::leave`.
-  void leave(bool drained) { heartbeat_.leave(drained); }
+  void leave(bool drained);
+  /// Redis has refused one of these steps of a queue of a group, which is no fault of the others.
+  /// False for a queue that is none of a group.
+  bool bears(const ReplyError& refusal);
 
   // ---- what is thread-safe by itself ----
 
@@ -138,11 +164,17 @@ class QueueSource {
   [[nodiscard]] const Tally& tally() const noexcept { return tally_; }
   [[nodiscard]] LeaseRenewer& renewer() noexcept { return renewer_; }
   [[nodiscard]] const LeaseRenewer& renewer() const noexcept { return renewer_; }
-  [[nodiscard]] ElectedReclaimer& reclaimer() noexcept { return reclaimer_; }
-  [[nodiscard]] std::uint64_t reconnects() const noexcept { return link_.reconnects(); }
+  /// Only with a connection of its own.
+  [[nodiscard]] ElectedReclaimer& reclaimer() noexcept { return *reclaimer_; }
+  /// Of a connection of its own.
+  [[nodiscard]] std::uint64_t reconnects() const noexcept {
+    return own_link_ ? own_link_->reconnects() : 0;
+  }
 
  private:
   void check(Connection& connection);
+  void beat_while_holding();
+  [[nodiscard]] WorkerStatus status() const;
   Counts read_counts_now();
   Counts take_counts(Counts counts);
   [[nodiscard]] std::vector<Keys> targets() const;
@@ -158,13 +190,14 @@ class QueueSource {
   const WorkerOptions& options_;
   const std::string session_;
 
-  ReconnectingConnection link_;
+  const std::unique_ptr<ReconnectingConnection> own_link_;  // unless it is shared
+  ReconnectingConnection& link_;
   LeaseStream stream_;
-  bool warned_ = false;                      // of a server that evicts
-  std::deque<std::size_t> wants_;            // of the requests that are not answered
-  std::deque<std::size_t> longest_sent_;     // likewise, in bytes
-  std::size_t longest_word_ = kLongestWord;  // that Redis takes
-  std::uint64_t limit_of_ = 0;               // the generation of the link when that was asked
+  bool warned_ = false;                   // of a server that evicts
+  std::deque<std::size_t> wants_;         // of the requests that are not answered
+  std::deque<std::size_t> longest_sent_;  // likewise, in bytes
+  StreamLink::WordLimit own_limit_;
+  StreamLink::WordLimit& limit_;
   std::exception_ptr refused_;
   std::vector<Settlement> to_release_;
   std::uint64_t leased_ = 0;
@@ -180,9 +213,11 @@ class QueueSource {
   ReconnectingConnection& keeper_link_;
   LeaseRenewer renewer_;
   Heartbeat heartbeat_;
-  ElectedReclaimer reclaimer_;
-  mutable std::mutex mutex_;  // guards what follows
-  std::string queue_id_;      // written by the main thread
+  std::atomic<bool> has_beaten_{false};                // on a connection that is shared
+  bool warned_of_refusal_ = false;                     // of the keeper's thread
+  const std::unique_ptr<ElectedReclaimer> reclaimer_;  // unless the group has one
+  mutable std::mutex mutex_;                           // guards what follows
+  std::string queue_id_;                               // written by the main thread
   Counts counts_;
   std::uint64_t looks_ = 0;  // of the main thread
 };

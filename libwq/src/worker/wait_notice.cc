@@ -89,6 +89,11 @@ WaitNotice::For WaitNotice::what_is_waited_for(const Counts& counts,
 std::string WaitNotice::text(const Counts& counts) const {
   switch (what_) {
     case For::queue:
+      if (!group_.empty()) {
+        return fmt::format(
+            "no queue that matches {} has begun; the worker exits {} after its start if none does",
+            group_, std::chrono::duration_cast<seconds>(options_.wait_open));
+      }
       return fmt::format(
           "the queue {} has not begun: no item was pushed{}; the worker exits {} after its "
           "start if no item is pushed{}",

@@ -25,6 +25,9 @@ class WaitNotice {
   /// From now on names the queue: the worker has several.
   void name_queue() { prefix_ = "queue " + printable(keys_.queue()) + ": "; }
 
+  /// What is waited for is any queue that matches.
+  void name_group(const std::string& pattern) { group_ = printable(pattern); }
+
   /// The queue is empty, and this stage before it is not drained.
   void set_stage(const std::string& queue, const Counts& counts);
   void forget_stage() noexcept { stage_.clear(); }
@@ -53,6 +56,7 @@ class WaitNotice {
   ReconnectingConnection& link_;
   const WorkerOptions& options_;
   std::string prefix_;
+  std::string group_;  // empty: a single queue
   std::string stage_;  // what is waited for there; empty: no stage
   For what_ = For::nothing;
   TimePoint since_;

@@ -16,6 +16,7 @@
 #include "base/start_thread.h"
 #include "worker/cannot_go_on.h"
 #include "worker/check_options.h"
+#include "worker/group_intake.h"
 
 namespace wq::internal {
 namespace {
@@ -24,9 +25,6 @@ using std::chrono::milliseconds;
 
 // An item that was taken ahead and not begun by then is released.
 constexpr milliseconds kLongestIdle{1'000};
-constexpr milliseconds kLongestWaitForItem{1'000};
-constexpr milliseconds kPausedWait{500};
-constexpr std::size_t kRequestsInFlight = 2;
 // The time to settle everything after the stop request to the handlers.
 constexpr std::chrono::seconds kSettleTime{10};
 
@@ -44,6 +42,11 @@ bool brings_crashed(const std::vector<std::pair<QueueIndex, std::vector<Lease>>>
   });
 }
 
+RedisOptions logging_to(const Log& log, RedisOptions redis) {
+  if (!redis.log) redis.log = log;
+  return redis;
+}
+
 std::vector<std::string> names_of(const std::vector<QueueShare>& queues) {
   std::vector<std::string> names;
   for (const QueueShare& each : queues) names.push_back(each.queue);
@@ -58,31 +61,45 @@ std::vector<unsigned> weights_of(const std::vector<QueueShare>& queues) {
 
 }  // namespace
 
-WorkerLoop::WorkerLoop(const std::vector<QueueShare>& queues, RedisOptions redis,
-                       WorkerOptions options, BatchHandler handler)
-    : options_(checked(std::move(options), queues)),
+WorkerLoop::WorkerLoop(RedisOptions redis, WorkerOptions options, BatchHandler handler,
+                       const std::vector<std::string>& queues, const std::vector<unsigned>& weights)
+    : options_(std::move(options)),
+      redis_(logging_to(options_.log, std::move(redis))),
       session_(random_id()),
       supply_(options_),
-      scheduler_(queues, options_),
-      executor_(options_, names_of(queues), std::move(handler), weights_of(queues),
+      executor_(options_, queues, std::move(handler), weights,
                 [this](QueueIndex queue, std::uint64_t fence, std::string text) {
-                  sources_[queue]->renewer().checkpoint(fence, std::move(text));
+                  sources_.of(queue)->renewer().checkpoint(fence, std::move(text));
                 }),
       isolation_(
           executor_, options_.retry,
-          [this](const QueueLease& held) { return sources_[held.queue]->isolate(held.lease); }),
-      keeper_(redis, options_, abandon_.get_token(), sources_) {
-  open_.resize(queues.size());
-  if (!redis.log) redis.log = options_.log;
-  for (QueueIndex queue = 0; queue < queues.size(); ++queue) {
-    sources_.push_back(std::make_unique<QueueSource>(
-        queues[queue].queue, redis, options_, session_, abandon_.get_token(), keeper_.link(),
-        [this, queue](std::span<const std::uint64_t> fences) {
-          log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
-          executor_.lose(queue, fences);
-        }));
-    if (queues.size() > 1) sources_.back()->name_queue();
-  }
+          [this](const QueueLease& held) { return sources_[held.queue].isolate(held.lease); }),
+      keeper_(redis_, options_, abandon_.get_token(), sources_, intake_) {}
+
+WorkerLoop::WorkerLoop(const std::vector<QueueShare>& queues, RedisOptions redis,
+                       WorkerOptions options, BatchHandler handler)
+    : WorkerLoop(std::move(redis), checked(std::move(options), queues), std::move(handler),
+                 names_of(queues), weights_of(queues)) {
+  intake_ = std::make_unique<QueueList>(queues, context(), on_lost(), sources_);
+}
+
+WorkerLoop::WorkerLoop(const QueueGroup& group, RedisOptions redis, WorkerOptions options,
+                       BatchHandler handler)
+    : WorkerLoop(std::move(redis), checked(std::move(options), group), std::move(handler), {}, {}) {
+  intake_ = std::make_unique<GroupIntake>(
+      group, context(), on_lost(), sources_,
+      [this](QueueIndex place, const std::string& queue) { executor_.name_queue(place, queue); });
+}
+
+SourceContext WorkerLoop::context() {
+  return {redis_, options_, session_, abandon_.get_token(), keeper_.link()};
+}
+
+QueueList::OnLost WorkerLoop::on_lost() {
+  return [this](QueueIndex queue, std::span<const std::uint64_t> fences) {
+    log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
+    executor_.lose(queue, fences);
+  };
 }
 
 WorkerLoop::~WorkerLoop() { stop_threads(); }
@@ -93,6 +110,7 @@ WorkerReport WorkerLoop::run() {
     report_.end = work();
     settle_the_rest();
     drained_ = report_.end == WorkerEnd::drained;
+    if (drained_) intake_->drained();
   } catch (const ProtocolError&) {
     // One queue was replaced. What is held of the others goes back.
     give_up_queue();
@@ -111,13 +129,12 @@ WorkerReport WorkerLoop::run() {
     executor_.wait(BootClock::now() + kLongestIdle);
   }
   stop_threads();
-  for (const auto& each : sources_) {
-    report_.completed += each->tally().completed;
-    report_.failed += each->tally().failed;
-    report_.released += each->tally().released;
-    report_.lost += each->tally().lost;
-    report_.unknown += each->tally().unknown;
-  }
+  const WorkerStats total = sources_.total();
+  report_.completed = total.completed;
+  report_.failed = total.failed;
+  report_.released = total.released;
+  report_.lost = total.lost;
+  report_.unknown = total.unknown;
   const std::lock_guard lock(mutex_);
   if (executor_.cannot_run()) std::rethrow_exception(executor_.cannot_run());
   for (const auto& each : sources_) {
@@ -153,7 +170,7 @@ void WorkerLoop::request_stop(milliseconds grace) noexcept {
 WorkerEnd WorkerLoop::work() {
   started_at_ = idle_since_ = BootClock::now();
   try {
-    for (const auto& each : sources_) each->record_stages();
+    intake_->begin();
   } catch (const std::invalid_argument&) {  // nothing is held
     give_up(std::current_exception());
     return WorkerEnd::halted;
@@ -184,7 +201,8 @@ std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
       !(options_.halt_only_at_start && succeeded_)) {
     return WorkerEnd::halted;
   }
-  if (options_.max_items > 0 && leased() >= options_.max_items) return WorkerEnd::max_items;
+  if (options_.max_items > 0 && sources_.leased() >= options_.max_items)
+    return WorkerEnd::max_items;
   return std::nullopt;
 }
 
@@ -192,17 +210,17 @@ std::optional<WorkerEnd> WorkerLoop::reason_to_end() {
 bool WorkerLoop::post_what_is_useful() {
   divide_wanted();
   Round round;
+  intake_->hold_requests();
   for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-    QueueSource& source = *sources_[queue];
+    QueueSource& source = sources_[queue];
     if (source.outstanding() >= kRequestsInFlight) continue;
     std::vector<Settlement> settlements = to_settle(queue);
     if (settlements.empty() && !source.has_unasked() && shares_[queue] == 0) continue;
     post(queue, std::move(settlements), std::exchange(shares_[queue], 0));
     round.push_back(queue);
   }
-  for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-    scheduler_.answered(queue, shares_[queue]);  // it was not asked
-  }
+  intake_->send_requests();
+  for (QueueIndex queue = 0; queue < sources_.size(); ++queue) give_share_back(queue, 0);
   if (round.empty()) return false;
   rounds_.push_back(std::move(round));
   return true;
@@ -210,23 +228,22 @@ bool WorkerLoop::post_what_is_useful() {
 
 void WorkerLoop::divide_wanted() {
   const TimePoint now = BootClock::now();
-  bool all_can_be_asked = true;
+  const std::size_t want = intake_->can_divide(now) ? wanted() : 0;
+  intake_->divide(want, ahead_, now, shares_);
   for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-    const QueueSource& source = *sources_[queue];
-    open_[queue] = now >= source.dry_until();
-    // One that cannot be asked yet would get the more later, and the shares be met late.
-    if (open_[queue] && source.outstanding() >= kRequestsInFlight) all_can_be_asked = false;
+    give_share_back(queue, sources_[queue].bearable(shares_[queue]));
   }
-  scheduler_.divide(all_can_be_asked ? wanted() : 0, open_, now, shares_);
-  for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-    const std::size_t bearable = sources_[queue]->bearable(shares_[queue]);
-    scheduler_.answered(queue, std::exchange(shares_[queue], bearable) - bearable);
-  }
+}
+
+// All but `keep` of it is not asked for.
+void WorkerLoop::give_share_back(QueueIndex queue, std::size_t keep) {
+  const std::size_t share = std::exchange(shares_[queue], keep);
+  if (share > keep) intake_->not_asked(queue, share - keep);
 }
 
 std::vector<Settlement> WorkerLoop::to_settle(QueueIndex queue) {
   std::vector<Settlement> settlements = executor_.take_finished(queue, Queue::kMaxBatch);
-  std::vector<Settlement> released = sources_[queue]->take_released();
+  std::vector<Settlement> released = sources_[queue].take_released();
   std::move(released.begin(), released.end(), std::back_inserter(settlements));
   return settlements;
 }
@@ -235,7 +252,7 @@ void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std
   for (Settlement& each : settlements) {
     Outcome& outcome = each.outcome;
     isolation_.correct(queue, each.lease);
-    sources_[queue]->refuse_invalid(each);
+    sources_[queue].refuse_invalid(each);
     // Who stops us may have stopped what did the work too, as a service manager does that signals
     // all processes; and what was too slow may have been slow since the machine goes down. The
     // cause is unknown, so no item is charged.
@@ -251,7 +268,7 @@ void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std
     if (outcome.failure.worker.empty()) outcome.failure.worker = options_.label;
     if (outcome.failure.host.empty()) outcome.failure.host = host_name();
   }
-  sources_[queue]->post(std::move(settlements), want);
+  sources_[queue].post(std::move(settlements), want);
 }
 
 // Those of the first round. False if nothing was under way. What was leased is handed out when all
@@ -278,12 +295,13 @@ bool WorkerLoop::absorb_answers() {
 
 void WorkerLoop::absorb(QueueIndex queue,
                         std::vector<std::pair<QueueIndex, std::vector<Lease>>>& leased) {
-  LeaseStream::Answer answer = sources_[queue]->take();
-  scheduler_.answered(queue, answer.wanted - std::min(answer.wanted, answer.popped));
+  LeaseStream::Answer answer = sources_[queue].take();
+  if (answer.wanted > 0) intake_->answered(queue, answer.wanted, answer.popped);
+  if (!answer.refusal.empty()) intake_->refused(queue, answer.refusal);
   holding_ += answer.leased.size();
   holding_ -= answer.settled.size();
-  sources_[queue]->tally().holding += answer.leased.size();
-  sources_[queue]->tally().holding -= answer.settled.size();
+  sources_[queue].tally().holding += answer.leased.size();
+  sources_[queue].tally().holding -= answer.settled.size();
   // First, so that nothing that is ours is out of sight if what follows throws.
   if (!answer.leased.empty()) leased.emplace_back(queue, std::move(answer.leased));
   for (std::size_t i = 0; i < answer.settled.size(); ++i) {
@@ -307,13 +325,13 @@ void WorkerLoop::take_in(QueueIndex queue, std::vector<Lease> leased) {
   }
   if (giving_back_ || took_in) room = 0;
   for (; leased.size() > room; leased.pop_back()) {
-    sources_[queue]->release(std::move(leased.back()));
+    sources_[queue].release(std::move(leased.back()));
   }
   executor_.give(queue, std::move(leased), now);
 }
 
 void WorkerLoop::release(std::vector<QueueLease> held) {
-  for (QueueLease& each : held) sources_[each.queue]->release(std::move(each.lease));
+  for (QueueLease& each : held) sources_[each.queue].release(std::move(each.lease));
 }
 
 void WorkerLoop::advance_isolation() {
@@ -323,7 +341,7 @@ void WorkerLoop::advance_isolation() {
 
 void WorkerLoop::count(QueueIndex queue, const Settlement& settlement, Settled settled) {
   const Outcome& outcome = settlement.outcome;
-  Tally& tally = sources_[queue]->tally();
+  Tally& tally = sources_[queue].tally();
   if (settled == Settled::unknown) ++tally.unknown;
   if (settled == Settled::lost) ++tally.lost;
   if (settled != Settled::accepted) {
@@ -365,18 +383,14 @@ std::size_t WorkerLoop::wanted() {
   for (const auto& each : sources_) coming += each->coming();
   const std::size_t have = load.waiting + load.running_ready + coming;
   const std::size_t target = beside_crashed_ ? load.ready_slots : supply_.target(load);
+  ahead_ = target - std::min(target, load.ready_slots);
   std::size_t want = target - std::min(target, have);
   if (options_.max_items > 0) {
-    const std::uint64_t left = options_.max_items - std::min(options_.max_items, leased() + coming);
+    const std::uint64_t left =
+        options_.max_items - std::min(options_.max_items, sources_.leased() + coming);
     want = static_cast<std::size_t>(std::min<std::uint64_t>(want, left));
   }
   return std::min(want, isolation_.expects_another() ? std::size_t{1} : Queue::kMaxBatch);
-}
-
-std::uint64_t WorkerLoop::leased() const {
-  std::uint64_t n = 0;
-  for (const auto& each : sources_) n += each->leased();
-  return n;
 }
 
 // No request is in flight, and none is pending.
@@ -389,78 +403,40 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
   const std::size_t ready = executor_.load().ready_slots;
   if (ready == 0) idle_since_ = now;  // it is not the queue that we wait for
   if (const auto end = look_at_queues()) return end;
-  for (const auto& each : sources_) {
-    each->tell_wait(now, ready);
-    each->ask_at_once();
-  }
+  intake_->tell_wait(now, ready);
+  intake_->ask_at_once();
   if (ready == 0) {
     executor_.wait(now + kLongestIdle);
   } else if (std::exchange(ready_slots_, ready) >= ready) {  // else more may be wanted by now
-    wait_for_item();
+    if (const auto until = intake_->wait_for_item()) executor_.wait(*until);
   }
   return std::nullopt;
 }
 
 void WorkerLoop::wait_for_progress(TimePoint now) {
-  for (const auto& each : sources_) {
-    each->waits_no_more();
-    if (each->leased() > 0 && !each->has_met()) each->look();
-  }
+  intake_->note_progress();
   // Is it worth waiting for more items, so that a batch becomes full?
   if (options_.max_delay > milliseconds::zero() && executor_.load().waiting > 0) {
     static_cast<void>(look_at_queues());
     for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
-      executor_.expect_more(queue, sources_[queue]->may_get_more());
+      executor_.expect_more(queue, intake_->may_get_more(queue));
     }
   }
-  TimePoint until = now + kLongestIdle;
-  for (const auto& each : sources_) {
-    if (now < each->dry_until()) until = std::min(until, each->dry_until());
-  }
-  executor_.wait(until);
-}
-
-void WorkerLoop::wait_for_item() {
-  std::vector<QueueSource*> running;
-  for (const auto& each : sources_) {
-    if (!each->counts().paused) running.push_back(each.get());
-  }
-  // After a wait that was cut short, a pop is tried from time to time.
-  if (!running.empty() && QueueSource::wait_for_any(running, kLongestWaitForItem)) return;
-  executor_.wait(BootClock::now() + kPausedWait);
+  executor_.wait(std::min(now + kLongestIdle, intake_->asks_again(now)));
 }
 
 std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
-  bool drained = true;  // those that have begun
-  bool begun = true;    // all
-  report_.dead_before = 0;
-  for (const auto& each : sources_) {
-    const QueueState state = each->look();
-    drained = drained && state != QueueState::open;
-    begun = begun && state != QueueState::not_begun;
-    report_.dead_before = std::max(report_.dead_before, each->dead_before());
-  }
+  const Intake::Look look = intake_->look();
+  report_.dead_before = look.dead_before;
   const TimePoint now = BootClock::now();
-  if (drained && begun && nothing_has_moved()) return WorkerEnd::drained;
-  if (drained && now - started_at_ >= options_.wait_open) return WorkerEnd::never_opened;
+  if (look.drained && look.begun && intake_->nothing_has_moved()) return WorkerEnd::drained;
+  if (look.drained && !look.begun && now - started_at_ >= options_.wait_open) {
+    return WorkerEnd::never_opened;
+  }
   if (options_.max_idle > milliseconds::zero() && now - idle_since_ >= options_.max_idle) {
     return WorkerEnd::max_idle;
   }
   return std::nullopt;
-}
-
-// Handlers of one queue may push items to another. Such an item may be missed twice: in the queue
-// that it comes to, read before it came, and in the one that it came from, read after it was done.
-// If nothing has happened between two looks at each, they were all drained at the same time.
-bool WorkerLoop::nothing_has_moved() {
-  if (sources_.size() == 1) return true;
-  return std::all_of(sources_.begin(), sources_.end(), [](const auto& each) {
-    const Counts before = each->counts();
-    if (each->look() != QueueState::drained) return false;
-    const Counts now = each->counts();
-    return now.pushed == before.pushed && now.leased == before.leased &&
-           now.completed == before.completed;
-  });
 }
 
 // No more leases. Waiting items are released, unless they count towards `max_items`; running items
@@ -478,19 +454,19 @@ void WorkerLoop::settle_the_rest() {
       executor_.begin_nothing_more();
       release(executor_.take_back(BootClock::now()));
       if (auto held = isolation_.give_up()) {
-        sources_[held->queue]->release(std::move(held->lease));
+        sources_[held->queue].release(std::move(held->lease));
       }
     }
     advance_isolation();
     for (QueueIndex queue = 0; queue < sources_.size(); ++queue) {
       std::vector<Settlement> settlements = to_settle(queue);
-      if (settlements.empty() && !sources_[queue]->has_unasked()) continue;
+      if (settlements.empty() && !sources_[queue].has_unasked()) continue;
       post(queue, std::move(settlements), 0);
       rounds_.push_back({queue});
     }
     if (!absorb_answers()) executor_.wait(BootClock::now() + kLongestIdle);
   }
-  if (report_.end != WorkerEnd::drained) static_cast<void>(look_at_queues());
+  if (report_.end != WorkerEnd::drained) intake_->read_counts_at_end();
 }
 
 // After an exception that came from anywhere in this thread: what was on its way between the
@@ -518,10 +494,8 @@ void WorkerLoop::start_threads() {
       start("the thread that renews leases", [this](const std::stop_token& stop) { keep(stop); });
   watch_thread_ = start("the thread that watches timeouts",
                         [this](const std::stop_token& stop) { watch(stop); });
-  for (const auto& each : sources_) {
-    reclaimer_threads_.push_back(start(
-        "the thread of the reclaimer",
-        [source = each.get()](const std::stop_token& stop) { source->reclaimer().run(stop); }));
+  for (const Intake::Body& each : intake_->reclaimers()) {
+    reclaimer_threads_.push_back(start("the thread of the reclaimer", each));
   }
 }
 
@@ -567,7 +541,7 @@ void WorkerLoop::watch(const std::stop_token& stop) {
     lock.unlock();
     const TimePoint now = BootClock::now();
     executor_.enforce_timeout(now);
-    for (const auto& each : sources_) each->renewer().expire(now);
+    for (const auto& each : sources_.all()) each->renewer().expire(now);
     if (leave_at && now >= *leave_at) executor_.leave();
     if (leave_at && (holding_ == 0 || now >= *leave_at + kSettleTime)) abandon_.request_stop();
     lock.lock();
@@ -615,27 +589,9 @@ void WorkerLoop::fail(const char* who) noexcept {
 // ---- what it tells ----
 
 std::vector<WorkerStats> WorkerLoop::stats() const {
-  std::vector<WorkerStats> all = executor_.handler_stats();
-  for (QueueIndex queue = 0; queue < all.size(); ++queue) {
-    WorkerStats& stats = all[queue];
-    const QueueSource& source = *sources_[queue];
-    stats.completed = source.tally().completed;
-    stats.failed = source.tally().failed;
-    stats.released = source.tally().released;
-    stats.lost = source.tally().lost;
-    stats.unknown = source.tally().unknown;
-    stats.holding = source.tally().holding;
-    stats.renewals = source.renewer().renewals();
-    stats.reconnects = source.reconnects();
-  }
+  std::vector<WorkerStats> all = intake_->stats(executor_.handler_stats());
   all.front().reconnects += keeper_.reconnects();  // the connection of all of them
   return all;
-}
-
-std::vector<Counts> WorkerLoop::counts() const {
-  std::vector<Counts> counts;
-  for (const auto& each : sources_) counts.push_back(each->counts());
-  return counts;
 }
 
 void WorkerLoop::log(LogLevel level, std::string_view text) const {

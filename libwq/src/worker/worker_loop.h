@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -20,11 +21,13 @@
 #include <wq/worker.h>
 
 #include "worker/executor.h"
+#include "worker/intake.h"
 #include "worker/isolation.h"
 #include "worker/keeper.h"
 #include "worker/queue_lease.h"
+#include "worker/queue_list.h"
 #include "worker/queue_source.h"
-#include "worker/scheduler.h"
+#include "worker/sources.h"
 #include "worker/supply.h"
 
 namespace wq::internal {
@@ -32,14 +35,16 @@ namespace wq::internal {
 /// The state of a `Worker`: decides how many items to request from which queue and when the worker
 /// ends, and owns the threads.
 ///
-/// The thread that calls `run` has a connection for each queue: it leases and settles through a
-/// `QueueSource` and blocks on Redis only while it holds nothing. The keeper's thread has one
-/// connection, only for renewals and heartbeats. The watch has none: it ends leases and handlers by
-/// the local clock, so that no connection can delay it. The thread of a queue's reclaimer has a
-/// connection while this worker is elected.
+/// The thread that calls `run` leases and settles through the `QueueSource` of each queue, which
+/// has a connection of its own or shares that of a group, and blocks on Redis only while it holds
+/// nothing. The keeper's thread has one connection, only for renewals and heartbeats. The watch has
+/// none: it ends leases and handlers by the local clock, so that no connection can delay it. The
+/// thread of a reclaimer has a connection while this worker is elected.
 class WorkerLoop {
  public:
   WorkerLoop(const std::vector<QueueShare>& queues, RedisOptions redis, WorkerOptions options,
+             BatchHandler handler);
+  WorkerLoop(const QueueGroup& group, RedisOptions redis, WorkerOptions options,
              BatchHandler handler);
   ~WorkerLoop();
   WorkerLoop(const WorkerLoop&) = delete;
@@ -49,13 +54,19 @@ class WorkerLoop {
   WorkerReport run();
   void request_stop(std::chrono::milliseconds grace) noexcept;
 
-  // Of each queue.
+  // Of each queue that the user named, a group being one.
   [[nodiscard]] std::vector<WorkerStats> stats() const;
-  [[nodiscard]] std::vector<Counts> counts() const;
+  [[nodiscard]] std::vector<Counts> counts() const { return intake_->counts(); }
   [[nodiscard]] std::chrono::milliseconds grace() const noexcept { return options_.grace; }
   [[nodiscard]] const std::string& session() const noexcept { return session_; }
 
  private:
+  // Of a worker without an intake, which is in the end the caller's to make.
+  WorkerLoop(RedisOptions redis, WorkerOptions options, BatchHandler handler,
+             const std::vector<std::string>& queues, const std::vector<unsigned>& weights);
+  [[nodiscard]] SourceContext context();
+  [[nodiscard]] QueueList::OnLost on_lost();
+
   // The main thread.
   WorkerEnd work();
   using Round = std::vector<QueueIndex>;  // the queues that are asked together
@@ -72,12 +83,10 @@ class WorkerLoop {
   void count(QueueIndex queue, const Settlement& settlement, Settled settled);
   [[nodiscard]] std::size_t wanted();
   void divide_wanted();
-  [[nodiscard]] std::uint64_t leased() const;
+  void give_share_back(QueueIndex queue, std::size_t keep);
   [[nodiscard]] std::optional<WorkerEnd> wait_for_work();
   void wait_for_progress(TimePoint now);
-  void wait_for_item();
   std::optional<WorkerEnd> look_at_queues();
-  [[nodiscard]] bool nothing_has_moved();
   void settle_the_rest();
   void give_back() noexcept;
 
@@ -95,13 +104,12 @@ class WorkerLoop {
   void log(LogLevel level, std::string_view text) const;
 
   const WorkerOptions options_;
+  const RedisOptions redis_;
   const std::string session_;
   std::stop_source abandon_;  // ends every wait for Redis
 
   // Of the main thread.
   const Supply supply_;
-  Scheduler scheduler_;
-  std::vector<bool> open_;           // by queue: may be asked
   std::vector<std::size_t> shares_;  // by queue: to ask of it
   std::deque<Round> rounds_;         // that have not answered
   WorkerReport report_;
@@ -110,6 +118,7 @@ class WorkerLoop {
   bool beside_crashed_ = false;  // some of the items last leased have crashed before
   bool giving_back_ = false;     // what is leased from now on is released unrun
   std::size_t ready_slots_ = 0;  // when it was last asked how much is wanted
+  std::size_t ahead_ = 0;        // likewise: items wanted beyond those of the slots
   TimePoint started_at_;
   TimePoint idle_since_;
 
@@ -117,7 +126,8 @@ class WorkerLoop {
   Executor executor_;
   Isolation isolation_;  // of the main thread
   Keeper keeper_;
-  Keeper::Sources sources_;
+  Sources sources_;
+  std::unique_ptr<Intake> intake_;
   std::atomic<std::uint64_t> holding_{0};  // leased, and the settlement not answered
   std::atomic<bool> stopping_{false};
   std::atomic<bool> failed_thread_{false};  // there is a fault_
@@ -131,7 +141,7 @@ class WorkerLoop {
 
   std::jthread keeper_thread_;
   std::jthread watch_thread_;
-  std::vector<std::jthread> reclaimer_threads_;  // by queue
+  std::vector<std::jthread> reclaimer_threads_;
 };
 
 }  // namespace wq::internal

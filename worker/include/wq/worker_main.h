@@ -58,7 +58,8 @@ struct WorkerOption {
 
 /// The settings of the program, for a handler factory.
 struct WorkerContext {
-  std::string queue{};    ///< the first, if there are several; `Job::queue` is that of an item
+  /// The first, if there are several; empty for a group. `Job::queue` is that of an item.
+  std::string queue{};
   std::string session{};  ///< of the worker, see `Worker::session`
   WorkerOptions options{};
   std::vector<std::string> arguments{};  ///< from the command line, besides options
