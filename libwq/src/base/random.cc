@@ -6,14 +6,11 @@
 #include <fmt/format.h>
 
 namespace wq::internal {
-namespace {
 
 std::uint64_t random_bits() {
   std::random_device source;
   return (std::uint64_t{source()} << 32U) | source();
 }
-
-}  // namespace
 
 std::string random_id() { return fmt::format("{:016x}", random_bits()); }
 

@@ -67,6 +67,7 @@ GroupIntake::GroupIntake(const QueueGroup& group, const SourceContext& context,
       on_lost_(std::move(on_lost)),
       sources_(sources),
       on_place_(std::move(on_place)),
+      ids_(random_bits()),
       lease_link_(context.redis, context.abandon,
                   [this](Connection& connection) { check_lease_link(connection); }),
       scout_(with_suffix(context.redis, "-scout"), context.abandon,
@@ -327,7 +328,7 @@ void GroupIntake::read_attached(Connection& redis, Member& member) {
 QueueIndex GroupIntake::give_place(Member& member, const Chosen& chosen) {
   const std::optional<QueueIndex> idle = idle_place(chosen);
   const QueueIndex place = idle.value_or(sources_.size());
-  if (member.id.empty()) member.id = random_id();
+  if (member.id.empty()) member.id = fmt::format("{:016x}", ids_());
   auto source = std::make_shared<QueueSource>(
       member.keys, context_,
       [this, place](std::span<const std::uint64_t> fences) { on_lost_(place, fences); }, shared_,

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <set>
 #include <span>
 #include <string>
@@ -124,6 +125,7 @@ class GroupIntake final : public Intake {
   const QueueList::OnLost on_lost_;
   Sources& sources_;
   const OnPlace on_place_;
+  std::mt19937_64 ids_;  // of queues that have none; `random_id` takes longer than an item
 
   ReconnectingConnection lease_link_;
   ReconnectingConnection scout_;  // with nothing under way
