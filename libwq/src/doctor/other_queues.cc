@@ -1,5 +1,6 @@
 // The rights on other queues: the stages before the queue, and those that get its follow-ups.
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -67,17 +68,17 @@ bool read_rights_on(Examination& look, const Keys& queue, bool gets_follow_ups) 
 
 // Whoever looks at the queue reads the stages before its stages, too.
 void read_stages_before(Examination& look) {
-  std::vector<std::string> stages = look.options.after;
+  std::deque<std::string> stages(look.options.after.begin(), look.options.after.end());
   const auto add_those_of = [&](const Keys& queue) {
     const auto recorded = recorded_stages(look.redis, queue);
     stages.insert(stages.end(), recorded.begin(), recorded.end());
   };
   add_those_of(look.keys);
   std::vector<std::string> seen{look.keys.queue()};
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    if (std::find(seen.begin(), seen.end(), stages[i]) != seen.end()) continue;
-    seen.push_back(stages[i]);
-    const Keys stage(stages[i]);
+  for (; !stages.empty(); stages.pop_front()) {
+    if (std::find(seen.begin(), seen.end(), stages.front()) != seen.end()) continue;
+    seen.push_back(stages.front());
+    const Keys stage(stages.front());
     if (!read_rights_on(look, stage, false)) return;
     if (look.facts.other_queues.back().keys.empty()) add_those_of(stage);
   }

@@ -1,7 +1,7 @@
 #include "worker/group_intake.h"
 
 #include <algorithm>
-#include <stdexcept>
+#include <exception>
 #include <utility>
 
 #include <fmt/format.h>
@@ -36,8 +36,8 @@ constexpr std::chrono::minutes kWholeRegistry{1};
 // Names that were registered while the registry was read.
 constexpr std::int64_t kOverlapMs = 1'000;
 constexpr std::chrono::minutes kRefusedPause{1};
-constexpr milliseconds kFirstDryWait{50};
-constexpr milliseconds kLongestDryWait{1'000};
+constexpr milliseconds kFirstRestOfQueue{50};
+constexpr milliseconds kLongestRestOfQueue{1'000};
 // More items of one queue at a time cost the others time, fewer cost throughput. So many are only
 // wanted at once if they take a few milliseconds.
 constexpr std::size_t kMostOfTurn = 100;
@@ -272,7 +272,7 @@ GroupIntake::Chosen GroupIntake::choose(std::size_t want, TimePoint now) {
     }
   }
   if (!busy.empty()) left_of_turn_ = 0;  // another one is the first
-  for (auto each = busy.rbegin(); each != busy.rend(); ++each) take_turn_next(**each);
+  for (; !busy.empty(); busy.pop_back()) take_turn_next(*busy.back());
   return chosen;
 }
 
@@ -372,7 +372,7 @@ void GroupIntake::answered(QueueIndex queue, std::size_t asked, std::size_t popp
   member.ready = 0;
   if (popped > 0) return;
   // Another worker was first, or the queue is paused.
-  member.dry_wait = std::clamp(2 * member.dry_wait, kFirstDryWait, kLongestDryWait);
+  member.dry_wait = std::clamp(2 * member.dry_wait, kFirstRestOfQueue, kLongestRestOfQueue);
   member.ask_after = BootClock::now() + member.dry_wait;
 }
 
