@@ -433,6 +433,21 @@ TEST_F(Group, WaitsForAQueueThatIsPaused) {
   EXPECT_EQ(counts_of("tenant-a").ready, 3U);
 }
 
+TEST_F(Group, SaysThatItWaitsForAProducerThatHasPushedNothing) {
+  Producer holder("tenant-a", options(), {});
+  WorkerOptions worker = logging();
+  std::thread stopper([&] {
+    EXPECT_TRUE(eventually([&] {
+      return has_notice(
+          "waiting: queue 'tenant-a': the queue is empty, and a producer holds it open");
+    }));
+    holder.finish();
+  });
+  worker.wait_open = 1ms;
+  EXPECT_EQ(work("tenant-*", worker).end, WorkerEnd::never_opened);
+  stopper.join();
+}
+
 TEST_F(Group, EndsIfNoneOfItsQueuesBeginsInTime) {
   WorkerOptions worker;
   worker.wait_open = 1ms;

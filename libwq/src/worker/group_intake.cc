@@ -524,7 +524,10 @@ void GroupIntake::tell_wait(TimePoint now, std::size_t ready_slots) {
       notice_->name_queue();
     }
   }
-  notice_->tell(open_ == nullptr ? Counts{} : open_->counts, now, ready_slots);
+  Counts counts = open_ == nullptr ? Counts{} : open_->counts;
+  // It is open, so it has a producer or items, if not from producers of wq.
+  if (open_ != nullptr && counts.id.empty()) counts.id = of;
+  notice_->tell(counts, now, ready_slots);
 }
 
 std::vector<Counts> GroupIntake::counts() const {
