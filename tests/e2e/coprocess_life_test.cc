@@ -132,8 +132,12 @@ TEST_F(CoprocessLife, GivesBackWhatItsNextProcessIsNotReadyFor) {
   Process worker = coprocess(
       {"--batch", "8"}, "say(done(items[0]))\nsys.exit(0)",
       "ONE = '" + path("one") + "'\nif os.path.exists(ONE): time.sleep(1000)\nruns(ONE, 'x')");
-  EXPECT_TRUE(eventually([this] { return counts().completed == 1 && counts().ready == 7; }));
-  EXPECT_EQ(counts().processing, 0U);
+  // At one moment: the worker may take one more for the slot before it knows that it is not ready,
+  // and gives that back too.
+  EXPECT_TRUE(eventually([this] {
+    const Counts now = counts();
+    return now.completed == 1 && now.ready == 7 && now.processing == 0;
+  }));
   EXPECT_LT(time_to_stop(worker), kAtOnce);
   expect_uncharged(7);
 }

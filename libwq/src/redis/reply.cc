@@ -21,9 +21,9 @@ constexpr std::string_view kNotTaken = "ERR Protocol error";
 
 // A readable text for the error of a cluster node about keys of another node; empty for any other
 // error. "MOVED 3999 127.0.0.1:6381"; the host is missing where the node does not know it. A space
-// follows the text of Redis, so that the code is parsed alike in both.
-std::string cluster_refusal(const ReplyError& error) {
-  const std::string said = error.what();
+// follows the text of Redis, so that the code is parsed alike in both. `said`: all of it, since
+// `what` of an error ends at a zero byte.
+std::string cluster_refusal(const ReplyError& error, const std::string& said) {
   if (error.code() == "CROSSSLOT") {
     return said +
            " (this is a Redis Cluster, where all keys of a queue must be on one node; give the "
@@ -100,7 +100,7 @@ const Value& Value::checked() const {
   if (std::find(kFinal.begin(), kFinal.end(), error.code()) != kFinal.end()) {
     throw RefusedError(message);
   }
-  if (const std::string refusal = cluster_refusal(error); !refusal.empty()) {
+  if (const std::string refusal = cluster_refusal(error, message); !refusal.empty()) {
     throw RefusedError(refusal);
   }
   throw error;
