@@ -114,12 +114,44 @@ TEST(RedisUrls, ThatCannotBeReadSayWhy) {
   EXPECT_THAT(url_refusal("unix:///s?x=1"), HasSubstr("db=N"));
 }
 
+TEST(RedisUrls, OfSentinelsNameThemAndThePrimary) {
+  const RedisUrl url = parse_url("redis+sentinel://u:p%40@s1:26380,s2,[::1]:7/shop/3");
+  EXPECT_FALSE(url.tls);
+  EXPECT_EQ(url.user, "u");
+  EXPECT_EQ(url.password, "p@");
+  EXPECT_EQ(url.primary, "shop");
+  EXPECT_EQ(url.database, 3);
+  EXPECT_EQ(url.host, "");
+  ASSERT_EQ(url.sentinels.size(), 3U);
+  EXPECT_EQ(url.sentinels[0].host, "s1");
+  EXPECT_EQ(url.sentinels[0].port, 26380);
+  EXPECT_EQ(url.sentinels[1].host, "s2");
+  EXPECT_EQ(url.sentinels[1].port, 26379);
+  EXPECT_EQ(url.sentinels[2].host, "::1");
+  EXPECT_EQ(url.sentinels[2].port, 7);
+  EXPECT_TRUE(parse_url("rediss+sentinel://s1/shop").tls);
+  EXPECT_EQ(parse_url("redis+sentinel://s1/shop").database, 0);
+}
+
+TEST(RedisUrls, OfSentinelsNeedThemAndTheName) {
+  for (const char* url :
+       {"redis+sentinel://s1", "redis+sentinel://s1/", "redis+sentinel://s1//2"}) {
+    EXPECT_THAT(url_refusal(url), HasSubstr("the name of the primary is missing")) << url;
+  }
+  for (const char* url :
+       {"redis+sentinel:///shop", "redis+sentinel://s1,,s2/shop", "redis+sentinel://s1,/shop"}) {
+    EXPECT_THAT(url_refusal(url), HasSubstr("the host of a sentinel is missing")) << url;
+  }
+  EXPECT_THAT(url_refusal("redis+sentinel://s1:x/shop"), HasSubstr("port"));
+  EXPECT_THAT(url_refusal("redis+sentinel://s1/shop/x"), HasSubstr("database"));
+}
+
 TEST(RedisUrls, ThatCannotBeReadDoNotShowTheirPassword) {
   for (const char* url :
        {"redis://:se/cret@host", "redis://user:12/cret@host:1", "redis://user:se/cret@host/0",
         "redis://:se%zcret@host", "http://:secret@host", "redis://:secret@host:port",
         "redis://u:12/3/cret@host", "redis://u:se?cret@host:x", "redis://u:se/cret?db=12@host",
-        "unix://u:se/cret?db=12@/run/s"}) {
+        "unix://u:se/cret?db=12@/run/s", "redis+sentinel://u:se/cret12@s1/shop"}) {
     EXPECT_THAT(url_refusal(url),
                 AllOf(Not(""), Not(HasSubstr("cret")), Not(HasSubstr("'se")), Not(HasSubstr("12"))))
         << url;
@@ -138,6 +170,10 @@ TEST(Endpoints, AreNamedWithoutThePassword) {
   EXPECT_EQ(resolve_endpoint(options).name(), "host:7000 database 2");
   options.url = "unix://user:secret@/run/s";
   EXPECT_EQ(resolve_endpoint(options).name(), "/run/s");
+  options.url = "redis+sentinel://user:secret@s1,[::1]:7/shop";
+  EXPECT_EQ(resolve_endpoint(options).name(), "shop of the sentinels s1:26379,[::1]:7");
+  EXPECT_EQ(resolve_endpoint(options).url_without_login(),
+            "redis+sentinel://s1:26379,[::1]:7/shop/0");
 }
 
 TEST(Endpoints, AreEncryptedOnlyWhereTheUrlSaysSo) {

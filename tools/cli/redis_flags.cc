@@ -17,7 +17,8 @@ namespace wq::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kSchemes{"redis://", "rediss://", "unix://"};
+constexpr std::array<std::string_view, 4> kSchemes{"redis://", "rediss://", "unix://",
+                                                   "+sentinel://"};
 
 }  // namespace
 
@@ -28,8 +29,10 @@ void add_redis_options(Options& options, RedisOptions& redis, const std::string&
   options.group("Redis", true);
   options.add_text(
       "redis", Value::text("URL"), redis.url,
-      "redis://[USER[:PASSWORD]@]HOST[:PORT][/DB], rediss:// with the same for TLS, or "
-      "unix://PATH[?db=N], with user and password percent-encoded [default: $WQ_REDIS, else "
+      "redis://[USER[:PASSWORD]@]HOST[:PORT][/DB], rediss:// with the same for TLS, "
+      "unix://PATH[?db=N], or redis+sentinel://[USER[:PASSWORD]@]HOST[:PORT],.../NAME[/DB] for "
+      "the primary that sentinels know as NAME (rediss+sentinel:// with TLS), with user and "
+      "password percent-encoded [default: $WQ_REDIS, else "
       "$REDIS_URL, else the "
       "Kubernetes Service named redis, else " +
           defaults.url + "]");

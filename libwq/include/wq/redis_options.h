@@ -43,6 +43,11 @@ struct WQ_API RedisOptions {
 
   /// `redis://[user[:password]@]host[:port][/db]`, `rediss://` with the same for TLS, or
   /// `unix://[user[:password]@]/path[?db=N]`, user and password percent-encoded.
+  ///
+  /// `redis+sentinel://[user[:password]@]host[:port],.../name[/db]`, or `rediss+sentinel://`: the
+  /// primary that these sentinels know by the name. They are asked on each new connection, and the
+  /// server must say that it is the primary. The login is that of the primary; sentinels get the
+  /// same, or none if they want none. With TLS the sentinels use it too.
   std::string url = "redis://localhost:6379/0";
 
   /// The password, when the URL has none. An empty string means: log in without one.

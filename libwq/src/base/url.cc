@@ -1,6 +1,7 @@
 #include "base/url.h"
 
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -9,10 +10,12 @@
 namespace wq::internal {
 namespace {
 
+constexpr int kSentinelPort = 26'379;
+
 [[noreturn]] void refuse(const std::string& why) {
   throw std::invalid_argument(fmt::format(
-      "the Redis URL cannot be read: {}; write redis://[user:password@]host[:port][/db] or "
-      "unix:///path[?db=N]",
+      "the Redis URL cannot be read: {}; write redis://[user:password@]host[:port][/db], "
+      "unix:///path[?db=N] or redis+sentinel://[user:password@]host[:port],.../name[/db]",
       why));
 }
 
@@ -80,6 +83,29 @@ void take_query(std::string_view& rest, RedisUrl& url) {
   url.database = parse_database(query.substr(3));
 }
 
+HostAndPort parse_host(std::string_view text, int usual_port) {
+  HostAndPort parsed{"localhost", usual_port};
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const std::size_t close = text.find(']');
+    if (close == std::string_view::npos) refuse("the '[' of an IPv6 address is not closed");
+    parsed.host = text.substr(1, close - 1);
+    text.remove_prefix(close + 1);
+    if (!text.empty() && !text.starts_with(':')) refuse("only ':port' may follow ']'");
+    port = text.empty() ? text : text.substr(1);
+  } else {
+    const std::size_t colon = text.find(':');
+    if (colon > 0) parsed.host = percent_decoded(text.substr(0, colon));
+    if (colon != std::string_view::npos) {
+      port = text.substr(colon + 1);
+      if (port.empty()) refuse("there is no port after ':'");
+    }
+  }
+  if (parsed.host.empty()) parsed.host = "localhost";
+  if (!port.empty()) parsed.port = parse_number(port, 1, 65'535, "port");
+  return parsed;
+}
+
 void take_host(std::string_view rest, RedisUrl& url) {
   refuse_rest_of_login(rest);
   const std::size_t slash = rest.find('/');
@@ -88,24 +114,30 @@ void take_host(std::string_view rest, RedisUrl& url) {
     if (!path.empty()) url.database = parse_database(path);
     rest = rest.substr(0, slash);
   }
-  std::string_view port;
-  if (rest.starts_with('[')) {
-    const std::size_t close = rest.find(']');
-    if (close == std::string_view::npos) refuse("the '[' of an IPv6 address is not closed");
-    url.host = rest.substr(1, close - 1);
-    rest.remove_prefix(close + 1);
-    if (!rest.empty() && !rest.starts_with(':')) refuse("only ':port' may follow ']'");
-    port = rest.empty() ? rest : rest.substr(1);
-  } else {
-    const std::size_t colon = rest.find(':');
-    url.host = percent_decoded(rest.substr(0, colon));
-    if (colon != std::string_view::npos) {
-      port = rest.substr(colon + 1);
-      if (port.empty()) refuse("there is no port after ':'");
-    }
+  HostAndPort parsed = parse_host(rest, url.port);
+  url.host = std::move(parsed.host);
+  url.port = parsed.port;
+}
+
+void take_sentinels(std::string_view rest, RedisUrl& url) {
+  refuse_rest_of_login(rest);
+  const std::size_t slash = rest.find('/');
+  const std::string_view path = slash == std::string_view::npos ? "" : rest.substr(slash + 1);
+  const std::size_t end = path.find('/');
+  url.primary = percent_decoded(path.substr(0, end));
+  if (url.primary.empty()) {
+    refuse("the name of the primary is missing, by which the sentinels know it");
   }
-  if (url.host.empty()) url.host = "localhost";
-  if (!port.empty()) url.port = parse_number(port, 1, 65'535, "port");
+  if (end != std::string_view::npos) url.database = parse_database(path.substr(end + 1));
+  std::string_view hosts = rest.substr(0, slash);
+  while (true) {
+    const std::size_t comma = hosts.find(',');
+    const std::string_view host = hosts.substr(0, comma);
+    if (host.empty()) refuse("the host of a sentinel is missing");
+    url.sentinels.push_back(parse_host(host, kSentinelPort));
+    if (comma == std::string_view::npos) return;
+    hosts.remove_prefix(comma + 1);
+  }
 }
 
 }  // namespace
@@ -119,13 +151,20 @@ RedisUrl parse_url(std::string_view text) {
     return true;
   };
   const bool is_unix = take_scheme("unix://");
+  bool are_sentinels = false;
   if (!is_unix) {
-    url.tls = take_scheme("rediss://");
-    if (!url.tls && !take_scheme("redis://")) {
-      refuse("it must begin with redis://, rediss:// or unix://");
+    are_sentinels = take_scheme("redis+sentinel://");
+    url.tls = !are_sentinels && (take_scheme("rediss://") || take_scheme("rediss+sentinel://"));
+    are_sentinels = are_sentinels || text.starts_with("rediss+sentinel://");
+    if (!are_sentinels && !url.tls && !take_scheme("redis://")) {
+      refuse("it must begin with redis://, rediss://, unix:// or redis+sentinel://");
     }
   }
   take_login(rest, url);
+  if (are_sentinels) {
+    take_sentinels(rest, url);
+    return url;
+  }
   take_query(rest, url);
   if (!is_unix) {
     take_host(rest, url);

@@ -2,13 +2,21 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace wq::internal {
+
+struct HostAndPort {
+  std::string host;
+  int port = 0;
+};
 
 /// The parts of a Redis URL.
 struct RedisUrl {
   bool tls = false;
-  std::string host;  ///< empty: a unix socket
+  std::vector<HostAndPort> sentinels;  ///< that know the primary; then there is no host
+  std::string primary;                 ///< the name by which they know it
+  std::string host;                    ///< empty: a unix socket, or sentinels
   int port = 6379;
   std::string socket_path;  ///< of the unix socket
   std::string user;         ///< empty: the default user
@@ -16,8 +24,9 @@ struct RedisUrl {
   int database = 0;
 };
 
-/// Reads `redis://`, `rediss://` and `unix://` URLs as `RedisOptions::url` describes them. Throws
-/// `std::invalid_argument` with the reason; the message never shows a password.
+/// Reads `redis://`, `rediss://`, `unix://`, `redis+sentinel://` and `rediss+sentinel://` URLs as
+/// `RedisOptions::url` describes them. Throws `std::invalid_argument` with the reason; the message
+/// never shows a password.
 [[nodiscard]] RedisUrl parse_url(std::string_view text);
 
 }  // namespace wq::internal

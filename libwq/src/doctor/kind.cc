@@ -29,7 +29,8 @@ void read_server(Examination& look) {
   Connection& redis = look.redis;
   ServerFacts& facts = look.facts;
   const Endpoint endpoint = resolve_endpoint(look.login);
-  facts.over_network = !endpoint.host.empty() && !is_this_machine(endpoint.host);
+  facts.over_network =
+      !endpoint.sentinels.empty() || (!endpoint.host.empty() && !is_this_machine(endpoint.host));
   facts.encrypted = endpoint.tls;
   facts.logs_in = !endpoint.password.empty();
   facts.user = endpoint.user.empty() ? "default" : endpoint.user;

@@ -18,6 +18,8 @@
 
 #include <wq/error.h>
 
+#include "redis/sentinel.h"
+
 namespace wq::internal {
 namespace {
 
@@ -101,8 +103,21 @@ auto Connection::breaking(Action action) {
 }
 
 Connection::Connection(const RedisOptions& options, std::chrono::milliseconds longest)
+    : Connection(endpoint_now(options), options, longest) {}
+
+Connection Connection::as_user(const RedisOptions& options, const std::string& user,
+                               const std::string& password, std::chrono::milliseconds longest) {
+  Endpoint endpoint = endpoint_now(options);
+  endpoint.user = user;
+  endpoint.password = password;
+  return {std::move(endpoint), options, longest};
+}
+
+Connection::Connection(Endpoint endpoint, const RedisOptions& options,
+                       std::chrono::milliseconds longest)
     : deadline_(BootClock::now() + longest) {
-  const Endpoint endpoint = endpoint_now(options);
+  const bool has_sentinels = !endpoint.sentinels.empty();
+  if (has_sentinels) endpoint = ask_sentinels(endpoint, options, deadline_);
   server_ = endpoint.name();
   context_.reset(connect(endpoint, to_timeval(left(options.connect_timeout))));
   if (!context_) throw std::bad_alloc();
@@ -110,7 +125,16 @@ Connection::Connection(const RedisOptions& options, std::chrono::milliseconds lo
   configure_socket(options);
   if (endpoint.tls) encrypt(endpoint, options);
   log_in(endpoint, options);
+  if (has_sentinels) verify_primary();
   set_timeout(options.command_timeout);
+}
+
+// Sentinels name a new primary a moment before it is one, and an old one until they have noticed.
+void Connection::verify_primary() {
+  const auto [role] = ask({{"ROLE"}});
+  if (role.value().is_error()) return;  // no right to ask: it refuses writes if it is none
+  if (role.value()[0].text() == "master") return;
+  fail("it is a replica, and the sentinels have named no other primary yet");
 }
 
 std::chrono::milliseconds Connection::left(std::chrono::milliseconds limit) const {

@@ -34,6 +34,10 @@ class Connection {
   explicit Connection(const RedisOptions& options,
                       std::chrono::milliseconds longest = std::chrono::hours{1});
 
+  /// The same as another user than that of the options.
+  static Connection as_user(const RedisOptions& options, const std::string& user,
+                            const std::string& password, std::chrono::milliseconds longest);
+
   /// Sends commands without waiting for their replies.
   void send(const CommandBuffer& commands);
 
@@ -76,6 +80,8 @@ class Connection {
 
   /// The time left to connect, at most `limit`.
   [[nodiscard]] std::chrono::milliseconds left(std::chrono::milliseconds limit) const;
+  Connection(Endpoint endpoint, const RedisOptions& options, std::chrono::milliseconds longest);
+  void verify_primary();
   void configure_socket(const RedisOptions& options);
   void encrypt(const Endpoint& endpoint, const RedisOptions& options);
   void log_in(const Endpoint& endpoint, const RedisOptions& options);

@@ -26,18 +26,33 @@ std::string read_password(const std::string& path) {
   return text;
 }
 
+std::string text(const HostAndPort& address) {
+  const bool ipv6 = address.host.find(':') != std::string::npos;
+  return fmt::format("{}:{}", ipv6 ? "[" + address.host + "]" : address.host, address.port);
+}
+
+std::string hosts(const std::vector<HostAndPort>& sentinels) {
+  std::string all;
+  for (const HostAndPort& each : sentinels) all += (all.empty() ? "" : ",") + text(each);
+  return all;
+}
+
 }  // namespace
 
 std::string Endpoint::name() const {
-  const std::string where = host.empty() ? socket_path : fmt::format("{}:{}", host, port);
+  std::string where = host.empty() ? socket_path : fmt::format("{}:{}", host, port);
+  if (!sentinels.empty()) where = fmt::format("{} of the sentinels {}", primary, hosts(sentinels));
   return database == 0 ? where : fmt::format("{} database {}", where, database);
 }
 
 std::string Endpoint::url_without_login() const {
+  if (!sentinels.empty()) {
+    return fmt::format("{}+sentinel://{}/{}/{}", tls ? "rediss" : "redis", hosts(sentinels),
+                       primary, database);
+  }
   if (host.empty()) return fmt::format("unix://{}?db={}", socket_path, database);
-  const bool ipv6 = host.find(':') != std::string::npos;
-  return fmt::format("{}://{}:{}/{}", tls ? "rediss" : "redis", ipv6 ? "[" + host + "]" : host,
-                     port, database);
+  return fmt::format("{}://{}/{}", tls ? "rediss" : "redis", text(HostAndPort{host, port}),
+                     database);
 }
 
 Endpoint resolve_endpoint(const RedisOptions& options) {
@@ -52,12 +67,8 @@ Endpoint resolve_endpoint(const RedisOptions& options) {
   if (password.empty() && !options.password_file.empty()) {
     password = read_password(options.password_file);
   }
-  return {url.tls,
-          std::move(url.host),
-          url.port,
-          std::move(url.socket_path),
-          std::move(url.user),
-          std::move(password),
+  return {url.tls,     std::move(url.sentinels),   std::move(url.primary), std::move(url.host),
+          url.port,    std::move(url.socket_path), std::move(url.user),    std::move(password),
           url.database};
 }
 

@@ -1,15 +1,20 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <wq/redis_options.h>
+
+#include "base/url.h"
 
 namespace wq::internal {
 
 /// Where to connect and as whom.
 struct Endpoint {
   bool tls = false;
-  std::string host;  ///< empty: the unix socket at `socket_path`
+  std::vector<HostAndPort> sentinels;  ///< to be asked for the host; see `ask_sentinels`
+  std::string primary;                 ///< the name of the primary of sentinels
+  std::string host;                    ///< empty: the unix socket at `socket_path`
   int port = 0;
   std::string socket_path;
   std::string user;
@@ -22,9 +27,8 @@ struct Endpoint {
   [[nodiscard]] std::string url_without_login() const;
 };
 
-/// Says where the server is that should be talked to now. Called for every new connection and by
-/// nothing else: a lookup in a Sentinel, or in a Cluster, belongs here. Reads the
-/// password file, so that a rotated secret is picked up.
+/// Says where the server is that should be talked to, or who knows that. Reads the password file,
+/// so that a rotated secret is picked up.
 ///
 /// Throws `std::invalid_argument` for a URL that cannot be read and for a file that cannot be read
 /// or does not hold what it should.

@@ -1,0 +1,100 @@
+#include "redis/sentinel.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+#include <wq/error.h>
+
+#include "base/whole_number.h"
+#include "redis/connection.h"
+
+namespace wq::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+// One that is gone must not cost the others their turn.
+constexpr milliseconds kLongestForOne{1'000};
+constexpr milliseconds kShortestForOne{100};
+
+struct Answer {
+  HostAndPort address;
+  std::int64_t epoch = -1;
+};
+
+// The members of the answer to SENTINEL MASTER: a name, its value, ...
+std::int64_t epoch_of(const Value& members) {
+  for (std::size_t i = 0; i + 1 < members.size(); i += 2) {
+    if (members[i].text() == "config-epoch") {
+      return whole_number<std::int64_t>(members[i + 1].text()).value_or(0);
+    }
+  }
+  return 0;
+}
+
+Connection connect_to(const HostAndPort& sentinel, const Endpoint& set, RedisOptions options,
+                      milliseconds longest) {
+  Endpoint one;
+  one.tls = set.tls;
+  one.host = sentinel.host;
+  one.port = sentinel.port;
+  options.url = one.url_without_login();
+  options.password.clear();
+  options.password_file.clear();
+  options.command_timeout = std::min(options.command_timeout, longest);
+  if (set.user.empty() && set.password.empty()) return Connection(options, longest);
+  try {
+    return Connection::as_user(options, set.user, set.password, longest);
+  } catch (const RefusedError&) {  // most sentinels have no users
+    return Connection(options, longest);
+  }
+}
+
+// Nothing if this sentinel does not know the name.
+std::optional<Answer> ask(Connection& sentinel, const std::string& name) {
+  const auto [address, members] =
+      sentinel.ask({{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", name}, {"SENTINEL", "MASTER", name}});
+  if (address.checked().value().is_nil()) return std::nullopt;
+  Answer answer;
+  answer.address.host = address.value()[0].text();
+  answer.address.port = whole_number<int>(address.value()[1].text()).value_or(0);
+  if (!members.value().is_error()) answer.epoch = epoch_of(members.value());
+  return answer;
+}
+
+}  // namespace
+
+Endpoint ask_sentinels(const Endpoint& set, const RedisOptions& options, TimePoint deadline) {
+  std::optional<Answer> best;
+  std::string problems;
+  bool one_answered = false;
+  for (const HostAndPort& each : set.sentinels) {
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - BootClock::now());
+    const milliseconds longest = std::clamp(left, kShortestForOne, kLongestForOne);
+    try {
+      Connection sentinel = connect_to(each, set, options, longest);
+      const std::optional<Answer> answer = ask(sentinel, set.primary);
+      one_answered = true;
+      if (answer && (!best || answer->epoch > best->epoch)) best = answer;
+    } catch (const Error& error) {
+      problems += fmt::format("{}{}", problems.empty() ? "" : "; ", error.what());
+    }
+  }
+  if (!best && one_answered) {
+    throw RefusedError(fmt::format(
+        "ERR no sentinel knows a primary named '{}'; check the name in the URL", set.primary));
+  }
+  if (!best) throw ConnectionError(fmt::format("no sentinel answers: {}", problems));
+  Endpoint primary = set;
+  primary.sentinels.clear();
+  primary.host = best->address.host;
+  primary.port = best->address.port;
+  return primary;
+}
+
+}  // namespace wq::internal
