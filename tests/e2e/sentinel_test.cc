@@ -9,6 +9,8 @@
 
 #include <gmock/gmock.h>
 
+#include <wq/error.h>
+
 #include "e2e/programs.h"
 #include "support/free_port.h"
 #include "support/redis_server.h"

@@ -26,14 +26,14 @@ std::string read_password(const std::string& path) {
   return text;
 }
 
-std::string text(const HostAndPort& address) {
+std::string host_text(const HostAndPort& address) {
   const bool ipv6 = address.host.find(':') != std::string::npos;
   return fmt::format("{}:{}", ipv6 ? "[" + address.host + "]" : address.host, address.port);
 }
 
 std::string hosts(const std::vector<HostAndPort>& sentinels) {
   std::string all;
-  for (const HostAndPort& each : sentinels) all += (all.empty() ? "" : ",") + text(each);
+  for (const HostAndPort& each : sentinels) all += (all.empty() ? "" : ",") + host_text(each);
   return all;
 }
 
@@ -51,7 +51,7 @@ std::string Endpoint::url_without_login() const {
                        primary, database);
   }
   if (host.empty()) return fmt::format("unix://{}?db={}", socket_path, database);
-  return fmt::format("{}://{}/{}", tls ? "rediss" : "redis", text(HostAndPort{host, port}),
+  return fmt::format("{}://{}/{}", tls ? "rediss" : "redis", host_text(HostAndPort{host, port}),
                      database);
 }
 

@@ -56,7 +56,7 @@ Connection connect_to(const HostAndPort& sentinel, const Endpoint& set, RedisOpt
 }
 
 // Nothing if this sentinel does not know the name.
-std::optional<Answer> ask(Connection& sentinel, const std::string& name) {
+std::optional<Answer> ask_one(Connection& sentinel, const std::string& name) {
   const auto [address, members] =
       sentinel.ask({{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", name}, {"SENTINEL", "MASTER", name}});
   if (address.checked().value().is_nil()) return std::nullopt;
@@ -78,7 +78,7 @@ Endpoint ask_sentinels(const Endpoint& set, const RedisOptions& options, TimePoi
     const milliseconds longest = std::clamp(left, kShortestForOne, kLongestForOne);
     try {
       Connection sentinel = connect_to(each, set, options, longest);
-      const std::optional<Answer> answer = ask(sentinel, set.primary);
+      const std::optional<Answer> answer = ask_one(sentinel, set.primary);
       one_answered = true;
       if (answer && (!best || answer->epoch > best->epoch)) best = answer;
     } catch (const Error& error) {
