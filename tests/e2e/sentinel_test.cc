@@ -72,6 +72,13 @@ class Sentinels : public ProgramTest {
     }));
   }
 
+  [[nodiscard]] RedisClient client_of(int port) const {
+    RedisOptions options;
+    options.url = "redis://127.0.0.1:" + std::to_string(port);
+    options.log = no_log;
+    return RedisClient(options);
+  }
+
   Member primary_;
   Member replica_{{"replicaof 127.0.0.1 " + std::to_string(primary_.port())}};
   TemporaryFolder folder_;
@@ -87,12 +94,6 @@ class Sentinels : public ProgramTest {
             "\nsentinel monitor shop 127.0.0.1 " + std::to_string(primary_.port()) +
             " 2\nsentinel down-after-milliseconds shop 700\nsentinel failover-timeout shop 5000\n");
     return start({kRedisServer, config, "--sentinel"});
-  }
-  [[nodiscard]] RedisClient client_of(int port) const {
-    RedisOptions options;
-    options.url = "redis://127.0.0.1:" + std::to_string(port);
-    options.log = no_log;
-    return RedisClient(options);
   }
   [[nodiscard]] bool all_know_each_other() {
     try {
@@ -157,6 +158,18 @@ TEST_F(Sentinels, RefuseANameThatTheyDoNotKnow) {
   Process push = push_process({"q", "a"}, through(url("shp")));
   EXPECT_EQ(push.wait(), 2);
   EXPECT_THAT(push.err(), HasSubstr("no sentinel knows a primary named 'shp'; check the name"));
+}
+
+TEST_F(Sentinels, GetTheLoginOfThePrimaryAndEndAProgramThatTheyRefuse) {
+  for (const int port : ports_) client_of(port).call({"ACL", "SETUSER", "default", ">secret"});
+  Process refused = push_process({"q", "a"}, through(url()));
+  EXPECT_EQ(refused.wait(), 2);
+  EXPECT_THAT(refused.err(), HasSubstr("NOAUTH"));
+  primary_.client().call({"ACL", "SETUSER", "default", ">secret"});
+  std::string with_login = url();
+  with_login.insert(std::string("redis+sentinel://").size(), ":secret@");
+  Process push = push_process({"q", "a"}, through(with_login));
+  EXPECT_EQ(push.wait(), 0) << push.err();
 }
 
 TEST_F(Sentinels, AreExaminedByDoctorAsTheirPrimary) {

@@ -26,6 +26,16 @@ void QueueTest::expect_conserved() {
       << ", merged " << now.merged;
 }
 
+Counts QueueTest::counts_of(const std::string& queue) const {
+  return Queue(queue, options()).counts();
+}
+
+void QueueTest::fill(const std::string& queue, std::size_t items) const {
+  Producer producer(queue, options(), {});
+  for (const std::string& item : numbered(queue + "-", items)) producer.push(item);
+  producer.finish();
+}
+
 Counts QueueTest::counts() { return open_queue().counts(); }
 
 void QueueTest::push(const std::vector<std::string>& items, ProducerOptions producer) {

@@ -36,6 +36,9 @@ class QueueTest : public ::testing::Test {
   [[nodiscard]] RedisOptions options() const { return server_.options(); }
   [[nodiscard]] Queue open_queue() const { return Queue(keys_.queue(), options()); }
   [[nodiscard]] Counts counts();
+  [[nodiscard]] Counts counts_of(const std::string& queue) const;
+  /// Pushes "queue-0", "queue-1", ... to this queue, as our own programs do.
+  void fill(const std::string& queue, std::size_t items) const;
 
   /// As our own programs do.
   void push(const std::vector<std::string>& items, ProducerOptions producer = {});

@@ -35,17 +35,7 @@ using ::testing::HasSubstr;
 
 class Group : public QueueTest {
  protected:
-  void fill(const std::string& queue, std::size_t items) {
-    Producer producer(queue, options(), {});
-    for (const std::string& item : numbered(queue + "-", items)) producer.push(item);
-    producer.finish();
-  }
-
   [[nodiscard]] std::int64_t server_ms() { return redis_.call({"TIME"}).value().time_ms(); }
-
-  [[nodiscard]] Counts counts_of(const std::string& queue) const {
-    return Queue(queue, options()).counts();
-  }
 
   /// Keeps the order in which items are begun, by their queues.
   BatchHandler noting() {

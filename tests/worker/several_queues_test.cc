@@ -32,16 +32,6 @@ using ::testing::HasSubstr;
 
 class SeveralQueues : public QueueTest {
  protected:
-  void fill(const std::string& queue, std::size_t items) {
-    Producer producer(queue, options(), {});
-    for (const std::string& item : numbered(queue + "-", items)) producer.push(item);
-    producer.finish();
-  }
-
-  [[nodiscard]] Counts counts_of(const std::string& queue) const {
-    return Queue(queue, options()).counts();
-  }
-
   /// Works all queues off; keeps the order in which their items were begun.
   WorkerReport work(std::vector<QueueShare> queues, WorkerOptions worker = {}) {
     const BatchHandler handler = [this](const Batch& batch) {

@@ -34,10 +34,6 @@ class Stages : public QueueTest {
     producer.finish();
   }
 
-  [[nodiscard]] Counts counts_of(const std::string& queue) const {
-    return Queue(queue, options()).counts();
-  }
-
   [[nodiscard]] WorkerOptions after(std::vector<std::string> stages) {
     WorkerOptions worker;
     worker.after = std::move(stages);

@@ -34,8 +34,8 @@ class StreamLink {
   /// `ReconnectingConnection::connection`.
   Connection& connection();
 
-  /// Sends commands, or keeps them until `flush` between that and `hold`: the requests to several
-  /// queues then cost one call of the system.
+  /// Sends commands. After `hold` they are kept and `flush` sends them all, so that the requests to
+  /// several queues cost one system call.
   void send(const CommandBuffer& commands);
   void hold() noexcept { holding_ = true; }
   /// Throws as a stream's `post`.
@@ -46,9 +46,9 @@ class StreamLink {
   /// Raises the fence of a queue, see attach.lua. Throws as `read_attach`.
   void attach(const Keys& keys);
 
-  /// A request of this stream is the last one from now on.
+  /// Notes a request of this stream, behind all others.
   void posted(LeaseStream& stream) { order_.push_back(&stream); }
-  /// The first one was answered.
+  /// Notes that the first request was answered.
   void taken() { order_.pop_front(); }
   /// Drops the connection and with it all requests.
   void forget() noexcept;

@@ -72,6 +72,7 @@ std::optional<Answer> ask_one(Connection& sentinel, const std::string& name) {
 Endpoint ask_sentinels(const Endpoint& set, const RedisOptions& options, TimePoint deadline) {
   std::optional<Answer> best;
   std::string problems;
+  bool one_refused = false;
   bool one_answered = false;
   for (const HostAndPort& each : set.sentinels) {
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - BootClock::now());
@@ -82,6 +83,7 @@ Endpoint ask_sentinels(const Endpoint& set, const RedisOptions& options, TimePoi
       one_answered = true;
       if (answer && (!best || answer->epoch > best->epoch)) best = answer;
     } catch (const Error& error) {
+      one_refused = one_refused || dynamic_cast<const RefusedError*>(&error) != nullptr;
       problems += fmt::format("{}{}", problems.empty() ? "" : "; ", error.what());
     }
   }
@@ -89,6 +91,7 @@ Endpoint ask_sentinels(const Endpoint& set, const RedisOptions& options, TimePoi
     throw RefusedError(fmt::format(
         "ERR no sentinel knows a primary named '{}'; check the name in the URL", set.primary));
   }
+  if (!best && one_refused) throw RefusedError(problems);
   if (!best) throw ConnectionError(fmt::format("no sentinel answers: {}", problems));
   Endpoint primary = set;
   primary.sentinels.clear();

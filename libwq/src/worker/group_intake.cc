@@ -24,9 +24,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-// Of the time of Redis, what a look at all queues may take.
+// A look at all queues costs Redis no more than a hundredth of its time.
 constexpr int kPausePerPoll = 100;
-// A request to a model that waits for a worker is not to wait for longer than this for the look.
+// After a look that found items: more may come soon, and a user may wait for the answer.
 constexpr milliseconds kShortestPollPause{20};
 constexpr milliseconds kLongestIdlePause{500};
 // However long a look took: Redis may have stood still meanwhile.
@@ -60,8 +60,8 @@ bool matches(const std::string& pattern, const std::string& name) {
 
 }  // namespace
 
-GroupIntake::GroupIntake(const QueueGroup& group, const SourceContext& context,
-                         QueueList::OnLost on_lost, Sources& sources, OnPlace on_place)
+GroupIntake::GroupIntake(const QueueGroup& group, const SourceContext& context, OnLost on_lost,
+                         Sources& sources, OnPlace on_place)
     : pattern_(group.pattern),
       context_(context),
       on_lost_(std::move(on_lost)),
@@ -408,8 +408,10 @@ bool GroupIntake::is_open(Member& member) {
 void GroupIntake::note_counts(Member& member, const Reply& answer) {
   member.shows_counts = !answer.value().is_error();
   if (member.shows_counts) {
-    member.counts = read_counts(answer.value());
-    if (member.counts.id.empty()) member.id.clear();  // the next run of the queue gets another one
+    Counts counts = read_counts(answer.value());
+    if (counts.id.empty()) member.id.clear();  // the next run of the queue gets another one
+    if (counts.id != member.counts.id) member.attached = 0;  // and our terms
+    member.counts = std::move(counts);
     return;
   }
   const ReplyError error{std::string(answer.value().text())};

@@ -26,7 +26,6 @@
 #include "queue/stream_link.h"
 #include "redis/reconnecting_connection.h"
 #include "worker/intake.h"
-#include "worker/queue_list.h"
 #include "worker/sources.h"
 #include "worker/wait_notice.h"
 
@@ -44,7 +43,7 @@ class GroupIntake final : public Intake {
   using OnPlace = std::function<void(QueueIndex place, const std::string& queue)>;
 
   /// `sources`, which is empty, and what `context` refers to must outlive it.
-  GroupIntake(const QueueGroup& group, const SourceContext& context, QueueList::OnLost on_lost,
+  GroupIntake(const QueueGroup& group, const SourceContext& context, OnLost on_lost,
               Sources& sources, OnPlace on_place);
 
   void begin() override;
@@ -81,7 +80,7 @@ class GroupIntake final : public Intake {
     Keys keys;
     std::string id;  // that it gets if it has none
     std::int64_t registered_ms = 0;
-    bool registered = false;  // when that was last read
+    bool registered = false;  // when the registry was last read as a whole
     std::size_t ready = 0;    // items, as far as known, that were not asked for
     bool has_turn = false;    // it is in turns_
     bool warned = false;      // that Redis refuses it, since it was last attached to
@@ -122,7 +121,7 @@ class GroupIntake final : public Intake {
 
   const std::string pattern_;
   const SourceContext context_;
-  const QueueList::OnLost on_lost_;
+  const OnLost on_lost_;
   Sources& sources_;
   const OnPlace on_place_;
   std::mt19937_64 ids_;  // of queues that have none; `random_id` takes longer than an item

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -41,6 +42,8 @@ class Intake {
     bool begun = true;    ///< all have
     std::uint64_t dead_before = 0;
   };
+  /// Receives the leases of a queue that were lost.
+  using OnLost = std::function<void(QueueIndex, std::span<const std::uint64_t> fences)>;
 
   Intake() = default;
   virtual ~Intake() = default;

@@ -15,9 +15,6 @@ namespace wq::internal {
 /// Queues that the user named, each with a connection of its own, by weight or in order.
 class QueueList final : public Intake {
  public:
-  /// Receives the leases of a queue that were lost.
-  using OnLost = std::function<void(QueueIndex, std::span<const std::uint64_t> fences)>;
-
   /// `sources`, which is empty, and what `context` refers to must outlive it.
   QueueList(std::span<const QueueShare> queues, const SourceContext& context, const OnLost& on_lost,
             Sources& sources);

@@ -17,6 +17,7 @@
 #include "worker/cannot_go_on.h"
 #include "worker/check_options.h"
 #include "worker/group_intake.h"
+#include "worker/queue_list.h"
 
 namespace wq::internal {
 namespace {
@@ -95,7 +96,7 @@ SourceContext WorkerLoop::context() {
   return {redis_, options_, session_, abandon_.get_token(), keeper_.link()};
 }
 
-QueueList::OnLost WorkerLoop::on_lost() {
+Intake::OnLost WorkerLoop::on_lost() {
   return [this](QueueIndex queue, std::span<const std::uint64_t> fences) {
     log(LogLevel::warning, fmt::format("{} leases were lost", fences.size()));
     executor_.lose(queue, fences);

@@ -25,7 +25,6 @@
 #include "worker/isolation.h"
 #include "worker/keeper.h"
 #include "worker/queue_lease.h"
-#include "worker/queue_list.h"
 #include "worker/queue_source.h"
 #include "worker/sources.h"
 #include "worker/supply.h"
@@ -61,11 +60,11 @@ class WorkerLoop {
   [[nodiscard]] const std::string& session() const noexcept { return session_; }
 
  private:
-  // Of a worker without an intake, which is in the end the caller's to make.
+  // What both kinds of workers have. The caller makes the intake.
   WorkerLoop(RedisOptions redis, WorkerOptions options, BatchHandler handler,
              const std::vector<std::string>& queues, const std::vector<unsigned>& weights);
   [[nodiscard]] SourceContext context();
-  [[nodiscard]] QueueList::OnLost on_lost();
+  [[nodiscard]] Intake::OnLost on_lost();
 
   // The main thread.
   WorkerEnd work();
