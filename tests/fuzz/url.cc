@@ -2,6 +2,8 @@
 
 #include "base/url.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "cli/redis_flags.h"
@@ -10,6 +12,7 @@
 namespace wq::fuzz {
 namespace {
 
+using internal::HostAndPort;
 using internal::parse_url;
 using internal::RedisUrl;
 
@@ -19,29 +22,55 @@ std::string percent_encoded(std::string_view text) {
   return encoded;
 }
 
+// An IPv6 address keeps its colons, if the brackets around it cannot be misread.
+std::string host_text(const std::string& host, int port) {
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return fmt::format("{}:{}",
+                     ipv6 && host.find_first_of("/?@],") == std::string::npos
+                         ? "[" + host + "]"
+                         : percent_encoded(host),
+                     port);
+}
+
 std::string written(const RedisUrl& url) {
   std::string login = percent_encoded(url.user);
   if (!url.password.empty()) login += ":" + percent_encoded(url.password);
   if (!login.empty()) login += "@";
+  if (!url.sentinels.empty()) {
+    std::string hosts;
+    for (const auto& each : url.sentinels) {
+      hosts += (hosts.empty() ? "" : ",") + host_text(each.host, each.port);
+    }
+    return fmt::format("redis{}+sentinel://{}{}/{}/{}", url.tls ? "s" : "", login, hosts,
+                       percent_encoded(url.primary), url.database);
+  }
   if (url.host.empty()) {
     return fmt::format("unix://{}/{}?db={}", login, percent_encoded(url.socket_path.substr(1)),
                        url.database);
   }
-  const bool ipv6 = url.host.find(':') != std::string::npos;
-  return fmt::format("redis{}://{}{}:{}/{}", url.tls ? "s" : "", login,
-                     ipv6 && url.host.find_first_of("/?@]") == std::string::npos
-                         ? "[" + url.host + "]"
-                         : percent_encoded(url.host),
-                     url.port, url.database);
+  return fmt::format("redis{}://{}{}/{}", url.tls ? "s" : "", login, host_text(url.host, url.port),
+                     url.database);
 }
 
 bool equal(const RedisUrl& a, const RedisUrl& b) {
   return a.tls == b.tls && a.host == b.host && a.port == b.port && a.socket_path == b.socket_path &&
-         a.user == b.user && a.password == b.password && a.database == b.database;
+         a.user == b.user && a.password == b.password && a.database == b.database &&
+         a.primary == b.primary &&
+         std::equal(a.sentinels.begin(), a.sentinels.end(), b.sentinels.begin(), b.sentinels.end(),
+                    [](const HostAndPort& one, const HostAndPort& other) {
+                      return one.host == other.host && one.port == other.port;
+                    });
 }
 
 void check_valid(const RedisUrl& url) {
-  require(url.host.empty() != url.socket_path.empty(), "a URL names a host or a socket");
+  require((url.host.empty() ? 0 : 1) + (url.socket_path.empty() ? 0 : 1) +
+                  (url.sentinels.empty() ? 0 : 1) ==
+              1,
+          "a URL names a host, a socket or sentinels");
+  require(url.sentinels.empty() == url.primary.empty(), "sentinels are asked for a name");
+  for (const auto& each : url.sentinels) {
+    require(!each.host.empty() && each.port >= 1 && each.port <= 65'535, "a sentinel has a port");
+  }
   require(url.socket_path.empty() || url.socket_path.front() == '/', "a socket's path is absolute");
   require(url.port >= 1 && url.port <= 65'535, "a port is one");
   require(url.database >= 0 && url.database <= 1'000'000, "a database is one");
@@ -77,6 +106,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 'u':
       wq::fuzz::secret("unix", bytes.word(), bytes.rest());
+      break;
+    case 's':
+      wq::fuzz::secret("redis+sentinel", bytes.word(), bytes.rest());
       break;
     default:
       wq::fuzz::any_text(bytes.rest());
