@@ -5,7 +5,6 @@
 #include <string>
 
 #include "e2e/programs.h"
-#include "support/free_port.h"
 #include "support/terminal.h"
 
 // Servers that answer and refuse writes, or that are no place for a queue at all: whatever somebody
@@ -221,94 +220,6 @@ TEST_F(AfterARestart, DoctorAddsNothingToAFileThatMayBeTorn) {
   EXPECT_EQ(persistence("aof_current_size:"), size);
   redis_.call({"CONFIG", "SET", "min-replicas-to-write", "1"});
   EXPECT_THAT(doctor("writes").findings, Contains(HasSubstr("error: Redis refuses writes: NOREP")));
-}
-
-// One node of a Redis Cluster.
-struct Node {
-  int port = free_port();
-  int bus_port = free_port();
-  RedisServer server{{"port " + std::to_string(port), "cluster-port " + std::to_string(bus_port),
-                      "cluster-enabled yes", "bind 127.0.0.1"}};
-  RedisClient redis{server.options()};
-
-  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port); }
-  [[nodiscard]] bool knows(const std::string& what) {
-    return redis.text({"CLUSTER", "INFO"}).value().find(what) != std::string::npos;
-  }
-};
-
-class InACluster : public Refusing {
- protected:
-  InACluster() {
-    queue_ = "{q}";  // slot 11958
-    ours_.redis.call({"CLUSTER", "ADDSLOTSRANGE", "8192", "16383"});
-    other_.redis.call({"CLUSTER", "ADDSLOTSRANGE", "0", "8191"});
-    other_.redis.call({"CLUSTER", "MEET", "127.0.0.1", std::to_string(ours_.port),
-                       std::to_string(ours_.bus_port)});
-    for (Node* node : {&ours_, &other_}) {
-      if (!eventually([node] { return node->knows("cluster_state:ok"); }, seconds{30})) {
-        throw std::runtime_error("no cluster: " + node->server.log());
-      }
-    }
-  }
-
-  Node ours_;
-  Node other_;
-};
-
-TEST_F(InACluster, OnAnotherNodeEveryProgramNamesTheOneWithTheQueue) {
-  expect_all_refused(other_.server.url(),
-                     AllOf(HasSubstr("Redis Cluster"), HasSubstr("redis://" + ours_.address())));
-  const Diagnosis diagnosis = doctor("cluster", {}, other_.server.url());
-  EXPECT_EQ(diagnosis.code, 2);
-  EXPECT_THAT(diagnosis.findings,
-              Contains(AllOf(HasSubstr("error: a Redis Cluster"), HasSubstr(ours_.address()))));
-}
-
-TEST_F(InACluster, AGroupIsRefused) {
-  Process work = start({kWorkerProgram, "--queues", "{q}*", "--", "true"},
-                       {.environment = {{"WQ_REDIS", ours_.server.url()}}});
-  EXPECT_EQ(work.wait(), 2);
-  EXPECT_THAT(work.err(), HasSubstr("needs a Redis that is not a node of a cluster"));
-}
-
-TEST_F(InACluster, OnItsOwnNodeAQueueWorks) {
-  const ProcessOptions process{.environment = {{"WQ_REDIS", ours_.server.url()}}};
-  Process push = push_process({queue_, "a"}, process);
-  EXPECT_EQ(push.wait(), 0) << push.err();
-  Process work = start({kWorkerProgram, "--queue", queue_, "--", "true"}, process);
-  EXPECT_EQ(work.wait(), 0) << work.err();
-  EXPECT_THAT(doctor("writes", {}, ours_.server.url()).findings, Words{"ok: Redis takes writes"});
-}
-
-TEST_F(InACluster, QueuesThatFollowEachOtherNeedTheSameHashTag) {
-  const ProcessOptions process{.environment = {{"WQ_REDIS", ours_.server.url()}}};
-  for (const char* option : {"--follow-ups-to", "--after"}) {
-    Process work = start({kWorkerProgram, "--queue", queue_, option, "{r}", "--", "true"}, process);
-    EXPECT_EQ(work.wait(), 2);
-    EXPECT_THAT(work.err(), HasSubstr("need the same hash tag on a Redis Cluster"));
-  }
-}
-
-TEST_F(InACluster, ASlotThatMovesAwayEndsAWorkerThatHoldsNothing) {
-  const ProcessOptions process{.environment = {{"WQ_REDIS", ours_.server.url()}}};
-  Process work = start({kWorkerProgram, "--queue", queue_, "--", "true"}, process);
-  ASSERT_TRUE(eventually([this] { return ours_.redis.exists("{q}:workers"); }));
-  // As a reshard ends: the keys are moved, here removed, and the slot is the other's.
-  const std::string id = other_.redis.text({"CLUSTER", "MYID"}).value();
-  other_.redis.call({"CLUSTER", "SETSLOT", "11958", "NODE", id});
-  // A node that has keys of a slot does not give it away; a sign of life may come in between.
-  EXPECT_TRUE(eventually([&] {
-    ours_.redis.call({"FLUSHALL"});
-    return !ours_.redis.raw({"CLUSTER", "SETSLOT", "11958", "NODE", id}).value().is_error();
-  }));
-  EXPECT_EQ(work.wait(), 2) << work.err();
-  EXPECT_THAT(work.err(), HasSubstr("redis://" + other_.address()));
-}
-
-TEST_F(InACluster, ANameWithoutAHashTagIsRefused) {
-  queue_ = "q";
-  expect_all_refused(ours_.server.url(), AllOf(HasSubstr("Redis Cluster"), HasSubstr("'{q}'")));
 }
 
 TEST_F(Refusing, ASentinelIsCalledOneAndItsMasterNamed) {

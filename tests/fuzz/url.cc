@@ -2,7 +2,7 @@
 
 #include "base/url.h"
 
-#include <algorithm>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -32,17 +32,23 @@ std::string host_text(const std::string& host, int port) {
                      port);
 }
 
+std::string hosts_text(const std::vector<HostAndPort>& hosts) {
+  std::string text;
+  for (const auto& each : hosts)
+    text += (text.empty() ? "" : ",") + host_text(each.host, each.port);
+  return text;
+}
+
 std::string written(const RedisUrl& url) {
   std::string login = percent_encoded(url.user);
   if (!url.password.empty()) login += ":" + percent_encoded(url.password);
   if (!login.empty()) login += "@";
   if (!url.sentinels.empty()) {
-    std::string hosts;
-    for (const auto& each : url.sentinels) {
-      hosts += (hosts.empty() ? "" : ",") + host_text(each.host, each.port);
-    }
-    return fmt::format("redis{}+sentinel://{}{}/{}/{}", url.tls ? "s" : "", login, hosts,
-                       percent_encoded(url.primary), url.database);
+    return fmt::format("redis{}+sentinel://{}{}/{}/{}", url.tls ? "s" : "", login,
+                       hosts_text(url.sentinels), percent_encoded(url.primary), url.database);
+  }
+  if (!url.seeds.empty()) {
+    return fmt::format("redis{}+cluster://{}{}", url.tls ? "s" : "", login, hosts_text(url.seeds));
   }
   if (url.host.empty()) {
     return fmt::format("unix://{}/{}?db={}", login, percent_encoded(url.socket_path.substr(1)),
@@ -55,21 +61,19 @@ std::string written(const RedisUrl& url) {
 bool equal(const RedisUrl& a, const RedisUrl& b) {
   return a.tls == b.tls && a.host == b.host && a.port == b.port && a.socket_path == b.socket_path &&
          a.user == b.user && a.password == b.password && a.database == b.database &&
-         a.primary == b.primary &&
-         std::equal(a.sentinels.begin(), a.sentinels.end(), b.sentinels.begin(), b.sentinels.end(),
-                    [](const HostAndPort& one, const HostAndPort& other) {
-                      return one.host == other.host && one.port == other.port;
-                    });
+         a.primary == b.primary && a.sentinels == b.sentinels && a.seeds == b.seeds;
 }
 
 void check_valid(const RedisUrl& url) {
   require((url.host.empty() ? 0 : 1) + (url.socket_path.empty() ? 0 : 1) +
-                  (url.sentinels.empty() ? 0 : 1) ==
+                  (url.sentinels.empty() ? 0 : 1) + (url.seeds.empty() ? 0 : 1) ==
               1,
-          "a URL names a host, a socket or sentinels");
+          "a URL names a host, a socket, sentinels or a cluster");
   require(url.sentinels.empty() == url.primary.empty(), "sentinels are asked for a name");
-  for (const auto& each : url.sentinels) {
-    require(!each.host.empty() && each.port >= 1 && each.port <= 65'535, "a sentinel has a port");
+  for (const auto& list : {url.sentinels, url.seeds}) {
+    for (const auto& each : list) {
+      require(!each.host.empty() && each.port >= 1 && each.port <= 65'535, "each has a port");
+    }
   }
   require(url.socket_path.empty() || url.socket_path.front() == '/', "a socket's path is absolute");
   require(url.port >= 1 && url.port <= 65'535, "a port is one");
@@ -106,6 +110,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 'u':
       wq::fuzz::secret("unix", bytes.word(), bytes.rest());
+      break;
+    case 'c':
+      wq::fuzz::secret("redis+cluster", bytes.word(), bytes.rest());
       break;
     case 's':
       wq::fuzz::secret("redis+sentinel", bytes.word(), bytes.rest());

@@ -17,8 +17,8 @@ namespace wq::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kSchemes{"redis://", "rediss://", "unix://",
-                                                   "+sentinel://"};
+constexpr std::array<std::string_view, 5> kSchemes{"redis://", "rediss://", "unix://",
+                                                   "+sentinel://", "+cluster://"};
 
 }  // namespace
 
@@ -30,10 +30,10 @@ void add_redis_options(Options& options, RedisOptions& redis, const std::string&
   options.add_text(
       "redis", Value::text("URL"), redis.url,
       "redis://[USER[:PASSWORD]@]HOST[:PORT][/DB], rediss:// with the same for TLS, "
-      "unix://PATH[?db=N], or redis+sentinel://[USER[:PASSWORD]@]HOST[:PORT],.../NAME[/DB] for "
-      "the primary that sentinels know as NAME (rediss+sentinel:// with TLS), with user and "
-      "password percent-encoded [default: $WQ_REDIS, else "
-      "$REDIS_URL, else the "
+      "unix://PATH[?db=N], redis+cluster://[USER[:PASSWORD]@]HOST[:PORT],... for the Redis Cluster "
+      "of these nodes, or redis+sentinel://[USER[:PASSWORD]@]HOST[:PORT],.../NAME[/DB] for the "
+      "primary that sentinels know as NAME (rediss+cluster:// and rediss+sentinel:// with TLS), "
+      "with user and password percent-encoded [default: $WQ_REDIS, else $REDIS_URL, else the "
       "Kubernetes Service named redis, else " +
           defaults.url + "]");
   options.add_text("password-file", Value::file(), redis.password_file,

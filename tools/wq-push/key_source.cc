@@ -12,6 +12,8 @@
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/units.h"
+#include "redis/cluster.h"
+#include "redis/endpoint.h"
 
 namespace wq::push {
 
@@ -19,6 +21,7 @@ namespace {
 
 using internal::CommandBuffer;
 using internal::Connection;
+using internal::ReconnectingConnection;
 using internal::Reply;
 using internal::Value;
 
@@ -32,7 +35,11 @@ std::string short_hash(std::string_view key) { return internal::seen_entry(key).
 }  // namespace
 
 KeySource::KeySource(Search search, const RedisOptions& redis, InputWait& wait)
-    : search_(std::move(search)), own_(search_.queue), wait_(wait), link_(redis, wait.stop()) {}
+    : search_(std::move(search)),
+      own_(search_.queue),
+      redis_(redis),
+      wait_(wait),
+      link_(std::make_unique<ReconnectingConnection>(redis_, wait.stop())) {}
 
 bool KeySource::next(std::string& item) {
   while (page_.empty()) {
@@ -53,11 +60,29 @@ bool KeySource::next(std::string& item) {
 
 std::string KeySource::position() const { return fmt::format("key {}", internal::printable(key_)); }
 
+void KeySource::find_nodes() {
+  const auto nodes = link_->run(&internal::primaries_of_cluster);
+  nodes_.emplace(nodes.begin(), nodes.end());
+  if (!nodes_->empty()) next_node();
+}
+
+void KeySource::next_node() {
+  link_ = std::make_unique<ReconnectingConnection>(internal::on_node(redis_, nodes_->front()),
+                                                   wait_.stop());
+  nodes_->pop_front();
+  begun_on_ = 0;
+}
+
 void KeySource::read_page() {
-  link_.run([this](Connection& redis) {
+  if (!nodes_) find_nodes();
+  link_->run([this](Connection& redis) {
     read_page(redis);
     return true;
   });
+  if (done_ && !nodes_->empty()) {
+    done_ = false;
+    next_node();
+  }
   if (!done_ || no_hash_ + without_field_ == 0) return;
   cli::log(LogLevel::warning,
            fmt::format("{} left out: {} no hash, {} without the field {}",
@@ -66,7 +91,7 @@ void KeySource::read_page() {
 }
 
 void KeySource::read_page(Connection& redis) {
-  if (std::exchange(begun_on_, link_.generation()) != link_.generation()) cursor_ = "0";
+  if (std::exchange(begun_on_, link_->generation()) != link_->generation()) cursor_ = "0";
   const Reply reply = redis.call({"SCAN", cursor_, "MATCH", search_.pattern, "COUNT",
                                   search_.field.empty() ? kKeysInAStep : kHashesInAStep});
   const Value answer = reply.value();

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,7 +19,8 @@ namespace wq::push {
 
 /// The names of the keys of a Redis, found with SCAN in short steps, each once. A key that
 /// exists from the first step to the last is found; a key that appears or vanishes meanwhile may
-/// be. On a new connection the scan begins anew, since another server has another order.
+/// be. In a Redis Cluster those of all nodes, one after the other. On a new connection the scan of
+/// the node begins anew, since another server has another order.
 ///
 /// Keeps a hash of each name, about 80 bytes: SCAN may show a key twice.
 class KeySource : public ItemSource {
@@ -48,10 +51,15 @@ class KeySource : public ItemSource {
   [[nodiscard]] std::deque<Found> fields_of(internal::Connection& redis,
                                             const std::vector<std::string>& keys);
 
+  void find_nodes();
+  void next_node();
+
   const Search search_;
   const internal::Keys own_;
+  const RedisOptions redis_;
   InputWait& wait_;
-  internal::ReconnectingConnection link_;
+  std::optional<std::deque<internal::HostAndPort>> nodes_;  // of a cluster, to be read yet
+  std::unique_ptr<internal::ReconnectingConnection> link_;
   std::uint64_t begun_on_ = 0;  // the generation of the link
   std::string cursor_ = "0";
   bool done_ = false;

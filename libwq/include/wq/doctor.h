@@ -71,9 +71,11 @@ struct ServerFacts {
   /// were asked for. Not those of which the rights could not be seen.
   std::vector<OtherQueue> other_queues{};
   std::vector<KeyInTheWay> in_the_way{};
-  /// The node of a Redis Cluster that has the queue's keys; empty: this one.
-  std::string moved_to{};
-  /// The error of a cluster that does not serve the queue's keys: "CLUSTERDOWN ..."
+  /// The server that was examined, such as "10.0.0.2:6379": of a Redis Cluster the node that has
+  /// the queue.
+  std::string server{};
+  /// The error of a cluster that does not serve the queue's keys: "CLUSTERDOWN ...", or "MOVED ..."
+  /// if the queue's name has no hash tag and its keys are on several nodes.
   std::string keys_refused{};
   /// What the queue has counted: items that workers took, and those that came back without a lease.
   std::uint64_t leased = 0;

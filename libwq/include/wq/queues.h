@@ -34,8 +34,9 @@ struct QueueList {
   bool complete = true;               ///< false: `longest` was over before all keys were looked at
 };
 
-/// The queues in the database of the URL that have begun, a drained one too until it is purged. On
-/// a node of a Redis Cluster: those of this node.
+/// The queues in the database of the URL that have begun, a drained one too until it is purged. In
+/// a Redis Cluster: those of all nodes, which needs the right to CLUSTER SLOTS; a queue that moves
+/// from one node to another meanwhile may be missed.
 ///
 /// Redis keeps no list of queues: this looks at the names of all keys, 1,000 in a step (SCAN), so a
 /// step takes Redis well below a millisecond, and a million keys take about a second. What is there

@@ -48,6 +48,11 @@ struct WQ_API RedisOptions {
   /// primary that these sentinels know by the name. They are asked on each new connection, and the
   /// server must say that it is the primary. The login is that of the primary; sentinels get the
   /// same, or none if they want none. With TLS the sentinels use it too.
+  ///
+  /// `redis+cluster://[user[:password]@]host[:port],...`, or `rediss+cluster://`: the Redis Cluster
+  /// of these nodes. One that answers is enough: it names the others, and the one that has the
+  /// queue. A URL of the first kind may be that of a node of a cluster, too. A queue follows its
+  /// slot from node to node. The name of each queue needs a hash tag, as in `{jobs}`.
   std::string url = "redis://localhost:6379/0";
 
   /// The password, when the URL has none. An empty string means: log in without one.

@@ -10,6 +10,8 @@
 #include "base/keys.h"
 #include "queue/operations.h"
 #include "queue/server_check.h"
+#include "redis/cluster.h"
+#include "redis/endpoint.h"
 #include "redis/reconnecting_connection.h"
 #include "script/script.h"
 
@@ -75,6 +77,10 @@ bool read_all(Connection& redis, const std::vector<Keys>& queues, Found& found) 
       known = false;
       continue;
     }
+    if (redis.moved_to()) {  // it moves to another node of the cluster
+      redis.moved_to().reset();
+      continue;
+    }
     if (reply.value().is_error()) {
       const ReplyError error{std::string(reply.value().text())};
       if (error.transient()) throw error;
@@ -94,30 +100,56 @@ void read_counts_of(Connection& redis, const std::vector<Keys>& queues, Found& f
   static_cast<void>(read_all(redis, queues, found));
 }
 
+// The search on one server.
+class Scan {
+ public:
+  explicit Scan(const QueueSearch& search)
+      : glob_(search.pattern + std::string(suffix())), longest_(search.longest) {}
+
+  void run(ReconnectingConnection& link) {
+    std::string cursor = "0";
+    std::uint64_t begun_on = 0;
+    while (BootClock::now() < end_) {
+      const Step step = link.run([&](Connection& redis) {
+        if (std::exchange(begun_on, link.generation()) != link.generation()) cursor = "0";
+        Step next = scan_for_queues(redis, cursor, glob_);
+        read_counts_of(redis, queues_of(next.keys, found_), found_);
+        return next;
+      });
+      cursor = step.cursor;
+      if (end_ == TimePoint::max() && longest_.count() > 0) end_ = BootClock::now() + longest_;
+      if (cursor == "0") return;
+    }
+    complete_ = false;
+  }
+
+  [[nodiscard]] QueueList list() {
+    QueueList list{.queues = {}, .complete = complete_};
+    for (auto& [name, queue] : found_) list.queues.push_back(std::move(queue));
+    return list;
+  }
+
+ private:
+  const std::string glob_;
+  const std::chrono::milliseconds longest_;
+  TimePoint end_ = TimePoint::max();
+  Found found_;
+  bool complete_ = true;
+};
+
 }  // namespace
 
 QueueList list_queues(const RedisOptions& redis, const QueueSearch& search, std::stop_token stop) {
-  ReconnectingConnection link(redis, std::move(stop),
+  ReconnectingConnection link(redis, stop,
                               [](Connection& fresh) { internal::check_server(fresh); });
-  const std::string glob = search.pattern + std::string(suffix());
-  Found found;
-  QueueList list;
-  std::string cursor = "0";
-  TimePoint end = TimePoint::max();
-  do {
-    const Step step = link.run([&](Connection& to) {
-      Step next = scan_for_queues(to, cursor, glob);
-      read_counts_of(to, queues_of(next.keys, found), found);
-      return next;
-    });
-    cursor = step.cursor;
-    if (end == TimePoint::max() && search.longest.count() > 0) {
-      end = BootClock::now() + search.longest;
-    }
-    list.complete = cursor == "0";
-  } while (!list.complete && BootClock::now() < end);
-  for (auto& [name, queue] : found) list.queues.push_back(std::move(queue));
-  return list;
+  const auto nodes = link.run(&internal::primaries_of_cluster);
+  Scan scan(search);
+  if (nodes.empty()) scan.run(link);
+  for (const internal::HostAndPort& each : nodes) {
+    ReconnectingConnection to(internal::on_node(redis, each), stop);
+    scan.run(to);
+  }
+  return scan.list();
 }
 
 }  // namespace wq

@@ -1,5 +1,6 @@
 #include "admin/walk.h"
 
+#include <cstdint>
 #include <initializer_list>
 #include <utility>
 #include <vector>
@@ -10,19 +11,22 @@
 namespace wq::internal {
 namespace {
 
-// One of SCAN, HSCAN, ZSCAN to its end: with the words before and behind the cursor.
+// One of SCAN, HSCAN, ZSCAN to its end: with the words before and behind the cursor. It begins anew
+// on a new connection, since another server, or the same after a restart, has another order.
 void scan(ReconnectingConnection& link, std::initializer_list<std::string_view> before,
           std::initializer_list<std::string_view> behind, std::size_t step,
           const std::function<bool(std::span<const std::string>)>& look) {
   std::string cursor = "0";
+  std::uint64_t begun_on = 0;
   do {
-    CommandBuffer call;
-    call.begin(before.size() + 1 + behind.size());
-    for (const std::string_view word : before) call.arg(word);
-    call.arg(cursor);
-    for (const std::string_view word : behind) call.arg(word);
     std::vector<std::string> found;
     cursor = link.run([&](Connection& redis) {
+      if (std::exchange(begun_on, link.generation()) != link.generation()) cursor = "0";
+      CommandBuffer call;
+      call.begin(before.size() + 1 + behind.size());
+      for (const std::string_view word : before) call.arg(word);
+      call.arg(cursor);
+      for (const std::string_view word : behind) call.arg(word);
       const Reply reply = redis.call(call);
       found = reply.value()[1].texts(step);
       return std::string(reply.value()[0].text());

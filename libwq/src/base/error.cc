@@ -8,9 +8,9 @@
 namespace wq {
 namespace {
 
-constexpr std::array<std::string_view, 12> kTransient = {
-    "BUSY",     "CLUSTERDOWN", "LOADING",  "MASTERDOWN", "MISCONF",   "NOREPLICAS",
-    "NOSCRIPT", "OOM",         "READONLY", "TRYAGAIN",   "UNBLOCKED", "EXECABORT"};
+constexpr std::array<std::string_view, 13> kTransient = {
+    "ASK",      "BUSY", "CLUSTERDOWN", "LOADING",  "MASTERDOWN", "MISCONF",  "NOREPLICAS",
+    "NOSCRIPT", "OOM",  "READONLY",    "TRYAGAIN", "UNBLOCKED",  "EXECABORT"};
 
 bool is_code(std::string_view word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {

@@ -78,10 +78,10 @@ bool Keys::owns(std::string_view key) const {
          key.starts_with(replay(""));
 }
 
-bool Keys::has_hash_tag() const noexcept {
+std::string Keys::hash_tag() const {
   const std::size_t open = queue().find('{');
   const std::size_t close = open == std::string::npos ? open : queue().find('}', open);
-  return close != std::string::npos && close > open + 1;
+  return close == std::string::npos ? "" : queue().substr(open + 1, close - open - 1);
 }
 
 std::string seen_entry(std::string_view once_key) {

@@ -65,9 +65,10 @@ class Keys {
   /// True for every key that this queue has or may have.
   [[nodiscard]] bool owns(std::string_view key) const;
 
-  /// True if the name has a hash tag, `{...}` with something in it, so that all keys of the queue
-  /// are on one node of a Redis Cluster.
-  [[nodiscard]] bool has_hash_tag() const noexcept;
+  /// What is in the first `{...}` of the name; empty: nothing. With such a tag all keys of the
+  /// queue are on one node of a Redis Cluster, and those of other queues with an equal one too.
+  [[nodiscard]] std::string hash_tag() const;
+  [[nodiscard]] bool has_hash_tag() const { return !hash_tag().empty(); }
 
  private:
   std::array<std::string, kKeyCount> names_;

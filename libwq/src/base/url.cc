@@ -15,7 +15,8 @@ constexpr int kSentinelPort = 26'379;
 [[noreturn]] void refuse(const std::string& why) {
   throw std::invalid_argument(fmt::format(
       "the Redis URL cannot be read: {}; write redis://[user:password@]host[:port][/db], "
-      "unix:///path[?db=N] or redis+sentinel://[user:password@]host[:port],.../name[/db]",
+      "unix:///path[?db=N], redis+cluster://[user:password@]host[:port],... or "
+      "redis+sentinel://[user:password@]host[:port],.../name[/db]",
       why));
 }
 
@@ -119,25 +120,42 @@ void take_host(std::string_view rest, RedisUrl& url) {
   url.port = parsed.port;
 }
 
-void take_sentinels(std::string_view rest, RedisUrl& url) {
+std::vector<HostAndPort> parse_hosts(std::string_view hosts, int usual_port, const char* of_what) {
+  std::vector<HostAndPort> parsed;
+  while (true) {
+    const std::size_t comma = hosts.find(',');
+    const std::string_view host = hosts.substr(0, comma);
+    if (host.empty()) refuse(fmt::format("the host of a {} is missing", of_what));
+    parsed.push_back(parse_host(host, usual_port));
+    if (comma == std::string_view::npos) return parsed;
+    hosts.remove_prefix(comma + 1);
+  }
+}
+
+// The hosts, and what follows the '/'.
+std::pair<std::string_view, std::string_view> hosts_and_path(std::string_view rest) {
   refuse_rest_of_login(rest);
   const std::size_t slash = rest.find('/');
-  const std::string_view path = slash == std::string_view::npos ? "" : rest.substr(slash + 1);
+  return {rest.substr(0, slash), slash == std::string_view::npos ? "" : rest.substr(slash + 1)};
+}
+
+void take_cluster(std::string_view rest, RedisUrl& url) {
+  const auto [hosts, path] = hosts_and_path(rest);
+  if (!path.empty() && path != "0") {
+    refuse(fmt::format("'/{}' follows the nodes of a cluster, which has only database 0", path));
+  }
+  url.seeds = parse_hosts(hosts, url.port, "node");
+}
+
+void take_sentinels(std::string_view rest, RedisUrl& url) {
+  const auto [hosts, path] = hosts_and_path(rest);
   const std::size_t end = path.find('/');
   url.primary = percent_decoded(path.substr(0, end));
   if (url.primary.empty()) {
     refuse("the name of the primary is missing, by which the sentinels know it");
   }
   if (end != std::string_view::npos) url.database = parse_database(path.substr(end + 1));
-  std::string_view hosts = rest.substr(0, slash);
-  while (true) {
-    const std::size_t comma = hosts.find(',');
-    const std::string_view host = hosts.substr(0, comma);
-    if (host.empty()) refuse("the host of a sentinel is missing");
-    url.sentinels.push_back(parse_host(host, kSentinelPort));
-    if (comma == std::string_view::npos) return;
-    hosts.remove_prefix(comma + 1);
-  }
+  url.sentinels = parse_hosts(hosts, kSentinelPort, "sentinel");
 }
 
 }  // namespace
@@ -150,19 +168,25 @@ RedisUrl parse_url(std::string_view text) {
     rest.remove_prefix(scheme.size());
     return true;
   };
+  // With TLS or without.
+  const auto take_either = [&](std::string_view with_tls) {
+    url.tls = take_scheme(with_tls);
+    return url.tls || take_scheme(std::string("redis") + std::string(with_tls.substr(6)));
+  };
   const bool is_unix = take_scheme("unix://");
-  bool are_sentinels = false;
-  if (!is_unix) {
-    are_sentinels = take_scheme("redis+sentinel://");
-    url.tls = !are_sentinels && (take_scheme("rediss://") || take_scheme("rediss+sentinel://"));
-    are_sentinels = are_sentinels || text.starts_with("rediss+sentinel://");
-    if (!are_sentinels && !url.tls && !take_scheme("redis://")) {
-      refuse("it must begin with redis://, rediss://, unix:// or redis+sentinel://");
-    }
+  const bool are_sentinels = !is_unix && take_either("rediss+sentinel://");
+  const bool is_cluster = !is_unix && !are_sentinels && take_either("rediss+cluster://");
+  if (!is_unix && !are_sentinels && !is_cluster && !take_either("rediss://")) {
+    refuse(
+        "it must begin with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://");
   }
   take_login(rest, url);
   if (are_sentinels) {
     take_sentinels(rest, url);
+    return url;
+  }
+  if (is_cluster) {
+    take_cluster(rest, url);
     return url;
   }
   take_query(rest, url);

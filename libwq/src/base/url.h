@@ -9,6 +9,8 @@ namespace wq::internal {
 struct HostAndPort {
   std::string host;
   int port = 0;
+
+  bool operator==(const HostAndPort&) const = default;
 };
 
 /// The parts of a Redis URL.
@@ -16,7 +18,8 @@ struct RedisUrl {
   bool tls = false;
   std::vector<HostAndPort> sentinels;  ///< that know the primary; then there is no host
   std::string primary;                 ///< the name by which they know it
-  std::string host;                    ///< empty: a unix socket, or sentinels
+  std::vector<HostAndPort> seeds;      ///< nodes of a cluster; then there is no host
+  std::string host;                    ///< empty: a unix socket, sentinels or a cluster
   int port = 6379;
   std::string socket_path;  ///< of the unix socket
   std::string user;         ///< empty: the default user
@@ -24,9 +27,8 @@ struct RedisUrl {
   int database = 0;
 };
 
-/// Reads `redis://`, `rediss://`, `unix://`, `redis+sentinel://` and `rediss+sentinel://` URLs as
-/// `RedisOptions::url` describes them. Throws `std::invalid_argument` with the reason; the message
-/// never shows a password.
+/// Reads a URL as `RedisOptions::url` describes them. Throws `std::invalid_argument` with the
+/// reason; the message never shows a password.
 [[nodiscard]] RedisUrl parse_url(std::string_view text);
 
 }  // namespace wq::internal

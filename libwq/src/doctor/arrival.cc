@@ -9,7 +9,7 @@ namespace wq::internal {
 
 void read_arrival(Examination& look) {
   ServerFacts& facts = look.facts;
-  if (!facts.moved_to.empty() || !facts.keys_refused.empty() || !facts.in_the_way.empty()) return;
+  if (!facts.keys_refused.empty() || !facts.in_the_way.empty()) return;
   const auto [reply] = look.redis.ask({{"HMGET", look.keys[Key::stats], "leased", "returned"}});
   if (reply.has_error("NOPERM")) return;  // the rights tell of it
   const Value counters = reply.checked().value();

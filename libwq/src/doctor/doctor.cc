@@ -28,7 +28,7 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
   internal::ReconnectingConnection link(std::move(redis), std::move(stop));
   return link.run([&](internal::Connection& connection) {
     internal::Examination look{
-        .redis = connection, .login = link.options(), .keys = keys, .options = options};
+        .redis = connection, .login = link.options_here(), .keys = keys, .options = options};
     look.facts.queue = queue;
     internal::read_server(look);
     if (internal::info_field(look.facts.info, "redis_mode") == "sentinel") {

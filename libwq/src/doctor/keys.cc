@@ -15,13 +15,10 @@ void read_keys(Examination& look) {
     const std::string_view needed = kKeyKinds[i].type;
     const auto [reply] = look.redis.ask({{"TYPE", key}});
     if (reply.has_error("NOPERM")) continue;  // the rights tell of it
-    if (reply.has_error("CLUSTERDOWN")) {
+    // Without a hash tag no node has all keys, and following them would have no end.
+    const bool all_over = reply.has_error("MOVED") && !look.keys.has_hash_tag();
+    if (all_over || reply.has_error("CLUSTERDOWN")) {
       look.facts.keys_refused = reply.value().text();
-      return;
-    }
-    if (reply.has_error("MOVED")) {
-      const std::string_view where = reply.value().text();
-      look.facts.moved_to = where.substr(where.rfind(' ') + 1);
       return;
     }
     const std::string type(reply.checked().value().text());
@@ -39,8 +36,7 @@ void check_keys(Diagnosis& look) {
               "It belongs to another program; wq refuses to touch it.",
               "Choose another name for the queue, or remove the key if nobody needs it.");
   }
-  const bool looked = look.facts.keys_refused.empty() && look.facts.moved_to.empty();
-  if (look.facts.in_the_way.empty() && looked) {
+  if (look.facts.in_the_way.empty() && look.facts.keys_refused.empty()) {
     look.pass("keys", "no conflicting keys of other programs");
   }
 }

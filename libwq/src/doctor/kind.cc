@@ -29,9 +29,10 @@ void read_server(Examination& look) {
   Connection& redis = look.redis;
   ServerFacts& facts = look.facts;
   const Endpoint endpoint = resolve_endpoint(look.login);
-  facts.over_network =
-      !endpoint.sentinels.empty() || (!endpoint.host.empty() && !is_this_machine(endpoint.host));
+  facts.over_network = !endpoint.sentinels.empty() || !endpoint.seeds.empty() ||
+                       (!endpoint.host.empty() && !is_this_machine(endpoint.host));
   facts.encrypted = endpoint.tls;
+  facts.server = redis.server();
   facts.logs_in = !endpoint.password.empty();
   facts.user = endpoint.user.empty() ? "default" : endpoint.user;
   for (const std::string_view section : kSections) {
@@ -82,13 +83,13 @@ void check_role(Diagnosis& look) {
   if (role != "slave") return look.pass("role", "master");
   const std::string master =
       fmt::format("{}:{}", look.info("master_host"), look.info("master_port"));
-  const bool in_cluster = look.info("cluster_enabled") == "1";
+  if (look.info("cluster_enabled") == "1") {
+    return look.pass("role",
+                     fmt::format("a replica of a cluster, which names its master, {}", master));
+  }
   look.fail("role", fmt::format("a replica of {}", master),
-            in_cluster
-                ? "A replica of a cluster sends everybody on to its master: programs that are "
-                  "pointed at it leave at once with 2."
-                : "A replica takes no writes: workers and producers would wait until their "
-                  "patience ends.",
+            "A replica takes no writes: workers and producers would wait until their patience "
+            "ends.",
             fmt::format("Give the URL of the master, redis://{}", master));
 }
 
@@ -100,17 +101,6 @@ void check_cluster(Diagnosis& look) {
                      "All keys of a queue must be on one node; programs leave at once with 2.",
                      fmt::format("Name the queue '{{{}}}'.", queue));
   }
-  if (!look.facts.moved_to.empty()) {
-    return look.fail(
-        "cluster",
-        fmt::format("a Redis Cluster, and the queue's keys are on another node, {}",
-                    look.facts.moved_to),
-        "wq talks to the one node that it is given, and leaves at once with 2 if the keys are not "
-        "there.",
-        fmt::format(
-            "Use {}, or a Redis that is no cluster.",
-            look.facts.moved_to.starts_with(':') ? "that node" : "redis://" + look.facts.moved_to));
-  }
   if (!look.facts.keys_refused.empty()) {
     return look.fail("cluster",
                      fmt::format("a Redis Cluster that does not serve the queue's keys: {}",
@@ -118,7 +108,7 @@ void check_cluster(Diagnosis& look) {
                      "Programs wait until their patience ends.",
                      "CLUSTER INFO and CLUSTER NODES say which nodes or slots are missing.");
   }
-  look.pass("cluster", "a Redis Cluster; the queue's keys are on this node");
+  look.pass("cluster", fmt::format("a Redis Cluster; {} has the queue", look.facts.server));
 }
 
 }  // namespace wq::internal

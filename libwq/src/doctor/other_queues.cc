@@ -111,7 +111,7 @@ std::string key_rule(std::string_view queue, std::string_view rest) {
 }  // namespace
 
 void read_other_queues(Examination& look) {
-  if (!look.facts.moved_to.empty() || !look.facts.keys_refused.empty()) return;
+  if (!look.facts.keys_refused.empty()) return;
   read_stages_before(look);
   for (const std::string& target : look.options.follow_ups_to) {
     if (target != look.keys.queue()) read_rights_on(look, Keys(target), true);

@@ -86,7 +86,7 @@ void tell_refusal(Diagnosis& look, const std::string& said) {
 void read_writes(Examination& look) {
   Connection& redis = look.redis;
   ServerFacts& facts = look.facts;
-  if (!may_write(facts) || !facts.moved_to.empty()) return;
+  if (!may_write(facts) || facts.keys_refused.starts_with("MOVED ")) return;
   auto [answer] =
       redis.ask({{"SCRIPT", "LOAD", may_append(facts) ? kWriteAndTakeBack : kWriteNothing}});
   if (!answer.value().is_error()) {

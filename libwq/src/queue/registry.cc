@@ -17,10 +17,6 @@
 namespace wq::internal {
 namespace {
 
-bool is_of_cluster(const ReplyError& error) {
-  return error.code() == "MOVED" || error.code() == "ASK" || error.code() == "CROSSSLOT";
-}
-
 std::string advice(const ReplyError& error) {
   if (error.code() == "WRONGTYPE") {
     return fmt::format("the key {} belongs to another application and is no sorted set; rename it",
@@ -67,17 +63,16 @@ bool may_be_queue(const std::string& name) {
 }  // namespace
 
 bool register_queue(Connection& redis, const Keys& keys, const Log& log) {
+  if (redis.is_cluster_node()) return false;
   try {
     run_script(redis, scripts::register_queue, keys, {kRegistryKey}, keys.queue());
   } catch (const ReplyError& error) {
     if (error.code() == "OOM") return true;
     if (error.transient()) throw;
-    if (!is_of_cluster(error)) {
-      say(log, LogLevel::warning,
-          fmt::format("queue {} could not be registered in {}, so workers of groups (--queues) "
-                      "will not find it: {}",
-                      printable(keys.queue()), kRegistryKey, advice(error)));
-    }
+    say(log, LogLevel::warning,
+        fmt::format("queue {} could not be registered in {}, so workers of groups (--queues) "
+                    "will not find it: {}",
+                    printable(keys.queue()), kRegistryKey, advice(error)));
     return false;
   }
   return true;
@@ -115,6 +110,7 @@ RegistryLook read_registry(Connection& redis, std::int64_t since_ms) {
 }
 
 std::optional<Registered> find_registered(Connection& redis, const Keys& keys) {
+  if (redis.is_cluster_node()) return std::nullopt;
   const auto [reply] = redis.ask({{"ZSCORE", kRegistryKey, keys.queue()}});
   const Value score = reply.value();
   if (score.is_error() && ReplyError{std::string(score.text())}.transient()) score.checked();
@@ -123,6 +119,7 @@ std::optional<Registered> find_registered(Connection& redis, const Keys& keys) {
 }
 
 void forget_queues(Connection& redis, std::span<const Registered> gone) {
+  if (redis.is_cluster_node()) return;
   const Keys no_queue("any");  // the script has no key of a queue
   while (!gone.empty()) {
     const auto chunk = gone.first(std::min(gone.size(), kRegisteredAtOnce));

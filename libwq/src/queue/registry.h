@@ -18,8 +18,9 @@
 /// The registry names the queues of a database, so that workers of a group of queues find them
 /// without a scan of all keys. Whoever begins a queue registers it before. So every queue that
 /// exists is registered, and a registered queue may not exist (yet, or any more). A queue works
-/// without it: a user without the right to the key, a key of another application in its place, or
-/// a node of a Redis Cluster that does not own the key.
+/// without it: a user without the right to the key, or a key of another application in its place.
+/// There is none on a Redis Cluster, whose queues are on several nodes: nothing is written, removed
+/// or found there.
 namespace wq::internal {
 
 // kRegistryKey, in base/keys.h: a sorted set of the names of queues, by the server's time in ms
@@ -37,10 +38,10 @@ inline constexpr std::size_t kRegisteredAtOnce = 1'000;
 
 /// Registers the queue, or raises the time of its registration. One round trip.
 ///
-/// Best effort: an error of Redis that lasts (a missing right, a key of another type, another node
-/// of a cluster) is not thrown. The log then has a warning that says what to do, except on a
-/// cluster, and the answer is false: the caller does not try again, so that there is one warning.
-/// Also at maxmemory; a Redis that still answers OOM counts as true. Throws `ConnectionError`, and
+/// Best effort: an error of Redis that lasts (a missing right, a key of another type) is not
+/// thrown. The log then has a warning that says what to do, and the answer is false: the caller
+/// does not try again, so that there is one warning. On a cluster the answer is false. Also at
+/// maxmemory; a Redis that still answers OOM counts as true. Throws `ConnectionError`, and
 /// `ReplyError` for the other errors that pass.
 bool register_queue(Connection& redis, const Keys& keys, const Log& log);
 

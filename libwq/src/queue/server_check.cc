@@ -80,12 +80,15 @@ std::string sentinel_masters(const Info& info) {
 
 ServerReport check_server(Connection& redis, const Keys& keys) {
   ServerReport report = check_info(ask_for_info(redis), keys);
+  if (report.cluster) redis.mark_as_cluster_node();
   check_types(redis, keys);
   return report;
 }
 
 ServerReport check_server(Connection& redis) {
-  return check_info(ask_for_info(redis), Keys("{any}"));
+  ServerReport report = check_info(ask_for_info(redis), Keys("{any}"));
+  if (report.cluster) redis.mark_as_cluster_node();
+  return report;
 }
 
 ServerReport check_info(const Info& info, const Keys& keys) {

@@ -12,9 +12,10 @@
 namespace wq::internal {
 
 /// Checks the server. Throws `RefusedError` if it is older than 6.2, whose commands wq
-/// needs, if it is a Sentinel, if it is a node of a Redis Cluster that does not own the queue's
-/// keys or whose queue's name has no hash tag, or if a key of the queue has another type. Facts
-/// that the user may not read stay empty in the report.
+/// needs, if it is a Sentinel, if it is a node of a Redis Cluster and the queue's name has no hash
+/// tag, or if a key of the queue has another type, and `RedirectError` if another node has the
+/// queue. Facts that the user may not read stay empty in the report. The connection learns whether
+/// it is one to a cluster.
 [[nodiscard]] ServerReport check_server(Connection& redis, const Keys& keys);
 
 /// The same without a queue.

@@ -105,6 +105,11 @@ auto Connection::breaking(Action action) {
 Connection::Connection(const RedisOptions& options, std::chrono::milliseconds longest)
     : Connection(endpoint_now(options), options, longest) {}
 
+Connection::Connection(const RedisOptions& options, const std::optional<HostAndPort>& node,
+                       std::chrono::milliseconds longest)
+    : Connection(node ? endpoint_now(options).at(*node) : endpoint_now(options), options, longest) {
+}
+
 Connection Connection::as_user(const RedisOptions& options, const std::string& user,
                                const std::string& password, std::chrono::milliseconds longest) {
   Endpoint endpoint = endpoint_now(options);
@@ -118,7 +123,9 @@ Connection::Connection(Endpoint endpoint, const RedisOptions& options,
     : deadline_(BootClock::now() + longest) {
   const bool has_sentinels = !endpoint.sentinels.empty();
   if (has_sentinels) endpoint = ask_sentinels(endpoint, options, deadline_);
+  if (!endpoint.seeds.empty()) endpoint = endpoint.at(endpoint.seeds.front());
   server_ = endpoint.name();
+  host_ = endpoint.host;
   context_.reset(connect(endpoint, to_timeval(left(options.connect_timeout))));
   if (!context_) throw std::bad_alloc();
   if (context_->err != 0) fail(context_->errstr);
@@ -265,7 +272,7 @@ Reply Connection::receive() {
   while (true) {
     if (context_->err != 0) fail("the connection is broken");
     if (redisGetReplyFromReader(context_.get(), &reply) != REDIS_OK) fail(context_->errstr);
-    if (reply != nullptr) return Reply(static_cast<redisReply*>(reply));
+    if (reply != nullptr) return noted(Reply(static_cast<redisReply*>(reply)));
     if (!tls_) {
       read_plain();
       continue;
@@ -274,6 +281,16 @@ Reply Connection::receive() {
     const std::size_t got = breaking([&] { return tls_->read(buffer); });
     if (redisReaderFeed(context_->reader, buffer.data(), got) != REDIS_OK) throw std::bad_alloc();
   }
+}
+
+// Also of an error that nobody looks at, as within a transaction.
+Reply Connection::noted(Reply reply) {
+  if (auto node = reply.value().moved_to()) {
+    if (node->host.empty()) node->host = host_;
+    moved_to_ = std::move(node);
+    is_cluster_node_ = true;
+  }
+  return reply;
 }
 
 void Connection::read_plain() {

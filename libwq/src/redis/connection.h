@@ -34,6 +34,10 @@ class Connection {
   explicit Connection(const RedisOptions& options,
                       std::chrono::milliseconds longest = std::chrono::hours{1});
 
+  /// The same with this node of a cluster, if there is one, instead of the server of the URL.
+  Connection(const RedisOptions& options, const std::optional<HostAndPort>& node,
+             std::chrono::milliseconds longest);
+
   /// The same as another user than that of the options.
   static Connection as_user(const RedisOptions& options, const std::string& user,
                             const std::string& password, std::chrono::milliseconds longest);
@@ -66,6 +70,17 @@ class Connection {
   [[nodiscard]] static std::optional<std::size_t> first_to_answer(
       std::span<Connection* const> connections, std::chrono::milliseconds longest);
 
+  /// Where it leads, for messages.
+  [[nodiscard]] const std::string& server() const noexcept { return server_; }
+  /// Its host; empty on a unix socket.
+  [[nodiscard]] const std::string& host() const noexcept { return host_; }
+
+  /// Whether the server is a node of a Redis Cluster, as far as somebody has found out.
+  [[nodiscard]] bool is_cluster_node() const noexcept { return is_cluster_node_; }
+  void mark_as_cluster_node() noexcept { is_cluster_node_ = true; }
+  /// The node that the server of this connection has named last as the one that has the keys.
+  [[nodiscard]] std::optional<HostAndPort>& moved_to() noexcept { return moved_to_; }
+
   /// From now on: how long one read or write may take.
   void set_timeout(std::chrono::milliseconds timeout);
 
@@ -82,6 +97,7 @@ class Connection {
   [[nodiscard]] std::chrono::milliseconds left(std::chrono::milliseconds limit) const;
   Connection(Endpoint endpoint, const RedisOptions& options, std::chrono::milliseconds longest);
   void verify_primary();
+  [[nodiscard]] Reply noted(Reply reply);
   void configure_socket(const RedisOptions& options);
   void encrypt(const Endpoint& endpoint, const RedisOptions& options);
   void log_in(const Endpoint& endpoint, const RedisOptions& options);
@@ -98,6 +114,9 @@ class Connection {
   [[noreturn]] void fail(std::string_view what);
 
   std::string server_;
+  std::string host_;
+  bool is_cluster_node_ = false;
+  std::optional<HostAndPort> moved_to_;
   TimePoint deadline_;  ///< for making it
   std::unique_ptr<redisContext, Close> context_;
   bool logged_in_ = false;

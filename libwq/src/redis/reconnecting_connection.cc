@@ -24,6 +24,10 @@ constexpr milliseconds kLongestWait{5'000};
 // Of the last try too, so that each is one.
 constexpr milliseconds kShortestTry{1'000};
 
+// A queue that moves to another node while it is looked for is found in so many steps. Longer
+// chains are of nodes that do not agree yet.
+constexpr std::uint64_t kRedirectsAtOnce = 3;
+
 // The interval of repeated log lines.
 constexpr std::chrono::minutes kWord{1};
 
@@ -36,26 +40,59 @@ void check_positive(const char* what, milliseconds value) {
 
 ReconnectingConnection::ReconnectingConnection(RedisOptions options, std::stop_token stop,
                                                std::function<void(Connection&)> prepare)
-    : options_(std::move(options)), stop_(std::move(stop)), prepare_(std::move(prepare)) {
+    : options_(std::move(options)),
+      stop_(std::move(stop)),
+      prepare_(std::move(prepare)),
+      route_(resolve_endpoint(options_).seeds) {  // a wrong URL is known at once
   check_positive("connect timeout", options_.connect_timeout);
   check_positive("command timeout", options_.command_timeout);
   options_.command_timeout =
       std::min(options_.command_timeout, std::max(options_.patience, kShortestTry));
-  server_ = resolve_endpoint(options_).name();  // a wrong URL is known at once
+  server_ = resolve_endpoint(options_).name();
 }
 
 Connection& ReconnectingConnection::connection() {
   if (failures_ == 0) since_ = BootClock::now();
   if (!connection_) {
     tell_waiting(server_);
-    Connection fresh(options_, left());
-    fresh.set_timeout(std::min(options_.command_timeout, left()));
-    prepare_(fresh);
-    connection_.emplace(std::move(fresh));
+    open();
     ++generation_;
     if (failures_ == 0) tell_waiting("");
   }
   return *connection_;
+}
+
+void ReconnectingConnection::open() {
+  here_ = route_.next();
+  try {
+    connection_.emplace(options_, here_, left());
+    connection_->set_timeout(std::min(options_.command_timeout, left()));
+    prepare_(*connection_);
+    if (connection_->is_cluster_node()) route_.learn(*connection_);
+  } catch (const RedirectError&) {
+    drop();
+    throw;
+  } catch (...) {
+    drop();
+    route_.failed();
+    throw;
+  }
+}
+
+void ReconnectingConnection::drop() noexcept {
+  if (connection_ && connection_->moved_to()) {
+    route_.moved(*std::exchange(connection_->moved_to(), std::nullopt));
+  }
+  connection_.reset();
+}
+
+RedisOptions ReconnectingConnection::options_here() const {
+  return here_ ? on_node(options_, *here_) : options_;
+}
+
+void ReconnectingConnection::redirected(const RedirectError& error) {
+  drop();
+  if (redirects_++ >= kRedirectsAtOnce || stop_.stop_requested()) failed(error);
 }
 
 milliseconds ReconnectingConnection::left() const {
@@ -89,6 +126,7 @@ void ReconnectingConnection::failed(const Error& error) {
 }
 
 void ReconnectingConnection::recovered() {
+  redirects_ = 0;
   if (failures_ == 0) return;
   failures_ = 0;
   if (connection_) connection_->set_timeout(options_.command_timeout);

@@ -14,12 +14,14 @@
 #include <wq/error.h>
 #include <wq/redis_options.h>
 
+#include "redis/cluster.h"
 #include "redis/connection.h"
 
 namespace wq::internal {
 
 /// A connection that is made when needed and made again when it broke, with the patience of
-/// `RedisOptions`. Not thread-safe.
+/// `RedisOptions`. In a Redis Cluster it follows the keys: it is made to the node that another has
+/// named. Not thread-safe.
 class ReconnectingConnection {
  public:
   /// `prepare` is called on every new connection before its first use; what it throws counts as a
@@ -66,9 +68,11 @@ class ReconnectingConnection {
     return made > 0 ? made - 1 : 0;
   }
   /// Throws the connection away; harmless without one.
-  void drop() noexcept { connection_.reset(); }
+  void drop() noexcept;
 
   [[nodiscard]] const RedisOptions& options() const noexcept { return options_; }
+  /// The same for the very server that it is connected to, also in a cluster.
+  [[nodiscard]] RedisOptions options_here() const;
   [[nodiscard]] const std::stop_token& stop() const noexcept { return stop_; }
 
  private:
@@ -78,14 +82,20 @@ class ReconnectingConnection {
     try {
       attempt();
       return true;
+    } catch (const RedirectError& error) {
+      redirected(error);
     } catch (const ConnectionError& error) {
       failed(error);
     } catch (const ReplyError& error) {
       if (!error.transient()) throw;
+      route_.failed();
       failed(error);
     }
     return false;
   }
+  void open();
+  // As `failed`, but the first times in a row without the wait.
+  void redirected(const RedirectError& error);
   // Drops the connection and waits. Throws `ConnectionError` once stopped, or past the patience,
   // which begins with the call of `connection` that was the first to fail.
   void failed(const Error& error);
@@ -97,9 +107,12 @@ class ReconnectingConnection {
   std::string server_;  // for messages
   std::stop_token stop_;
   std::function<void(Connection&)> prepare_;
+  ClusterRoute route_;
+  std::optional<HostAndPort> here_;  // the node of `connection_`, unless it is that of the URL
   std::optional<Connection> connection_;
   std::atomic<std::uint64_t> generation_ = 0;
-  std::uint64_t failures_ = 0;  // in a row
+  std::uint64_t failures_ = 0;   // in a row
+  std::uint64_t redirects_ = 0;  // likewise
   TimePoint next_word_;
   TimePoint since_ = BootClock::now();  // when the first failed attempt began, else the current one
 };

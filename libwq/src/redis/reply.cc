@@ -19,24 +19,6 @@ constexpr std::array<std::string_view, 4> kFinal = {"NOAUTH", "NOPERM", "WRONGPA
 // The error of Redis before it closes the connection.
 constexpr std::string_view kNotTaken = "ERR Protocol error";
 
-// A readable text for the error of a cluster node about keys of another node; empty for any other
-// error. "MOVED 3999 127.0.0.1:6381"; the host is missing where the node does not know it. A space
-// follows the text of Redis, so that the code is parsed alike in both. `said`: all of it, since
-// `what` of an error ends at a zero byte.
-std::string cluster_refusal(const ReplyError& error, const std::string& said) {
-  if (error.code() == "CROSSSLOT") {
-    return said +
-           " (this is a Redis Cluster, where all keys of a queue must be on one node; give the "
-           "queue's name a hash tag, as in '{name}')";
-  }
-  if (error.code() != "MOVED" && error.code() != "ASK") return "";
-  const std::string node = said.substr(said.rfind(' ') + 1);
-  return fmt::format(
-      "{} (this is a node of a Redis Cluster, and the queue's keys are on another, {}; wq follows "
-      "no cluster yet, so give the URL of that node{}, or of a Redis that is no cluster)",
-      said, node, node.starts_with(':') ? "" : fmt::format(", redis://{}", node));
-}
-
 [[noreturn]] void unexpected(const char* wanted) {
   throw ProtocolError(std::string("Redis answered with something other than ") + wanted);
 }
@@ -100,10 +82,35 @@ const Value& Value::checked() const {
   if (std::find(kFinal.begin(), kFinal.end(), error.code()) != kFinal.end()) {
     throw RefusedError(message);
   }
-  if (const std::string refusal = cluster_refusal(error, message); !refusal.empty()) {
-    throw RefusedError(refusal);
+  if (error.code() == "CROSSSLOT") {
+    throw RefusedError(message +
+                       " (this is a Redis Cluster, where all keys of a queue must be on one node; "
+                       "give the queue's name a hash tag, as in '{name}')");
+  }
+  // A script needs all keys of its queue, also those that do not exist, and the node that gets the
+  // slot answers only for those that have come: nothing can be done before the last one has.
+  if (error.code() == "ASK" || error.code() == "TRYAGAIN") {
+    throw ReplyError(message + " (the cluster moves the queue to another node at the moment)");
+  }
+  if (const auto node = moved_to()) {
+    throw RedirectError(
+        fmt::format("the node of the Redis Cluster does not have the queue, but {}:{} does",
+                    node->host, node->port));
   }
   throw error;
+}
+
+// "MOVED 3999 127.0.0.1:6381", also with an IPv6 address, which has no brackets.
+std::optional<HostAndPort> Value::moved_to() const {
+  if (!is_error() || !text().starts_with("MOVED ")) return std::nullopt;
+  const std::string_view node = text().substr(text().rfind(' ') + 1);
+  const std::size_t colon = node.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto port = whole_number<int>(node.substr(colon + 1));
+  if (!port || *port < 1 || *port > 65'535) return std::nullopt;
+  std::string_view host = node.substr(0, colon);
+  if (host == "?") host = {};
+  return HostAndPort{std::string(host), *port};
 }
 
 bool Reply::has_error(std::string_view code) const {

@@ -4,13 +4,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <wq/error.h>
+
+#include "base/url.h"
+
 struct redisReply;
 
 namespace wq::internal {
+
+/// A node of a Redis Cluster does not have the keys, and named the node that does: the connection
+/// leads to the wrong server. What was sent in the same pipeline before may have been executed.
+class RedirectError : public ConnectionError {
+  using ConnectionError::ConnectionError;
+};
 
 /// A view of one reply, or of one part of it. Valid as long as its `Reply`. The accessors throw
 /// `ProtocolError` when the reply is of another kind.
@@ -37,8 +48,12 @@ class Value {
   [[nodiscard]] Value operator[](std::size_t i) const;
   /// Of an array of texts: every `step`-th of them.
   [[nodiscard]] std::vector<std::string> texts(std::size_t step = 1) const;
-  /// Throws if this is an error: `RefusedError` when Redis will go on refusing, else `ReplyError`.
+  /// Throws if this is an error: `RefusedError` when Redis will go on refusing, `RedirectError`
+  /// from a node of a cluster that does not have the keys, else `ReplyError`.
   const Value& checked() const;
+  /// The node that has the keys, if this is the error of a node of a cluster that does not have
+  /// them. The host is empty where that node does not know it.
+  [[nodiscard]] std::optional<HostAndPort> moved_to() const;
 
  private:
   const redisReply* reply_;

@@ -552,7 +552,9 @@ std::vector<WorkerStats> GroupIntake::stats(const std::vector<WorkerStats>& hand
   return {sum};
 }
 
-void GroupIntake::check(Connection& connection) const { check_server(connection); }
+void GroupIntake::check(Connection& connection, const std::string& /*tag*/) const {
+  check_server(connection);
+}
 
 void GroupIntake::read_counts_again() {
   const TimePoint begin = BootClock::now();
@@ -562,7 +564,7 @@ void GroupIntake::read_counts_again() {
     const std::lock_guard lock(mutex_);
     names = names_;
   }
-  Connection& redis = context_.keeper_link.connection();
+  Connection& redis = context_.keeper_links.common().connection();
   load_scripts(redis, {&scripts::counts});
   CommandBuffer calls;
   for (const std::string& name : *names) append_call(calls, scripts::counts, Keys(name), {});

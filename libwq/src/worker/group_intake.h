@@ -68,7 +68,7 @@ class GroupIntake final : public Intake {
   [[nodiscard]] std::vector<Counts> counts() const override;
   [[nodiscard]] std::vector<WorkerStats> stats(
       const std::vector<WorkerStats>& handlers) const override;
-  void check(Connection& connection) const override;
+  void check(Connection& connection, const std::string& tag) const override;
   void read_counts_again() override;
   [[nodiscard]] std::vector<Body> reclaimers() override;
 

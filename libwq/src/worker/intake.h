@@ -106,8 +106,9 @@ class Intake {
   /// The same; `handlers`: what the executor knows, by place.
   [[nodiscard]] virtual std::vector<WorkerStats> stats(
       const std::vector<WorkerStats>& handlers) const = 0;
-  /// Checks the server of a new connection of the keeper's. Throws as `check_server`.
-  virtual void check(Connection& connection) const = 0;
+  /// Checks the server of a new connection of the keeper's, which is for the queues with this hash
+  /// tag, see `KeeperLinks`. Throws as `check_server`.
+  virtual void check(Connection& connection, const std::string& tag) const = 0;
   /// Reads the counts again. Of the keeper's thread; one try.
   virtual void read_counts_again() = 0;
   /// What returns the items of dead workers: one thread for each, until its stop request.

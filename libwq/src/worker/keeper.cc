@@ -25,22 +25,24 @@ Keeper::Keeper(const RedisOptions& redis, const WorkerOptions& options,
     : options_(options),
       sources_(sources),
       intake_(intake),
-      link_(for_keeper(redis, options.lease), abandon, [this](Connection& connection) {
-        // Whichever thread is the first to meet a wrong server says what is wrong.
-        intake_->check(connection);
-        mender_.ask(connection);
-      }) {}
+      links_(for_keeper(redis, options.lease), abandon,
+             [this](Connection& connection, const std::string& tag) {
+               // Whichever thread is the first to meet a wrong server says what is wrong.
+               intake_->check(connection, tag);
+               mender_.ask(connection);
+             }) {}
 
 void Keeper::run(const std::stop_token& stop) {
   const milliseconds tick = std::clamp(options_.lease / 12, milliseconds{10}, Heartbeat::kInterval);
   next_counts_ = BootClock::now();
   while (!stop.stop_requested()) {
+    broken_.clear();
     try {
       keep(BootClock::now());
     } catch (const ConnectionError&) {
-      link_.drop();
+      links_.drop();
     } catch (const ReplyError& error) {
-      link_.drop();
+      links_.drop();
       if (!error.transient()) throw;
     }
     wait_for(tick, stop);
@@ -76,10 +78,20 @@ void Keeper::renew(TimePoint now) {
 
 template <typename Step>
 void Keeper::bearing(QueueSource& source, Step step) {
+  ReconnectingConnection& link = source.keeper_link();
+  if (broken_.contains(&link)) return;
+  const auto broke = [&] {
+    link.drop();
+    broken_.insert(&link);
+  };
   try {
     step();
+  } catch (const ConnectionError&) {
+    broke();
   } catch (const ReplyError& refusal) {
-    if (!source.bears(refusal)) throw;
+    if (source.bears(refusal)) return;
+    broke();
+    if (!refusal.transient()) throw;
   }
 }
 
@@ -89,6 +101,7 @@ void Keeper::leave(bool drained) {
   // NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read when the heartbeat has thrown
   const TimePoint give_up_at = BootClock::now() + (drained ? kLongestGoodbye : milliseconds{0});
   while (true) {
+    broken_.clear();
     try {
       while (const auto each = sources_.take_replaced()) {
         bearing(*each, [&] { each->leave(false); });
@@ -96,15 +109,10 @@ void Keeper::leave(bool drained) {
       for (const auto& each : sources_.all()) {
         bearing(*each, [&] { each->leave(drained); });
       }
-      return;
-    } catch (const ConnectionError&) {
-    } catch (const ReplyError& error) {
-      if (!error.transient()) return;
     } catch (const Error&) {
       return;
     }
-    link_.drop();
-    if (BootClock::now() >= give_up_at) return;
+    if (broken_.empty() || BootClock::now() >= give_up_at) return;
     wait_for(kGoodbyeAgain, {});
   }
 }

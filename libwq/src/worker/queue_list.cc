@@ -120,9 +120,9 @@ std::vector<WorkerStats> QueueList::stats(const std::vector<WorkerStats>& handle
   return all;
 }
 
-void QueueList::check(Connection& connection) const {
+void QueueList::check(Connection& connection, const std::string& tag) const {
   for (const auto& each : sources_.all()) {
-    static_cast<void>(check_server(connection, each->keys()));
+    if (each->keys().hash_tag() == tag) static_cast<void>(check_server(connection, each->keys()));
   }
 }
 

@@ -37,7 +37,7 @@ class QueueList final : public Intake {
   [[nodiscard]] std::vector<WorkerStats> stats(
       const std::vector<WorkerStats>& handlers) const override;
   void read_counts_at_end() override { static_cast<void>(look()); }
-  void check(Connection& connection) const override;
+  void check(Connection& connection, const std::string& tag) const override;
   void read_counts_again() override;
   [[nodiscard]] std::vector<Body> reclaimers() override;
 

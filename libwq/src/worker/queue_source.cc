@@ -47,7 +47,7 @@ QueueSource::QueueSource(std::string queue, const SourceContext& context,
       stream_(link_, keys_, session_, PopSize::from_one_item()),
       limit_(own_limit_),
       notice_(keys_, link_, options_),
-      keeper_link_(context.keeper_link),
+      keeper_link_(context.keeper_links.of(keys_)),
       renewer_(keeper_link_, keys_, session_, options_.lease, std::move(on_lost)),
       heartbeat_(keeper_link_, keys_, session_),
       reclaimer_(std::make_unique<ElectedReclaimer>(keys_, context.redis, options_.lease, session_,
@@ -64,7 +64,7 @@ QueueSource::QueueSource(Keys keys, const SourceContext& context, LeaseRenewer::
       stream_(shared, keys_, session_, std::move(queue_id), attached),
       limit_(shared.word_limit()),
       notice_(keys_, link_, options_),
-      keeper_link_(context.keeper_link),
+      keeper_link_(context.keeper_links.common()),
       renewer_(keeper_link_, keys_, session_, options_.lease, std::move(on_lost)),
       heartbeat_(keeper_link_, keys_, session_) {
   stream_.set_terms(options_.lease, options_.retry);

@@ -29,6 +29,7 @@
 #include "queue/stages.h"
 #include "queue/stream_link.h"
 #include "redis/reconnecting_connection.h"
+#include "worker/keeper_links.h"
 #include "worker/wait_notice.h"
 
 namespace wq::internal {
@@ -51,8 +52,8 @@ struct SourceContext {
   const RedisOptions& redis;
   const WorkerOptions& options;
   const std::string& session;
-  std::stop_token abandon;              ///< requested: every wait for Redis ends
-  ReconnectingConnection& keeper_link;  ///< of the thread that keeps the leases
+  std::stop_token abandon;  ///< requested: every wait for Redis ends
+  KeeperLinks& keeper_links;
 };
 
 /// One queue of a worker, with all that the worker has of it: a connection to lease and settle, the
@@ -154,6 +155,7 @@ class QueueSource {
   void read_counts_again();
   /// See `Heartbeat::leave`.
   void leave(bool drained);
+  [[nodiscard]] ReconnectingConnection& keeper_link() noexcept { return keeper_link_; }
   /// Redis has refused one of these steps of a queue of a group, which is no fault of the others.
   /// False for a queue that is none of a group.
   bool bears(const ReplyError& refusal);

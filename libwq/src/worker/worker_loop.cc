@@ -93,7 +93,7 @@ WorkerLoop::WorkerLoop(const QueueGroup& group, RedisOptions redis, WorkerOption
 }
 
 SourceContext WorkerLoop::context() {
-  return {redis_, options_, session_, abandon_.get_token(), keeper_.link()};
+  return {redis_, options_, session_, abandon_.get_token(), keeper_.links()};
 }
 
 Intake::OnLost WorkerLoop::on_lost() {

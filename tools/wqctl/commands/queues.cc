@@ -54,9 +54,9 @@ cli::ExitCode run_queues(cli::Process& process, int argc, const char* const* arg
       "queues",
       "Lists the queues in the database of the URL with their counts, from the first push until\n"
       "they are purged. PATTERN is a Redis glob; quote it. Redis keeps no list of queues: wqctl\n"
-      "scans the names of all keys, 1,000 at a time, about a second for a million. On a Redis\n"
-      "Cluster it sees only the node of the URL. The user needs the right to SCAN; a queue whose\n"
-      "keys the user may not read is shown without counts.\n",
+      "scans the names of all keys, 1,000 at a time, about a second for a million, and in a Redis\n"
+      "Cluster those of all nodes. The user needs the right to SCAN, and to CLUSTER SLOTS in a\n"
+      "cluster; a queue whose keys the user may not read is shown without counts.\n",
       "Examples:\n"
       "  wqctl queues\n"
       "  wqctl queues 'shards-*' --json | jq 'select(.dead > 0) | .queue'\n",
