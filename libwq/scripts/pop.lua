@@ -9,8 +9,9 @@
 --   queue_id text -- an id for the queue in case it has none
 -- ANSWERS:
 --   {} -- nothing is ready, or the queue is paused
---   {fence, tried, {item...}} -- fence: of the last item, each before it has one less;
---     -- tried: 1 or more if some item of the queue failed before or has a checkpoint, else 0
+--   {fence, tried, {item...}, pushed} -- fence: of the last item, each before it has one less;
+--     -- tried: 1 or more if some item of the queue failed before or has a checkpoint, else 0;
+--     -- pushed: the counter of this name in stats, or nil
 
 if redis.call('EXISTS', KEYS[5]) == 1 then
   return {}
@@ -35,4 +36,5 @@ redis.call('HINCRBY', KEYS[4], 'leased', #items)
 if not begun then
   redis.call('HSET', KEYS[4], 'id', ARGV[2])
 end
-return {fence, redis.call('EXISTS', KEYS[6], KEYS[7], KEYS[8]), items}
+return {fence, redis.call('EXISTS', KEYS[6], KEYS[7], KEYS[8]), items,
+        redis.call('HGET', KEYS[4], 'pushed')}

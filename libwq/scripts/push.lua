@@ -14,12 +14,14 @@
 -- ARGV:
 --   session text -- the session of the producer
 --   number integer 1.. -- the number of this push in the session
+--   after integer 0.. -- the number of the push before this one; 0: this is the first
 --   answered integer 0.. -- the number up to which the producer has every answer
 --   hold integer ms 1..3600000 -- how long the hold lasts without a sign of life
 --   queue_id text -- an id for the queue in case it has none
 --   once flag -- 1: skip each item whose once-key was seen before, and remember the others
 --   following integer items 0.. -- how many items follow the call; 0 if once or waits is 1
 --   waits flag -- 1: items have delays
+--   again flag -- 1: Redis had confirmed this push before it went back to an earlier state
 --   repeated
 --     item bytes -- an item
 --   optional -- if once is 1
@@ -32,6 +34,8 @@
 --   added -- how many items were added, also when the push is repeated
 --   'nosession' -- Redis does not know the session; nothing was written
 --   'stale' -- the push was answered before; nothing was written
+--   'behind' -- the push before this one is not executed, since Redis went back to an earlier state;
+--     -- nothing was written
 --   'holdlost' -- the hold has ended and the queue is drained; nothing was written
 --   'purged' -- the queue was purged during the session; nothing was written
 -- ERRORS:
@@ -39,9 +43,10 @@
 --   WRONGTYPE -- the key pushing is in the way; nothing was written
 
 local ready, processing, delayed, stats, producers, replays, seen, replay, pushing = unpack(KEYS)
-local session, number, answered, hold_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local once, following, waits = ARGV[6] == '1', tonumber(ARGV[7]), ARGV[8] == '1'
-local floor, before, purged = unpack(redis.call('HMGET', replay, 'floor', ARGV[2], 'purged'))
+local session, number, answered, hold_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5]
+local once, following, waits, again = ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9] == '1', ARGV[10] == '1'
+local floor, before, last, purged =
+  unpack(redis.call('HMGET', replay, 'floor', ARGV[2], ARGV[3], 'purged'))
 if purged then
   return 'purged'
 end
@@ -55,6 +60,9 @@ end
 if number <= floor then
   return 'stale'
 end
+if tonumber(ARGV[3]) > floor and not last then
+  return 'behind'
+end
 local begun = redis.call('HEXISTS', stats, 'id') == 1
 redis.call('ZCARD', replays)
 if not redis.call('ZSCORE', producers, session) and begun and
@@ -64,7 +72,7 @@ if not redis.call('ZSCORE', producers, session) and begun and
 end
 
 --@include now
-local first, n, put_off, merged = 9, #ARGV - 8, 0, 0
+local first, n, put_off, merged = 11, #ARGV - 10, 0, 0
 if once or waits then
   n = n / (1 + (once and 1 or 0) + (waits and 1 or 0))
   local known = once and redis.call('SMISMEMBER', seen, unpack(ARGV, first + n, first + 2 * n - 1))
@@ -111,7 +119,7 @@ else
   n = n + following
 end
 if not begun then
-  redis.call('HSET', stats, 'id', ARGV[5])
+  redis.call('HSET', stats, 'id', ARGV[6])
 end
 redis.call('HINCRBY', stats, 'pushed', n)
 if put_off > 0 then
@@ -119,7 +127,18 @@ if put_off > 0 then
   redis.call('HINCRBY', stats, 'moved', -put_off)
   redis.call('HINCRBY', stats, 'merged', merged)
 end
+if again then
+  -- Those that are counted as lost are counted in pushed.
+  local back = math.min(n, tonumber(redis.call('HMGET', stats, 'lost')[1] or 0))
+  if back > 0 then
+    redis.call('HINCRBY', stats, 'pushed', -back)
+    redis.call('HINCRBY', stats, 'moved', back)
+    redis.call('HINCRBY', stats, 'lost', -back)
+  end
+  redis.call('HINCRBY', stats, 'recovered', n)
+end
 redis.call('HSET', replay, ARGV[2], n, 'floor', math.max(floor, answered))
+redis.call('HINCRBY', replay, 'added', n)
 for old = floor + 1, answered do
   redis.call('HDEL', replay, old)
 end

@@ -5,15 +5,22 @@
 -- ARGV:
 --   session text -- the session
 --   hold integer ms 1..3600000 -- how long the hold lasts without a sign of life
+--   answered integer 0.. -- the number up to which the producer has every answer
 -- ANSWERS:
 --   'ok' -- the hold is longer
+--   'behind' -- the last of these pushes is not executed, since Redis went back to an earlier state
+--     -- or has lost the session; nothing was written
 --   'holdlost' -- the hold has ended and the queue is drained; nothing was written
 --   'purged' -- the queue was purged during the session; nothing was written
 
 local session, hold_ms = ARGV[1], ARGV[2]
 redis.call('ZCARD', KEYS[6])
-if redis.call('HEXISTS', KEYS[7], 'purged') == 1 then
+local floor, last, purged = unpack(redis.call('HMGET', KEYS[7], 'floor', ARGV[3], 'purged'))
+if purged then
   return 'purged'
+end
+if not last and tonumber(ARGV[3]) > tonumber(floor or 0) then
+  return 'behind'
 end
 if not redis.call('ZSCORE', KEYS[5], session) and
    redis.call('HEXISTS', KEYS[4], 'id') == 1 and

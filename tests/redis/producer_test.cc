@@ -296,7 +296,7 @@ TEST_F(Producing, ACloseWhoseAnswerIsLostIsRepeated) {
   EXPECT_EQ(counts().producers, 0U);
 }
 
-TEST_F(Producing, ADataLossBetweenTwoPushesBeginsANewSession) {
+TEST_F(Producing, AfterADataLossBetweenTwoPushesWhatWasConfirmedIsPushedAgain) {
   Producer producer("q", options());
   producer.push("a");
   producer.flush();
@@ -306,11 +306,13 @@ TEST_F(Producing, ADataLossBetweenTwoPushesBeginsANewSession) {
   const PushReport report = producer.finish();
   EXPECT_EQ(report.pushed, 2U);
   EXPECT_EQ(report.unknown, 0U);
-  EXPECT_THAT(all(Key::ready), ElementsAre("b"));
+  EXPECT_EQ(report.recovered, 1U);
+  EXPECT_EQ(report.lost, 0U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("b", "a"));
   EXPECT_EQ(counts().producers, 0U);
 }
 
-TEST_F(Producing, APushInDoubtWhenTheDataIsLostIsReportedAsUnknown) {
+TEST_F(Producing, APushInDoubtWhenTheDataIsLostIsPushedAgain) {
   FaultProxy proxy(server_);
   Producer producer("q", proxy.options());
   proxy.lose_request(internal::scripts::push.sha1);
@@ -320,10 +322,27 @@ TEST_F(Producing, APushInDoubtWhenTheDataIsLostIsReportedAsUnknown) {
   server_.kill();
   server_.start();  // without its data
   const PushReport report = producer.finish();
+  EXPECT_EQ(report.unknown, 0U);
+  EXPECT_EQ(report.pushed, 1U);
+  EXPECT_EQ(report.recovered, 0U) << "it was not confirmed";
+  EXPECT_EQ(counts().producers, 0U);
+  EXPECT_EQ(counts().ready, 1U);
+}
+
+// Redis may evict the session and keep what was pushed in it.
+TEST_F(Producing, APushInDoubtIsUnknownIfOnlyTheSessionIsGone) {
+  FaultProxy proxy(server_);
+  Producer producer("q", proxy.options());
+  proxy.lose_answer_to(internal::scripts::push.sha1);
+  producer.push("a");
+  producer.flush();
+  ASSERT_TRUE(eventually([&] { return proxy.faults() == 1; }));
+  for (const std::string& replay : redis_.list({"KEYS", "q:replay:*"}))
+    redis_.call({"DEL", replay});
+  const PushReport report = producer.finish();
   EXPECT_EQ(report.unknown, 1U);
   EXPECT_EQ(report.pushed, 0U);
-  EXPECT_EQ(counts().producers, 0U);
-  conserves_ = false;
+  EXPECT_THAT(all(Key::ready), ElementsAre("a"));
 }
 
 TEST_F(Producing, APushInDoubtIsRepeatedIfAllItsItemsHaveOnceKeys) {
@@ -418,6 +437,132 @@ TEST_F(EvictingServer, IsNotPushedToUnlessAllowed) {
   }
   push({"a"}, {.allow_eviction = true});
   EXPECT_EQ(counts().ready, 1U);
+}
+
+// A server that starts again with what it had when it saved last, as a replica that lacked the last
+// writes takes over.
+class WentBack : public Producing {
+ protected:
+  void save() { redis_.call({"SAVE"}); }
+  void go_back() {
+    server_.kill();
+    server_.start();
+    redis_ = RedisClient(options());
+  }
+  // Confirmed.
+  static void add(Producer& producer, const std::vector<std::string>& items) {
+    for (const std::string& item : items) producer.push(item);
+    producer.confirm();
+  }
+};
+
+TEST_F(WentBack, WhatWasConfirmedIsPushedAgainInItsOrder) {
+  Producer producer("q", options());
+  add(producer, {"a", "b"});
+  save();
+  add(producer, {"c"});
+  add(producer, {"d"});
+  go_back();
+  producer.push("e");
+  const PushReport report = producer.finish();
+  EXPECT_EQ(report.pushed, 5U);
+  EXPECT_EQ(report.recovered, 2U);
+  EXPECT_EQ(report.lost + report.unknown, 0U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("e", "d", "c", "b", "a"));
+  EXPECT_EQ(counts().pushed, 5U);
+  EXPECT_EQ(counts().recovered, 2U);
+  EXPECT_EQ(counts().producers, 0U);
+}
+
+TEST_F(WentBack, AProducerThatHasNoMoreToPushFindsOutAtItsEnd) {
+  save();  // nothing of the session
+  Producer producer("q", options());
+  add(producer, {"a", "b"});
+  go_back();
+  const PushReport report = producer.finish();
+  EXPECT_EQ(report.pushed, 2U);
+  EXPECT_EQ(report.recovered, 2U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("b", "a"));
+  EXPECT_EQ(counts().producers, 0U);
+}
+
+TEST_F(WentBack, AProducerFindsOutAgainAndAgain) {
+  Producer producer("q", options());
+  add(producer, {"a"});
+  save();
+  for (const char* item : {"b", "c", "d"}) {
+    add(producer, {item});
+    go_back();
+  }
+  const PushReport report = producer.finish();
+  EXPECT_EQ(report.pushed, 4U);
+  EXPECT_EQ(report.lost + report.unknown, 0U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("d", "c", "b", "a"));
+}
+
+TEST_F(WentBack, APushInDoubtIsInExactlyOnceToo) {
+  for (const bool carried_out : {false, true}) {
+    FaultProxy proxy(server_);
+    const Counts before = counts();
+    Producer producer("q", proxy.options());
+    add(producer, {"a"});
+    if (carried_out) {
+      proxy.lose_answer_to(internal::scripts::push.sha1);
+    } else {
+      proxy.lose_request(internal::scripts::push.sha1);
+    }
+    save();
+    producer.push("b");
+    producer.flush();
+    ASSERT_TRUE(eventually([&] { return proxy.faults() == 1; }));
+    go_back();
+    const PushReport report = producer.finish();
+    EXPECT_EQ(report.pushed, 2U);
+    EXPECT_EQ(report.lost + report.unknown, 0U);
+    EXPECT_EQ(counts().ready, before.ready + 2);
+  }
+}
+
+TEST_F(WentBack, OnceKeysAreKnownOnce) {
+  Producer producer("q", options(), {.once = true});
+  add(producer, {"a"});
+  save();
+  add(producer, {"b", "a"});
+  go_back();
+  Producer other("q", options(), {.once = true});
+  add(other, {"b"});  // before the first has found out
+  other.finish();
+  const PushReport report = producer.finish();
+  EXPECT_EQ(report.pushed, 1U) << "the other has pushed b";
+  EXPECT_EQ(report.lost, 0U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("b", "a"));
+}
+
+TEST_F(WentBack, WhatIsRememberedNoLongerIsCountedAsLost) {
+  Producer producer("q", options());
+  add(producer, {"first"});
+  save();
+  constexpr std::size_t kItems = 150'000;
+  for (const std::string& item : numbered("i", kItems)) producer.push(item);
+  producer.confirm();
+  go_back();
+  const PushReport report = producer.finish();
+  EXPECT_EQ(report.lost, 50'000U);
+  EXPECT_EQ(report.recovered, kItems - report.lost);
+  EXPECT_EQ(report.pushed, 1 + report.recovered);
+  EXPECT_EQ(counts().ready, report.pushed);
+  EXPECT_EQ(counts().lost, report.lost);
+  EXPECT_EQ(counts().pushed, report.pushed + report.lost);
+}
+
+TEST_F(WentBack, AnIdleProducerKeepsTheQueueOpenWithWhatIsMissing) {
+  save();
+  Producer producer("q", options(), {.hold = 1s});
+  add(producer, {"a"});
+  go_back();
+  EXPECT_TRUE(eventually([this] { return counts().ready == 1; }));
+  EXPECT_EQ(producer.report().recovered, 1U);
+  EXPECT_EQ(producer.finish().pushed, 1U);
 }
 
 }  // namespace

@@ -40,6 +40,8 @@ class Push : public QueueTest {
     std::string session = "s";
     std::vector<std::string> keys{};    // of each item; "" for none. With once, empty: the items
     std::vector<std::string> delays{};  // of each item in ms, or empty
+    int after = 0;
+    bool again = false;
   };
   // The answer as text: a number, or a word.
   std::string push(const Call& call, const std::vector<std::string>& items) {
@@ -51,12 +53,14 @@ class Push : public QueueTest {
   Reply raw_push(const Call& call, const std::vector<std::string>& items) {
     std::vector<std::string> arguments = {call.session,
                                           std::to_string(call.number),
+                                          std::to_string(call.after),
                                           std::to_string(call.answered),
                                           std::to_string(kHoldMs),
                                           "id",
                                           call.once ? "1" : "0",
                                           "0",
-                                          call.delays.empty() ? "0" : "1"};
+                                          call.delays.empty() ? "0" : "1",
+                                          call.again ? "1" : "0"};
     arguments.insert(arguments.end(), items.begin(), items.end());
     if (call.once) {
       for (const std::string& key : call.keys.empty() ? items : call.keys) {
@@ -68,9 +72,9 @@ class Push : public QueueTest {
                       {keys_.replay(call.session), keys_.pushing(call.session)}, arguments);
   }
 
-  std::string touch(const std::string& session = "s") {
+  std::string touch(const std::string& session = "s", int answered = 0) {
     return std::string(script(internal::scripts::touch, {keys_.replay(session)},
-                              {session, std::to_string(kHoldMs)})
+                              {session, std::to_string(kHoldMs), std::to_string(answered)})
                            .value()
                            .text());
   }
@@ -188,7 +192,7 @@ TEST_F(Push, RemembersWhatIsNotKnownToBeAnswered) {
   for (int n = 1; n <= 3; ++n) push({n}, {"a" + std::to_string(n)});
   push({4, 2}, {"a4"});
   EXPECT_EQ(redis_.text({"HGET", keys_.replay("s"), "floor"}), "2");
-  EXPECT_EQ(redis_.integer({"HLEN", keys_.replay("s")}), 4);  // floor, hold_ms, 3, 4
+  EXPECT_EQ(redis_.integer({"HLEN", keys_.replay("s")}), 5);  // floor, added, hold_ms, 3, 4
   EXPECT_EQ(push({2}, {"a2"}), "stale");
   EXPECT_EQ(push({3}, {"a3"}), "1");
   EXPECT_EQ(counts().pushed, 4U);
@@ -429,6 +433,66 @@ TEST_F(Push, CloseLeavesASessionThatWasHeardOfSince) {
   EXPECT_EQ(counts().producers, 1U);
   EXPECT_TRUE(redis_.exists(keys_.replay("s")));
   EXPECT_EQ(close("s", std::to_string(redis_.time_ms() + 1'000)), 1);
+}
+
+// Redis went back to an earlier state: a failover to a replica without the last writes.
+TEST_F(Push, AfterOneThatIsNotThereIsBehind) {
+  open();
+  push({.number = 1}, {"a"});
+  push({.number = 2, .after = 1}, {"b"});
+  const auto before = everything();
+  EXPECT_EQ(push({.number = 4, .answered = 3, .after = 3}, {"d"}), "behind");
+  EXPECT_EQ(touch("s", 3), "behind");
+  EXPECT_EQ(everything(), before);
+  EXPECT_EQ(touch("s", 2), "ok");
+  EXPECT_EQ(push({.number = 4, .answered = 2, .after = 2}, {"d"}), "1");
+}
+
+TEST_F(Push, OfWhichTheSessionIsGoneIsBehindForATouchOfIt) {
+  open();
+  push({.number = 1}, {"a"});
+  redis_.call({"DEL", keys_.replay("s")});
+  EXPECT_EQ(touch("s", 1), "behind");
+  EXPECT_EQ(touch("s", 0), "ok") << "nothing was pushed";
+}
+
+TEST_F(Push, TellsHowFarASessionIs) {
+  const auto replayed = [this](const std::string& session) {
+    return script(internal::scripts::replayed, {keys_.replay(session)}, {session});
+  };
+  EXPECT_EQ(replayed("s").value().text(), "gone");
+  open();
+  push({.number = 1}, {"a", "b"});
+  push({.number = 2, .answered = 1, .after = 1}, {"c"});
+  push({.number = 3, .answered = 1, .after = 2}, {"d"});
+  EXPECT_EQ(replayed("s").value()[0].integer(), 3);
+  EXPECT_EQ(replayed("s").value()[1].integer(), 4);
+  redis_.call({"DEL", keys_.replay("s")});
+  EXPECT_EQ(replayed("s").value().size(), 0U) << "evicted";
+}
+
+TEST_F(Push, AgainTakesItsItemsFromWhatIsLost) {
+  open();
+  push({.number = 1}, {"a"});
+  const auto lose = [this](const std::string& id, const std::string& pushed,
+                           const std::string& lost) {
+    return script(internal::scripts::lost, {}, {id, pushed, lost}).value().integer();
+  };
+  EXPECT_EQ(lose("other", "4", "0"), 0);
+  EXPECT_EQ(lose("id", "4", "0"), 3);
+  EXPECT_EQ(lose("id", "4", "2"), 0) << "it is counted already";
+  EXPECT_EQ(counts().lost, 3U);
+  EXPECT_EQ(counts().pushed, 4U);
+  expect_conserved();
+  push({.number = 2, .after = 1, .again = true}, {"b", "c"});
+  EXPECT_EQ(counts().lost, 1U);
+  EXPECT_EQ(counts().recovered, 2U);
+  EXPECT_EQ(counts().pushed, 4U);
+  expect_conserved();
+  push({.number = 3, .answered = 1, .after = 2, .again = true}, {"d", "e"});
+  EXPECT_EQ(counts().lost, 0U);
+  EXPECT_EQ(counts().pushed, 5U);
+  EXPECT_EQ(counts().recovered, 4U);
 }
 
 }  // namespace

@@ -107,7 +107,14 @@ class PushTransaction : public QueueTest {
 
   [[nodiscard]] CommandBuffer encoded(const PushBatch& batch, const Call& call = {}) const {
     CommandBuffer out;
-    batch.append_to(out, keys_, {kSession, call.number, call.answered, 60s, "id"});
+    batch.append_to(out, keys_,
+                    {.session = kSession,
+                     .number = call.number,
+                     .after = 0,
+                     .answered = call.answered,
+                     .hold = 60s,
+                     .queue_id = "id",
+                     .again = false});
     EXPECT_EQ(out.size(), 5U) << "not a transaction";
     return out;
   }
@@ -164,7 +171,7 @@ TEST(PushBatches, OfFewItemsOrOfItemsWithTermsAreOneCall) {
     for (const std::string& item : numbered("i", items - 1)) batch.add({.item = item});
     batch.add(last);
     CommandBuffer out;
-    batch.append_to(out, internal::Keys("q"), {kSession, 1, 0, 60s, "id"});
+    batch.append_to(out, internal::Keys("q"), {kSession, 1, 0, 0, 60s, "id", false});
     EXPECT_EQ(out.size(), 1U);
   }
 }

@@ -20,7 +20,7 @@ void QueueTest::TearDown() {
 void QueueTest::expect_conserved() {
   const Counts now = counts();
   EXPECT_EQ(now.pushed + foreign_pushes_, now.ready + now.processing + now.delayed + now.dead +
-                                              now.completed + now.dropped + now.merged)
+                                              now.completed + now.dropped + now.merged + now.lost)
       << "ready " << now.ready << ", processing " << now.processing << ", delayed " << now.delayed
       << ", dead " << now.dead << ", completed " << now.completed << ", dropped " << now.dropped
       << ", merged " << now.merged;

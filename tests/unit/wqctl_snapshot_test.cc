@@ -133,7 +133,7 @@ TEST(StatusJson, IsOneObjectWithEveryCount) {
   EXPECT_EQ(json["oldest_lease_ms"], 12'345);
   EXPECT_TRUE(json["last_due_ms"].is_null());
   EXPECT_TRUE(json["after"].empty());
-  EXPECT_EQ(json.size(), 25U);
+  EXPECT_EQ(json.size(), 27U);
 }
 
 TEST(StatusJson, StaysJsonForANameThatIsNoUtf8) {

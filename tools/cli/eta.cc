@@ -53,7 +53,7 @@ std::uint64_t left_in(const Counts& counts) {
 // Dead letters as they are now, not as they were counted: dropping them is not progress, and an
 // item that joins an equal one among them is counted once, as merged.
 std::uint64_t gone_from(const Counts& counts) {
-  return counts.completed + counts.dead + counts.dropped + counts.merged;
+  return counts.completed + counts.dead + counts.dropped + counts.merged + counts.lost;
 }
 
 void EtaHistory::add(TimePoint at, const Counts& counts, const InFlight& in_flight) {

@@ -15,7 +15,7 @@ using Seconds = std::chrono::duration<double>;
 
 /// The estimate from recent counts of a queue.
 struct Eta {
-  // Finished is what left the queue for good: completed, dead, dropped or merged.
+  // Finished is what left the queue for good: completed, dead, dropped, merged or lost.
   double rate_now = 0;  ///< finished per second over the last ten
   double rate = 0;      ///< finished per second since the first sample
   Seconds span{0};      ///< since the first sample

@@ -38,6 +38,9 @@ constexpr Total kTotals[] = {
     {"wq_items_dropped_total", "Items removed by an operator.", &Counts::dropped},
     {"wq_items_merged_total", "Equal items that became one among the delayed or the dead.",
      &Counts::merged},
+    {"wq_items_recovered_total",
+     "Items that Redis had confirmed and lost, and that their producers have pushed again.",
+     &Counts::recovered},
     {"wq_foreign_leases_total", "Leases of RedisWQ clients seen.", &Counts::foreign},
 };
 
@@ -73,6 +76,13 @@ MetricFamily up(std::span<const QueueReading> readings) {
     add(family, {{"queue", label_text(reading.queue)}}, reading.metrics ? 1 : 0);
   }
   return family;
+}
+
+MetricFamily lost(std::span<const QueueReading> readings) {
+  return with_values(gauge("wq_items_lost",
+                           "Items that Redis had confirmed and lost, as after a failover without "
+                           "the last writes, and that nobody has pushed again."),
+                     readings, [](const QueueMetrics& of) { return of.counts.lost; });
 }
 
 MetricFamily by_state(std::span<const QueueReading> readings) {
@@ -111,7 +121,7 @@ MetricFamily oldest(std::span<const QueueReading> readings) {
 }  // namespace
 
 std::vector<MetricFamily> queue_families(std::span<const QueueReading> readings) {
-  std::vector<MetricFamily> families{up(readings), by_state(readings)};
+  std::vector<MetricFamily> families{up(readings), by_state(readings), lost(readings)};
   for (const Total& total : kTotals) {
     families.push_back(with_values(counter(total.name, total.help), readings,
                                    [&](const QueueMetrics& of) { return of.counts.*total.value; }));

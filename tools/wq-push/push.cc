@@ -197,7 +197,7 @@ class Push {
       if (error != nullptr) (void)cli::report_failure(process_.name(), *error);
       return failed(redis_error);
     }
-    if (error == nullptr && report.unknown == 0) source_->confirmed();
+    if (error == nullptr && report.unknown == 0 && report.lost == 0) source_->confirmed();
     if (error != nullptr) {
       const ExitCode code = cli::report_failure(process_.name(), *error);
       cli::log(LogLevel::error, how_to_go_on(options_, report, given()));
@@ -227,12 +227,27 @@ class Push {
     }
     cli::log(LogLevel::info, line);
     tell_of_unknown_items(report);
-    if (report.unknown == 0) return ExitCode::done;
-    cli::log(
-        LogLevel::error,
-        fmt::format("Redis lost its data while {} items were in flight: each may or may not be "
-                    "in the queue",
-                    report.unknown));
+    if (report.recovered > 0) {
+      cli::log(LogLevel::warning,
+               fmt::format("Redis had lost {} of them and has them again", report.recovered));
+    }
+    if (report.unknown == 0 && report.lost == 0) return ExitCode::done;
+    if (report.unknown > 0) {
+      cli::log(
+          LogLevel::error,
+          fmt::format("Redis lost its data while {} items were in flight: each may or may not be "
+                      "in the queue",
+                      report.unknown));
+    }
+    if (report.lost > 0) {
+      cli::log(
+          LogLevel::error,
+          fmt::format(
+              "Redis has lost {} more, which it had confirmed and wq-push remembers no "
+              "longer: push them again{}",
+              cli::plural(report.lost, "item"),
+              options_.producer.once ? ", with the same command: --once skips the others" : ""));
+    }
     return ExitCode::failure;
   }
 

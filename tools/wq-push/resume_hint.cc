@@ -9,7 +9,7 @@ namespace wq::push {
 std::string how_to_go_on(const PushOptions& options, const PushReport& report,
                          std::uint64_t given) {
   if (given == 0) return fmt::format("nothing was pushed to {}", options.queue);
-  const std::uint64_t answered = report.pushed + report.skipped + report.unknown;
+  const std::uint64_t answered = report.pushed + report.skipped + report.unknown + report.lost;
   const std::uint64_t unanswered = given - std::min(answered, given);
   const bool exact = report.unknown == 0 && unanswered == 0;
   std::string text =
@@ -36,6 +36,9 @@ std::string how_to_go_on(const PushOptions& options, const PushReport& report,
   if (unanswered != 0) text += " (uncertain items may then be pushed twice)";
   if (report.unknown != 0) {
     text += fmt::format(" ({} of the skipped items may not be in the queue)", report.unknown);
+  }
+  if (report.lost != 0) {
+    text += fmt::format(" ({} of the skipped items were lost by Redis)", report.lost);
   }
   return text;
 }

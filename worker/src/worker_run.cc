@@ -55,6 +55,7 @@ ExitCode code_for(const WorkerReport& report, const WorkerCommandLine& line, int
                        (line.on_dead == OnDead::fail && report.dead_before > 0);
   switch (report.end) {
     case WorkerEnd::drained:
+      if (report.counts.lost > 0) return ExitCode::failure;
       return bad_end ? ExitCode::dead_or_halted : ExitCode::done;
     case WorkerEnd::stopped:
       return signal == 0 ? ExitCode::failure : cli::exit_code_for_signal(signal);
@@ -246,6 +247,12 @@ ExitCode WorkerRun::run() {
     }();
     log_end(report, line_.queues.size() == 1);
     if (report.end == WorkerEnd::drained) log_dead_of(report);
+    if (report.counts.lost > 0) {
+      cli::log(LogLevel::error,
+               fmt::format("Redis has lost {} that it had confirmed: push them again; wqctl verify "
+                           "--repair takes them out of the count",
+                           cli::plural(report.counts.lost, "item")));
+    }
     if (report.end == WorkerEnd::drained && report.dead_before > 0) {
       cli::log(LogLevel::warning,
                fmt::format("the stages before have {}: their items are missing here",

@@ -118,7 +118,7 @@ struct InUse {
 /// An inconsistency, as found by `verify`.
 struct Inconsistency {
   enum class Kind {
-    missing,           ///< items that were pushed and are nowhere
+    missing,           ///< items that were pushed and are nowhere, `Counts::lost` among them
     unleased,          ///< in processing, without a lease for longer than the grace period
     stray_lease,       ///< a lease whose item is not in processing
     endless_lease,     ///< a lease that never ends, or not within the longest time possible

@@ -52,10 +52,17 @@ struct PushReport {
   /// The connection broke and Redis lost the session: pushed or not. Never an item that was sent
   /// together with none but items that have a once-key: these are sent again.
   std::uint64_t unknown = 0;
+  /// Redis had confirmed them and went back to an earlier state, as after a failover to a replica
+  /// that lacked the last writes: they were pushed again. They count as pushed too.
+  std::uint64_t recovered = 0;
+  /// The same, but of longer ago than the producer remembers (60 s, at most 100,000 items or 16
+  /// MB): they are not in the queue, and do not count as pushed.
+  std::uint64_t lost = 0;
 };
 
 /// Fills a queue: items are sent in batches, two under way at a time, each exactly once even if
-/// the connection breaks in between. While it lives the queue counts as open, so workers wait.
+/// the connection breaks in between, and also if Redis then lacks the last pushes that it had
+/// confirmed. While it lives the queue counts as open, so workers wait.
 ///
 /// Thread-safe: calls are serialised.
 class WQ_API Producer {

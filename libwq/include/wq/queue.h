@@ -62,6 +62,11 @@ struct Counts {
   std::uint64_t dropped = 0;    ///< removed by an operator
   std::uint64_t merged = 0;     ///< equal items that became one among the delayed or the dead
   std::uint64_t foreign = 0;    ///< leases met that were set by a RedisWQ client
+  /// Redis had confirmed them and then went back to an earlier state, as after a failover to a
+  /// replica that lacked the last writes: pushed, and nowhere. At least so many, as far as a worker
+  /// or a producer that saw them was there. They fall as producers push again what they remember.
+  std::uint64_t lost = 0;
+  std::uint64_t recovered = 0;  ///< the same, but producers have pushed them again
 
   std::vector<EarlierStage> after{};  ///< the stages directly before this one
 

@@ -78,6 +78,7 @@ class Verifier {
 
   VerifyReport run(bool repair) {
     check_counts();
+    if (repair) forget_lost();
     const LeaseLook leases = steady_leases();
     const Suspects workers = dead_workers();
     const Suspects holds = expired_holds();
@@ -128,6 +129,15 @@ class Verifier {
     report_.unaccounted = have < now.pushed ? now.pushed - have : 0;
   }
 
+  // Whoever repairs knows of them, from this report.
+  void forget_lost() {
+    const std::uint64_t lost = std::min(report_.counts.lost, report_.unaccounted);
+    if (lost == 0) return;
+    forgotten_ = link_.run([&](Connection& redis) {
+      return run_script(redis, scripts::forget_lost, keys_, {}, lost).value().count();
+    });
+  }
+
   LeaseLook steady_leases() {
     LeaseLook steady = look_at_leases();
     report_.provable = report_.counts.foreign == 0 && !steady.foreign;
@@ -135,6 +145,7 @@ class Verifier {
       Inconsistency& missing = report_.inconsistencies.emplace_back();
       missing.kind = Inconsistency::Kind::missing;
       missing.count = report_.unaccounted;
+      missing.mended = forgotten_;
     }
     const auto nothing = [&steady] {
       return steady.unleased.empty() && steady.endless.empty() && steady.stray.empty();
@@ -354,6 +365,7 @@ class Verifier {
   AdminConnection& session_;
   ReconnectingConnection& link_;
   const Keys& keys_;
+  std::uint64_t forgotten_ = 0;  // of those that are counted as lost
   VerifyReport report_;
 };
 

@@ -32,9 +32,13 @@ Heartbeat::Heartbeat(ReconnectingConnection& link, const Keys& keys, std::string
     : link_(link), keys_(keys), session_(std::move(session)) {}
 
 bool Heartbeat::beat(const WorkerStatus& status, bool bids) {
-  const auto [time, id] = link_.connection().ask({{"TIME"}, {"HGET", keys_[Key::stats], "id"}});
+  const auto [time, stats] =
+      link_.connection().ask({{"TIME"}, {"HMGET", keys_[Key::stats], "id", "pushed"}});
   server_ms_ = time.checked().value().time_ms();
-  queue_id_ = id.checked().value().is_nil() ? "" : id.value().text();
+  const Value id = stats.checked().value()[0];
+  const Value pushed = stats.value()[1];
+  queue_id_ = id.is_nil() ? "" : id.text();
+  pushed_ = pushed.is_nil() ? 0 : pushed.count();
   if (started_ms_ == 0) started_ms_ = server_ms_;
   const std::string json = entry(status);
   if (const auto elected = try_beat(json, bids, false)) return *elected;

@@ -41,6 +41,8 @@ class Heartbeat {
 
   /// The queue's id at the last beat; empty if it had none.
   [[nodiscard]] const std::string& queue_id() const noexcept { return queue_id_; }
+  /// The queue's counter of pushed items at the last beat.
+  [[nodiscard]] std::uint64_t pushed() const noexcept { return pushed_; }
 
   /// Removes the entry; of a drained queue all of them, since the other workers leave as well and
   /// those that died cannot. One try.
@@ -59,6 +61,7 @@ class Heartbeat {
   std::int64_t server_ms_ = 0;   // the server's clock at this beat
   std::int64_t started_ms_ = 0;  // and at the first
   std::string queue_id_;
+  std::uint64_t pushed_ = 0;
 };
 
 }  // namespace wq::internal

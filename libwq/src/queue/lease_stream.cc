@@ -409,6 +409,7 @@ void LeaseStream::read_pop(Connection& redis, Request& request) {
   if (!is_refused(reply, request)) popped = internal::read_pop(reply.checked().value());
   request.want = 0;
   request.answer.popped = popped.items.size();
+  request.answer.pushed = popped.pushed;
   broken_at_one_ = 0;
   shared_.pop_size().arrived(popped.items.size(), bytes_of(popped.items), now_() - request.sent_at);
   if (request.answer.popped > 0) {

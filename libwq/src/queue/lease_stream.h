@@ -41,6 +41,7 @@ class LeaseStream {
     TimePoint leased_at;                  ///< when the leases were asked for; they end a ttl later
     std::size_t wanted = 0;               ///< as posted
     std::size_t popped = 0;               ///< were ready; they are leased by the next request
+    std::uint64_t pushed = 0;             ///< see `Popped`
     /// Of one of several streams: what Redis has refused. Settlements that it refused count as
     /// lost, and what was popped returns to the queue by itself.
     std::string refusal{};

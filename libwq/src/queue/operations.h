@@ -59,6 +59,7 @@ void read_attach(Value answer);
 struct Popped {
   std::vector<Lease> items;
   bool has_history = false;  ///< some item failed before, so `append_history` is worth asking
+  std::uint64_t pushed = 0;  ///< the queue's counter of this name; 0 where it is not told
 };
 void append_pop(CommandBuffer& out, const Keys& keys, std::size_t n, std::string_view queue_id);
 [[nodiscard]] Popped read_pop(Value answer);

@@ -20,6 +20,7 @@
 #include "base/keys.h"
 #include "base/printable.h"
 #include "base/random.h"
+#include "base/say.h"
 #include "base/start_thread.h"
 #include "base/wait.h"
 #include "queue/limits.h"
@@ -41,6 +42,13 @@ constexpr std::size_t kBatchItems = 1'000;
 constexpr std::size_t kBatchBytes = std::size_t{768} << 10U;
 // So that Redis never waits for the producer.
 constexpr std::size_t kInFlight = 2;
+
+// What is remembered of confirmed pushes: longer than a failover or a restart takes.
+constexpr std::chrono::seconds kRemembered{60};
+constexpr std::size_t kRememberedItems = 100'000;
+constexpr std::size_t kRememberedBytes = std::size_t{16} << 20U;
+// Redis forgets a session that was silent for a day.
+constexpr std::chrono::hours kSurelyKnown{12};
 
 }  // namespace
 
@@ -105,7 +113,7 @@ class PushSession {
       const std::lock_guard lock(mutex_);
       guarded([this] {
         take_all();
-        close_for_sure(session_);
+        while (!close_after_all()) take_all();
       });
       finished_ = true;
     }
@@ -114,7 +122,11 @@ class PushSession {
   }
 
   [[nodiscard]] PushReport report() const {
-    return {pushed_.load(), skipped_.load(), unknown_.load()};
+    return {.pushed = pushed_,
+            .skipped = skipped_,
+            .unknown = unknown_,
+            .recovered = recovered_,
+            .lost = lost_};
   }
 
  private:
@@ -122,6 +134,9 @@ class PushSession {
     PushBatch items;
     std::size_t longest_item = 0;
     std::uint64_t number = 0;
+    std::uint64_t after = 0;  // the number of the one before it
+    std::uint64_t added = 0;  // of one that was confirmed
+    bool again = false;       // it was confirmed, and Redis lost it
     bool sent = false;
     bool resent = false;
     TimePoint sent_at;
@@ -186,6 +201,12 @@ class PushSession {
     session_ = random_id();
     next_number_ = 1;
     answered_ = 0;
+    executed_ = 0;
+    while (!remembered_.empty()) forget_oldest();
+    open_session(unless_drained);
+  }
+
+  void open_session(bool unless_drained) {
     const std::string who =
         fmt::format("{} on {}, pid {}", link_.options().client_name, host_name(), getpid());
     const Reply reply = link_.run([&](Connection& redis) {
@@ -199,6 +220,16 @@ class PushSession {
       throw DrainedError(
           fmt::format("queue '{}' is drained: its workers may be exiting", keys_.queue()));
     }
+    const std::uint64_t pushed = count_pushed();
+    pushed_before_ = pushed - std::min(pushed, executed_);
+  }
+
+  // By all producers of the queue.
+  std::uint64_t count_pushed() {
+    return link_.run([this](Connection& redis) {
+      const Reply reply = redis.call({"HMGET", keys_[Key::stats], "pushed"});
+      return reply.value()[0].is_nil() ? 0 : reply.value()[0].count();
+    });
   }
 
   // One try.
@@ -213,12 +244,38 @@ class PushSession {
     });
   }
 
+  // False if Redis went back, so that there may be more to push. A close of which the answer was
+  // lost may have ended the session: then only the counter of the queue tells.
+  bool close_after_all() {
+    const std::string answer = link_.run([this](Connection& redis) { return touch(redis); });
+    if (answer != "ok") {
+      read_refusal(answer);
+      return false;
+    }
+    try {
+      close(session_);
+      return true;
+    } catch (const ConnectionError&) {
+      link_.drop();
+    } catch (const ReplyError& error) {
+      if (!error.transient()) throw;
+      link_.drop();
+    }
+    if (count_pushed() >= pushed_before_ + executed_) {
+      close_for_sure(session_);
+      return true;
+    }
+    recover();
+    return false;
+  }
+
   // Hands the next batch to Redis; waits only while enough are under way.
   void send_next() {
     if (next_.items.size() == 0) return;
     while (batches_.size() >= kInFlight) take();
     if (registration_.is_due(BootClock::now())) register_again();
     next_.number = next_number_++;
+    next_.after = next_.number - 1;
     batches_.push_back(std::exchange(next_, {}));
     attempt([this] { write(batches_.back()); });
   }
@@ -235,6 +292,16 @@ class PushSession {
   void take_all() {
     send_next();
     while (!batches_.empty()) take();
+    count_lost();
+  }
+
+  // Behind what is pushed again, which is taken from what others have counted as lost.
+  void count_lost() {
+    if (counted_lost_ == lost_) return;
+    link_.run([this](Connection& redis) {
+      return run_script(redis, scripts::lost, keys_, {}, "", 0, lost_.load());
+    });
+    counted_lost_ = lost_;
   }
 
   void take() {
@@ -263,7 +330,13 @@ class PushSession {
     }
     out_.clear();
     batch.items.append_to(out_, keys_,
-                          {session_, batch.number, answered_, options_.hold, queue_id_});
+                          {.session = session_,
+                           .number = batch.number,
+                           .after = batch.after,
+                           .answered = answered_,
+                           .hold = options_.hold,
+                           .queue_id = queue_id_,
+                           .again = batch.again});
     batch.resent = std::exchange(batch.sent, true);
     batch.sent_at = BootClock::now();
     redis.send(out_);
@@ -271,17 +344,42 @@ class PushSession {
 
   // Reads the answer to the oldest batch and forgets the batch.
   void read_answer() {
-    const Batch& batch = batches_.front();
+    Batch& batch = batches_.front();
     const PushAnswer answer = batch.items.receive_from(link_.connection());
     if (!answer.added) {
       read_refusal(answer.refusal);
       return;
     }
-    pushed_ += *answer.added;
-    skipped_ += batch.items.size() - *answer.added;
+    if (batch.again) {  // if it adds less now, others have pushed its once-keys meanwhile
+      recovered_ += *answer.added;
+      pushed_ -= batch.added - std::min(batch.added, *answer.added);
+    } else {
+      pushed_ += *answer.added;
+      skipped_ += batch.items.size() - *answer.added;
+    }
+    executed_ += *answer.added;
     answered_ = batch.number;
     alive_at_ = batch.sent_at;
+    batch.added = *answer.added;
+    remember(std::move(batch));
     batches_.pop_front();
+  }
+
+  void remember(Batch batch) {
+    remembered_items_ += batch.items.size();
+    remembered_bytes_ += batch.items.bytes();
+    remembered_.push_back(std::move(batch));
+    while (!remembered_.empty() &&
+           (remembered_items_ > kRememberedItems || remembered_bytes_ > kRememberedBytes ||
+            remembered_.front().sent_at + kRemembered < alive_at_)) {
+      forget_oldest();
+    }
+  }
+
+  void forget_oldest() {
+    remembered_items_ -= remembered_.front().items.size();
+    remembered_bytes_ -= remembered_.front().items.bytes();
+    remembered_.pop_front();
   }
 
   void read_refusal(std::string_view why) {
@@ -293,15 +391,67 @@ class PushSession {
     if (why == "purged") {
       throw ProtocolError(fmt::format("queue '{}' was purged during the push", keys_.queue()));
     }
-    if (why != "nosession") {
+    if (why != "nosession" && why != "behind") {
       throw ProtocolError(fmt::format("a push was answered with '{}'", why));
     }
-    begin_anew();
+    recover();
   }
 
-  // Redis has lost the session and does not execute its commands. Whether the pushes that were sent
-  // before are in the queue is unknown. The rest is sent again in a new session, and so is a push
-  // of items that all have once-keys: an item and its key are written in one step.
+  // Redis may lack what it had confirmed. What it has is the beginning of all that was written: of
+  // our pushes those up to a number.
+  void recover() {
+    link_.drop();  // with the answers that are still to come
+    const Reply reply = link_.run([this](Connection& redis) {
+      return run_script(redis, scripts::replayed, keys_, {keys_.replay(session_)}, session_);
+    });
+    const Value known = reply.value();
+    if (known.is_array() && known.size() == 0) return begin_anew();
+    const bool gone = !known.is_array();
+    const bool may_be_forgotten =
+        options_.allow_eviction || BootClock::now() - alive_at_ > kSurelyKnown;
+    if (gone && may_be_forgotten) return begin_anew();
+    push_again(gone ? 0 : known[0].count(), gone ? 0 : known[1].count());
+  }
+
+  // The pushes of the session behind `last`; those up to it have added so many items.
+  void push_again(std::uint64_t last, std::uint64_t added) {
+    const std::uint64_t missing = executed_ - std::min(executed_, added);
+    std::uint64_t again = 0;
+    std::deque<Batch> batches;
+    while (!remembered_.empty() && remembered_.back().number > last) {
+      Batch batch = std::move(remembered_.back());
+      remembered_items_ -= batch.items.size();
+      remembered_bytes_ -= batch.items.bytes();
+      remembered_.pop_back();
+      again += batch.added;
+      batch.again = true;
+      batch.sent = false;
+      batches.push_front(std::move(batch));
+    }
+    for (Batch& batch : batches_) batches.push_back(std::move(batch));
+    batches_ = std::move(batches);
+    const auto first = std::find_if(batches_.begin(), batches_.end(),
+                                    [last](const Batch& each) { return each.number > last; });
+    if (first != batches_.end()) first->after = last;
+    if (batches_.empty()) next_number_ = last + 1;
+    executed_ = added;
+    answered_ = std::min(answered_, last);
+    const std::uint64_t lost = missing - std::min(missing, again);
+    pushed_ -= lost;
+    lost_ += lost;
+    open_session(false);  // the hold may have ended, or is gone too
+    if (missing > 0) {
+      say(link_.options().log, LogLevel::warning,
+          fmt::format("Redis went back to an earlier state: {} items that it had confirmed are not "
+                      "in queue {}; {} of them are pushed again, {} are lost",
+                      missing, printable(keys_.queue()), again, lost));
+    }
+    for (Batch& batch : batches_) write(batch);
+  }
+
+  // Redis has evicted the session and does not execute its commands. Whether the pushes that were
+  // sent before are in the queue is unknown. The rest is sent again in a new session, and so is a
+  // push of items that all have once-keys: an item and its key are written in one step.
   void begin_anew() {
     std::deque<Batch> again;
     for (Batch& batch : batches_) {
@@ -319,6 +469,7 @@ class PushSession {
     close_for_sure(forgotten);  // a heartbeat may have renewed the hold
     for (Batch& batch : again) {
       batch.number = next_number_++;
+      batch.after = batch.number - 1;
       batches_.push_back(std::move(batch));
     }
     for (Batch& batch : batches_) write(batch);
@@ -336,6 +487,8 @@ class PushSession {
           while (!batches_.empty()) take();
           const std::string answer = link_.run([this](Connection& redis) { return touch(redis); });
           if (answer != "ok") read_refusal(answer);
+          while (!batches_.empty()) take();
+          count_lost();
         });
       } catch (...) {
         return;  // the next call throws
@@ -352,7 +505,7 @@ class PushSession {
     const TimePoint now = BootClock::now();
     if (registration_.is_due(now)) registration_.renew(redis, keys_, link_.options().log);
     const Reply reply = run_script(redis, scripts::touch, keys_, {keys_.replay(session_)}, session_,
-                                   options_.hold.count());
+                                   options_.hold.count(), answered_);
     std::string answer{reply.value().text()};
     if (answer == "ok") alive_at_ = now;
     return answer;
@@ -380,8 +533,14 @@ class PushSession {
   Batch next_;
   std::uint64_t next_number_ = 1;
   std::uint64_t answered_ = 0;
-  std::deque<Batch> batches_;  // sent, not answered
-  TimePoint alive_at_;         // of the last heartbeat that Redis accepted
+  std::uint64_t executed_ = 0;       // items that the answered pushes of the session have added
+  std::uint64_t pushed_before_ = 0;  // by all producers, when the session began
+  std::deque<Batch> batches_;        // sent, not answered
+  std::deque<Batch> remembered_;     // answered
+  std::uint64_t counted_lost_ = 0;   // of `lost_`, in Redis
+  std::size_t remembered_items_ = 0;
+  std::size_t remembered_bytes_ = 0;
+  TimePoint alive_at_;  // of the last heartbeat that Redis accepted
   CommandBuffer out_;
   bool finished_ = false;
   std::exception_ptr failure_;
@@ -389,6 +548,8 @@ class PushSession {
   std::atomic<std::uint64_t> pushed_{0};
   std::atomic<std::uint64_t> skipped_{0};
   std::atomic<std::uint64_t> unknown_{0};
+  std::atomic<std::uint64_t> recovered_{0};
+  std::atomic<std::uint64_t> lost_{0};
 
   std::jthread toucher_;
 };

@@ -18,7 +18,7 @@ namespace {
 // with 50 to 60 items that do not become strings of Lua.
 constexpr std::size_t kTransaction = 64;
 
-constexpr std::size_t kArguments = 8;  // of the script, besides the items
+constexpr std::size_t kArguments = 10;  // of the script, besides the items
 
 // For the items before the first one that has such an argument.
 void fill(EncodedArgs& args, std::size_t size, std::string_view none) {
@@ -69,12 +69,14 @@ void PushBatch::append_to(CommandBuffer& out, const Keys& keys, const PushConfig
   out.arg(pushing);
   out.arg(config.session);
   out.arg(config.number);
+  out.arg(config.after);
   out.arg(config.answered);
   out.arg(config.hold.count());
   out.arg(config.queue_id);
   out.arg(hashes_.size() > 0 ? "1" : "0");
   out.arg(following);
   out.arg(delays_.size() > 0 ? "1" : "0");
+  out.arg(config.again ? "1" : "0");
   out.append(items.substr(0, called_bytes));
   out.append(hashes_.bytes());
   out.append(delays_.bytes());

@@ -19,9 +19,11 @@ namespace wq::internal {
 struct PushConfig {
   std::string_view session;
   std::uint64_t number;
+  std::uint64_t after;
   std::uint64_t answered;
   std::chrono::milliseconds hold;
   std::string_view queue_id;
+  bool again;
 };
 
 struct PushAnswer {

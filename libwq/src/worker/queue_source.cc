@@ -93,6 +93,7 @@ void QueueSource::post(std::vector<Settlement> settlements, std::size_t want) {
 
 LeaseStream::Answer QueueSource::take() {
   LeaseStream::Answer answer = stream_.take();
+  note_pushed(answer.pushed);
   wants_.pop_front();
   longest_sent_.pop_front();
   if (!answer.leased.empty()) {
@@ -255,8 +256,43 @@ bool QueueSource::may_get_more() {
 
 Counts QueueSource::read_counts_now() {
   return take_counts(link_.run([this](Connection& redis) {
-    return read_counts(run_script(redis, scripts::counts, keys_, {}).value());
+    const auto read = [&] {
+      return read_counts(run_script(redis, scripts::counts, keys_, {}).value());
+    };
+    Counts counts = read();
+    return count_lost(redis, counts.pushed) ? read() : counts;
   }));
+}
+
+void QueueSource::note_pushed(std::uint64_t pushed) {
+  std::uint64_t most = most_pushed_;
+  while (pushed > most && !most_pushed_.compare_exchange_weak(most, pushed)) continue;
+}
+
+// The number of pushed items falls only if Redis goes back to an earlier state, as after a failover
+// to a replica that lacked the last writes. What another thread was told meanwhile may be more than
+// `pushed`, so Redis is asked to compare. True if it has counted some.
+bool QueueSource::count_lost(Connection& redis, std::uint64_t pushed) {
+  const std::uint64_t most = most_pushed_;
+  if (pushed >= most) {
+    note_pushed(pushed);
+    return false;
+  }
+  std::string id;
+  {
+    const std::lock_guard lock(mutex_);
+    id = queue_id_;
+  }
+  if (id.empty()) return false;
+  const std::uint64_t lost =
+      run_script(redis, scripts::lost, keys_, {}, id, most, 0).value().count();
+  if (lost == 0) return false;
+  say(options_.log, LogLevel::warning,
+      fmt::format("Redis went back to an earlier state: {} items that were pushed to queue {} are "
+                  "gone. Producers push again what they remember, and the rest is lost. What was "
+                  "completed since that state runs again",
+                  lost, printable(keys_.queue())));
+  return true;
 }
 
 Counts QueueSource::take_counts(Counts counts) {
@@ -338,6 +374,7 @@ void QueueSource::beat() {
   if (heartbeat_.beat(before, true)) reclaimer_->elect();
   if (recorded_stages_) keep_targets_open(known);
   check_id(known, heartbeat_.queue_id(), before.holding > 0);
+  count_lost(keeper_link_.connection(), heartbeat_.pushed());
 }
 
 // Whoever finds that a target does not exist may have forgotten it, although our first follow-up is

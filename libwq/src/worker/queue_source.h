@@ -185,6 +185,8 @@ class QueueSource {
   void register_targets(Connection& redis, TimePoint now);
   std::size_t longest_word_for(std::size_t bytes);
   void leave_what_is_too_long(std::vector<Lease>& leased);
+  void note_pushed(std::uint64_t pushed);
+  bool count_lost(Connection& redis, std::uint64_t pushed);
   void check_id(const std::string& known, const std::string& found, bool leased) const;
   void meet_queue(const std::string& id);
 
@@ -218,6 +220,7 @@ class QueueSource {
   std::atomic<bool> has_beaten_{false};                // on a connection that is shared
   bool warned_of_refusal_ = false;                     // of the keeper's thread
   const std::unique_ptr<ElectedReclaimer> reclaimer_;  // unless the group has one
+  std::atomic<std::uint64_t> most_pushed_{0};          // that Redis has ever told
   mutable std::mutex mutex_;                           // guards what follows
   std::string queue_id_;                               // written by the main thread
   Counts counts_;

@@ -37,7 +37,7 @@ Counts sum_of(const std::vector<Counts>& queues) {
          {&Counts::ready, &Counts::processing, &Counts::delayed, &Counts::dead, &Counts::producers,
           &Counts::pushed, &Counts::leased, &Counts::completed, &Counts::failed, &Counts::crashed,
           &Counts::returned, &Counts::released, &Counts::died, &Counts::dropped, &Counts::merged,
-          &Counts::foreign}) {
+          &Counts::foreign, &Counts::lost, &Counts::recovered}) {
       sum.*count += each.*count;
     }
   }

@@ -85,6 +85,7 @@ QueueModel::Popped QueueModel::pop(std::size_t n, std::string_view queue_id) {
   for (std::size_t i = 0; i < n && !ready_.empty(); ++i) popped.items.push_back(*move_one());
   popped.last_fence = draw_fences(popped.items.size());
   popped.has_history = has_history();
+  popped.pushed = stats_["pushed"];
   if (!begun()) id_ = queue_id;
   return popped;
 }

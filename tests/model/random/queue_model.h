@@ -41,6 +41,7 @@ class QueueModel {
   std::string attach();
 
   struct Popped {
+    std::int64_t pushed = 0;
     std::vector<std::string> items;
     std::uint64_t last_fence = 0;
     bool has_history = false;
@@ -134,6 +135,7 @@ class QueueModel {
   struct Push {
     std::string session;
     std::int64_t number = 1;
+    std::int64_t after = 0;
     std::int64_t answered = 0;
     std::int64_t hold_ms = 0;
     std::string queue_id;
@@ -143,9 +145,14 @@ class QueueModel {
       std::int64_t delay_ms = 0;
     };
     std::vector<Item> items;
+    bool again = false;
   };
   std::string push(const Push& push);
-  std::string touch(const std::string& session, std::int64_t hold_ms);
+  std::string touch(const std::string& session, std::int64_t hold_ms, std::int64_t answered);
+  /// The number of the last push and the items that all have added, or a word.
+  [[nodiscard]] std::string replayed(const std::string& session) const;
+  std::int64_t lose(const std::string& id, std::int64_t pushed, std::int64_t lost);
+  std::int64_t forget_lost(std::int64_t most);
   /// `seen_until_ms`: nothing for any.
   std::int64_t close(const std::string& session, std::optional<std::int64_t> seen_until_ms);
   void forget_session(const std::string& session) { replay_.erase(session); }
@@ -210,6 +217,7 @@ class QueueModel {
     std::optional<std::int64_t> hold_ms;
     std::optional<std::string> who;
     std::map<std::int64_t, std::int64_t> answers;
+    std::optional<std::int64_t> added;
     bool purged = false;
     std::int64_t expires_ms = -1;
   };

@@ -49,6 +49,8 @@ Counts QueueModel::counts() const {
   counts.dropped = stat("dropped");
   counts.merged = stat("merged");
   counts.foreign = stat("foreign");
+  counts.lost = stat("lost");
+  counts.recovered = stat("recovered");
   return counts;
 }
 
@@ -92,9 +94,10 @@ void QueueModel::forget_expired() {
 void QueueModel::check_conservation() const {
   const Counts now = counts();
   const auto in = static_cast<std::int64_t>(now.pushed) + foreign_pushes_;
-  const auto there = static_cast<std::int64_t>(now.ready + now.processing + now.delayed + now.dead +
-                                               now.completed + now.dropped + now.merged) +
-                     settled_elsewhere_;
+  const auto there =
+      static_cast<std::int64_t>(now.ready + now.processing + now.delayed + now.dead +
+                                now.completed + now.dropped + now.merged + now.lost) +
+      settled_elsewhere_;
   if (in != there) {
     throw std::logic_error(fmt::format("{} items were pushed and {} are accounted for", in, there));
   }
@@ -171,6 +174,7 @@ Contents QueueModel::contents() const {
     if (is_past(replay.expires_ms)) continue;
     std::map<std::string, std::string> fields;
     if (replay.floor) fields.emplace("floor", std::to_string(*replay.floor));
+    if (replay.added) fields.emplace("added", std::to_string(*replay.added));
     if (replay.purged) fields.emplace("purged", "1");
     if (replay.hold_ms) fields.emplace("hold_ms", std::to_string(*replay.hold_ms));
     if (replay.who) fields.emplace("who", *replay.who);

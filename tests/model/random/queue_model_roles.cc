@@ -190,6 +190,7 @@ std::string QueueModel::push(const Push& push) {
   const auto answer = replay.answers.find(push.number);
   if (answer != replay.answers.end()) return std::to_string(answer->second);
   if (push.number <= *replay.floor) return "stale";
+  if (push.after > *replay.floor && !replay.answers.contains(push.after)) return "behind";
   if (producers_.empty() && begun() && is_empty()) return "holdlost";
 
   std::int64_t added = 0;
@@ -206,6 +207,11 @@ std::string QueueModel::push(const Push& push) {
   }
   if (!begun()) id_ = push.queue_id;
   stats_["pushed"] += added;
+  if (push.again) {
+    forget_lost(added);
+    stats_["recovered"] += added;
+  }
+  replay.added = replay.added.value_or(0) + added;
   replay.answers[push.number] = added;
   std::erase_if(replay.answers, [&](const auto& each) { return each.first <= push.answered; });
   replay.floor = std::max(*replay.floor, push.answered);
@@ -213,12 +219,43 @@ std::string QueueModel::push(const Push& push) {
   return std::to_string(added);
 }
 
-std::string QueueModel::touch(const std::string& session, std::int64_t hold_ms) {
+std::string QueueModel::touch(const std::string& session, std::int64_t hold_ms,
+                              std::int64_t answered) {
   const Replay* const known = replay(session);
   if (known != nullptr && known->purged) return "purged";
+  const bool executed = known != nullptr &&
+                        (answered <= known->floor.value_or(0) || known->answers.contains(answered));
+  if (answered > 0 && !executed) return "behind";
   if (producers_.empty() && begun() && is_empty()) return "holdlost";
   show_sign_of_life(session, hold_ms);
   return "ok";
+}
+
+std::string QueueModel::replayed(const std::string& session) const {
+  const Replay* const known = replay(session);
+  if (known == nullptr || !known->floor) return replays_.contains(session) ? "" : "gone";
+  std::int64_t last = *known->floor;
+  if (!known->answers.empty()) last = std::max(last, known->answers.rbegin()->first);
+  return std::to_string(last) + " " + std::to_string(known->added.value_or(0));
+}
+
+// What is lost counts as pushed, but was not put on the left of ready.
+std::int64_t QueueModel::lose(const std::string& id, std::int64_t pushed, std::int64_t lost) {
+  if (!id.empty() && id != id_) return 0;
+  const std::int64_t more = std::max(pushed - stats_["pushed"], lost - stats_["lost"]);
+  if (more <= 0) return 0;
+  stats_["pushed"] += more;
+  stats_["moved"] -= more;
+  stats_["lost"] += more;
+  return more;
+}
+
+std::int64_t QueueModel::forget_lost(std::int64_t most) {
+  const std::int64_t n = std::min(most, stats_["lost"]);
+  stats_["lost"] -= n;
+  stats_["pushed"] -= n;
+  stats_["moved"] += n;
+  return n;
 }
 
 std::int64_t QueueModel::forget_queues(const std::vector<Registry::value_type>& seen) {

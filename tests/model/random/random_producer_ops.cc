@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/printable.h"
+#include "base/whole_number.h"
 #include "model/random/hashes.h"
 #include "model/random/random_run.h"
 
@@ -66,7 +67,7 @@ void RandomRun::open_session(const Producer& producer, bool unless_drained) {
          model_.open(producer.session, producer.hold_ms, unless_drained, who));
 }
 
-void RandomRun::carry_out_push(const QueueModel::Push& push) {
+std::string RandomRun::carry_out_push(const QueueModel::Push& push) {
   const auto& items = push.items;
   const bool once =
       std::ranges::any_of(items, [](const auto& x) { return x.once_key.has_value(); });
@@ -80,17 +81,19 @@ void RandomRun::carry_out_push(const QueueModel::Push& push) {
   CommandBuffer call;
   if (transaction) call.command({"MULTI"});
   internal::begin_call(call, internal::scripts::push, keys_, 2,
-                       8 + called + (once ? n : 0) + (waits ? n : 0));
+                       10 + called + (once ? n : 0) + (waits ? n : 0));
   call.arg(keys_.replay(push.session));
   call.arg(keys_.pushing(push.session));
   call.arg(push.session);
   call.arg(push.number);
+  call.arg(push.after);
   call.arg(push.answered);
   call.arg(push.hold_ms);
   call.arg(push.queue_id);
   call.arg(once ? "1" : "0");
   call.arg(n - called);
   call.arg(waits ? "1" : "0");
+  call.arg(push.again ? "1" : "0");
   for (std::size_t i = 0; i < called; ++i) call.arg(items[i].item);
   for (std::size_t i = 0; once && i < n; ++i) {
     call.arg(items[i].once_key ? raw_hash(*items[i].once_key) : "");
@@ -100,6 +103,7 @@ void RandomRun::carry_out_push(const QueueModel::Push& push) {
                                  ? finish_transaction(call, push)
                                  : answer_text(redis_.run(internal::scripts::push, call).value());
   expect("push", answer, model_.push(push));
+  return answer;
 }
 
 // What follows the call of the script, and the script's answer.
@@ -131,15 +135,22 @@ void RandomRun::push() {
   const bool mixed = one_in(2);
   // What is known may also come late, from the buffer of an old connection.
   const std::int64_t answered = one_in(6) ? between(0, producer.answered) : producer.answered;
-  QueueModel::Push push{producer.session, producer.next_number++, answered,
-                        producer.hold_ms, random_name(),          {}};
+  QueueModel::Push push{.session = producer.session,
+                        .number = producer.next_number++,
+                        .after = one_in(8) ? producer.next_number - 2 : producer.last,
+                        .answered = answered,
+                        .hold_ms = producer.hold_ms,
+                        .queue_id = random_name(),
+                        .items = {},
+                        .again = one_in(6)};
   for (std::string& item : random_items(1 + below(12))) {
     QueueModel::Push::Item each{std::move(item)};
     if (once && !(mixed && one_in(2))) each.once_key = one_in(4) ? random_item() : each.item;
     if (waits && !(mixed && one_in(2))) each.delay_ms = between(1, 100'000);
     push.items.push_back(std::move(each));
   }
-  carry_out_push(push);
+  const std::string answer = carry_out_push(push);
+  if (internal::whole_number<int>(answer)) producer.last = push.number;
   producer.sent.push_back(std::move(push));
   // Two are under way at a time; the answer to the one before them is known.
   while (producer.sent.size() > 2) {
@@ -155,20 +166,62 @@ void RandomRun::push_again() {
   QueueModel::Push again = producer.sent[below(producer.sent.size())];
   if (one_in(4) && again.number > 1) again.number = between(1, again.number - 1);
   again.answered = std::min(producer.answered, again.number - 1);
+  again.after = std::min(again.after, again.number - 1);
   carry_out_push(again);
 }
 
 void RandomRun::touch() {
   const Producer& producer = random_producer();
-  note("touch " + producer.session);
+  const std::int64_t answered = one_in(4) ? producer.next_number : producer.answered;
+  note(fmt::format("touch {} after {}", producer.session, answered));
   CommandBuffer call;
-  internal::begin_call(call, internal::scripts::touch, keys_, 1, 2);
+  internal::begin_call(call, internal::scripts::touch, keys_, 1, 3);
   call.arg(keys_.replay(producer.session));
   call.arg(producer.session);
   call.arg(producer.hold_ms);
+  call.arg(answered);
   const Reply reply = redis_.run(internal::scripts::touch, call);
   expect("touch", std::string(reply.value().text()),
-         model_.touch(producer.session, producer.hold_ms));
+         model_.touch(producer.session, producer.hold_ms, answered));
+}
+
+void RandomRun::ask_how_far() {
+  const Producer& producer = random_producer();
+  note("how far is " + producer.session);
+  const Reply reply = redis_.run(internal::scripts::replayed,
+                                 call_of(internal::scripts::replayed, keys_,
+                                         {keys_.replay(producer.session)}, producer.session));
+  const Value answer = reply.value();
+  std::string said = answer.is_text() ? std::string(answer.text()) : "";
+  if (answer.is_array() && answer.size() == 2) {
+    said = fmt::format("{} {}", answer[0].integer(), answer[1].integer());
+  }
+  expect("replayed", said, model_.replayed(producer.session));
+}
+
+// Somebody has seen more than there is.
+void RandomRun::lose_items() {
+  const Counts now = model_.counts();
+  const std::string id = one_in(3) ? "" : one_in(4) ? random_name() : now.id;
+  const std::int64_t pushed = static_cast<std::int64_t>(now.pushed) + between(-2, 3);
+  const std::int64_t lost = static_cast<std::int64_t>(now.lost) + between(-2, 2);
+  note(fmt::format("lost: {} were pushed, {} are lost", pushed, lost));
+  CommandBuffer call;
+  internal::append_call(call, internal::scripts::lost, keys_, {}, id,
+                        std::max<std::int64_t>(pushed, 0), std::max<std::int64_t>(lost, 0));
+  const Reply reply = redis_.run(internal::scripts::lost, call);
+  expect("lost", std::to_string(reply.value().integer()),
+         std::to_string(
+             model_.lose(id, std::max<std::int64_t>(pushed, 0), std::max<std::int64_t>(lost, 0))));
+}
+
+void RandomRun::forget_lost() {
+  const std::int64_t most = between(0, 5);
+  note(fmt::format("forget {} of the lost", most));
+  const Reply reply = redis_.run(internal::scripts::forget_lost,
+                                 call_of(internal::scripts::forget_lost, keys_, {}, most));
+  expect("forget_lost", std::to_string(reply.value().integer()),
+         std::to_string(model_.forget_lost(most)));
 }
 
 void RandomRun::close() {

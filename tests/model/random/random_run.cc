@@ -105,6 +105,9 @@ const std::vector<RandomRun::Operation>& RandomRun::operations() {
       {&RandomRun::forget_queues, 2},
       {&RandomRun::close, 1},
       {&RandomRun::forget_session, 1},
+      {&RandomRun::ask_how_far, 3},
+      {&RandomRun::lose_items, 2},
+      {&RandomRun::forget_lost, 1},
       {&RandomRun::reclaim, 8},
       {&RandomRun::requeue, 3},
       {&RandomRun::promote, 6},
@@ -285,10 +288,10 @@ milliseconds RandomRun::random_ttl() {
 }
 
 std::string text_of(const Counts& c) {
-  return fmt::format("{} {} {} {} {} {} {} | {} {} {} {} {} {} {} {} {} {} {}", c.id, c.ready,
+  return fmt::format("{} {} {} {} {} {} {} | {} {} {} {} {} {} {} {} {} {} {} {} {}", c.id, c.ready,
                      c.processing, c.delayed, c.dead, c.producers, c.paused, c.pushed, c.leased,
                      c.completed, c.failed, c.crashed, c.returned, c.released, c.died, c.dropped,
-                     c.merged, c.foreign);
+                     c.merged, c.foreign, c.lost, c.recovered);
 }
 
 std::string text_of(std::span<const std::string> items) {

@@ -60,6 +60,7 @@ class RandomRun {
     std::int64_t next_number = 1;
     std::int64_t answered = 0;
     std::deque<QueueModel::Push> sent{};
+    std::int64_t last = 0;  // the number of the last push that was executed
   };
   // A pattern of items that are dropped from ready, and how far that has come.
   struct Walk {
@@ -103,6 +104,9 @@ class RandomRun {
   void forget_queues();
   void close();
   void forget_session();
+  void ask_how_far();
+  void lose_items();
+  void forget_lost();
 
   // Everybody else, in random_other_ops.cc.
   void reclaim();
@@ -164,7 +168,7 @@ class RandomRun {
   void read_history(std::span<Lease> leases);
   void pop_some(Worker& worker, std::size_t n);
   void open_session(const Producer& producer, bool unless_drained);
-  void carry_out_push(const QueueModel::Push& push);
+  std::string carry_out_push(const QueueModel::Push& push);
   std::string finish_transaction(internal::CommandBuffer& call, const QueueModel::Push& push);
   void reclaim_items(const std::vector<std::string>& items);
 

@@ -77,6 +77,7 @@ void RandomRun::pop_some(Worker& worker, std::size_t n) {
   expect("pop", text_of(popped.items), text_of(leases));
   expect("pop, failed before", fmt::format("{}", popped.has_history),
          fmt::format("{}", expected.has_history));
+  expect("pop, pushed", std::to_string(popped.pushed), std::to_string(expected.pushed));
   if (popped.has_history) read_history(popped.items);
   // Or else the answer is lost.
   if (draining_ || !one_in(10)) {

@@ -162,6 +162,7 @@ std::string status_line(const Snapshot& now) {
                   counts.ready, counts.processing, counts.delayed, counts.dead, counts.completed);
   if (counts.pushed > 0) line += fmt::format(" of {} pushed", counts.pushed);
   if (counts.crashed > 0) line += fmt::format(", crashed {}", counts.crashed);
+  if (counts.lost > 0) line += fmt::format(", lost {}", counts.lost);
   for (const std::string& more : {returned_text(counts), workers_text(now), oldest_text(now)}) {
     if (!more.empty()) line += ", " + more;
   }
@@ -211,6 +212,8 @@ Json counts_json(const Counts& counts) {
       {"dropped", counts.dropped},
       {"merged", counts.merged},
       {"foreign", counts.foreign},
+      {"lost", counts.lost},
+      {"recovered", counts.recovered},
   };
 }
 
@@ -268,6 +271,7 @@ std::vector<std::string> watch_frame(const Snapshot& now, const Eta& eta, std::s
                 : fmt::format("completed {}", counts.completed)},
            alarming("dead", counts.dead, Colour::red),
            alarming("crashed", counts.crashed, Colour::yellow),
+           alarming("lost", counts.lost, Colour::red),
            {returned_text(counts), Colour::yellow},
            {is_drained(now) ? "drained" : "", Colour::green},
            {behind_text(now)}},
