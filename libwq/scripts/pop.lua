@@ -12,6 +12,7 @@
 --   {fence, tried, {item...}} -- fence: of the last item, each before it has one less;
 --     -- tried: 1 or more if some item of the queue failed before or has a checkpoint, else 0
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 if redis.call('EXISTS', KEYS[5]) == 1 then
   return {}
 end

@@ -38,6 +38,7 @@
 --   OOM -- Redis is at maxmemory; nothing was written
 --   WRONGTYPE -- the key pushing is in the way; nothing was written
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local ready, processing, delayed, stats, producers, replays, seen, replay, pushing = unpack(KEYS)
 local session, number, answered, hold_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local once, following, waits = ARGV[6] == '1', tonumber(ARGV[7]), ARGV[8] == '1'
@@ -66,7 +67,7 @@ end
 --@include now
 local first, n, put_off, merged = 9, #ARGV - 8, 0, 0
 if once or waits then
-  n = n / (1 + (once and 1 or 0) + (waits and 1 or 0))
+  n = math.floor(n / (1 + (once and 1 or 0) + (waits and 1 or 0)))
   local known = once and redis.call('SMISMEMBER', seen, unpack(ARGV, first + n, first + 2 * n - 1))
   redis.call('ZCARD', delayed)
   local fresh, later, hashes, here = {}, {}, {}, {}
@@ -86,7 +87,7 @@ if once or waits then
       end
     end
   end
-  put_off = #later / 2
+  put_off = math.floor(#later / 2)
   n = #fresh + put_off
   -- At maxmemory Redis refuses the first of the writes, whichever it is, and so the whole push.
   if #fresh > 0 then
