@@ -68,7 +68,7 @@ void check_version(Diagnosis& look) {
 }
 
 bool check_sentinel(Diagnosis& look) {
-  if (look.info("redis_mode") != "sentinel") return false;
+  if (server_mode(look.facts.info) != "sentinel") return false;
   const std::string masters = sentinel_masters(look.facts.info);
   look.fail("role", "this is a Sentinel",
             "A Sentinel holds no data; programs that connect to it exit with 2 at once.",

@@ -93,7 +93,7 @@ ServerReport check_info(const Info& info, const Keys& keys) {
   report.version = info_field(info, "redis_version");
   report.maxmemory_policy = info_field(info, "maxmemory_policy");
   report.cluster = info_field(info, "cluster_enabled") == "1";
-  if (info_field(info, "redis_mode") == "sentinel") {
+  if (server_mode(info) == "sentinel") {
     throw RefusedError(
         "ERR the server is a Sentinel, which holds no data; give the URL of the master that it "
         "watches" +
