@@ -228,7 +228,8 @@ struct Node {
   int port = free_port();
   int bus_port = free_port();
   RedisServer server{{"port " + std::to_string(port), "cluster-port " + std::to_string(bus_port),
-                      "cluster-enabled yes", "bind 127.0.0.1"}};
+                      "cluster-enabled yes", "bind 127.0.0.1"},
+                     RedisServer::Reached::by_socket};
   RedisClient redis{server.options()};
 
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port); }
@@ -361,12 +362,13 @@ TEST_F(Refusing, AShorterPatienceBoundsTheWhole) {
 }
 
 TEST_F(Refusing, ATerminalShowsAtOnceWhatIsWaitedFor) {
+  const std::string socket = "unix://" + server_.login() + server_.socket_path();
   server_.freeze();
   for (const Words& command : {Words{kCtlProgram, "status", "q"}, Words{kCtlProgram, "doctor", "q"},
                                Words{kPushProgram, "q", "a"}}) {
     Terminal terminal(100);
-    Process waiting =
-        start(command, {.environment = {{"TERM", "xterm"}}, .terminal = terminal.slave()});
+    Process waiting = start(command, {.environment = {{"TERM", "xterm"}, {"WQ_REDIS", socket}},
+                                      .terminal = terminal.slave()});
     terminal.wait_for("waiting for Redis at " + server_.socket_path());
     waiting.kill();
   }

@@ -100,7 +100,8 @@ struct FaultProxy::Pair {
   bool done = false;
 };
 
-FaultProxy::FaultProxy(const RedisServer& server) : server_path_(server.socket_path()) {
+FaultProxy::FaultProxy(const RedisServer& server)
+    : server_path_(server.socket_path()), login_(server.login()) {
   listener_ = std::make_unique<Socket>(new_socket());
   const sockaddr_un address = address_of(folder_.path() / "p");
   if (::bind(listener_->fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
@@ -121,7 +122,7 @@ FaultProxy::~FaultProxy() {
 
 RedisOptions FaultProxy::options() const {
   RedisOptions options;
-  options.url = "unix://" + (folder_.path() / "p").string();
+  options.url = "unix://" + login_ + (folder_.path() / "p").string();
   return options;
 }
 

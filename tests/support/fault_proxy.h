@@ -71,6 +71,7 @@ class FaultProxy {
   [[nodiscard]] Fault fault_of(Pair& pair, std::string_view bytes);
 
   const std::string server_path_;
+  const std::string login_;  // with the '@'
   TemporaryFolder folder_;
   std::unique_ptr<Socket> listener_;
   std::unique_ptr<Socket> wake_read_;
