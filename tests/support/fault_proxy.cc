@@ -145,6 +145,11 @@ void FaultProxy::watch(std::function<void(std::string_view)> look) {
   look_ = std::move(look);
 }
 
+void FaultProxy::change(std::function<void(std::string& bytes)> change) {
+  const std::lock_guard looking(look_mutex_);
+  change_ = std::move(change);
+}
+
 void FaultProxy::order(Fault fault, std::string_view what) {
   const std::lock_guard lock(mutex_);
   fault_ = fault;
@@ -208,6 +213,7 @@ void FaultProxy::from_client(Pair& pair) {
   {
     const std::lock_guard looking(look_mutex_);
     if (look_) look_(bytes);
+    if (change_) change_(bytes);
   }
   if (pair.silent) {
     pair.done = bytes.empty();

@@ -20,6 +20,7 @@
 #include "base/keys.h"
 #include "base/printable.h"
 #include "base/random.h"
+#include "base/say.h"
 #include "base/start_thread.h"
 #include "base/wait.h"
 #include "queue/limits.h"
@@ -149,7 +150,11 @@ class PushSession {
     std::size_t longest = next_.longest_item;
     for (const Batch& batch : batches_) longest = std::max(longest, batch.longest_item);
     check_still_taken(connection, longest);
-    if (!options_.once) check_transactions(connection);
+    transactions_ = options_.once || allows_transactions(connection);
+    if (!transactions_ && !std::exchange(told_, true)) {
+      say(link_.options().log, LogLevel::info,
+          "this server takes no script in a transaction: each push is a call, which costs it more");
+    }
     if (server.evicts() && !options_.allow_eviction) {
       throw RefusedError(fmt::format(
           "ERR the server's maxmemory-policy is {}, so it may delete items when memory runs short; "
@@ -262,8 +267,8 @@ class PushSession {
       loaded_ = link_.generation();
     }
     out_.clear();
-    batch.items.append_to(out_, keys_,
-                          {session_, batch.number, answered_, options_.hold, queue_id_});
+    batch.items.append_to(
+        out_, keys_, {session_, batch.number, answered_, options_.hold, queue_id_, transactions_});
     batch.resent = std::exchange(batch.sent, true);
     batch.sent_at = BootClock::now();
     redis.send(out_);
@@ -272,7 +277,7 @@ class PushSession {
   // Reads the answer to the oldest batch and forgets the batch.
   void read_answer() {
     const Batch& batch = batches_.front();
-    const PushAnswer answer = batch.items.receive_from(link_.connection());
+    const PushAnswer answer = batch.items.receive_from(link_.connection(), transactions_);
     if (!answer.added) {
       read_refusal(answer.refusal);
       return;
@@ -373,6 +378,8 @@ class PushSession {
   AofMender mender_;
   ReconnectingConnection link_;
   Registration registration_;
+  bool transactions_ = true;  // on the connection that there is
+  bool told_ = false;         // that there are none
   std::string session_;
   std::uint64_t loaded_ = 0;  // the generation of the link that knows the script
   std::size_t longest_item_ = kLongestWord;
