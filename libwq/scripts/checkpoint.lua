@@ -16,6 +16,7 @@
 -- ANSWERS:
 --   {position...} -- the leases that are lost
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local checkpoints, stats = KEYS[1], KEYS[2]
 local FIXED = 2
 local n = #KEYS - FIXED

@@ -10,6 +10,7 @@
 -- ANSWERS:
 --   {result...} -- of each item 1: dropped, 0: not there, 2: not there but leased
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local ready, delayed, dead, attempts, crashes, failures, stats = unpack(KEYS, 1, 7)
 local checkpoints = KEYS[8]
 local FIXED = 8

@@ -13,6 +13,7 @@
 -- ANSWERS:
 --   {taken, {item...}} -- how many were taken, and which of them were dropped
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local ready, stats = KEYS[1], KEYS[2]
 local FIXED = 2
 -- On the left stand those that the caller has kept, and what was pushed or handed back unleased since

@@ -11,6 +11,7 @@
 -- ANSWERS:
 --   removed -- how many leases were removed
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local removed = 0
 local held = redis.call('MGET', unpack(KEYS))
 for i, lease in ipairs(KEYS) do

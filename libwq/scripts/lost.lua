@@ -12,6 +12,7 @@
 -- ANSWERS:
 --   more -- how many more are counted as lost; 0: none, or it is another queue: nothing was written
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local id, pushed, lost = unpack(redis.call('HMGET', KEYS[1], 'id', 'pushed', 'lost'))
 local more = math.max(tonumber(ARGV[2]) - tonumber(pushed or 0),
                       tonumber(ARGV[3]) - tonumber(lost or 0))

@@ -13,6 +13,7 @@
 --   {{item...}} -- of leased
 --   {{item...}, {time...}} -- of delayed and dead; times in ms
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local ready, processing, delayed, dead, stats = unpack(KEYS)
 local state, n, a, b = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 

@@ -13,6 +13,7 @@
 --     -- tried: 1 or more if some item of the queue failed before or has a checkpoint, else 0;
 --     -- pushed: the counter of this name in stats, or nil
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 if redis.call('EXISTS', KEYS[5]) == 1 then
   return {}
 end

@@ -15,6 +15,7 @@
 --     -- results there were, and the answer of counts before the purge
 --   {} -- these are not all sessions; nothing was written
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local fence, ready, processing, delayed, dead, _, _, _, results, stats = unpack(KEYS, 1, 10)
 local producers, _, replays, _, paused = unpack(KEYS, 11, 15)
 local FIXED = 20

@@ -7,6 +7,7 @@
 -- ANSWERS:
 --   removed -- how many leases were removed
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local last = tonumber(ARGV[1])
 -- A lease of a RedisWQ client has no fence: it is an old one if nothing was pushed or leased since.
 local begun = redis.call('HEXISTS', KEYS[1], 'id') == 1

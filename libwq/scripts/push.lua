@@ -42,6 +42,7 @@
 --   OOM -- Redis is at maxmemory; nothing was written
 --   WRONGTYPE -- the key pushing is in the way; nothing was written
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local ready, processing, delayed, stats, producers, replays, seen, replay, pushing = unpack(KEYS)
 local session, number, answered, hold_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5]
 local once, following, waits, again = ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9] == '1', ARGV[10] == '1'
@@ -74,7 +75,7 @@ end
 --@include now
 local first, n, put_off, merged = 11, #ARGV - 10, 0, 0
 if once or waits then
-  n = n / (1 + (once and 1 or 0) + (waits and 1 or 0))
+  n = math.floor(n / (1 + (once and 1 or 0) + (waits and 1 or 0)))
   local known = once and redis.call('SMISMEMBER', seen, unpack(ARGV, first + n, first + 2 * n - 1))
   redis.call('ZCARD', delayed)
   local fresh, later, hashes, here = {}, {}, {}, {}
@@ -94,7 +95,7 @@ if once or waits then
       end
     end
   end
-  put_off = #later / 2
+  put_off = math.floor(#later / 2)
   n = #fresh + put_off
   -- At maxmemory Redis refuses the first of the writes, whichever it is, and so the whole push.
   if #fresh > 0 then

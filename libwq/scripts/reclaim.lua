@@ -17,6 +17,7 @@
 --   {back, dead, {position...}} -- how many items are in ready, how many are dead, and the positions
 --     -- of items whose lease a RedisWQ client has set
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local processing, ready, dead, crashes, failures, stats, workers = unpack(KEYS, 1, 7)
 local tail, longest = tonumber(ARGV[1]), tonumber(ARGV[2])
 local FIXED, ITEMS, USUAL_BUDGET = 7, 3, 3

@@ -11,6 +11,7 @@
 -- ANSWERS:
 --   {position...} -- the leases that are lost
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local held = redis.call('MGET', unpack(KEYS))
 local lost = {}
 for i, lease in ipairs(KEYS) do

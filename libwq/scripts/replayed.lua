@@ -10,6 +10,7 @@
 --   {} -- Redis knows the session, but not its pushes: it has evicted them
 --   'gone' -- Redis knows nothing of the session
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local floor, added = unpack(redis.call('HMGET', KEYS[2], 'floor', 'added'))
 if not floor then
   return redis.call('ZSCORE', KEYS[1], ARGV[1]) and {} or 'gone'

@@ -13,6 +13,7 @@
 -- ANSWERS:
 --   {result...} -- of each item 1: in ready now, 0: not there, 2: not there but leased
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local dead, delayed, ready, attempts, crashes = unpack(KEYS, 1, 5)
 local FIXED, ITEMS = 5, 3
 local latest = tonumber(ARGV[1]) or math.huge

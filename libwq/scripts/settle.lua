@@ -42,6 +42,7 @@
 -- ANSWERS:
 --   {position...} -- the items that are lost
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local call, KEYS, ARGV = redis.call, KEYS, ARGV  -- locals are faster
 local processing, stats, fence, attempts, crashes, failures = unpack(KEYS, 1, 6)
 local results, ready, delayed, dead, seen, history = unpack(KEYS, 7, 12)

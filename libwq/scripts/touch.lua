@@ -13,6 +13,7 @@
 --   'holdlost' -- the hold has ended and the queue is drained; nothing was written
 --   'purged' -- the queue was purged during the session; nothing was written
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 local session, hold_ms = ARGV[1], ARGV[2]
 redis.call('ZCARD', KEYS[6])
 local floor, last, purged = unpack(redis.call('HMGET', KEYS[7], 'floor', ARGV[3], 'purged'))

@@ -11,5 +11,6 @@
 -- ANSWERS:
 --   any -- the answer of the command
 
+local unpack = table.unpack or unpack  -- of Lua 5.4 or 5.1
 redis.call('PERSIST', KEYS[1])
 return redis.call(ARGV[1], KEYS[2], unpack(ARGV, 2))

@@ -272,12 +272,13 @@ TEST_F(Refusing, AShorterPatienceBoundsTheWhole) {
 }
 
 TEST_F(Refusing, ATerminalShowsAtOnceWhatIsWaitedFor) {
+  const std::string socket = "unix://" + server_.login() + server_.socket_path();
   server_.freeze();
   for (const Words& command : {Words{kCtlProgram, "status", "q"}, Words{kCtlProgram, "doctor", "q"},
                                Words{kPushProgram, "q", "a"}}) {
     Terminal terminal(100);
-    Process waiting =
-        start(command, {.environment = {{"TERM", "xterm"}}, .terminal = terminal.slave()});
+    Process waiting = start(command, {.environment = {{"TERM", "xterm"}, {"WQ_REDIS", socket}},
+                                      .terminal = terminal.slave()});
     terminal.wait_for("waiting for Redis at " + server_.socket_path());
     waiting.kill();
   }

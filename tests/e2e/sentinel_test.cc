@@ -29,7 +29,8 @@ class Member {
   explicit Member(const Words& config = {})
       : server_(
             Words{"port " + std::to_string(port_), "bind 127.0.0.1", "repl-diskless-sync-delay 0"} +
-            config) {}
+                config,
+            RedisServer::Reached::by_socket) {}
 
   [[nodiscard]] int port() const noexcept { return port_; }
   [[nodiscard]] RedisServer& server() noexcept { return server_; }

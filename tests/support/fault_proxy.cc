@@ -100,7 +100,8 @@ struct FaultProxy::Pair {
   bool done = false;
 };
 
-FaultProxy::FaultProxy(const RedisServer& server) : server_path_(server.socket_path()) {
+FaultProxy::FaultProxy(const RedisServer& server)
+    : server_path_(server.socket_path()), login_(server.login()) {
   listener_ = std::make_unique<Socket>(new_socket());
   const sockaddr_un address = address_of(folder_.path() / "p");
   if (::bind(listener_->fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
@@ -121,7 +122,7 @@ FaultProxy::~FaultProxy() {
 
 RedisOptions FaultProxy::options() const {
   RedisOptions options;
-  options.url = "unix://" + (folder_.path() / "p").string();
+  options.url = "unix://" + login_ + (folder_.path() / "p").string();
   return options;
 }
 
@@ -142,6 +143,11 @@ void FaultProxy::deliver() {
 void FaultProxy::watch(std::function<void(std::string_view)> look) {
   const std::lock_guard looking(look_mutex_);
   look_ = std::move(look);
+}
+
+void FaultProxy::change(std::function<void(std::string& bytes)> change) {
+  const std::lock_guard looking(look_mutex_);
+  change_ = std::move(change);
 }
 
 void FaultProxy::order(Fault fault, std::string_view what) {
@@ -207,6 +213,7 @@ void FaultProxy::from_client(Pair& pair) {
   {
     const std::lock_guard looking(look_mutex_);
     if (look_) look_(bytes);
+    if (change_) change_(bytes);
   }
   if (pair.silent) {
     pair.done = bytes.empty();

@@ -52,6 +52,10 @@ class FaultProxy {
   /// the proxy. Replaces the one before, of which no call runs when this returns. Not from `look`.
   void watch(std::function<void(std::string_view bytes)> look);
 
+  /// From now on lets `change` change what clients send, before the server gets it: in place, to as
+  /// many bytes. For a server that would not take it as it is. As `watch` otherwise.
+  void change(std::function<void(std::string& bytes)> change);
+
   /// How many orders were carried out.
   [[nodiscard]] unsigned faults() const noexcept { return faults_; }
 
@@ -71,6 +75,7 @@ class FaultProxy {
   [[nodiscard]] Fault fault_of(Pair& pair, std::string_view bytes);
 
   const std::string server_path_;
+  const std::string login_;  // with the '@'
   TemporaryFolder folder_;
   std::unique_ptr<Socket> listener_;
   std::unique_ptr<Socket> wake_read_;
@@ -82,6 +87,7 @@ class FaultProxy {
 
   std::mutex look_mutex_;  // held while it looks
   std::function<void(std::string_view)> look_;
+  std::function<void(std::string&)> change_;
   std::mutex mutex_;  // guards what follows
   Fault fault_ = Fault::none;
   std::string what_;

@@ -17,10 +17,11 @@
 namespace {
 
 // Where programs and folders are, what sanitizers and profilers read, what is said to the tests.
-constexpr std::array<std::string_view, 12> kKept{
+constexpr std::array<std::string_view, 15> kKept{
     "PATH=",         "TMPDIR=",       "LD_LIBRARY_PATH=",   "LD_PRELOAD=",
     "ASAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS=",      "UBSAN_OPTIONS=",
-    "GTEST_",        "WQ_RANDOM_",    "LLVM_PROFILE_FILE=", "GCOV_"};
+    "GTEST_",        "WQ_RANDOM_",    "LLVM_PROFILE_FILE=", "GCOV_",
+    "WQ_TEST_REDIS", "WQ_TEST_SENT",  "SSL_CERT_FILE="};
 
 void keep_little_of_the_environment() {
   std::vector<std::string> kept;

@@ -1,9 +1,20 @@
 #include "support/paths.h"
 
-namespace wq::test {
+#include <cstdlib>
 
-const char* const kRedisServer = WQ_TEST_REDIS_SERVER;
-const char* const kRedisCheckAof = WQ_TEST_REDIS_CHECK_AOF;
+namespace wq::test {
+namespace {
+
+const char* from_environment(const char* name, const char* otherwise) {
+  const char* const value = std::getenv(name);
+  return value != nullptr ? value : otherwise;
+}
+
+}  // namespace
+
+const char* const kRedisServer = from_environment("WQ_TEST_REDIS_SERVER", WQ_TEST_REDIS_SERVER);
+const char* const kRedisCheckAof =
+    from_environment("WQ_TEST_REDIS_CHECK_AOF", WQ_TEST_REDIS_CHECK_AOF);
 const char* const kWorkerProgram = WQ_TEST_WORKER;
 const char* const kPushProgram = WQ_TEST_PUSH;
 const char* const kCtlProgram = WQ_TEST_CTL;

@@ -4,8 +4,8 @@ namespace wq::test {
 
 // What tests start and read, where the build has put it. No macros: a test need not be compiled
 // anew for each folder that it is built in.
-extern const char* const kRedisServer;
-extern const char* const kRedisCheckAof;
+extern const char* const kRedisServer;    ///< or $WQ_TEST_REDIS_SERVER
+extern const char* const kRedisCheckAof;  ///< or $WQ_TEST_REDIS_CHECK_AOF
 extern const char* const kWorkerProgram;
 extern const char* const kPushProgram;
 extern const char* const kCtlProgram;

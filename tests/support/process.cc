@@ -30,9 +30,9 @@ using internal::UniqueFd;
 
 constexpr std::chrono::seconds kDeadline{60};
 // What a sanitizer or a test of a test may want to hand on.
-constexpr std::array<const char*, 7> kInherited{"PATH",         "TMPDIR",       "LD_LIBRARY_PATH",
-                                                "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
-                                                "UBSAN_OPTIONS"};
+constexpr std::array<const char*, 8> kInherited{"PATH",          "TMPDIR",       "LD_LIBRARY_PATH",
+                                                "ASAN_OPTIONS",  "LSAN_OPTIONS", "TSAN_OPTIONS",
+                                                "UBSAN_OPTIONS", "SSL_CERT_FILE"};
 
 [[noreturn]] void throw_errno(const std::string& what, int error = errno) {
   throw std::system_error(error, std::generic_category(), what);

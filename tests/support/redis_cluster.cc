@@ -31,7 +31,7 @@ std::size_t first_slot(std::size_t primary, std::size_t primaries) {
 ClusterNode::ClusterNode(const std::vector<std::string>& config)
     : port_(free_port()),
       bus_port_(free_port()),
-      server_(node_config(port_, bus_port_, config)),
+      server_(node_config(port_, bus_port_, config), RedisServer::Reached::by_socket),
       id_(client().text({"CLUSTER", "MYID"}).value()) {}
 
 bool ClusterNode::is_primary() const {

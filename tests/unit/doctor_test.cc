@@ -64,6 +64,12 @@ ServerFacts with(const std::string& field, const std::string& value) {
   return facts;
 }
 
+ServerFacts with_setting(const std::string& name, const std::string& value) {
+  ServerFacts facts = healthy();
+  facts.config[name] = value;
+  return facts;
+}
+
 // The worst finding of one check.
 Finding found(const ServerFacts& facts, const std::string& check,
               const DoctorOptions& options = {}) {
@@ -135,6 +141,15 @@ TEST(Doctor, RefusesAVersionThatIsTooOld) {
     EXPECT_EQ(level(with("redis_version", version), "version"), FindingLevel::ok) << version;
   }
   EXPECT_EQ(level(with("redis_version", "unstable"), "version"), FindingLevel::warning);
+}
+
+TEST(Doctor, RefusesAnActiveReplicaAsKeyDbHasThem) {
+  for (const ServerFacts& facts :
+       {with("role", "active-replica"), with_setting("active-replica", "yes")}) {
+    EXPECT_EQ(found(facts, "role").level, FindingLevel::error);
+    EXPECT_THAT(found(facts, "role").what, HasSubstr("active replica"));
+  }
+  EXPECT_EQ(found(with_setting("active-replica", "no"), "role").level, FindingLevel::ok);
 }
 
 TEST(Doctor, RefusesAReplicaAndASentinel) {

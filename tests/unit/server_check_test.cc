@@ -76,6 +76,12 @@ TEST(ServerCheck, RefusesASentinelAndNamesItsMasters) {
               HasSubstr("redis://10.0.0.1:6379 (shop)"));
 }
 
+TEST(ServerCheck, KnowsASentinelOfValkey) {
+  EXPECT_THAT(server_refusal("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1\r\n"
+                             "server_mode:sentinel\r\n"),
+              HasSubstr("is a Sentinel"));
+}
+
 TEST(ServerCheck, WantsAHashTagOnACluster) {
   EXPECT_THAT(server_refusal(info("7.0.15", "noeviction", "1"), "jobs"),
               AllOf(HasSubstr("Cluster"), HasSubstr("'{jobs}'")));

@@ -21,4 +21,9 @@ std::string info_field(const Info& info, const std::string& name) {
   return found == info.end() ? "" : found->second;
 }
 
+std::string server_mode(const Info& info) {
+  const std::string mode = info_field(info, "redis_mode");
+  return mode.empty() ? info_field(info, "server_mode") : mode;
+}
+
 }  // namespace wq::internal

@@ -31,7 +31,7 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
         .redis = connection, .login = link.options_here(), .keys = keys, .options = options};
     look.facts.queue = queue;
     internal::read_server(look);
-    if (internal::info_field(look.facts.info, "redis_mode") == "sentinel") {
+    if (internal::server_mode(look.facts.info) == "sentinel") {
       return std::move(look.facts);
     }
     internal::read_keys(look);

@@ -16,8 +16,9 @@ namespace {
 
 constexpr std::array<std::string_view, 8> kSections = {
     "server", "clients", "memory", "persistence", "stats", "replication", "cluster", "sentinel"};
-constexpr std::array<std::string_view, 5> kSettings = {
-    "aof-load-truncated", "appendfsync", "maxclients", "save", "stop-writes-on-bgsave-error"};
+constexpr std::array<std::string_view, 6> kSettings = {
+    "active-replica", "aof-load-truncated",         "appendfsync", "maxclients",
+    "save",           "stop-writes-on-bgsave-error"};
 
 bool is_this_machine(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
@@ -69,7 +70,7 @@ void check_version(Diagnosis& look) {
 }
 
 bool check_sentinel(Diagnosis& look) {
-  if (look.info("redis_mode") != "sentinel") return false;
+  if (server_mode(look.facts.info) != "sentinel") return false;
   const std::string masters = sentinel_masters(look.facts.info);
   look.fail("role", "this is a Sentinel",
             "A Sentinel holds no data; programs that connect to it exit with 2 at once.",
@@ -80,6 +81,14 @@ bool check_sentinel(Diagnosis& look) {
 void check_role(Diagnosis& look) {
   const std::string role = look.info("role");
   if (role.empty()) return look.blind("role", "info");
+  if (role == "active-replica" || look.setting("active-replica") == "yes") {
+    return look.fail(
+        "role", "an active replica, as KeyDB has them",
+        "Two servers take writes at once and exchange them later: two workers get the "
+        "same item, and a lease on one is none on the other.",
+        "Use one server without active-replica (active-replica no), or Redis or Valkey "
+        "with Sentinel.");
+  }
   if (role != "slave") return look.pass("role", "master");
   const std::string master =
       fmt::format("{}:{}", look.info("master_host"), look.info("master_port"));

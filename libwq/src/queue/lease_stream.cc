@@ -210,11 +210,17 @@ bool LeaseStream::end_wait() {
 // Who is not waiting any more, since an item came or the time is over, is left alone by Redis.
 void LeaseStream::end_waits_of(std::span<LeaseStream* const> others) {
   CommandBuffer end;
-  for (const LeaseStream* each : others) end.command({"CLIENT", "UNBLOCK", each->client_id_});
+  std::size_t waits = 0;
+  for (const LeaseStream* each : others) {
+    if (each->client_id_.empty()) continue;  // it ends by itself, within a second
+    end.command({"CLIENT", "UNBLOCK", each->client_id_});
+    ++waits;
+  }
+  if (waits == 0) return;
   const auto step = [&] {
     Connection& redis = link_.connection();
     redis.send(end);
-    for (std::size_t i = 0; i < others.size(); ++i) redis.receive().checked();
+    for (std::size_t i = 0; i < waits; ++i) redis.receive().checked();
   };
   const auto nothing = [] {};
   link_.run_step(step, nothing, nothing);
@@ -223,7 +229,9 @@ void LeaseStream::end_waits_of(std::span<LeaseStream* const> others) {
 void LeaseStream::learn_client_id() {
   if (link_.connected() && client_id_of_ == link_.generation()) return;
   client_id_ = link_.run([](Connection& redis) {
-    std::string id = std::to_string(redis.call({"CLIENT", "ID"}).value().integer());
+    const auto [reply] = redis.ask({{"CLIENT", "ID"}});
+    if (reply.has_error("ERR")) return std::string();  // a service without CLIENT
+    std::string id = std::to_string(reply.checked().value().integer());
     // Itself, which does not wait: a missing right is known now, not when an item has come.
     redis.call({"CLIENT", "UNBLOCK", id});
     return id;

@@ -164,7 +164,11 @@ class PushSession {
     std::size_t longest = next_.longest_item;
     for (const Batch& batch : batches_) longest = std::max(longest, batch.longest_item);
     check_still_taken(connection, longest);
-    if (!options_.once) check_transactions(connection);
+    transactions_ = options_.once || allows_transactions(connection);
+    if (!transactions_ && !std::exchange(told_, true)) {
+      say(link_.options().log, LogLevel::info,
+          "this server takes no script in a transaction: each push is a call, which costs it more");
+    }
     if (server.evicts() && !options_.allow_eviction) {
       throw RefusedError(fmt::format(
           "ERR the server's maxmemory-policy is {}, so it may delete items when memory runs short; "
@@ -336,7 +340,8 @@ class PushSession {
                            .answered = answered_,
                            .hold = options_.hold,
                            .queue_id = queue_id_,
-                           .again = batch.again});
+                           .again = batch.again,
+                           .transactions = transactions_});
     batch.resent = std::exchange(batch.sent, true);
     batch.sent_at = BootClock::now();
     redis.send(out_);
@@ -345,7 +350,7 @@ class PushSession {
   // Reads the answer to the oldest batch and forgets the batch.
   void read_answer() {
     Batch& batch = batches_.front();
-    const PushAnswer answer = batch.items.receive_from(link_.connection());
+    const PushAnswer answer = batch.items.receive_from(link_.connection(), transactions_);
     if (!answer.added) {
       read_refusal(answer.refusal);
       return;
@@ -526,6 +531,8 @@ class PushSession {
   AofMender mender_;
   ReconnectingConnection link_;
   Registration registration_;
+  bool transactions_ = true;  // on the connection that there is
+  bool told_ = false;         // that there are none
   std::string session_;
   std::uint64_t loaded_ = 0;  // the generation of the link that knows the script
   std::size_t longest_item_ = kLongestWord;

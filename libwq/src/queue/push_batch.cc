@@ -59,7 +59,7 @@ bool PushBatch::is_transaction() const noexcept {
 
 void PushBatch::append_to(CommandBuffer& out, const Keys& keys, const PushConfig& config) const {
   const std::string_view items = items_.bytes();
-  const std::size_t following = is_transaction() ? size() - 1 : 0;
+  const std::size_t following = config.transactions && is_transaction() ? size() - 1 : 0;
   const std::size_t called_bytes = following > 0 ? first_bytes_ : items.size();
   const std::string pushing = keys.pushing(config.session);
   if (following > 0) out.command({"MULTI"});
@@ -89,8 +89,8 @@ void PushBatch::append_to(CommandBuffer& out, const Keys& keys, const PushConfig
   out.command({"EXEC"});
 }
 
-PushAnswer PushBatch::receive_from(Connection& redis) const {
-  if (!is_transaction()) return read_answer(redis.receive().value());
+PushAnswer PushBatch::receive_from(Connection& redis, bool transactions) const {
+  if (!transactions || !is_transaction()) return read_answer(redis.receive().value());
   constexpr std::size_t kBeforeExec = 4;
   // The error that keeps a command out of the transaction is more exact than that of EXEC.
   for (std::size_t i = 0; i < kBeforeExec; ++i) redis.receive().checked();
@@ -104,6 +104,19 @@ PushAnswer PushBatch::receive_from(Connection& redis) const {
   return answer;
 }
 
-void check_transactions(Connection& redis) { redis.call(CommandBuffer{{"MULTI"}, {"EXEC"}}); }
+bool allows_transactions(Connection& redis) {
+  // No script has this SHA-1. That EXEC answers so proves that it would have run one.
+  constexpr const char* kNone = "0000000000000000000000000000000000000000";
+  const auto [begun, queued, executed] = redis.ask({{"MULTI"}, {"EVALSHA", kNone, "0"}, {"EXEC"}});
+  for (const Reply* reply : {&begun, &queued, &executed}) {
+    if (reply->has_error("NOPERM")) reply->checked();
+  }
+  if (begun.is_withheld() || queued.is_withheld()) return false;
+  begun.checked();
+  queued.checked();
+  executed.checked();
+  return executed.value().size() == 1 && executed.value()[0].is_error() &&
+         executed.value()[0].text().starts_with("NOSCRIPT");
+}
 
 }  // namespace wq::internal

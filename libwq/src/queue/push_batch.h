@@ -24,6 +24,7 @@ struct PushConfig {
   std::chrono::milliseconds hold;
   std::string_view queue_id;
   bool again;
+  bool transactions = true;  ///< false: `allows_transactions` said no
 };
 
 struct PushAnswer {
@@ -49,8 +50,9 @@ class PushBatch {
   void append_to(CommandBuffer& out, const Keys& keys, const PushConfig& config) const;
 
   /// Reads what Redis answers to that. Throws what `Reply::checked` throws for the first error;
-  /// then replies may be left unread, and the connection is of no more use.
-  [[nodiscard]] PushAnswer receive_from(Connection& redis) const;
+  /// then replies may be left unread, and the connection is of no more use. `transactions`: as they
+  /// were in the config.
+  [[nodiscard]] PushAnswer receive_from(Connection& redis, bool transactions = true) const;
 
  private:
   [[nodiscard]] bool is_transaction() const noexcept;
@@ -62,8 +64,8 @@ class PushBatch {
   EncodedArgs delays_;           // of all items, or none if no item has a delay
 };
 
-/// Throws `RefusedError` if the user may not use transactions: the commands of a push would be
-/// executed one by one.
-void check_transactions(Connection& redis);
+/// False if the server takes no script within a transaction, as some services: then each push is a
+/// call. Throws `RefusedError` if the user may not use transactions.
+[[nodiscard]] bool allows_transactions(Connection& redis);
 
 }  // namespace wq::internal

@@ -55,12 +55,7 @@ Info ask_for_info(Connection& redis) {
   Info info;
   for (const Reply& reply : redis.ask(
            {{"INFO", "server"}, {"INFO", "memory"}, {"INFO", "cluster"}, {"INFO", "sentinel"}})) {
-    if (!reply.value().is_error()) {
-      read_info(reply.value().text(), info);
-      continue;
-    }
-    const ReplyError error{std::string(reply.value().text())};
-    if (error.code() != "NOPERM") reply.checked();
+    if (!reply.is_withheld()) read_info(reply.checked().value().text(), info);
   }
   return info;
 }
@@ -96,7 +91,7 @@ ServerReport check_info(const Info& info, const Keys& keys) {
   report.version = info_field(info, "redis_version");
   report.maxmemory_policy = info_field(info, "maxmemory_policy");
   report.cluster = info_field(info, "cluster_enabled") == "1";
-  if (info_field(info, "redis_mode") == "sentinel") {
+  if (server_mode(info) == "sentinel") {
     throw RefusedError(
         "ERR the server is a Sentinel, which holds no data; give the URL of the master that it "
         "watches" +

@@ -40,7 +40,7 @@ constexpr VersionNumber kAlwaysSince{9, 2, 0};
 std::optional<Info> ask_persistence(Connection& redis) {
   Info info;
   for (const Reply& reply : redis.ask({{"INFO", "server"}, {"INFO", "persistence"}})) {
-    if (reply.has_error("NOPERM")) return std::nullopt;
+    if (reply.is_withheld()) return std::nullopt;
     read_info(reply.checked().value().text(), info);
   }
   return info;

@@ -18,6 +18,7 @@
 
 #include <wq/error.h>
 
+#include "base/info.h"
 #include "redis/sentinel.h"
 
 namespace wq::internal {
@@ -205,14 +206,16 @@ void Connection::log_in(const Endpoint& endpoint, const RedisOptions& options) {
 
 // A Sentinel and a cluster node have no databases, and a Sentinel has its own users.
 void Connection::refuse(const std::string& said) {
-  const std::string info = server_info();
-  if (info.find("redis_mode:sentinel") != std::string::npos) {
+  Info info;
+  read_info(server_info(), info);
+  const std::string mode = server_mode(info);
+  if (mode == "sentinel") {
     throw RefusedError(
         fmt::format("{}; the server is a Sentinel, which holds no data: use the URL of its "
                     "master",
                     said));
   }
-  if (info.find("redis_mode:cluster") != std::string::npos) {
+  if (mode == "cluster") {
     throw RefusedError(fmt::format(
         "{}; the server is a node of a Redis Cluster: check the user and the password, and name no "
         "database, since a cluster has only one",

@@ -117,6 +117,12 @@ bool Reply::has_error(std::string_view code) const {
   return value().is_error() && ReplyError(std::string(value().text())).code() == code;
 }
 
+bool Reply::is_withheld() const {
+  if (!value().is_error()) return false;
+  const ReplyError error{std::string(value().text())};
+  return !error.transient() && (error.code() == "NOPERM" || error.code() == "ERR");
+}
+
 const Reply& Reply::checked() const {
   value().checked();
   return *this;

@@ -67,6 +67,9 @@ class Reply {
   [[nodiscard]] Value value() const noexcept { return Value(reply_.get()); }
   /// True if the reply is an error with this code (see `ReplyError::code`).
   [[nodiscard]] bool has_error(std::string_view code) const;
+  /// True if it is the error of a server, or for a user, that does not have this command: managed
+  /// services leave some out. Not if Redis cannot answer for the moment.
+  [[nodiscard]] bool is_withheld() const;
   /// As `Value::checked`.
   const Reply& checked() const;
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -136,7 +137,18 @@ void FrozenRedis::change(const ScriptChange& change) {
   throw std::invalid_argument(fmt::format("there is no script {}", change.script));
 }
 
+void FrozenRedis::use_lua54() { lua54_ = std::make_unique<Lua54>(server_->socket_path()); }
+
 Reply FrozenRedis::run(const internal::Script& script, const CommandBuffer& call) {
+  if (lua54_) {
+    const std::vector<std::string> words =
+        words_of(call).at(0);  // EVALSHA, the SHA-1, the number of keys
+    const std::span<const std::string> all(words);
+    const auto keys = static_cast<std::size_t>(std::stoul(words.at(2)));
+    Reply answer = lua54_->run(script.text, all.subspan(3, keys), all.subspan(3 + keys));
+    answer.checked();
+    return answer;
+  }
   send(call);
   Reply reply = receive();
   if (reply.has_error("NOSCRIPT")) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/keys.h"
+#include "model/random/lua54.h"
 #include "redis/command_buffer.h"
 #include "redis/connection.h"
 #include "redis/reply.h"
@@ -73,6 +74,9 @@ class FrozenRedis {
   /// is nothing to change.
   void change(const ScriptChange& change);
 
+  /// Has Lua 5.4 carry out what `run` is given from here on.
+  void use_lua54();
+
   /// Carries out one call, or all of several, in order.
   internal::Reply run(const internal::Script& script, const internal::CommandBuffer& call);
   void load(const internal::Script& script);
@@ -91,6 +95,7 @@ class FrozenRedis {
   FrozenClock clock_;
   std::unique_ptr<RedisServer> server_;
   std::unique_ptr<internal::Connection> connection_;
+  std::unique_ptr<Lua54> lua54_;
   std::map<std::string, std::string, std::less<>> changed_;  // SHA-1 of the script: of the other
 };
 

@@ -21,8 +21,7 @@ std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise)
   return text == nullptr ? otherwise : std::stoull(text);
 }
 
-void expect_agreement(std::uint64_t seed, std::size_t steps) {
-  FrozenRedis redis;
+void expect_agreement(FrozenRedis& redis, std::uint64_t seed, std::size_t steps) {
   try {
     RandomRun(redis, seed).run(steps);
   } catch (const Mismatch& mismatch) {
@@ -32,7 +31,16 @@ void expect_agreement(std::uint64_t seed, std::size_t steps) {
 
 class RandomOperations : public ::testing::TestWithParam<std::uint64_t> {};
 
-TEST_P(RandomOperations, RedisAndTheModelAgreeForSeed) { expect_agreement(GetParam(), kSteps); }
+TEST_P(RandomOperations, RedisAndTheModelAgreeForSeed) {
+  FrozenRedis redis;
+  expect_agreement(redis, GetParam(), kSteps);
+}
+
+TEST_P(RandomOperations, ScriptsUnderLua54AndTheModelAgreeForSeed) {
+  FrozenRedis redis;
+  redis.use_lua54();
+  expect_agreement(redis, GetParam(), kSteps);
+}
 
 INSTANTIATE_TEST_SUITE_P(Fixed, RandomOperations, ::testing::Range<std::uint64_t>(1, 6));
 
@@ -40,7 +48,8 @@ INSTANTIATE_TEST_SUITE_P(Fixed, RandomOperations, ::testing::Range<std::uint64_t
 TEST(RandomOperations, RedisAndTheModelAgreeForAFreshSeed) {
   const std::uint64_t seed = number_from_environment("WQ_RANDOM_SEED", std::random_device{}());
   RecordProperty("seed", std::to_string(seed));
-  expect_agreement(seed, number_from_environment("WQ_RANDOM_STEPS", kSteps));
+  FrozenRedis redis;
+  expect_agreement(redis, seed, number_from_environment("WQ_RANDOM_STEPS", kSteps));
 }
 
 // A script with one mistake in it is told from the one that is built.
