@@ -22,6 +22,7 @@
 #include "base/random.h"
 #include "base/start_thread.h"
 #include "base/wait.h"
+#include "queue/durability.h"
 #include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/push_batch.h"
@@ -52,6 +53,7 @@ class PushSession {
       : keys_(std::move(queue)),
         options_(options),
         stopped_(std::move(stop), Abandon{abandon_}),
+        durability_(options.durable_replicas),
         mender_(redis.log, abandon_.get_token()),
         link_(std::move(redis), abandon_.get_token(),
               [this](Connection& connection) { check(connection); }) {
@@ -96,7 +98,10 @@ class PushSession {
 
   PushReport confirm() {
     const std::lock_guard lock(mutex_);
-    guarded([this] { take_all(); });
+    guarded([this] {
+      take_all();
+      make_durable();
+    });
     return report();
   }
 
@@ -105,6 +110,7 @@ class PushSession {
       const std::lock_guard lock(mutex_);
       guarded([this] {
         take_all();
+        make_durable();
         close_for_sure(session_);
       });
       finished_ = true;
@@ -146,6 +152,8 @@ class PushSession {
 
   void check(Connection& connection) {
     const ServerReport server = check_server(connection, keys_);
+    durability_.check(connection);
+    if (durability_.wanted()) look_for_lost_pushes(connection);
     std::size_t longest = next_.longest_item;
     for (const Batch& batch : batches_) longest = std::max(longest, batch.longest_item);
     check_still_taken(connection, longest);
@@ -158,6 +166,34 @@ class PushSession {
     }
     // Shorter than the hold, which would expire otherwise.
     mender_.mend(connection, std::min(AofMender::kLongestWait, options_.hold / 3));
+  }
+
+  // Another server in the place of the one that confirmed our pushes, or the same one restarted,
+  // may lack the last of them. What it has is the beginning of what was written: if it knows the
+  // answer to the last push, or that we have it, it has all of them.
+  void look_for_lost_pushes(Connection& redis) {
+    if (answered_ == 0) return;
+    const std::string last = std::to_string(answered_);
+    const Reply reply = redis.call({"HMGET", keys_.replay(session_), "floor", last});
+    const Value floor = reply.value()[0];
+    const bool has_them = !floor.is_nil() && (!reply.value()[1].is_nil() || floor.text() == last);
+    if (has_them) return;
+    const PushReport now = report();
+    pushed_ = safe_.pushed;
+    skipped_ = safe_.skipped;
+    unknown_ += now.pushed + now.skipped - safe_.pushed - safe_.skipped;
+  }
+
+  // The heartbeat is a write behind all pushes, on the connection that waits.
+  void make_durable() {
+    if (!durability_.wanted()) return;
+    const std::string answer = link_.run([this](Connection& redis) {
+      std::string said = touch(redis);
+      if (said == "ok") durability_.await(redis, link_);
+      return said;
+    });
+    if (answer != "ok") read_refusal(answer);
+    safe_ = report();
   }
 
   // On the same connection, which must have nothing under way then.
@@ -370,6 +406,8 @@ class PushSession {
   const std::string queue_id_ = random_id();  // for a queue that has none
 
   std::mutex mutex_;  // guards all that follows but the counters
+  Durability durability_;
+  PushReport safe_;  // what replicas are known to have
   AofMender mender_;
   ReconnectingConnection link_;
   Registration registration_;
