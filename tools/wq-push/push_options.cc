@@ -140,14 +140,14 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
       "rate", cli::Value::text("N/s"),
       "push at most N items a second, evenly: a tenth of a second's worth at once, or one item",
       [&push](const std::string& text) { push.per_second = parse_rate(text); });
-  options.add_switch("fresh", push.fresh,
-                     "first remove everything of an earlier run from the queue, including results "
-                     "and the memory of --once; refused while workers or producers are active; "
-                     "removes nothing before the first item is read");
   options.add_number("durable", push.producer.durable_replicas,
                      "report success only when N replicas have all items, and where Redis has "
                      "WAITAOF (7.2) and an append-only file, on disk; waits for them up to "
                      "--redis-patience (0: no wait)");
+  options.add_switch("fresh", push.fresh,
+                     "first remove everything of an earlier run from the queue, including results "
+                     "and the memory of --once; refused while workers or producers are active; "
+                     "removes nothing before the first item is read");
   options.only_on_command_line();
   options.add_switch("unless-drained", push.producer.unless_drained,
                      "refuse if the queue is already drained, since its workers may be exiting");
