@@ -21,6 +21,12 @@ using std::chrono::milliseconds;
 // Of a wait in Redis, so that a stop request is noticed.
 constexpr milliseconds kSlice{1'000};
 
+// With appendfsync no the server never says that something is on disk. Who may not ask finds out.
+bool never_syncs(const Reply& setting) {
+  const Value value = setting.value();
+  return !value.is_error() && value.size() == 2 && value[1].text() == "no";
+}
+
 Reply allowed(Reply reply) {
   if (reply.has_error("NOPERM")) {
     throw RefusedError(
@@ -44,16 +50,19 @@ unsigned connected_replicas(const Info& info) {
 void Durability::check(Connection& redis) {
   if (!wanted()) return;
   Info info;
-  auto [replication, persistence, wait, wait_for_file] = redis.ask({{"INFO", "replication"},
-                                                                    {"INFO", "persistence"},
-                                                                    {"WAIT", "0", "1"},
-                                                                    {"WAITAOF", "0", "0", "1"}});
+  auto [replication, persistence, wait, wait_for_file, sync] =
+      redis.ask({{"INFO", "replication"},
+                 {"INFO", "persistence"},
+                 {"WAIT", "0", "1"},
+                 {"WAITAOF", "0", "0", "1"},
+                 {"CONFIG", "GET", "appendfsync"}});
   read_info(allowed(std::move(replication)).checked().value().text(), info);
   read_info(allowed(std::move(persistence)).checked().value().text(), info);
   if (info_field(info, "role") != "master") return;
   allowed(std::move(wait)).checked();
   has_file_ = info_field(info, "aof_enabled") == "1";
-  waits_for_file_ = has_file_ && !allowed(std::move(wait_for_file)).value().is_error();
+  waits_for_file_ =
+      has_file_ && !never_syncs(sync) && !allowed(std::move(wait_for_file)).value().is_error();
   const unsigned connected = connected_replicas(info);
   if (connected >= replicas_) return;
   throw ReplyError(
@@ -99,9 +108,10 @@ std::string Durability::shortage(Connection& redis, const Copies& copies) const 
   text += "a restart of the primary ";
   if (!has_file_) text += "loses them";
   if (has_file_ && !waits_for_file_) text += "keeps them as far as its appendfsync goes";
-  if (waits_for_file_) text += copies.on_disk ? "keeps them" : "may lose them";
+  if (waits_for_file_) text += copies.on_disk ? "keeps them" : "may lose them (is appendfsync no?)";
   text += in_memory == 0 ? ", a failover loses them" : ", a failover may lose them";
-  if (in_memory >= replicas_) text += " (do the replicas have appendonly yes?)";
+  if (in_memory >= replicas_)
+    text += " (do the replicas have appendonly yes, and no appendfsync no?)";
   return text;
 }
 
