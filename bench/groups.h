@@ -29,5 +29,7 @@ namespace wq::bench {
 [[nodiscard]] std::vector<Result> measure_several_queues(Bench& bench);
 /// What a worker of a group of a thousand queues loses, and what it costs while it waits.
 [[nodiscard]] std::vector<Result> measure_queue_group(Bench& bench);
+/// What it costs that a replica confirms.
+[[nodiscard]] std::vector<Result> measure_durable(Bench& bench);
 
 }  // namespace wq::bench

@@ -39,10 +39,11 @@ constexpr std::array kGroups{
     Group{'i', "results, a history and totals, against none", measure_results},
     Group{'j', "two queues by weight, against one", measure_several_queues},
     Group{'k', "1,000 queues of a group, against one", measure_queue_group},
+    Group{'l', "a replica that confirms, against none", measure_durable},
 };
 
 struct BenchOptions {
-  std::string only = "a,b,c,d,e,f,g,h,i,j,k";
+  std::string only = "a,b,c,d,e,f,g,h,i,j,k,l";
   unsigned rounds = 5;
   double scale = 1;
   std::string json;

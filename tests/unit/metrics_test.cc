@@ -96,12 +96,14 @@ TEST(WorkerFamilies, AreOfEachQueue) {
   a.handler_calls[0] = 1;
   WorkerStats b;
   b.completed = 2;
+  b.unconfirmed = 3;
   const std::string text = text_of(internal::worker_families({"a", "b"}, {a, b}));
-  for (const char* line : {"wq_worker_handler_seconds_count{queue=\"a\"} 1\n",
-                           "wq_worker_handler_seconds_count{queue=\"b\"} 0\n",
-                           "wq_worker_items_total{queue=\"a\",outcome=\"completed\"} 1\n",
-                           "wq_worker_items_total{queue=\"b\",outcome=\"completed\"} 2\n",
-                           "wq_worker_holding{queue=\"b\"} 0\n"}) {
+  for (const char* line :
+       {"wq_worker_handler_seconds_count{queue=\"a\"} 1\n",
+        "wq_worker_handler_seconds_count{queue=\"b\"} 0\n",
+        "wq_worker_items_total{queue=\"a\",outcome=\"completed\"} 1\n",
+        "wq_worker_items_total{queue=\"b\",outcome=\"completed\"} 2\n",
+        "wq_worker_unconfirmed{queue=\"b\"} 3\n", "wq_worker_holding{queue=\"b\"} 0\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }

@@ -36,6 +36,10 @@ namespace {
 
 using cli::ExitCode;
 
+// With --durable: often enough to learn of missing replicas early, and at most a second of it is
+// spent waiting for their disks.
+constexpr std::chrono::seconds kConfirmEvery{10};
+
 /// One push, from the first item to the final report.
 class Push {
  public:
@@ -111,13 +115,18 @@ class Push {
   void keep_to_the_rate() {
     const auto wait = pacer_->before_next(Pacer::Clock::now());
     if (!wait) return;
-    producer_->confirm();
+    if (options_.producer.durable_replicas > 0) {
+      producer_->flush();  // replicas may take longer than the wait
+    } else {
+      producer_->confirm();
+    }
     progress_.update(reader_.given(), source_->fraction());
     internal::wait_for(std::chrono::ceil<std::chrono::milliseconds>(*wait), stop_.get_token());
   }
 
   void push_item(const std::string& item) {
     if (pacer_) keep_to_the_rate();
+    confirm_from_time_to_time();
     const ItemTerms* terms = source_->terms();
     try {
       if (terms == nullptr && options_.delay.count() == 0) {
@@ -133,6 +142,15 @@ class Push {
           fmt::format("item {}: {}; remove it, or resume after it with --skip {}", number,
                       error.what(), number));
     }
+  }
+
+  // Of a long push, no more may be lost in a failover than this time's.
+  void confirm_from_time_to_time() {
+    if (options_.producer.durable_replicas == 0) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_confirm_) return;
+    producer_->confirm();
+    next_confirm_ = now + kConfirmEvery;
   }
 
   [[nodiscard]] PushItem item_with(const ItemTerms* terms, std::string_view item) const {
@@ -235,8 +253,7 @@ class Push {
     if (report.unknown > 0) {
       cli::log(
           LogLevel::error,
-          fmt::format("Redis lost its data while {} items were in flight: each may or may not be "
-                      "in the queue",
+          fmt::format("Redis lost data meanwhile: each of {} items may or may not be in the queue",
                       report.unknown));
     }
     if (report.lost > 0) {
@@ -291,7 +308,8 @@ class Push {
   bool has_first_ = false;  // an item that was read and not given to the producer
   std::string first_;
   std::optional<EarlierRun> earlier_;
-  std::optional<Pacer> pacer_;  // with --rate
+  std::optional<Pacer> pacer_;                                                   // with --rate
+  std::chrono::steady_clock::time_point next_confirm_ = begin_ + kConfirmEvery;  // with --durable
   cli::ProgressLine progress_{"read"};
   cli::WaitingLine waiting_;
   std::unique_ptr<Producer> producer_;

@@ -140,6 +140,10 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
       "rate", cli::Value::text("N/s"),
       "push at most N items a second, evenly: a tenth of a second's worth at once, or one item",
       [&push](const std::string& text) { push.per_second = parse_rate(text); });
+  options.add_number("durable", push.producer.durable_replicas,
+                     "report success only when N replicas have all items, and where Redis has "
+                     "WAITAOF (7.2) and an append-only file, on disk; waits for them up to "
+                     "--redis-patience (0: no wait)");
   options.add_switch("fresh", push.fresh,
                      "first remove everything of an earlier run from the queue, including results "
                      "and the memory of --once; refused while workers or producers are active; "

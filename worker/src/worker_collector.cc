@@ -74,10 +74,15 @@ std::vector<MetricFamily> worker_families(const std::vector<std::string>& queues
     all.push_back({Labels{{"queue", metrics::label_text(queues[i])}}, stats[i]});
   }
   return {
-      handler_seconds(all), items(all),
+      handler_seconds(all),
+      items(all),
       of_each(
           gauge("wq_worker_holding", "Items held, including items taken ahead of the handlers."),
           all, &WorkerStats::holding),
+      of_each(gauge("wq_worker_unconfirmed",
+                    "Settlements not counted yet, since replicas have not confirmed them "
+                    "(--durable)."),
+              all, &WorkerStats::unconfirmed),
       of_each(counter("wq_worker_lease_renewals_total", "Lease renewals."), all,
               &WorkerStats::renewals),
       of_each(counter("wq_worker_reconnects_total", "Reconnects to Redis after a lost connection."),

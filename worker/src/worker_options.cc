@@ -124,6 +124,10 @@ void WorkerCommandLineReader::declare_work() {
       "keep results for at least this time: adding a result removes expired ones, "
       "and all expire if none is added for so long; use the same for all workers "
       "(0: until they are removed)");
+  options_.add_number("durable", worker.durable_replicas,
+                      "count an item as done only when N replicas have that, and where Redis has "
+                      "WAITAOF (7.2) and an append-only file, on disk; without them, take no items "
+                      "and exit after --redis-patience (0: no wait)");
   options_.add_duration("grace", worker.grace,
                         "time for handlers to finish after SIGINT or SIGTERM");
   options_.add_text("label", cli::Value::text("TEXT"), worker.label,

@@ -30,6 +30,14 @@ struct ProducerOptions {
   /// after the last one, since the reclaimer must see none for the whole of it. A thread of the
   /// producer sends heartbeats while the object lives, however slowly items come.
   std::chrono::milliseconds hold{std::chrono::seconds{30}};
+  /// `confirm` and `finish` return only when so many replicas have every push before: WAIT. If the
+  /// server keeps an append-only file and knows WAITAOF (Redis 7.2), the pushes are then also in
+  /// the file of the primary and in those of the replicas, on disk. Too few replicas are waited for
+  /// as an unreachable Redis is, by the constructor too; past the patience `ConnectionError` says
+  /// what is safe and what is not. If a server takes the primary's place that lacks pushes which no
+  /// `confirm` has covered, these become `PushReport::unknown`. The user needs the rights `+info
+  /// +wait +waitaof`. Zero: nothing is waited for.
+  unsigned durable_replicas = 0;
 };
 
 /// An item that differs from others in more than its bytes.
@@ -50,7 +58,8 @@ struct PushReport {
   std::uint64_t pushed = 0;   ///< confirmed
   std::uint64_t skipped = 0;  ///< their once-key was known: pushed before
   /// The connection broke and Redis lost the session: pushed or not. Never an item that was sent
-  /// together with none but items that have a once-key: these are sent again.
+  /// together with none but items that have a once-key: these are sent again. With
+  /// `ProducerOptions::durable_replicas` also those that another server in its place may lack.
   std::uint64_t unknown = 0;
   /// Redis had confirmed them and went back to an earlier state, as after a failover to a replica
   /// that lacked the last writes: they were pushed again. They count as pushed too.
@@ -98,8 +107,9 @@ class WQ_API Producer {
   void flush();
 
   /// Sends what is buffered and waits for every answer: each earlier item is in the queue, was
-  /// skipped, or is unknown. Call it before a step that depends on that, such as an acknowledgement
-  /// to the source of the items. Throws as `push` does.
+  /// skipped, or is unknown; see also `ProducerOptions::durable_replicas`. Call it before a step
+  /// that depends on that, such as an acknowledgement to the source of the items. Throws as `push`
+  /// does.
   PushReport confirm();
 
   /// Sends what is buffered, waits for every answer, and releases the hold. Nothing can be pushed

@@ -176,6 +176,16 @@ struct WorkerOptions {
   /// An earlier stage that ends with dead letters is not drained until these are retried or
   /// dropped.
   bool wait_for_dead = false;
+  /// A settlement counts, and `settled` is called for it, only when so many replicas have it: WAIT,
+  /// on a connection and in a thread of its own, so that no request waits. If the server keeps an
+  /// append-only file and knows WAITAOF (Redis 7.2), it must also be in the files of the primary
+  /// and of the replicas, on disk. `run` returns `drained` only if the replicas have that too.
+  ///
+  /// While too few replicas confirm, no items are taken, also at the start; past
+  /// `RedisOptions::patience` `run` throws `ConnectionError`. Settlements that are not confirmed
+  /// then, and those that a server in the place of the primary lacks, are `unknown`. The user needs
+  /// the rights `+info +wait +waitaof`. Zero: nothing is waited for.
+  unsigned durable_replicas = 0;
   std::uint64_t max_items = 0;            ///< end after that many items were leased; zero: never
   std::chrono::milliseconds max_idle{0};  ///< end after this time without an item; zero: never
   std::chrono::milliseconds wait_open{
@@ -215,8 +225,9 @@ struct WorkerReport {
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
   std::uint64_t released = 0;
-  std::uint64_t lost = 0;     ///< leases lost, settlements refused among them
-  std::uint64_t unknown = 0;  ///< see `Settled::unknown`
+  std::uint64_t lost = 0;  ///< leases lost, settlements refused among them
+  /// See `Settled::unknown` and `WorkerOptions::durable_replicas`.
+  std::uint64_t unknown = 0;
 };
 
 /// Statistics of a running worker.
@@ -228,8 +239,9 @@ struct WorkerStats {
   std::uint64_t lost = 0;
   std::uint64_t unknown = 0;
 
-  std::uint64_t holding = 0;  ///< items held now, those taken ahead included
-  std::uint64_t running = 0;  ///< of these, in handlers
+  std::uint64_t holding = 0;      ///< items held now, those taken ahead included
+  std::uint64_t unconfirmed = 0;  ///< settlements not counted yet: `durable_replicas`
+  std::uint64_t running = 0;      ///< of these, in handlers
   std::string
       longest_item{};  ///< of those running, the one begun first: at most its first 1000 bytes
   std::chrono::nanoseconds longest_time{0};  ///< how long ago that was; zero: nothing runs

@@ -73,6 +73,8 @@ std::string Keys::replay(std::string_view session) const {
 
 std::string Keys::pushing(std::string_view session) const { return replay(session) + ":pushing"; }
 
+std::string Keys::settled(std::string_view session) const { return replay(session) + ":settled"; }
+
 bool Keys::owns(std::string_view key) const {
   return std::ranges::find(names_, key) != names_.end() || key.starts_with(lease_prefix_) ||
          key.starts_with(replay(""));

@@ -62,6 +62,9 @@ class Keys {
   /// The name of ready during a push of the session, and only then.
   [[nodiscard]] std::string pushing(std::string_view session) const;
 
+  /// The mark of a worker of the session behind what it has settled, see `Confirmer`.
+  [[nodiscard]] std::string settled(std::string_view session) const;
+
   /// True for every key that this queue has or may have.
   [[nodiscard]] bool owns(std::string_view key) const;
 

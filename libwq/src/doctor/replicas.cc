@@ -36,8 +36,9 @@ void check_replication(Diagnosis& look) {
   const std::string what =
       fmt::format("{} replicas, the slowest heard of {} s ago", *replicas, slowest);
   const std::string why =
-      "Replicas follow with a delay, and wq does not wait for them: a failover loses the last "
-      "writes. Items completed in them are done again, items pushed in them are lost.";
+      "Replicas follow with a delay, and programs wait for them only with --durable (rights: wait "
+      "waitaof): else a failover loses the last writes. Items completed in them are done again, "
+      "items pushed in them are lost.";
   if (slowest >= kSlowReplicaSeconds) {
     return look.warn("replication", what, why, "Check the network and the load of the replica.");
   }

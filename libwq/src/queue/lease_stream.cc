@@ -101,8 +101,10 @@ std::size_t LeaseStream::bearable(std::size_t want) const noexcept {
   return shared_.pop_size().items(want);
 }
 
-void LeaseStream::post(std::vector<Settlement> settlements, std::size_t want) {
+void LeaseStream::post(std::vector<Settlement> settlements, std::size_t want, std::uint64_t mark) {
   Request request;
+  request.mark = mark;
+  request.answer.mark = mark;
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < settlements.size(); ++i) {
     bytes += bytes_of(settlements[i]);
@@ -257,6 +259,7 @@ void LeaseStream::write(Request& request) {
     if (call.answered) continue;
     append_settle(out_, keys_, session_, settlements.subspan(call.first, call.count), policy_);
   }
+  if (request.mark > 0) append_mark(out_, keys_, session_, request.mark);
   write_leases(request, out_);
   if (request.want > 0) append_pop(out_, keys_, request.want, queue_id_);
   shared_.send(out_);
@@ -343,6 +346,14 @@ void LeaseStream::read_settlements(Connection& redis, Request& request) {
     }
     call.answered = true;
   }
+  if (request.mark == 0) return;
+  const Reply marked = redis.receive();
+  if (is_refused(marked, request)) {
+    request.answer.mark = 0;
+  } else {
+    marked.checked();
+  }
+  request.mark = 0;
 }
 
 void LeaseStream::read_leases(Connection& redis, Request& request) {
@@ -451,6 +462,11 @@ void LeaseStream::write_all_again() {
 void LeaseStream::note_broken() {
   for (Request& request : requests_) {
     request.resent = true;
+    // The mark may go to another server than settlements that were answered.
+    if (request.mark > 0 && std::any_of(request.calls.begin(), request.calls.end(),
+                                        [](const SettleCall& call) { return call.answered; })) {
+      request.mark = request.answer.mark = 0;
+    }
     for (Pop& pop : request.pops) pop.asked = true;
     if (request.want > 0) ask_for_less(request);
   }

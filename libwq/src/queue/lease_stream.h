@@ -42,6 +42,8 @@ class LeaseStream {
     std::size_t wanted = 0;               ///< as posted
     std::size_t popped = 0;               ///< were ready; they are leased by the next request
     std::uint64_t pushed = 0;             ///< see `Popped`
+    /// As posted; zero if it is not certain that the server that has it has the settlements.
+    std::uint64_t mark = 0;
     /// Of one of several streams: what Redis has refused. Settlements that it refused count as
     /// lost, and what was popped returns to the queue by itself.
     std::string refusal{};
@@ -62,9 +64,9 @@ class LeaseStream {
   void set_terms(std::chrono::milliseconds ttl, const RetryPolicy& policy);
 
   /// Sends a request: settles `settlements`, takes the leases of what is popped and not leased
-  /// yet, pops up to `want` more (0 to kMaxBatch). Does not wait. Throws as
-  /// `ReconnectingConnection::run`.
-  void post(std::vector<Settlement> settlements, std::size_t want);
+  /// yet, pops up to `want` more (0 to kMaxBatch). `mark`: is written behind the settlements, see
+  /// `Confirmer`; zero: none. Does not wait. Throws as `ReconnectingConnection::run`.
+  void post(std::vector<Settlement> settlements, std::size_t want, std::uint64_t mark = 0);
 
   /// Of `want` items the next request may pop so many that they arrive in time to be leased, as far
   /// as recent answers tell; zero while one that takes its time is under way.
@@ -120,8 +122,9 @@ class LeaseStream {
   // The unanswered parts. Only these are sent again.
   struct Request {
     std::vector<SettleCall> calls;
-    std::vector<Pop> pops;  // to be leased
-    std::size_t want = 0;   // to be popped
+    std::uint64_t mark = 0;  // to be written
+    std::vector<Pop> pops;   // to be leased
+    std::size_t want = 0;    // to be popped
     TimePoint sent_at;
     bool resent = false;
     bool write_at_maxmemory = false;  // the leases were asked for the longer way

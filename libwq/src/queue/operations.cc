@@ -363,6 +363,12 @@ std::vector<Held> held(std::span<const Lease> leases) {
   return result;
 }
 
+void append_mark(CommandBuffer& out, const Keys& keys, std::string_view session,
+                 std::uint64_t mark) {
+  append_write(out, keys, true, "SET", keys.settled(session),
+               {std::to_string(mark), "PX", std::to_string(kMarkLife.count())});
+}
+
 void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view session,
                     const Lease& lease) {
   append_call(out, scripts::isolate, keys, {keys.lease(lease.hash)}, kLeaseTail.count(),

@@ -107,6 +107,12 @@ void append_checkpoints(CommandBuffer& out, const Keys& keys, std::string_view s
                         std::span<const Checkpoint> checkpoints, std::chrono::milliseconds ttl);
 [[nodiscard]] std::vector<Held> held(std::span<const Lease> leases);
 
+/// How long the mark of a worker that died stays.
+inline constexpr std::chrono::milliseconds kMarkLife = std::chrono::hours{1};
+/// Writes the mark of the session behind what was settled, also at maxmemory.
+void append_mark(CommandBuffer& out, const Keys& keys, std::string_view session,
+                 std::uint64_t mark);
+
 /// Marks a lease: its holder holds no other item. Safe to send again.
 void append_isolate(CommandBuffer& out, const Keys& keys, std::string_view session,
                     const Lease& lease);

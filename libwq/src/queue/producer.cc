@@ -23,6 +23,7 @@
 #include "base/say.h"
 #include "base/start_thread.h"
 #include "base/wait.h"
+#include "queue/durability.h"
 #include "queue/limits.h"
 #include "queue/operations.h"
 #include "queue/push_batch.h"
@@ -60,6 +61,7 @@ class PushSession {
       : keys_(std::move(queue)),
         options_(options),
         stopped_(std::move(stop), Abandon{abandon_}),
+        durability_(options.durable_replicas),
         mender_(redis.log, abandon_.get_token()),
         link_(std::move(redis), abandon_.get_token(),
               [this](Connection& connection) { check(connection); }) {
@@ -104,7 +106,10 @@ class PushSession {
 
   PushReport confirm() {
     const std::lock_guard lock(mutex_);
-    guarded([this] { take_all(); });
+    guarded([this] {
+      take_all();
+      make_durable();
+    });
     return report();
   }
 
@@ -112,8 +117,10 @@ class PushSession {
     {
       const std::lock_guard lock(mutex_);
       guarded([this] {
-        take_all();
-        while (!close_after_all()) take_all();
+        do {
+          take_all();
+          make_durable();
+        } while (!close_after_all());
       });
       finished_ = true;
     }
@@ -161,6 +168,7 @@ class PushSession {
 
   void check(Connection& connection) {
     const ServerReport server = check_server(connection, keys_);
+    durability_.check(connection);
     std::size_t longest = next_.longest_item;
     for (const Batch& batch : batches_) longest = std::max(longest, batch.longest_item);
     check_still_taken(connection, longest);
@@ -177,6 +185,21 @@ class PushSession {
     }
     // Shorter than the hold, which would expire otherwise.
     mender_.mend(connection, std::min(AofMender::kLongestWait, options_.hold / 3));
+  }
+
+  // The heartbeat is a write behind all pushes, on the connection that waits.
+  void make_durable() {
+    if (!durability_.wanted()) return;
+    while (true) {
+      const std::string answer = link_.run([this](Connection& redis) {
+        std::string said = touch(redis);
+        if (said == "ok") durability_.await(redis, link_);
+        return said;
+      });
+      if (answer == "ok") return;
+      read_refusal(answer);
+      take_all();
+    }
   }
 
   // On the same connection, which must have nothing under way then.
@@ -528,6 +551,7 @@ class PushSession {
   const std::string queue_id_ = random_id();  // for a queue that has none
 
   std::mutex mutex_;  // guards all that follows but the counters
+  Durability durability_;
   AofMender mender_;
   ReconnectingConnection link_;
   Registration registration_;

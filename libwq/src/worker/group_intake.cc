@@ -423,6 +423,8 @@ void GroupIntake::note_counts(Member& member, const Reply& answer) {
 // The queue that was not drained at the last look most often still is not.
 Intake::Look GroupIntake::look() {
   Look look;
+  scout_.run([](Connection& /*redis*/) { return true; });
+  looked_with_ = scout_.generation();
   if (open_ != nullptr) look.drained = !is_open(*open_);
   if (look.drained) {
     open_ = nullptr;
@@ -513,6 +515,22 @@ void GroupIntake::drained() noexcept {
 }
 
 // ---- what it tells ----
+
+// A server that has it has what the scout has seen of all queues.
+std::optional<std::vector<std::string>> GroupIntake::mark_look(std::uint64_t mark) {
+  const auto begun = std::find_if(members_.begin(), members_.end(),
+                                  [](const auto& each) { return !each.second.counts.id.empty(); });
+  if (begun == members_.end()) return std::nullopt;  // it was purged a moment ago
+  const Keys& keys = begun->second.keys;
+  write_mark(scout_, keys, context_.session, mark);
+  if (scout_.generation() != looked_with_) return std::nullopt;
+  return std::vector<std::string>{keys.settled(context_.session)};
+}
+
+void GroupIntake::reconnect() noexcept {
+  scout_.drop();
+  lease_link_.drop();
+}
 
 void GroupIntake::tell_wait(TimePoint now, std::size_t ready_slots) {
   const std::string of = open_ == nullptr ? "" : open_->keys.queue();

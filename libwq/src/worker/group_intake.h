@@ -60,6 +60,8 @@ class GroupIntake final : public Intake {
   [[nodiscard]] bool may_get_more(QueueIndex queue) override;
   Look look() override;
   [[nodiscard]] bool nothing_has_moved() override;
+  [[nodiscard]] std::optional<std::vector<std::string>> mark_look(std::uint64_t mark) override;
+  void reconnect() noexcept override;
   void tell_wait(TimePoint now, std::size_t ready_slots) override;
   [[nodiscard]] std::optional<TimePoint> wait_for_item() override;
   void read_counts_at_end() override;
@@ -144,8 +146,9 @@ class GroupIntake final : public Intake {
   TimePoint whole_registry_at_;   // it is read again as a whole
   TimePoint next_poll_;
   std::chrono::milliseconds poll_pause_{0};
-  bool wants_ = false;      // items, when it was last asked
-  Member* open_ = nullptr;  // that was found not drained
+  bool wants_ = false;             // items, when it was last asked
+  Member* open_ = nullptr;         // that was found not drained
+  std::uint64_t looked_with_ = 0;  // the generation of the scout before the last look
   std::optional<WaitNotice> notice_;
   std::string notice_of_;
 

@@ -87,6 +87,11 @@ class Intake {
   /// it was done. If nothing has happened between two looks at each, they were all drained at the
   /// same time.
   [[nodiscard]] virtual bool nothing_has_moved() = 0;
+  /// After a look that found all drained: writes a mark behind it, see `Confirmer`. Returns its
+  /// keys; nothing if a part of the look may have been at another server.
+  [[nodiscard]] virtual std::optional<std::vector<std::string>> mark_look(std::uint64_t mark) = 0;
+  /// What is asked next is asked over new connections. Only while nothing is under way.
+  virtual void reconnect() noexcept = 0;
   /// Says what is waited for, see `WaitNotice`. After `look`.
   virtual void tell_wait(TimePoint now, std::size_t ready_slots) = 0;
   /// Waits until an item may have come, or up to `kLongestWaitForItem`. Returns a time if the

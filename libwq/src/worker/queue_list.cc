@@ -94,6 +94,19 @@ bool QueueList::nothing_has_moved() {
   });
 }
 
+std::optional<std::vector<std::string>> QueueList::mark_look(std::uint64_t mark) {
+  std::vector<std::string> keys;
+  for (const auto& each : sources_) {
+    if (!each->mark_look(mark)) return std::nullopt;
+    keys.push_back(each->mark_key());
+  }
+  return keys;
+}
+
+void QueueList::reconnect() noexcept {
+  for (const auto& each : sources_) each->reconnect();
+}
+
 void QueueList::tell_wait(TimePoint now, std::size_t ready_slots) {
   for (const auto& each : sources_) each->tell_wait(now, ready_slots);
 }

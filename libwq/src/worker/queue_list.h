@@ -31,6 +31,8 @@ class QueueList final : public Intake {
   [[nodiscard]] bool may_get_more(QueueIndex queue) override;
   Look look() override;
   [[nodiscard]] bool nothing_has_moved() override;
+  [[nodiscard]] std::optional<std::vector<std::string>> mark_look(std::uint64_t mark) override;
+  void reconnect() noexcept override;
   void tell_wait(TimePoint now, std::size_t ready_slots) override;
   [[nodiscard]] std::optional<TimePoint> wait_for_item() override;
   [[nodiscard]] std::vector<Counts> counts() const override;

@@ -29,6 +29,14 @@ constexpr milliseconds kLongestDryWaitInOrder{200};
 
 }  // namespace
 
+void write_mark(ReconnectingConnection& link, const Keys& keys, std::string_view session,
+                std::uint64_t mark) {
+  CommandBuffer call;
+  append_mark(call, keys, session, mark);
+  link.run(
+      [&call](Connection& redis) { return run_script(redis, scripts::write_at_maxmemory, call); });
+}
+
 void warn_of_eviction(const Log& log, const ServerReport& server) {
   say(log, LogLevel::warning,
       fmt::format("the server's maxmemory-policy is {}: when it runs out of memory, "
@@ -82,13 +90,13 @@ void QueueSource::check_sizes(Connection& connection) const {
 
 // ---- requests ----
 
-void QueueSource::post(std::vector<Settlement> settlements, std::size_t want) {
+void QueueSource::post(std::vector<Settlement> settlements, std::size_t want, std::uint64_t mark) {
   std::size_t longest = 0;
   for (const Settlement& each : settlements) longest = std::max(longest, longest_word(each));
   renewer_.remove(settlements);
   wants_.push_back(want);
   longest_sent_.push_back(longest);
-  stream_.post(std::move(settlements), want);
+  stream_.post(std::move(settlements), want, mark);
 }
 
 LeaseStream::Answer QueueSource::take() {
@@ -234,6 +242,7 @@ std::vector<Keys> QueueSource::targets() const {
 QueueState QueueSource::look() {
   notice_.forget_stage();
   dead_before_ = 0;
+  looked_with_ = link_.generation();
   Counts counts = read_counts_now();
   if (recorded_stages_ && keep_record_of_stages(counts)) counts = read_counts_now();
   if (counts.after.empty()) {
@@ -246,6 +255,11 @@ QueueState QueueSource::look() {
   dead_before_ = look.dead_before;
   if (!look.waits_for.empty()) notice_.set_stage(look.waits_for, look.waits_for_counts);
   return look.state;
+}
+
+bool QueueSource::mark_look(std::uint64_t mark) {
+  write_mark(link_, keys_, session_, mark);
+  return link_.generation() == looked_with_;
 }
 
 bool QueueSource::may_get_more() {

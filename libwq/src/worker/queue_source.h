@@ -12,6 +12,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <wq/clock.h>
@@ -41,8 +42,13 @@ struct Tally {
   std::atomic<std::uint64_t> released{0};
   std::atomic<std::uint64_t> lost{0};
   std::atomic<std::uint64_t> unknown{0};
-  std::atomic<std::uint64_t> holding{0};  // leased, and the settlement not answered
+  std::atomic<std::uint64_t> holding{0};      // leased, and the settlement not answered
+  std::atomic<std::uint64_t> unconfirmed{0};  // settled, and not counted: see `Confirmer`
 };
+
+/// Writes a mark, see `Confirmer`. Nothing may be under way on the link.
+void write_mark(ReconnectingConnection& link, const Keys& keys, std::string_view session,
+                std::uint64_t mark);
 
 /// Warns of a server that may evict keys.
 void warn_of_eviction(const Log& log, const ServerReport& server);
@@ -80,7 +86,9 @@ class QueueSource {
   /// Makes a failure of what is too large for this Redis, or goes where it may not.
   void refuse_invalid(Settlement& settlement);
   /// See `LeaseStream::post`.
-  void post(std::vector<Settlement> settlements, std::size_t want);
+  void post(std::vector<Settlement> settlements, std::size_t want, std::uint64_t mark);
+  /// The key of the marks.
+  [[nodiscard]] std::string mark_key() const { return keys_.settled(session_); }
   /// See `LeaseStream::take`. The leases are kept from here on.
   LeaseStream::Answer take();
   [[nodiscard]] std::size_t outstanding() const noexcept { return stream_.outstanding(); }
@@ -90,8 +98,10 @@ class QueueSource {
   [[nodiscard]] bool quiet() const noexcept;
   /// It may have a heartbeat, although it holds nothing. Any thread.
   [[nodiscard]] bool has_beaten() const noexcept { return has_beaten_; }
-  /// Nothing is held either.
-  [[nodiscard]] bool idle() const noexcept { return quiet() && tally_.holding == 0; }
+  /// Nothing is held or to be counted either.
+  [[nodiscard]] bool idle() const noexcept {
+    return quiet() && tally_.holding == 0 && tally_.unconfirmed == 0;
+  }
   /// Throws as `check_still_taken` for the longest word of a request that is under way.
   void check_sizes(Connection& connection) const;
   /// Items that were asked for and are not leased yet.
@@ -134,6 +144,11 @@ class QueueSource {
   /// Reads the counts of the queue and, if it is empty, of the stages before it. Throws
   /// `ProtocolError` if the queue is not the one it was.
   QueueState look();
+  /// Writes a mark behind the last look. False if that may have been at another server. Only while
+  /// it is quiet.
+  [[nodiscard]] bool mark_look(std::uint64_t mark);
+  /// The next request goes over a new connection. Only while it is quiet.
+  void reconnect() noexcept { link_.drop(); }
   /// Whether more items are there or may come soon. After `look`.
   [[nodiscard]] bool may_get_more();
   /// `look` has found that the queue has begun.
@@ -211,6 +226,7 @@ class QueueSource {
   std::vector<Registration> registrations_;
   std::atomic<bool> recorded_stages_{false};  // else they may have been refused
   std::uint64_t dead_before_ = 0;
+  std::uint64_t looked_with_ = 0;  // the generation of the link before the last look
   WaitNotice notice_;
 
   Tally tally_;

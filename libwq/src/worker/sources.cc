@@ -16,6 +16,7 @@ WorkerStats stats_of(const QueueSource& source) {
   stats.lost = tally.lost;
   stats.unknown = tally.unknown;
   stats.holding = tally.holding;
+  stats.unconfirmed = tally.unconfirmed;
   stats.renewals = source.renewer().renewals();
   stats.reconnects = source.reconnects();
   return stats;

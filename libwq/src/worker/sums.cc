@@ -7,8 +7,8 @@ namespace wq::internal {
 void add(WorkerStats& sum, const WorkerStats& each) {
   for (const auto number :
        {&WorkerStats::completed, &WorkerStats::failed, &WorkerStats::released, &WorkerStats::lost,
-        &WorkerStats::unknown, &WorkerStats::holding, &WorkerStats::running, &WorkerStats::renewals,
-        &WorkerStats::reconnects}) {
+        &WorkerStats::unknown, &WorkerStats::holding, &WorkerStats::unconfirmed,
+        &WorkerStats::running, &WorkerStats::renewals, &WorkerStats::reconnects}) {
     sum.*number += each.*number;
   }
   if (each.longest_time > sum.longest_time) {

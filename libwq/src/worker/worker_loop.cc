@@ -75,7 +75,9 @@ WorkerLoop::WorkerLoop(RedisOptions redis, WorkerOptions options, BatchHandler h
       isolation_(
           executor_, options_.retry,
           [this](const QueueLease& held) { return sources_[held.queue].isolate(held.lease); }),
-      keeper_(redis_, options_, abandon_.get_token(), sources_, intake_) {}
+      keeper_(redis_, options_, abandon_.get_token(), sources_, intake_),
+      confirmer_(redis_, options_.durable_replicas, abandon_.get_token(),
+                 [this] { executor_.poke(); }) {}
 
 WorkerLoop::WorkerLoop(const std::vector<QueueShare>& queues, RedisOptions redis,
                        WorkerOptions options, BatchHandler handler)
@@ -110,6 +112,7 @@ WorkerReport WorkerLoop::run() {
   try {
     report_.end = work();
     settle_the_rest();
+    wait_for_replicas();
     drained_ = report_.end == WorkerEnd::drained;
     if (drained_) intake_->drained();
   } catch (const ProtocolError&) {
@@ -130,6 +133,8 @@ WorkerReport WorkerLoop::run() {
     executor_.wait(BootClock::now() + kLongestIdle);
   }
   stop_threads();
+  give_up_unconfirmed();
+  confirmer_.remove_marks();
   const WorkerStats total = sources_.total();
   report_.completed = total.completed;
   report_.failed = total.failed;
@@ -180,6 +185,7 @@ WorkerEnd WorkerLoop::work() {
   executor_.start_preparing();
   while (true) {
     if (const auto end = reason_to_end()) return *end;
+    count_confirmed();
     advance_isolation();
     release(executor_.take_back(BootClock::now() - kLongestIdle,
                                 supply_.next_batches(executor_.load())));
@@ -269,7 +275,8 @@ void WorkerLoop::post(QueueIndex queue, std::vector<Settlement> settlements, std
     if (outcome.failure.worker.empty()) outcome.failure.worker = options_.label;
     if (outcome.failure.host.empty()) outcome.failure.host = host_name();
   }
-  sources_[queue].post(std::move(settlements), want);
+  const bool marks = confirmer_.wanted() && !settlements.empty();
+  sources_[queue].post(std::move(settlements), want, marks ? confirmer_.next_mark() : 0);
 }
 
 // Those of the first round. False if nothing was under way. What was leased is handed out when all
@@ -305,9 +312,7 @@ void WorkerLoop::absorb(QueueIndex queue,
   sources_[queue].tally().holding -= answer.settled.size();
   // First, so that nothing that is ours is out of sight if what follows throws.
   if (!answer.leased.empty()) leased.emplace_back(queue, std::move(answer.leased));
-  for (std::size_t i = 0; i < answer.settled.size(); ++i) {
-    count(queue, answer.settlements[i], answer.settled[i]);
-  }
+  absorb_settled(queue, answer);
   if (!answer.settled.empty() || answer.popped > 0) idle_since_ = BootClock::now();
   if (answer.popped > 0) executor_.expect_more(queue, true);
 }
@@ -340,8 +345,44 @@ void WorkerLoop::advance_isolation() {
                                            [](const auto& each) { return each->quiet(); }));
 }
 
-void WorkerLoop::count(QueueIndex queue, const Settlement& settlement, Settled settled) {
+// What Redis has accepted counts at once, or when replicas have it.
+void WorkerLoop::absorb_settled(QueueIndex queue, LeaseStream::Answer& answer) {
+  std::vector<Settlement> accepted;
+  for (std::size_t i = 0; i < answer.settled.size(); ++i) {
+    Settlement& settlement = answer.settlements[i];
+    if (answer.settled[i] != Settled::accepted) {
+      count(queue, settlement, answer.settled[i]);
+      continue;
+    }
+    note_accepted(settlement);
+    if (!confirmer_.wanted()) {
+      count(queue, settlement, Settled::accepted);
+    } else if (answer.mark == 0) {
+      count(queue, settlement, Settled::unknown);
+    } else {
+      accepted.push_back(std::move(settlement));
+    }
+  }
+  if (accepted.empty()) return;
+  sources_[queue].tally().unconfirmed += accepted.size();
+  confirmer_.add(queue, std::move(accepted), sources_[queue].mark_key(), answer.mark);
+}
+
+void WorkerLoop::note_accepted(const Settlement& settlement) {
   const Outcome& outcome = settlement.outcome;
+  if (outcome.kind == Outcome::Kind::release) return;
+  if (outcome.kind == Outcome::Kind::complete) {
+    succeeded_ = true;
+    failures_in_a_row_ = 0;
+    return;
+  }
+  ++failures_in_a_row_;
+  log(LogLevel::warning,
+      fmt::format("item {} failed, attempt {}: {}: {}", printable(settlement.lease.item),
+                  settlement.lease.attempt(), text(outcome.failure.kind), outcome.failure.message));
+}
+
+void WorkerLoop::count(QueueIndex queue, const Settlement& settlement, Settled settled) {
   Tally& tally = sources_[queue].tally();
   if (settled == Settled::unknown) ++tally.unknown;
   if (settled == Settled::lost) ++tally.lost;
@@ -354,11 +395,9 @@ void WorkerLoop::count(QueueIndex queue, const Settlement& settlement, Settled s
     return;
   }
   if (options_.settled) options_.settled(settlement);
-  switch (outcome.kind) {
+  switch (settlement.outcome.kind) {
     case Outcome::Kind::complete:
       ++tally.completed;
-      succeeded_ = true;
-      failures_in_a_row_ = 0;
       return;
     case Outcome::Kind::release:
       ++tally.released;
@@ -367,17 +406,65 @@ void WorkerLoop::count(QueueIndex queue, const Settlement& settlement, Settled s
     case Outcome::Kind::crash:
     case Outcome::Kind::fatal:
       ++tally.failed;
-      ++failures_in_a_row_;
-      log(LogLevel::warning,
-          fmt::format("item {} failed, attempt {}: {}: {}", printable(settlement.lease.item),
-                      settlement.lease.attempt(), text(outcome.failure.kind),
-                      outcome.failure.message));
       return;
   }
 }
 
+void WorkerLoop::count_confirmed() {
+  confirmer_.deliver([this](QueueIndex queue, const Settlement& settlement, Settled settled) {
+    --sources_[queue].tally().unconfirmed;
+    count(queue, settlement, settled);
+  });
+}
+
+void WorkerLoop::give_up_unconfirmed() {
+  count_confirmed();
+  if (confirmer_.waiting() == 0) return;
+  log(LogLevel::error,
+      fmt::format("{} settlements were accepted, and not confirmed by {} replicas (--durable): a "
+                  "failover may lose them, and their items run again",
+                  confirmer_.waiting(), options_.durable_replicas));
+  confirmer_.give_up([this](QueueIndex queue, const Settlement& /*each*/, Settled /*unknown*/) {
+    --sources_[queue].tally().unconfirmed;
+    ++sources_[queue].tally().unknown;
+  });
+}
+
+// False if that is not so, or not certain: it is to be looked at again.
+bool WorkerLoop::replicas_have_the_look() {
+  if (!confirmer_.wanted()) return true;
+  const std::uint64_t mark = confirmer_.next_mark();
+  const auto keys = intake_->mark_look(mark);
+  if (!keys) return false;
+  for (const std::string& key : *keys) confirmer_.add(0, {}, key, mark);
+  for (const std::string& key : *keys) {
+    while (!confirmer_.has(key, mark)) {
+      rethrow_error();
+      if (stopping_) return false;
+      executor_.wait(BootClock::now() + kLongestIdle);
+      count_confirmed();
+    }
+    if (confirmer_.has(key, mark).value()) continue;
+    log(LogLevel::warning,
+        "the queue is drained at a server that is not the one that the replicas follow: looking "
+        "again over new connections");
+    intake_->reconnect();
+    return false;
+  }
+  return true;
+}
+
+// What is settled with an end that is not drained.
+void WorkerLoop::wait_for_replicas() {
+  while (confirmer_.waiting() > 0) {
+    rethrow_error();
+    executor_.wait(BootClock::now() + kLongestIdle);
+    count_confirmed();
+  }
+}
+
 std::size_t WorkerLoop::wanted() {
-  if (isolation_.active()) return 0;
+  if (isolation_.active() || confirmer_.is_short()) return 0;
   const Executor::Load load = executor_.load();
   ready_slots_ = load.ready_slots;
   std::size_t coming = 0;
@@ -406,7 +493,7 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
   if (const auto end = look_at_queues()) return end;
   intake_->tell_wait(now, ready);
   intake_->ask_at_once();
-  if (ready == 0) {
+  if (ready == 0 || confirmer_.is_short()) {
     executor_.wait(now + kLongestIdle);
   } else if (std::exchange(ready_slots_, ready) >= ready) {  // else more may be wanted by now
     if (const auto until = intake_->wait_for_item()) executor_.wait(*until);
@@ -430,7 +517,9 @@ std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
   const Intake::Look look = intake_->look();
   report_.dead_before = look.dead_before;
   const TimePoint now = BootClock::now();
-  if (look.drained && look.begun && intake_->nothing_has_moved()) return WorkerEnd::drained;
+  if (look.drained && look.begun && intake_->nothing_has_moved() && replicas_have_the_look()) {
+    return WorkerEnd::drained;
+  }
   if (look.drained && !look.begun && now - started_at_ >= options_.wait_open) {
     return WorkerEnd::never_opened;
   }
@@ -484,6 +573,7 @@ void WorkerLoop::give_back() noexcept {
     }
     report_.end = WorkerEnd::halted;
     settle_the_rest();
+    wait_for_replicas();
   } catch (...) {  // then all leases run out; why this worker ends is known
   }
 }
@@ -493,6 +583,10 @@ void WorkerLoop::give_back() noexcept {
 void WorkerLoop::start_threads() {
   keeper_thread_ =
       start("the thread that renews leases", [this](const std::stop_token& stop) { keep(stop); });
+  if (confirmer_.wanted()) {
+    confirmer_thread_ = start("the thread that waits for replicas",
+                              [this](const std::stop_token& stop) { confirm(stop); });
+  }
   watch_thread_ = start("the thread that watches timeouts",
                         [this](const std::stop_token& stop) { watch(stop); });
   for (const Intake::Body& each : intake_->reclaimers()) {
@@ -518,6 +612,8 @@ void WorkerLoop::stop_threads() noexcept {
     if (thread.joinable()) thread.join();
   };
   for (std::jthread& each : reclaimer_threads_) end(each);
+  if (confirmer_.waiting() > 0) abandon_.request_stop();  // it may wait as long as its patience
+  end(confirmer_thread_);
   end(keeper_thread_);
   end(watch_thread_);
 }
@@ -534,6 +630,14 @@ void WorkerLoop::keep(const std::stop_token& stop) {
   keeper_.leave(drained_);
 }
 
+void WorkerLoop::confirm(const std::stop_token& stop) {
+  try {
+    confirmer_.run(stop);
+  } catch (const Error&) {
+    give_up(std::current_exception());
+  }
+}
+
 void WorkerLoop::watch(const std::stop_token& stop) {
   const milliseconds tick = watch_tick(options_);
   std::unique_lock lock(mutex_);
@@ -544,7 +648,8 @@ void WorkerLoop::watch(const std::stop_token& stop) {
     executor_.enforce_timeout(now);
     for (const auto& each : sources_.all()) each->renewer().expire(now);
     if (leave_at && now >= *leave_at) executor_.leave();
-    if (leave_at && (holding_ == 0 || now >= *leave_at + kSettleTime)) abandon_.request_stop();
+    const bool is_done = holding_ == 0 && confirmer_.waiting() == 0;
+    if (leave_at && (is_done || now >= *leave_at + kSettleTime)) abandon_.request_stop();
     lock.lock();
     changed_.wait_for(lock, stop, tick, [&] { return leave_at_ != leave_at; });
   }

@@ -20,6 +20,7 @@
 #include <wq/clock.h>
 #include <wq/worker.h>
 
+#include "worker/confirmer.h"
 #include "worker/executor.h"
 #include "worker/intake.h"
 #include "worker/isolation.h"
@@ -38,7 +39,8 @@ namespace wq::internal {
 /// has a connection of its own or shares that of a group, and blocks on Redis only while it holds
 /// nothing. The keeper's thread has one connection, only for renewals and heartbeats. The watch has
 /// none: it ends leases and handlers by the local clock, so that no connection can delay it. The
-/// thread of a reclaimer has a connection while this worker is elected.
+/// thread of a reclaimer has a connection while this worker is elected; that of the confirmer has
+/// one if settlements are to be confirmed by replicas.
 class WorkerLoop {
  public:
   WorkerLoop(const std::vector<QueueShare>& queues, RedisOptions redis, WorkerOptions options,
@@ -79,7 +81,13 @@ class WorkerLoop {
   void take_in(QueueIndex queue, std::vector<Lease> leased);
   void release(std::vector<QueueLease> held);
   void advance_isolation();
+  void absorb_settled(QueueIndex queue, LeaseStream::Answer& answer);
+  void note_accepted(const Settlement& settlement);
   void count(QueueIndex queue, const Settlement& settlement, Settled settled);
+  void count_confirmed();
+  void give_up_unconfirmed();
+  [[nodiscard]] bool replicas_have_the_look();
+  void wait_for_replicas();
   [[nodiscard]] std::size_t wanted();
   void divide_wanted();
   void give_share_back(QueueIndex queue, std::size_t keep);
@@ -95,6 +103,7 @@ class WorkerLoop {
   std::jthread start(const char* who, Body body);
   void stop_threads() noexcept;
   void keep(const std::stop_token& stop);
+  void confirm(const std::stop_token& stop);
   void watch(const std::stop_token& stop);
   void rethrow_error() const;
   void give_up(std::exception_ptr error) noexcept;
@@ -125,6 +134,7 @@ class WorkerLoop {
   Executor executor_;
   Isolation isolation_;  // of the main thread
   Keeper keeper_;
+  Confirmer confirmer_;
   Sources sources_;
   std::unique_ptr<Intake> intake_;
   std::atomic<std::uint64_t> holding_{0};  // leased, and the settlement not answered
@@ -139,6 +149,7 @@ class WorkerLoop {
   std::exception_ptr replaced_;        // of a queue that is not the one it was
 
   std::jthread keeper_thread_;
+  std::jthread confirmer_thread_;
   std::jthread watch_thread_;
   std::vector<std::jthread> reclaimer_threads_;
 };
