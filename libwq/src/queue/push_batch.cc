@@ -112,6 +112,7 @@ bool allows_transactions(Connection& redis) {
     if (reply->has_error("NOPERM")) reply->checked();
   }
   if (begun.is_withheld() || queued.is_withheld()) return false;
+  if (queued.has_error("OOM")) return true;  // so would be any command there, for the moment
   begun.checked();
   queued.checked();
   executed.checked();
