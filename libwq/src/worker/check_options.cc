@@ -50,6 +50,19 @@ void check_queues(std::span<const QueueShare> queues) {
   }
 }
 
+// One connection waits for the replicas of one server.
+void check_one_node(const WorkerOptions& options, std::span<const QueueShare> queues) {
+  if (options.durable_replicas == 0) return;
+  const std::string tag = Keys(queues.front().queue).hash_tag();
+  for (const QueueShare& each : queues) {
+    if (Keys(each.queue).hash_tag() == tag) continue;
+    throw std::invalid_argument(
+        fmt::format("with durable replicas the queues {} and {} need the same hash tag, since a "
+                    "Redis Cluster may have them on two nodes",
+                    printable(queues.front().queue), printable(each.queue)));
+  }
+}
+
 // A settlement names all queues that get follow-ups.
 constexpr std::size_t kMostStages = 100;
 
@@ -120,6 +133,7 @@ WorkerOptions checked_without_queues(WorkerOptions options) {
 
 WorkerOptions checked(WorkerOptions options, std::span<const QueueShare> queues) {
   check_queues(queues);
+  check_one_node(options, queues);
   check_stages(options, queues);
   return checked_without_queues(std::move(options));
 }
