@@ -184,8 +184,8 @@ struct WorkerOptions {
   /// While too few replicas confirm, no items are taken, also at the start; past
   /// `RedisOptions::patience` `run` throws `ConnectionError`. Settlements that are not confirmed
   /// then, and those that a server in the place of the primary lacks, are `unknown`. The user needs
-  /// the rights `+info +wait +waitaof`. The names of several queues need the same hash tag, or none.
-  /// Zero: nothing is waited for.
+  /// the rights `+info +wait +waitaof`. The names of several queues need the same hash tag, or
+  /// none. Zero: nothing is waited for.
   unsigned durable_replicas = 0;
   std::uint64_t max_items = 0;            ///< end after that many items were leased; zero: never
   std::chrono::milliseconds max_idle{0};  ///< end after this time without an item; zero: never
