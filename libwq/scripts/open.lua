@@ -1,6 +1,7 @@
 -- open: begins a replay session of a producer and takes its hold on the queue
 --
--- A repeated call changes nothing but the hold, even behind the first pushes of the session.
+-- A repeated call changes nothing but the hold, even behind the first pushes of the session. Nor does
+-- it make the hash of a session again that Redis has evicted: its pushes would be carried out again.
 --
 -- ROLES: producer
 -- KEYS: ready processing delayed stats producers replays replay
@@ -28,9 +29,11 @@ if ARGV[3] == '1' and begun and waiting == 0 and others == 0 then
 end
 --@include now
 redis.call('PERSIST', KEYS[7]) -- first, since it is allowed at maxmemory
-redis.call('HSETNX', KEYS[7], 'floor', 0)
-redis.call('HSET', KEYS[7], 'hold_ms', hold_ms)
-if ARGV[4] then redis.call('HSET', KEYS[7], 'who', ARGV[4]) end
+if redis.call('EXISTS', KEYS[7]) == 1 or not redis.call('ZSCORE', KEYS[6], session) then
+  redis.call('HSETNX', KEYS[7], 'floor', 0)
+  redis.call('HSET', KEYS[7], 'hold_ms', hold_ms)
+  if ARGV[4] then redis.call('HSET', KEYS[7], 'who', ARGV[4]) end
+end
 redis.call('ZADD', KEYS[6], now, session)
 redis.call('ZADD', KEYS[5], now + hold_ms, session)
 return 'ok'

@@ -20,7 +20,7 @@ local floor, last, purged = unpack(redis.call('HMGET', KEYS[7], 'floor', ARGV[3]
 if purged then
   return 'purged'
 end
-if not last and tonumber(ARGV[3]) > tonumber(floor or 0) then
+if not floor or not last and tonumber(ARGV[3]) > tonumber(floor) then
   return 'behind'
 end
 if not redis.call('ZSCORE', KEYS[5], session) and

@@ -144,6 +144,7 @@ class PushSession {
     std::uint64_t after = 0;  // the number of the one before it
     std::uint64_t added = 0;  // of one that was confirmed
     bool again = false;       // it was confirmed, and Redis lost it
+    bool counted = false;     // in `executed_`, before its answer
     bool sent = false;
     bool resent = false;
     TimePoint sent_at;
@@ -251,11 +252,15 @@ class PushSession {
     pushed_before_ = pushed - std::min(pushed, executed_);
   }
 
-  // By all producers of the queue.
+  // By all producers of the queue, and not lost: it falls only if Redis goes back.
   std::uint64_t count_pushed() {
     return link_.run([this](Connection& redis) {
-      const Reply reply = redis.call({"HMGET", keys_[Key::stats], "pushed"});
-      return reply.value()[0].is_nil() ? 0 : reply.value()[0].count();
+      const Reply reply = redis.call({"HMGET", keys_[Key::stats], "pushed", "lost"});
+      const auto count = [&](std::size_t i) {
+        const Value value = reply.value()[i];
+        return value.is_nil() ? std::uint64_t{0} : value.count();
+      };
+      return count(0) - count(1);
     });
   }
 
@@ -279,21 +284,22 @@ class PushSession {
       read_refusal(answer);
       return false;
     }
-    try {
-      close(session_);
-      return true;
-    } catch (const ConnectionError&) {
-      link_.drop();
-    } catch (const ReplyError& error) {
-      if (!error.transient()) throw;
-      link_.drop();
+    while (true) {
+      try {
+        close(session_);
+        return true;
+      } catch (const ConnectionError&) {
+        link_.drop();
+      } catch (const ReplyError& error) {
+        if (!error.transient()) throw;
+        link_.drop();
+      }
+      // On the connection of the next close, so that Redis has not gone back in between.
+      if (count_pushed() < pushed_before_ + executed_) {
+        recover();
+        return false;
+      }
     }
-    if (count_pushed() >= pushed_before_ + executed_) {
-      close_for_sure(session_);
-      return true;
-    }
-    recover();
-    return false;
   }
 
   // Hands the next batch to Redis; waits only while enough are under way.
@@ -360,7 +366,7 @@ class PushSession {
                           {.session = session_,
                            .number = batch.number,
                            .after = batch.after,
-                           .answered = answered_,
+                           .answered = heard_on_ == link_.generation() ? answered_ : 0,
                            .hold = options_.hold,
                            .queue_id = queue_id_,
                            .again = batch.again,
@@ -385,8 +391,9 @@ class PushSession {
       pushed_ += *answer.added;
       skipped_ += batch.items.size() - *answer.added;
     }
-    executed_ += *answer.added;
+    if (!batch.counted) executed_ += *answer.added;
     answered_ = batch.number;
+    heard_on_ = link_.generation();
     alive_at_ = batch.sent_at;
     batch.added = *answer.added;
     remember(std::move(batch));
@@ -458,6 +465,7 @@ class PushSession {
     }
     for (Batch& batch : batches_) batches.push_back(std::move(batch));
     batches_ = std::move(batches);
+    for (Batch& batch : batches_) batch.counted = batch.number <= last;
     const auto first = std::find_if(batches_.begin(), batches_.end(),
                                     [last](const Batch& each) { return each.number > last; });
     if (first != batches_.end()) first->after = last;
@@ -487,6 +495,7 @@ class PushSession {
         unknown_ += batch.items.size();
       } else {
         batch.sent = false;
+        batch.counted = false;
         again.push_back(std::move(batch));
       }
     }
@@ -564,6 +573,9 @@ class PushSession {
   Batch next_;
   std::uint64_t next_number_ = 1;
   std::uint64_t answered_ = 0;
+  // The generation of the link that has answered a push. Only then does the server know the pushes
+  // up to `answered_`: one that went back would forget answers that are still to come.
+  std::uint64_t heard_on_ = 0;
   std::uint64_t executed_ = 0;       // items that the answered pushes of the session have added
   std::uint64_t pushed_before_ = 0;  // by all producers, when the session began
   std::deque<Batch> batches_;        // sent, not answered

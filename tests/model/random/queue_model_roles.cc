@@ -173,12 +173,15 @@ std::string QueueModel::open(const std::string& session, std::int64_t hold_ms, b
                              const std::optional<std::string>& who) {
   const std::size_t others = producers_.size() - producers_.count(session);
   if (unless_drained && begun() && is_empty() && others == 0) return "drained";
-  if (replay(session) == nullptr) replay_.erase(session);
-  Replay& replay = replay_[session];
-  if (!replay.floor) replay.floor = 0;
-  replay.hold_ms = hold_ms;
-  if (who) replay.who = who;
-  replay.expires_ms = -1;
+  const bool exists = replay(session) != nullptr;
+  if (!exists) replay_.erase(session);
+  if (exists || !replays_.contains(session)) {
+    Replay& replay = replay_[session];
+    if (!replay.floor) replay.floor = 0;
+    replay.hold_ms = hold_ms;
+    if (who) replay.who = who;
+    replay.expires_ms = -1;
+  }
   show_sign_of_life(session, hold_ms);
   return "ok";
 }
@@ -223,9 +226,9 @@ std::string QueueModel::touch(const std::string& session, std::int64_t hold_ms,
                               std::int64_t answered) {
   const Replay* const known = replay(session);
   if (known != nullptr && known->purged) return "purged";
-  const bool executed = known != nullptr &&
-                        (answered <= known->floor.value_or(0) || known->answers.contains(answered));
-  if (answered > 0 && !executed) return "behind";
+  const bool executed = known != nullptr && known->floor &&
+                        (answered <= *known->floor || known->answers.contains(answered));
+  if (!executed) return "behind";
   if (producers_.empty() && begun() && is_empty()) return "holdlost";
   show_sign_of_life(session, hold_ms);
   return "ok";

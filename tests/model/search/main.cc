@@ -56,6 +56,9 @@ With "push":
   pushes           how many there are (3)
   breaks, late, forgotten, rollbacks
                    how often each of these may happen (0)
+  outlived         confirmed pushes that the producer remembers no longer (0)
+  counts-lost      1: a worker may count what a rollback took as lost (0)
+  exact-lost       1: in the end, nothing may be counted as lost (0)
 
 With "checkpoints":
   copies           of the item, 1 or 2 (1)
@@ -162,13 +165,26 @@ Search names_of(PushRules& r, PushBounds& b) {
            {"floor-is-what-is-known", &r.floor_is_what_is_known},
            {"session-must-exist", &r.session_must_exist},
            {"open-keeps-the-session", &r.open_keeps_the_session},
-           {"doubt-is-reported", &r.doubt_is_reported}},
-          {},
+           {"doubt-is-reported", &r.doubt_is_reported},
+           {"push-names-the-one-before", &r.push_names_the_one_before},
+           {"answered-falls", &r.answered_falls},
+           {"answered-is-heard-here", &r.answered_is_heard_here},
+           {"resent-name-the-last", &r.resent_name_the_last},
+           {"gone-is-not-evicted", &r.gone_is_not_evicted},
+           {"touch-needs-the-session", &r.touch_needs_the_session},
+           {"close-follows-a-touch", &r.close_follows_a_touch},
+           {"lost-close-is-checked", &r.lost_close_is_checked},
+           {"each-close-is-checked", &r.each_close_is_checked},
+           {"executed-counts-once", &r.executed_counts_once},
+           {"lost-is-not-pushed", &r.lost_is_not_pushed},
+           {"open-spares-the-evicted", &r.open_spares_the_evicted}},
+          {{"counts-lost", &b.counts_lost}, {"exact-lost", &b.exact_lost}},
           {{"pushes", &b.pushes},
            {"breaks", &b.breaks},
            {"late", &b.late},
            {"forgotten", &b.forgotten},
-           {"rollbacks", &b.rollbacks}}};
+           {"rollbacks", &b.rollbacks},
+           {"outlived", &b.outlived}}};
 }
 
 Search names_of(CheckpointRules& r, CheckpointBounds& b) {
