@@ -20,7 +20,7 @@ ReplicatedRedis::ReplicatedRedis(std::size_t replicas, const std::vector<std::st
                                       "repl-diskless-sync-delay 0"};
     lines.insert(lines.end(), config.begin(), config.end());
     if (i > 0) lines.push_back("replicaof 127.0.0.1 " + std::to_string(ports_[0]));
-    servers_.push_back(std::make_unique<RedisServer>(lines));
+    servers_.push_back(std::make_unique<RedisServer>(lines, RedisServer::Reached::by_socket));
     gone_.push_back(false);
   }
   lead_to_primary();

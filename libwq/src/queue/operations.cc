@@ -209,7 +209,7 @@ Popped read_pop(Value answer) {
   const std::size_t n = items.size();
   const std::uint64_t last = last_fence(answer[0], n);
   popped.has_history = answer[1].integer() > 0;
-  if (!answer[3].is_nil()) popped.pushed = answer[3].count();
+  if (answer.size() > 3 && !answer[3].is_nil()) popped.pushed = answer[3].count();
   popped.items.reserve(n);
   for (std::size_t i = 0; i < n; ++i) {
     popped.items.push_back(make_lease(std::string(items[i].text()), last - n + 1 + i));

@@ -19,14 +19,14 @@ constexpr std::chrono::minutes kLearnAgain{1};
 // A range of slots: its first and its last, the primary, the replicas. A node is an address, a
 // port, and more. The address is missing or empty if the node does not know its own: then it is
 // that of the connection.
-enum class Which { all, primaries };
+enum class Nodes { all, primaries };
 
-std::vector<HostAndPort> nodes_of(const Value& ranges, Which which, const Connection& asked) {
+std::vector<HostAndPort> nodes_of(const Value& ranges, Nodes which, const Connection& asked) {
   std::vector<HostAndPort> nodes;
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     const Value range = ranges[i];
     const std::size_t end =
-        which == Which::all ? range.size() : std::min<std::size_t>(3, range.size());
+        which == Nodes::all ? range.size() : std::min<std::size_t>(3, range.size());
     for (std::size_t n = 2; n < end; ++n) {
       const Value host = range[n][0];
       HostAndPort node{host.is_text() ? std::string(host.text()) : "",
@@ -69,7 +69,7 @@ void ClusterRoute::learn(Connection& node) {
   learned_at_ = now;
   const auto [reply] = node.ask({{"CLUSTER", "SLOTS"}});
   if (reply.value().is_error()) return;
-  for (HostAndPort& each : nodes_of(reply.value(), Which::all, node)) {
+  for (HostAndPort& each : nodes_of(reply.value(), Nodes::all, node)) {
     if (std::find(nodes_.begin(), nodes_.end(), each) == nodes_.end()) {
       nodes_.push_back(std::move(each));
     }
@@ -86,7 +86,7 @@ std::vector<HostAndPort> primaries_of_cluster(Connection& node) {
         "NOPERM this user may not ask for the nodes of the cluster; grant the right: ACL SETUSER "
         "NAME +cluster|slots");
   }
-  return nodes_of(reply.checked().value(), Which::primaries, node);
+  return nodes_of(reply.checked().value(), Nodes::primaries, node);
 }
 
 }  // namespace wq::internal
