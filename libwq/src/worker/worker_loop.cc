@@ -437,21 +437,23 @@ bool WorkerLoop::replicas_have_the_look() {
   const auto keys = intake_->mark_look(mark);
   if (!keys) return false;
   for (const std::string& key : *keys) confirmer_.add(0, {}, key, mark);
-  for (const std::string& key : *keys) {
-    while (!confirmer_.has(key, mark)) {
-      rethrow_error();
-      if (stopping_) return false;
-      executor_.wait(BootClock::now() + kLongestIdle);
-      count_confirmed();
-    }
-    if (confirmer_.has(key, mark).value()) continue;
-    log(LogLevel::warning,
-        "the queue is drained at a server that is not the one that the replicas follow: looking "
-        "again over new connections");
-    intake_->reconnect();
-    return false;
+  return std::all_of(keys->begin(), keys->end(),
+                     [&](const std::string& key) { return replicas_have(key, mark); });
+}
+
+bool WorkerLoop::replicas_have(const std::string& key, std::uint64_t mark) {
+  while (!confirmer_.has(key, mark)) {
+    rethrow_error();
+    if (stopping_) return false;
+    executor_.wait(BootClock::now() + kLongestIdle);
+    count_confirmed();
   }
-  return true;
+  if (confirmer_.has(key, mark).value()) return true;
+  log(LogLevel::warning,
+      "the queue is drained at a server that is not the one that the replicas follow: looking "
+      "again over new connections");
+  intake_->reconnect();
+  return false;
 }
 
 // What is settled with an end that is not drained.

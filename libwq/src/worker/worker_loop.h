@@ -87,6 +87,7 @@ class WorkerLoop {
   void count_confirmed();
   void give_up_unconfirmed();
   [[nodiscard]] bool replicas_have_the_look();
+  bool replicas_have(const std::string& key, std::uint64_t mark);
   void wait_for_replicas();
   [[nodiscard]] std::size_t wanted();
   void divide_wanted();
