@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -123,7 +124,15 @@ TEST_P(DurableWorker, WhatCountedIsOnTheReplicaWheneverThePrimaryDies) {
     counted.push_back(each.lease.item);
     ++n;
   };
-  Worker worker("q", redis_.options(), options, echo);
+  // However fast it is, it cannot end before the primary dies.
+  std::atomic<std::size_t> begun{0};
+  Worker worker("q", redis_.options(), options, [&](const Job& job) {
+    if (++begun > 19'000) {
+      while (!job.stop.stop_requested()) std::this_thread::yield();
+      return Outcome::release();
+    }
+    return echo(job);
+  });
   auto ended = std::async(std::launch::async, [&] { return worker.run(); });
   EXPECT_TRUE(eventually([&] { return n >= 500; }));
   redis_.primary().kill();
