@@ -57,6 +57,14 @@ class Cluster : public ProgramTest {
     return Queue(queue, redis).counts();
   }
 
+  /// Nothing was lost on the way, so each item counts once.
+  void expect_each_once(const std::string& url, const std::string& queue, std::size_t items) const {
+    const Counts counts = counts_in(url, queue);
+    EXPECT_EQ(counts.pushed, items);
+    EXPECT_EQ(counts.completed, items);
+    EXPECT_EQ(times_done().size(), items);
+  }
+
   const std::string done_ = path("done");
 };
 
@@ -112,7 +120,6 @@ TEST_F(Cluster, IsFollowedThroughTheDeathOfANode) {
   EXPECT_TRUE(counts_in(cluster.url({1}), queue).drained());
 }
 
-// Nothing is lost here, so each item counts once.
 TEST_F(Cluster, IsFollowedThroughAFailoverThatWasAskedFor) {
   RedisCluster cluster(3, 1);
   const std::string queue = cluster.name_on(0);
@@ -133,10 +140,7 @@ TEST_F(Cluster, IsFollowedThroughAFailoverThatWasAskedFor) {
   push.close_input();
   EXPECT_EQ(push.wait(), 0) << push.err();
   EXPECT_EQ(worker.wait(), 0) << worker.err();
-  const Counts counts = counts_in(cluster.url(), queue);
-  EXPECT_EQ(counts.pushed, 300U);
-  EXPECT_EQ(counts.completed, 300U);
-  EXPECT_EQ(times_done().size(), 300U);
+  expect_each_once(cluster.url(), queue, 300);
 }
 
 TEST_F(Cluster, IsFollowedWhileASlotMovesUnderLoad) {
@@ -159,10 +163,7 @@ TEST_F(Cluster, IsFollowedWhileASlotMovesUnderLoad) {
   }
   EXPECT_EQ(push.wait(), 0) << push.err();
   EXPECT_EQ(worker.wait(), 0) << worker.err();
-  const Counts counts = counts_in(cluster.url(), queue);
-  EXPECT_EQ(counts.pushed, 450U);
-  EXPECT_EQ(counts.completed, 450U);
-  EXPECT_EQ(times_done().size(), 450U);
+  expect_each_once(cluster.url(), queue, 450);
 }
 
 TEST_F(Cluster, ThatIsDownIsWaitedFor) {

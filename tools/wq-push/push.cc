@@ -260,8 +260,8 @@ class Push {
       cli::log(
           LogLevel::error,
           fmt::format(
-              "Redis has lost {} more, which it had confirmed and wq-push remembers no "
-              "longer: push them again{}",
+              "Redis has lost {} that it had confirmed and wq-push no longer remembers: push them "
+              "again{}",
               cli::plural(report.lost, "item"),
               options_.producer.once ? ", with the same command: --once skips the others" : ""));
     }

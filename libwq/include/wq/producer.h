@@ -34,9 +34,8 @@ struct ProducerOptions {
   /// server keeps an append-only file and knows WAITAOF (Redis 7.2), the pushes are then also in
   /// the file of the primary and in those of the replicas, on disk. Too few replicas are waited for
   /// as an unreachable Redis is, by the constructor too; past the patience `ConnectionError` says
-  /// what is safe and what is not. If a server takes the primary's place that lacks pushes which no
-  /// `confirm` has covered, these become `PushReport::unknown`. The user needs the rights `+info
-  /// +wait +waitaof`. Zero: nothing is waited for.
+  /// what is safe and what is not. The user needs the rights `+info +wait +waitaof`. Zero: nothing
+  /// is waited for.
   unsigned durable_replicas = 0;
 };
 
@@ -58,8 +57,7 @@ struct PushReport {
   std::uint64_t pushed = 0;   ///< confirmed
   std::uint64_t skipped = 0;  ///< their once-key was known: pushed before
   /// The connection broke and Redis lost the session: pushed or not. Never an item that was sent
-  /// together with none but items that have a once-key: these are sent again. With
-  /// `ProducerOptions::durable_replicas` also those that another server in its place may lack.
+  /// together with none but items that have a once-key: these are sent again.
   std::uint64_t unknown = 0;
   /// Redis had confirmed them and went back to an earlier state, as after a failover to a replica
   /// that lacked the last writes: they were pushed again. They count as pushed too.

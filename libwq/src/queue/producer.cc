@@ -412,9 +412,13 @@ class PushSession {
   }
 
   void forget_oldest() {
-    remembered_items_ -= remembered_.front().items.size();
-    remembered_bytes_ -= remembered_.front().items.bytes();
+    count_forgotten(remembered_.front());
     remembered_.pop_front();
+  }
+
+  void count_forgotten(const Batch& batch) {
+    remembered_items_ -= batch.items.size();
+    remembered_bytes_ -= batch.items.bytes();
   }
 
   void read_refusal(std::string_view why) {
@@ -455,9 +459,8 @@ class PushSession {
     std::deque<Batch> batches;
     while (!remembered_.empty() && remembered_.back().number > last) {
       Batch batch = std::move(remembered_.back());
-      remembered_items_ -= batch.items.size();
-      remembered_bytes_ -= batch.items.bytes();
       remembered_.pop_back();
+      count_forgotten(batch);
       again += batch.added;
       batch.again = true;
       batch.sent = false;

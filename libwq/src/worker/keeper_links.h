@@ -16,19 +16,21 @@ namespace wq::internal {
 
 /// The connections over which a worker keeps its leases: one for all queues without a hash tag in
 /// their names, and one for each hash tag, since a Redis Cluster may have these on different nodes.
-/// All are made (not connected) before the keeper's thread runs; then they are of that thread, but
-/// for `reconnects`.
+/// All are made (not connected) before the keeper's thread runs, so `of` is not called later; then
+/// they are of that thread, but for `common` and `reconnects`.
 class KeeperLinks {
  public:
   /// `prepare` as of `ReconnectingConnection`, with the hash tag of the connection.
   using Prepare = std::function<void(Connection&, const std::string& tag)>;
 
   KeeperLinks(RedisOptions redis, std::stop_token stop, Prepare prepare)
-      : redis_(std::move(redis)), stop_(std::move(stop)), prepare_(std::move(prepare)) {}
+      : redis_(std::move(redis)), stop_(std::move(stop)), prepare_(std::move(prepare)) {
+    with_tag("");  // a group of queues finds it when the keeper's thread runs
+  }
 
   [[nodiscard]] ReconnectingConnection& of(const Keys& keys) { return with_tag(keys.hash_tag()); }
   /// Of queues that are on one server, whatever their names.
-  [[nodiscard]] ReconnectingConnection& common() { return with_tag(""); }
+  [[nodiscard]] ReconnectingConnection& common() { return links_.at(""); }
 
   void drop() noexcept {
     for (auto& [tag, link] : links_) link.drop();
