@@ -55,6 +55,15 @@ TEST(ReplyErrors, DoNotTakeWordsOfAMessageForACode) {
   EXPECT_EQ(ReplyError("ERR something: OOM is mentioned").code(), "ERR");
 }
 
+TEST(ReplyErrors, AreNotTransientForWordsFurtherOnInTheMessage) {
+  EXPECT_FALSE(ReplyError("ERR unknown command 'x', with args beginning with: 'max number of "
+                          "clients reached'")
+                   .transient());
+  EXPECT_FALSE(ReplyError("ERR max number of clients reached. The user executing the script can't "
+                          "run this command")
+                   .transient());
+}
+
 TEST(ReplyErrors, AreTransientWhenRedisMayRecoverByItself) {
   for (const char* code : {"LOADING", "BUSY", "READONLY", "UNBLOCKED", "MASTERDOWN", "NOREPLICAS",
                            "MISCONF", "CLUSTERDOWN", "TRYAGAIN", "OOM", "NOSCRIPT"}) {
@@ -65,6 +74,7 @@ TEST(ReplyErrors, AreTransientWhenRedisMayRecoverByItself) {
         << code;
   }
   EXPECT_TRUE(ReplyError("ERR max number of clients reached").transient());
+  EXPECT_TRUE(ReplyError("ERR max number of clients + cluster connections reached").transient());
 }
 
 TEST(ReplyErrors, AreNotTransientOtherwise) {

@@ -56,7 +56,9 @@ ReplyError::ReplyError(const std::string& message) : Error(message), code_(code_
 
 bool ReplyError::transient() const noexcept {
   if (std::find(kTransient.begin(), kTransient.end(), code_) != kTransient.end()) return true;
-  return std::string_view(what()).find("max number of clients reached") != std::string_view::npos;
+  // Also of a cluster node: "max number of clients + cluster connections reached". The rest of a
+  // message may hold anything, such as arguments of a command.
+  return code_ == "ERR" && std::string_view(what()).starts_with("ERR max number of clients");
 }
 
 }  // namespace wq
