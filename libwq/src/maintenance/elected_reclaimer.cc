@@ -13,6 +13,7 @@
 #include "base/wait.h"
 #include "maintenance/heartbeat.h"
 #include "queue/operations.h"
+#include "queue/waiting.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -28,6 +29,11 @@ constexpr milliseconds kShortestPause{50};
 constexpr int kRestPerPass = 50;
 constexpr milliseconds kLongestRest{1'500};
 
+// Of a worker that rests. Items that come wake a worker, which then becomes the reclaimer. So this
+// is for those whose worker died at once, and for delayed items of producers that wake nobody.
+constexpr milliseconds kPeekEvery{30'000};
+constexpr milliseconds kLongestRestOfOffice = std::chrono::minutes{5};
+
 }  // namespace
 
 milliseconds pause_between_passes(milliseconds lease) {
@@ -41,12 +47,13 @@ RedisOptions for_reclaimer(RedisOptions redis) {
 }
 
 ElectedReclaimer::ElectedReclaimer(const Keys& keys, RedisOptions redis, milliseconds lease,
-                                   std::string session, Log log)
+                                   std::string session, Log log, std::function<bool()> rests)
     : keys_(keys),
       redis_(for_reclaimer(std::move(redis))),
       lease_(lease),
       session_(std::move(session)),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      rests_(std::move(rests)) {}
 
 void ElectedReclaimer::elect() {
   const std::lock_guard lock(mutex_);
@@ -77,7 +84,12 @@ void ElectedReclaimer::serve(const std::stop_token& stop) {
   while (!stop.stop_requested() && extend(pass.link(), Heartbeat::kTenure)) {
     const TimePoint begin = BootClock::now();
     if (begin >= next_pass) {
-      tell_returned(log_, pass.run(begin));
+      const ReclaimReport report = pass.run(begin);
+      tell_returned(log_, report);
+      if (rests_() && !report.did_something() && !pass.pending() && is_quiet(pass.link())) {
+        rest(pass, stop);
+        continue;
+      }
       const TimePoint end = BootClock::now();
       const nanoseconds rest = std::min<nanoseconds>(kRestPerPass * (end - begin), kLongestRest);
       next_pass = end + std::max<nanoseconds>(pause, rest);
@@ -86,6 +98,34 @@ void ElectedReclaimer::serve(const std::stop_token& stop) {
     wait_for(std::clamp(until_pass, milliseconds{0}, pause), stop);
   }
   if (pass.link().connected()) extend(pass.link(), milliseconds{1});  // resign
+}
+
+bool ElectedReclaimer::is_quiet(ReconnectingConnection& link) const {
+  return link.run([this](Connection& redis) {
+    const Counts counts = read_counts(run_script(redis, scripts::counts, keys_, {}).value());
+    if (counts.drained()) end_all_waits(redis, keys_);  // whoever drained it may not have told
+    return counts.ready + counts.processing + counts.delayed == 0 && !counts.drained();
+  });
+}
+
+// The tenure is longer meanwhile. A worker that is awake takes an office with a tenure as long as
+// that for one that was meddled with, and ends it (see `Heartbeat`): then it is the reclaimer.
+void ElectedReclaimer::rest(ReclaimPass& pass, const std::stop_token& stop) const {
+  if (!extend(pass.link(), 2 * kLongestRestOfOffice)) return;
+  const TimePoint begin = BootClock::now();
+  const auto longest = std::clamp(pass.until_hold_ends(), kPeekEvery, kLongestRestOfOffice);
+  TimePoint next_peek = begin + kPeekEvery;
+  while (!stop.stop_requested() && rests_() && BootClock::now() - begin < longest) {
+    wait_for(kExtendEvery, stop);
+    if (BootClock::now() < next_peek) continue;
+    next_peek += kPeekEvery;
+    const bool empty = pass.link().run([this](Connection& redis) {
+      return redis.call({"EXISTS", keys_[Key::processing], keys_[Key::delayed]})
+                 .value()
+                 .integer() == 0;
+    });
+    if (!empty) return;
+  }
 }
 
 bool ElectedReclaimer::extend(ReconnectingConnection& link, milliseconds time) const {

@@ -21,6 +21,8 @@ class SweepProducers {
   void reconnected();
   /// True if a hold has expired that may have to be dropped in a later pass.
   [[nodiscard]] bool pending() const noexcept;
+  /// The time from the last pass until the first hold expires; an hour without one.
+  [[nodiscard]] std::chrono::milliseconds until_hold_ends() const;
 
  private:
   struct Hold {
@@ -35,6 +37,7 @@ class SweepProducers {
 
   std::map<std::string, Hold> holds_;  // by session
   std::vector<std::string> to_drop_;   // session, expiry, ...
+  std::int64_t server_ms_ = 0;         // of the last pass
 };
 
 }  // namespace wq::internal

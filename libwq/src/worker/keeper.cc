@@ -54,7 +54,10 @@ void Keeper::keep(TimePoint now) {
   for (const auto& each : sources_.all()) {  // which take longer
     bearing(*each, [&] { each->renewer().send_checkpoints(); });
   }
-  if (now >= next_beat_) {
+  const std::vector<Sources::Source> all = sources_.all();
+  const bool woken =
+      std::any_of(all.begin(), all.end(), [](const auto& each) { return each->has_woken(); });
+  if (now >= next_beat_ || woken) {
     next_beat_ = now + Heartbeat::kInterval;
     while (const auto each = sources_.take_replaced()) {
       bearing(*each, [&] { each->leave(false); });
@@ -63,8 +66,10 @@ void Keeper::keep(TimePoint now) {
       bearing(*each, [&] { each->beat(); });
       renew(BootClock::now());  // of hundreds, the beats may take as long as a lease
     }
+    if (all.size() == 1) next_beat_ = all.front()->next_beat(now);
   }
-  if (options_.counts_interval > milliseconds::zero() && now >= next_counts_) {
+  const bool rests = all.size() == 1 && all.front()->rests();
+  if (options_.counts_interval > milliseconds::zero() && now >= next_counts_ && !rests) {
     next_counts_ = now + options_.counts_interval;
     intake_->read_counts_again();
   }
