@@ -30,8 +30,9 @@ constexpr int kRestPerPass = 50;
 constexpr milliseconds kLongestRest{1'500};
 
 // Of a worker that rests. Items that come wake a worker, which then becomes the reclaimer. So this
-// is for those whose worker died at once, and for delayed items of producers that wake nobody.
-constexpr milliseconds kPeekEvery{30'000};
+// is for those whose worker died at once, for delayed items of producers that wake nobody, and for
+// a producer that died between its end and waking those that rest.
+constexpr milliseconds kPeekEvery{60'000};
 constexpr milliseconds kLongestRestOfOffice = std::chrono::minutes{5};
 
 }  // namespace
@@ -110,22 +111,38 @@ bool ElectedReclaimer::is_quiet(ReconnectingConnection& link) const {
 
 // The tenure is longer meanwhile. A worker that is awake takes an office with a tenure as long as
 // that for one that was meddled with, and ends it (see `Heartbeat`): then it is the reclaimer.
+// Producers that live move the end of their holds, so that is asked for again when it has come.
 void ElectedReclaimer::rest(ReclaimPass& pass, const std::stop_token& stop) const {
-  if (!extend(pass.link(), 2 * kLongestRestOfOffice)) return;
+  ReconnectingConnection& link = pass.link();
+  if (!extend(link, 2 * kLongestRestOfOffice)) return;
+  const auto holds_end = [&](Connection& redis) { return pass.until_holds_end(redis); };
   const TimePoint begin = BootClock::now();
-  const auto longest = std::clamp(pass.until_hold_ends(), kPeekEvery, kLongestRestOfOffice);
+  const TimePoint end = begin + kLongestRestOfOffice;
+  // Without a hold it is quiet all the same if it has not begun, or is paused.
+  const std::int64_t quiet = peek(link);
+  TimePoint end_of_holds = quiet == 0 ? end : begin + link.run(holds_end);
   TimePoint next_peek = begin + kPeekEvery;
-  while (!stop.stop_requested() && rests_() && BootClock::now() - begin < longest) {
+  while (!stop.stop_requested() && rests_() && BootClock::now() < end) {
     wait_for(kExtendEvery, stop);
-    if (BootClock::now() < next_peek) continue;
+    const TimePoint now = BootClock::now();
+    if (now >= end_of_holds) end_of_holds = begin + link.run(holds_end);
+    if (now >= end_of_holds) return;
+    if (now < next_peek) continue;
     next_peek += kPeekEvery;
-    const bool empty = pass.link().run([this](Connection& redis) {
-      return redis.call({"EXISTS", keys_[Key::processing], keys_[Key::delayed]})
-                 .value()
-                 .integer() == 0;
-    });
-    if (!empty) return;
+    if (peek(link) != quiet) return;
   }
+}
+
+// 1 if there are holds and nothing else, 0 if there is nothing; else more. In one command: keys
+// that are named twice count twice.
+std::int64_t ElectedReclaimer::peek(ReconnectingConnection& link) const {
+  return link.run([this](Connection& redis) {
+    const std::string& processing = keys_[Key::processing];
+    const std::string& delayed = keys_[Key::delayed];
+    return redis.call({"EXISTS", processing, processing, delayed, delayed, keys_[Key::producers]})
+        .value()
+        .integer();
+  });
 }
 
 bool ElectedReclaimer::extend(ReconnectingConnection& link, milliseconds time) const {

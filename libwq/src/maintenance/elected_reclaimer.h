@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <stop_token>
@@ -45,6 +46,7 @@ class ElectedReclaimer {
   // There is nothing to return, nor will be unless somebody pushes.
   [[nodiscard]] bool is_quiet(ReconnectingConnection& link) const;
   void rest(ReclaimPass& pass, const std::stop_token& stop) const;
+  [[nodiscard]] std::int64_t peek(ReconnectingConnection& link) const;
   // Extends the tenure to `time` from now. False if another worker is in office.
   bool extend(ReconnectingConnection& link, std::chrono::milliseconds time) const;
 

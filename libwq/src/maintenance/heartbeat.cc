@@ -40,13 +40,14 @@ bool Heartbeat::beat(const WorkerStatus& status, bool bids) {
     if (const auto elected = try_beat_at_rest(entry(status))) return *elected;
   }
   waits_.clear();
-  const auto [time, stats] =
-      link_.connection().ask({{"TIME"}, {"HMGET", keys_[Key::stats], "id", "pushed"}});
+  const auto [time, stats, workers] = link_.connection().ask(
+      {{"TIME"}, {"HMGET", keys_[Key::stats], "id", "pushed"}, {"HLEN", keys_[Key::workers]}});
   server_ms_ = time.checked().value().time_ms();
   const Value id = stats.checked().value()[0];
   const Value pushed = stats.value()[1];
   queue_id_ = id.is_nil() ? "" : id.text();
   pushed_ = pushed.is_nil() ? 0 : pushed.count();
+  workers_ = workers.checked().value().count();
   beat_at_ = BootClock::now();
   if (started_ms_ == 0) started_ms_ = server_ms_;
   const std::string json = entry(status);

@@ -49,6 +49,8 @@ class Heartbeat {
   [[nodiscard]] const std::string& queue_id() const noexcept { return queue_id_; }
   /// The queue's counter of pushed items at the last beat.
   [[nodiscard]] std::uint64_t pushed() const noexcept { return pushed_; }
+  /// How many workers the queue had at the last beat of one that did not rest.
+  [[nodiscard]] std::uint64_t workers() const noexcept { return workers_; }
 
   /// Removes the entry; of a drained queue all of them, since the other workers leave as well and
   /// those that died cannot. One try.
@@ -70,6 +72,7 @@ class Heartbeat {
   std::int64_t started_ms_ = 0;  // and at the first
   std::string queue_id_;
   std::uint64_t pushed_ = 0;
+  std::uint64_t workers_ = 0;
   TimePoint beat_at_;  // when the server's clock was read
   std::string waits_;  // as Redis has it
 };

@@ -36,8 +36,8 @@ class QueuePass {
   /// True if a later pass may have to return something.
   [[nodiscard]] bool pending() const noexcept;
   /// See `SweepProducers`.
-  [[nodiscard]] std::chrono::milliseconds until_hold_ends() const {
-    return producers_.until_hold_ends();
+  [[nodiscard]] std::chrono::milliseconds until_holds_end(Connection& redis) const {
+    return producers_.until_holds_end(redis, keys_);
   }
 
  private:
@@ -64,8 +64,8 @@ class ReclaimPass {
   /// As of `QueuePass`.
   [[nodiscard]] std::chrono::milliseconds courtesy() const noexcept { return pass_.courtesy(); }
   [[nodiscard]] bool pending() const noexcept { return pass_.pending(); }
-  [[nodiscard]] std::chrono::milliseconds until_hold_ends() const {
-    return pass_.until_hold_ends();
+  [[nodiscard]] std::chrono::milliseconds until_holds_end(Connection& redis) const {
+    return pass_.until_holds_end(redis);
   }
 
   [[nodiscard]] ReconnectingConnection& link() noexcept { return link_; }

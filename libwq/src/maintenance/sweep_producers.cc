@@ -32,15 +32,13 @@ bool SweepProducers::pending() const noexcept {
                      [](const auto& each) { return each.second.expired; });
 }
 
-milliseconds SweepProducers::until_hold_ends() const {
-  milliseconds least = kLongestHold;
-  for (const auto& [session, hold] : holds_) {
-    const double left = std::strtod(hold.expiry.c_str(), nullptr) - static_cast<double>(server_ms_);
-    if (left < static_cast<double>(least.count())) {
-      least = milliseconds{static_cast<milliseconds::rep>(std::max(left, 0.0))};
-    }
-  }
-  return least;
+milliseconds SweepProducers::until_holds_end(Connection& redis, const Keys& keys) const {
+  const Reply reply = redis.call({"ZRANGE", keys[Key::producers], "-1", "-1", "WITHSCORES"});
+  if (reply.value().size() < 2) return milliseconds{0};
+  const double left = std::strtod(std::string(reply.value()[1].text()).c_str(), nullptr) -
+                      static_cast<double>(server_ms_);
+  return milliseconds{static_cast<milliseconds::rep>(
+      std::clamp(left, 0.0, static_cast<double>(kLongestHold.count())))};
 }
 
 void SweepProducers::run(Pass& pass) {

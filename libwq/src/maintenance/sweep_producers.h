@@ -21,8 +21,9 @@ class SweepProducers {
   void reconnected();
   /// True if a hold has expired that may have to be dropped in a later pass.
   [[nodiscard]] bool pending() const noexcept;
-  /// The time from the last pass until the first hold expires; an hour without one.
-  [[nodiscard]] std::chrono::milliseconds until_hold_ends() const;
+  /// The time from the last pass until the last hold expires; zero without one. One command.
+  [[nodiscard]] std::chrono::milliseconds until_holds_end(Connection& redis,
+                                                          const Keys& keys) const;
 
  private:
   struct Hold {

@@ -20,7 +20,7 @@
 namespace wq::internal {
 
 /// The longest wait for an item of a worker that holds nothing and does not rest.
-inline constexpr std::chrono::milliseconds kLongestWaitForItem{1'000};
+inline constexpr std::chrono::milliseconds kLongestWaitForItem{800};
 
 /// The wait for an item of a worker that holds nothing.
 struct ItemWait {

@@ -6,6 +6,8 @@
 #include <wq/clock.h>
 #include <wq/error.h>
 
+#include "base/backoff.h"
+#include "base/random.h"
 #include "base/wait.h"
 
 namespace wq::internal {
@@ -35,18 +37,30 @@ Keeper::Keeper(const RedisOptions& redis, const WorkerOptions& options,
 void Keeper::run(const std::stop_token& stop) {
   const milliseconds tick = std::clamp(options_.lease / 12, milliseconds{10}, Heartbeat::kInterval);
   next_counts_ = BootClock::now();
+  std::uint64_t failures = 0;  // in a row
   while (!stop.stop_requested()) {
     broken_.clear();
+    bool broke = false;
     try {
       keep(BootClock::now());
     } catch (const ConnectionError&) {
       links_.drop();
+      broke = true;
     } catch (const ReplyError& error) {
       links_.drop();
+      broke = true;
       if (!error.transient()) throw;
     }
-    wait_for(tick, stop);
+    failures = broke || !broken_.empty() ? failures + 1 : 0;
+    wait_for(failures == 0 ? tick : std::max(tick, spread_of_try(failures)), stop);
   }
+}
+
+// The keeper of each other worker may have lost its connection at the same time.
+milliseconds Keeper::spread_of_try(std::uint64_t failures) const {
+  milliseconds spread{0};
+  for (const auto& each : sources_.all()) spread = std::max(spread, each->spread());
+  return delay_in_spread(failures, spread, random_fraction());
 }
 
 void Keeper::keep(TimePoint now) {

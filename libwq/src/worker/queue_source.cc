@@ -9,6 +9,7 @@
 
 #include <wq/error.h>
 
+#include "base/backoff.h"
 #include "base/host_name.h"
 #include "base/printable.h"
 #include "base/random.h"
@@ -180,7 +181,12 @@ void QueueSource::rest(const ItemWait& wait) {
   const milliseconds longest = std::min(rest_after(wait.idle, random_fraction()), wait.longest);
   const TimePoint begin = BootClock::now();
   rests_ = true;
-  const bool came = stream_.wait_for_item({longest, wait.interrupted, waits_of_link_});
+  const Counts known = counts();
+  const auto interrupted = [&] {
+    notice_.tell_at_rest(known, BootClock::now());
+    return wait.interrupted();
+  };
+  const bool came = stream_.wait_for_item({longest, interrupted, waits_of_link_});
   rests_ = false;
   if (came) {
     wake();
@@ -453,6 +459,8 @@ void QueueSource::beat() {
     const std::lock_guard lock(mutex_);
     told_waits_ = before.waits;
   }
+  spread_ = spread_of_connections(heartbeat_.workers(), options_.lease);
+  own_link_->spread(spread_);
   if (!before.waits.empty()) return;  // it may not have asked for the id
   if (recorded_stages_) keep_targets_open(known);
   check_id(known, heartbeat_.queue_id(), before.holding > 0);

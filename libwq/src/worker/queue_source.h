@@ -177,6 +177,8 @@ class QueueSource {
   [[nodiscard]] TimePoint next_beat(TimePoint now) const;
   /// It is in a long wait for an item.
   [[nodiscard]] bool rests() const noexcept { return rests_; }
+  /// See `spread_of_connections`.
+  [[nodiscard]] std::chrono::milliseconds spread() const noexcept { return spread_; }
   /// Its last heartbeat says that it rests, but it does not any more.
   [[nodiscard]] bool has_woken() const;
   void read_counts_again();
@@ -252,6 +254,7 @@ class QueueSource {
   ReconnectingConnection& keeper_link_;
   LeaseRenewer renewer_;
   Heartbeat heartbeat_;
+  std::chrono::milliseconds spread_{0};                // of connections; of the keeper's thread
   std::atomic<bool> has_beaten_{false};                // on a connection that is shared
   bool warned_of_refusal_ = false;                     // of the keeper's thread
   const std::unique_ptr<ElectedReclaimer> reclaimer_;  // unless the group has one

@@ -8,7 +8,7 @@ namespace wq::internal {
 /// says so in its heartbeat, and beats as rarely. An item ends the wait at once, and so do those
 /// that change the queue in another way (see queue/waiting.h). How long it waits if neither comes,
 /// or the word of a change is lost:
-inline constexpr std::chrono::milliseconds kLongestRest = std::chrono::minutes{10};
+inline constexpr std::chrono::milliseconds kLongestRest = std::chrono::minutes{20};
 /// The time between two heartbeats. People are not told for so long that a worker has died.
 inline constexpr std::chrono::milliseconds kLongestRestBeat = std::chrono::minutes{5};
 /// For so long it does not rest.
