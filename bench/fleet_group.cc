@@ -39,6 +39,10 @@ struct FleetFigures {
   double end_seconds = 0;     // from the end of the last item until all workers have ended
 };
 
+// Workers of a fleet are on other machines, so Redis comes first here. Cannot be undone without a
+// right: this group is the last.
+void yield_to_redis() { setpriority(PRIO_PROCESS, 0, 15); }
+
 void allow_open_files() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -139,6 +143,7 @@ FleetFigures run_fleet(Bench& bench, std::uint64_t workers) {
 
 std::vector<Result> measure_fleet(Bench& bench) {
   allow_open_files();
+  yield_to_redis();
   std::vector<Result> results;
   for (const std::uint64_t full : {100, 1'000, 4'000}) {
     const std::uint64_t workers = bench.scaled(full, 3);
