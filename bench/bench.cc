@@ -26,6 +26,10 @@ std::uint64_t Bench::items(std::uint64_t full) const {
   return std::max<std::uint64_t>(thousands, 1) * 1'000;
 }
 
+std::uint64_t Bench::scaled(std::uint64_t full, std::uint64_t least) const {
+  return std::max(static_cast<std::uint64_t>(static_cast<double>(full) * scale_), least);
+}
+
 std::chrono::milliseconds Bench::time(std::chrono::milliseconds full,
                                       std::chrono::milliseconds shortest) const {
   return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(full * scale_), shortest);

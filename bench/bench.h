@@ -40,6 +40,8 @@ class Bench {
 
   /// That many items at the scale of this run, in thousands, at least 1,000.
   [[nodiscard]] std::uint64_t items(std::uint64_t full) const;
+  /// So many at the scale of this run, at least `least`.
+  [[nodiscard]] std::uint64_t scaled(std::uint64_t full, std::uint64_t least) const;
   /// That long at the scale of this run, at least `shortest`.
   [[nodiscard]] std::chrono::milliseconds time(std::chrono::milliseconds full,
                                                std::chrono::milliseconds shortest) const;

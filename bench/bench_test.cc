@@ -31,6 +31,10 @@ TEST(Results, ReachTheirGoalOrDoNot) {
   EXPECT_TRUE(result.reached().value());
   result.goal->value = 0.81;
   EXPECT_FALSE(result.reached().value());
+  result.goal = Goal{Goal::Kind::ratio_at_most, 0.8};
+  EXPECT_TRUE(result.reached().value());
+  result.goal->value = 0.79;
+  EXPECT_FALSE(result.reached().value());
   result.goal = Goal{Goal::Kind::ours_at_most, 8};
   EXPECT_TRUE(result.reached().value());
   result.goal->value = 7.9;

@@ -31,5 +31,7 @@ namespace wq::bench {
 [[nodiscard]] std::vector<Result> measure_queue_group(Bench& bench);
 /// What it costs that a replica confirms.
 [[nodiscard]] std::vector<Result> measure_durable(Bench& bench);
+/// What many workers cost while they wait and while they work, in one process.
+[[nodiscard]] std::vector<Result> measure_fleet(Bench& bench);
 
 }  // namespace wq::bench

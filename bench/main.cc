@@ -40,10 +40,11 @@ constexpr std::array kGroups{
     Group{'j', "two queues by weight, against one", measure_several_queues},
     Group{'k', "1,000 queues of a group, against one", measure_queue_group},
     Group{'l', "a replica that confirms, against none", measure_durable},
+    Group{'m', "a hundred, a thousand, four thousand workers", measure_fleet},
 };
 
 struct BenchOptions {
-  std::string only = "a,b,c,d,e,f,g,h,i,j,k,l";
+  std::string only = "a,b,c,d,e,f,g,h,i,j,k,l,m";
   unsigned rounds = 5;
   double scale = 1;
   std::string json;
@@ -56,7 +57,7 @@ std::string letters(const std::string& text) {
     const bool known = std::any_of(kGroups.begin(), kGroups.end(),
                                    [&](const Group& group) { return group.letter == text[i]; });
     if (!known || (i + 1 < text.size() && (text[i + 1] != ',' || i + 2 == text.size()))) {
-      throw std::invalid_argument(fmt::format("'{}' is not a list such as a,b of a to k", text));
+      throw std::invalid_argument(fmt::format("'{}' is not a list such as a,b of a to m", text));
     }
     chosen += text[i];
   }

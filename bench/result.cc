@@ -16,6 +16,7 @@ std::optional<bool> Result::reached() const {
   if (!goal) return std::nullopt;
   if (goal->kind == Goal::Kind::ours_at_most) return median(ours) <= goal->value;
   if (goal->kind == Goal::Kind::ours_at_least) return median(ours) >= goal->value;
+  if (goal->kind == Goal::Kind::ratio_at_most) return ratio().value() <= goal->value;
   return ratio().value() >= goal->value;
 }
 

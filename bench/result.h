@@ -11,6 +11,7 @@ namespace wq::bench {
 struct Goal {
   enum class Kind {
     ratio_at_least,  ///< ours divided by the baseline
+    ratio_at_most,
     ours_at_most,
     ours_at_least,
   };

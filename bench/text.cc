@@ -30,9 +30,11 @@ std::string number_text(double value) {
 
 std::string goal_text(const Result& result) {
   if (!result.goal) return "";
-  const bool ratio = result.goal->kind == Goal::Kind::ratio_at_least;
-  const bool most = result.goal->kind == Goal::Kind::ours_at_most;
-  return fmt::format("{} {}{}", ratio ? "ratio >=" : (most ? "<=" : ">="), result.goal->value,
+  using Kind = Goal::Kind;
+  const Kind kind = result.goal->kind;
+  const bool ratio = kind == Kind::ratio_at_least || kind == Kind::ratio_at_most;
+  const bool most = kind == Kind::ours_at_most || kind == Kind::ratio_at_most;
+  return fmt::format("{}{} {}{}", ratio ? "ratio " : "", most ? "<=" : ">=", result.goal->value,
                      ratio ? "" : " " + result.unit);
 }
 

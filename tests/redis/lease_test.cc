@@ -134,6 +134,29 @@ TEST_F(Claim, DrawsNoFenceWhenAKeyOfAnotherTypeIsInTheWay) {
   EXPECT_FALSE(redis_.exists(key(Key::fence)));
 }
 
+TEST_F(Claim, AfterALongWaitTakesAnItemThatIsStillInProcessing) {
+  move();
+  EXPECT_EQ(script(internal::scripts::claim, {}, {"id", "a"}).value().size(), 2U);
+  EXPECT_THAT(all(Key::processing), ElementsAre("a"));
+}
+
+TEST_F(Claim, AfterALongWaitLeavesAnItemAloneThatHasGoneBack) {
+  EXPECT_EQ(script(internal::scripts::claim, {}, {"id", "a"}).value().size(), 0U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("a"));
+  EXPECT_FALSE(redis_.exists(key(Key::fence)));
+  EXPECT_EQ(counts().leased, 0U);
+}
+
+TEST_F(Claim, AfterALongWaitGivesTheItemOfAPausedQueueBack) {
+  push_past_us({"b"});
+  move();
+  redis_.call({"SET", key(Key::paused), "1"});
+  EXPECT_EQ(script(internal::scripts::claim, {}, {"id", "a"}).value().size(), 0U);
+  EXPECT_THAT(all(Key::ready), ElementsAre("b", "a")) << "it is not the next one any more";
+  EXPECT_THAT(all(Key::processing), IsEmpty());
+  EXPECT_EQ(counts().leased, 0U);
+}
+
 using Leasing = QueueTest;
 
 TEST_F(Leasing, SetsAKeyThatOutlivesTheLeaseByAnHour) {

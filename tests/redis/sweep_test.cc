@@ -20,8 +20,10 @@ using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Ge;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Le;
+using ::testing::Not;
 
 class Sweep : public QueueTest {
  protected:
@@ -165,6 +167,39 @@ TEST_F(Heartbeats, TellWhatAWorkerDoes) {
   EXPECT_EQ(json["completed"], 4);
   EXPECT_EQ(json["failed"], 5);
   EXPECT_LE(json["seen_ms"].get<std::int64_t>(), redis_.time_ms());
+}
+
+TEST_F(Heartbeats, OfAWorkerThatRestsSayHowToWakeItAndAreNotOldBeforeTheNext) {
+  redis_.call({"HSET", key(Key::stats), "id", "q"});
+  status_.waits = "run:7";
+  status_.next = std::chrono::minutes{5};
+  const std::int64_t before_ms = redis_.time_ms();
+  static_cast<void>(first_.beat(status_));
+  EXPECT_EQ(entry("first")["waits"], "run:7");
+  EXPECT_GE(entry("first")["seen_ms"].get<std::int64_t>(), before_ms + 300'000);
+  status_.waits.clear();
+  status_.next = {};
+  static_cast<void>(first_.beat(status_));
+  EXPECT_FALSE(entry("first").contains("waits"));
+  EXPECT_LE(entry("first")["seen_ms"].get<std::int64_t>(), redis_.time_ms());
+}
+
+TEST_F(Heartbeats, OfAWorkerThatGoesOnRestingAreTwoCommands) {
+  redis_.call({"HSET", key(Key::stats), "id", "q"});
+  status_.waits = "run:7";
+  static_cast<void>(first_.beat(status_));
+  const auto first_seen = entry("first")["seen_ms"].get<std::int64_t>();
+  redis_.call({"DEL", key(Key::reclaimer)});
+  redis_.call({"CONFIG", "RESETSTAT"});
+  EXPECT_TRUE(first_.beat(status_)) << "it bids";
+  const std::string stats = redis_.text({"INFO", "commandstats"}).value();
+  for (const char* used : {"cmdstat_hset:calls=1,", "cmdstat_set:calls=1,"}) {
+    EXPECT_THAT(stats, HasSubstr(used));
+  }
+  for (const char* unused : {"cmdstat_time", "cmdstat_hget", "cmdstat_persist", "cmdstat_pttl"}) {
+    EXPECT_THAT(stats, Not(HasSubstr(unused)));
+  }
+  EXPECT_GE(entry("first")["seen_ms"].get<std::int64_t>(), first_seen);
 }
 
 TEST_F(Heartbeats, KeepTheTimeOfTheFirst) {

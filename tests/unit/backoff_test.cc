@@ -38,5 +38,28 @@ TEST(Backoff, MayBeNothing) {
 
 TEST(Backoff, IsTheLongestWhenTheFirstIsLonger) { EXPECT_EQ(backoff_delay(1, 10min, 2s, 0.0), 1s); }
 
+TEST(Spread, LetsFiveHundredConnectionsInASecond) {
+  EXPECT_EQ(spread_of_connections(0, 60s), 0ms);
+  EXPECT_LT(spread_of_connections(10, 60s), 100ms) << "a few workers do not wait";
+  const auto of_2000 = spread_of_connections(2'000, 60s);
+  EXPECT_GE(of_2000 * 500, 4'000 * 1s) << "within the first tries";
+  // Of later tries one comes in three quarters of the spread.
+  EXPECT_GE(of_2000 * 3 / 4 * 501, 4'000 * 1s);
+  EXPECT_LT(of_2000, 15s) << "all are back soon";
+}
+
+TEST(Spread, LeavesTimeToRenewLeases) {
+  EXPECT_EQ(spread_of_connections(4'000, 10s), 2'500ms);
+  EXPECT_EQ(spread_of_connections(~0ULL, 1h), 20s);
+}
+
+TEST(Spread, IsWholeForTheFirstTryAndAtLeastHalfForOthers) {
+  EXPECT_EQ(delay_in_spread(1, 10s, 0.0), 0ms);
+  EXPECT_EQ(delay_in_spread(1, 10s, 0.5), 5s);
+  EXPECT_EQ(delay_in_spread(2, 10s, 0.0), 5s);
+  EXPECT_EQ(delay_in_spread(3, 10s, 0.5), 7'500ms);
+  EXPECT_EQ(delay_in_spread(3, 0ms, 0.5), 0ms);
+}
+
 }  // namespace
 }  // namespace wq::internal

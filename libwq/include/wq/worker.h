@@ -192,7 +192,8 @@ struct WorkerOptions {
   std::chrono::milliseconds wait_open{
       std::chrono::minutes{10}};  ///< for queues and stages to begin
   /// How often the queue's counts are read for `Worker::counts` while there is work; zero: only
-  /// when the worker needs them itself.
+  /// when the worker needs them itself. A worker that rests, since nothing has come for a while,
+  /// does not read them.
   std::chrono::milliseconds counts_interval{0};
   /// Called when the worker says that the queue has not begun: more of the sentence, such as which
   /// queues there are. May take its time; must not throw. May be empty.

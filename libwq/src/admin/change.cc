@@ -17,6 +17,7 @@
 #include "admin/walk.h"
 #include "base/glob.h"
 #include "queue/operations.h"
+#include "queue/waiting.h"
 #include "script/script.h"
 
 namespace wq {
@@ -126,6 +127,14 @@ void check_droppable(ItemState from) {
   }
 }
 
+// The queue may be drained now, and the workers that rest do not see it.
+void tell_workers(ReconnectingConnection& link, const Keys& keys) {
+  link.run([&keys](Connection& redis) {
+    end_all_waits(redis, keys);
+    return true;
+  });
+}
+
 std::uint64_t drop_ready(ReconnectingConnection& link, const Keys& keys, std::string_view pattern) {
   const std::vector<std::string> patterns = lua_patterns(pattern);
   const std::int64_t put = link.run([&](Connection& redis) { return put_so_far(redis, keys); });
@@ -184,20 +193,27 @@ std::vector<Changed> Admin::drop(std::span<const std::string> items, ItemState f
     });
     answers.insert(answers.end(), some.begin(), some.end());
   }
+  internal::tell_workers(session_->link(), session_->keys());
   return answers;
 }
 
 std::uint64_t Admin::drop_matching(std::string_view pattern, ItemState from) {
   internal::check_droppable(from);
   ReconnectingConnection& link = session_->link_to_change();
-  if (from == ItemState::ready) return internal::drop_ready(link, session_->keys(), pattern);
-  std::optional<std::int64_t> latest_ms{};
-  if (from == ItemState::dead) latest_ms = link.run(internal::server_ms);
-  return internal::for_matching(
-      link, internal::set_of(session_->keys(), from), pattern,
-      [&](Connection& redis, std::span<const std::string> items) {
-        return internal::done(internal::drop_step(redis, session_->keys(), items, from, latest_ms));
-      });
+  std::uint64_t dropped = 0;
+  if (from == ItemState::ready) {
+    dropped = internal::drop_ready(link, session_->keys(), pattern);
+  } else {
+    std::optional<std::int64_t> latest_ms{};
+    if (from == ItemState::dead) latest_ms = link.run(internal::server_ms);
+    dropped = internal::for_matching(link, internal::set_of(session_->keys(), from), pattern,
+                                     [&](Connection& redis, std::span<const std::string> items) {
+                                       return internal::done(internal::drop_step(
+                                           redis, session_->keys(), items, from, latest_ms));
+                                     });
+  }
+  internal::tell_workers(link, session_->keys());
+  return dropped;
 }
 
 }  // namespace wq

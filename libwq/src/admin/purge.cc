@@ -14,6 +14,7 @@
 #include "admin/walk.h"
 #include "queue/operations.h"
 #include "queue/registry.h"
+#include "queue/waiting.h"
 #include "script/script.h"
 
 namespace wq {
@@ -98,6 +99,11 @@ std::optional<PurgeReport> purge_if(ReconnectingConnection& link, const Keys& ke
                                     const MayGo& may_go) {
   PurgeReport report;
   const auto registered = link.run([&](Connection& redis) { return find_registered(redis, keys); });
+  // With their heartbeats the workers that rest are out of sight.
+  const Reply workers = link.run([&](Connection& redis) {
+    redis.send({{"HGETALL", keys[Key::workers]}});
+    return redis.receive();
+  });
   std::string fence;
   Removal removal = Removal::disturbed;
   while (removal == Removal::disturbed) {
@@ -109,6 +115,10 @@ std::optional<PurgeReport> purge_if(ReconnectingConnection& link, const Keys& ke
     remove_leases(link, keys, found, fence, report);
   });
   report.keys += report.leases;
+  link.run([&](Connection& redis) {
+    if (!workers.value().is_error()) end_all_waits(redis, workers.value(), "");
+    return true;
+  });
   if (registered) {  // else a producer that begins the queue anew has registered it since
     link.run([&](Connection& redis) {
       forget_queues(redis, std::span(&*registered, 1));

@@ -14,4 +14,19 @@ namespace wq::internal {
                                                       std::chrono::milliseconds longest,
                                                       double fraction);
 
+/// One that leases and settles, and one that keeps leases.
+inline constexpr std::uint64_t kConnectionsOfAWorker = 2;
+
+/// Over how long the workers of a queue spread their next connections when they have lost Redis, so
+/// that it gets at most 500 a second if all lost it at once; next to nothing for a few workers.
+/// Never more than a quarter of `lease`, in which leases must be renewed, or 20 s.
+[[nodiscard]] std::chrono::milliseconds spread_of_connections(std::uint64_t workers,
+                                                              std::chrono::milliseconds lease);
+
+/// How long one of those waits before its n-th try in a row (n from 1): before the first a random
+/// part of `spread`, then between half of and the whole of it.
+[[nodiscard]] std::chrono::milliseconds delay_in_spread(std::uint64_t n,
+                                                        std::chrono::milliseconds spread,
+                                                        double fraction);
+
 }  // namespace wq::internal

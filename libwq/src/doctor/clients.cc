@@ -3,14 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "base/backoff.h"
 #include "doctor/checks.h"
 
 namespace wq::internal {
-namespace {
-
-constexpr std::uint64_t kConnectionsOfAWorker = 2;
-
-}  // namespace
 
 void check_clients(Diagnosis& look) {
   const std::uint64_t workers = look.options.workers;

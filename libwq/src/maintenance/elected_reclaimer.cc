@@ -13,6 +13,7 @@
 #include "base/wait.h"
 #include "maintenance/heartbeat.h"
 #include "queue/operations.h"
+#include "queue/waiting.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -28,6 +29,12 @@ constexpr milliseconds kShortestPause{50};
 constexpr int kRestPerPass = 50;
 constexpr milliseconds kLongestRest{1'500};
 
+// Of a worker that rests. Items that come wake a worker, which then becomes the reclaimer. So this
+// is for those whose worker died at once, for delayed items of producers that wake nobody, and for
+// a producer that died between its end and waking those that rest.
+constexpr milliseconds kPeekEvery{60'000};
+constexpr milliseconds kLongestRestOfOffice = std::chrono::minutes{5};
+
 }  // namespace
 
 milliseconds pause_between_passes(milliseconds lease) {
@@ -41,12 +48,13 @@ RedisOptions for_reclaimer(RedisOptions redis) {
 }
 
 ElectedReclaimer::ElectedReclaimer(const Keys& keys, RedisOptions redis, milliseconds lease,
-                                   std::string session, Log log)
+                                   std::string session, Log log, std::function<bool()> rests)
     : keys_(keys),
       redis_(for_reclaimer(std::move(redis))),
       lease_(lease),
       session_(std::move(session)),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      rests_(std::move(rests)) {}
 
 void ElectedReclaimer::elect() {
   const std::lock_guard lock(mutex_);
@@ -77,7 +85,12 @@ void ElectedReclaimer::serve(const std::stop_token& stop) {
   while (!stop.stop_requested() && extend(pass.link(), Heartbeat::kTenure)) {
     const TimePoint begin = BootClock::now();
     if (begin >= next_pass) {
-      tell_returned(log_, pass.run(begin));
+      const ReclaimReport report = pass.run(begin);
+      tell_returned(log_, report);
+      if (rests_() && !report.did_something() && !pass.pending() && is_quiet(pass.link())) {
+        rest(pass, stop);
+        continue;
+      }
       const TimePoint end = BootClock::now();
       const nanoseconds rest = std::min<nanoseconds>(kRestPerPass * (end - begin), kLongestRest);
       next_pass = end + std::max<nanoseconds>(pause, rest);
@@ -86,6 +99,50 @@ void ElectedReclaimer::serve(const std::stop_token& stop) {
     wait_for(std::clamp(until_pass, milliseconds{0}, pause), stop);
   }
   if (pass.link().connected()) extend(pass.link(), milliseconds{1});  // resign
+}
+
+bool ElectedReclaimer::is_quiet(ReconnectingConnection& link) const {
+  return link.run([this](Connection& redis) {
+    const Counts counts = read_counts(run_script(redis, scripts::counts, keys_, {}).value());
+    if (counts.drained()) end_all_waits(redis, keys_);  // whoever drained it may not have told
+    return counts.ready + counts.processing + counts.delayed == 0 && !counts.drained();
+  });
+}
+
+// The tenure is longer meanwhile. A worker that is awake takes an office with a tenure as long as
+// that for one that was meddled with, and ends it (see `Heartbeat`): then it is the reclaimer.
+// Producers that live move the end of their holds, so that is asked for again when it has come.
+void ElectedReclaimer::rest(ReclaimPass& pass, const std::stop_token& stop) const {
+  ReconnectingConnection& link = pass.link();
+  if (!extend(link, 2 * kLongestRestOfOffice)) return;
+  const auto holds_end = [&](Connection& redis) { return pass.until_holds_end(redis); };
+  const TimePoint begin = BootClock::now();
+  const TimePoint end = begin + kLongestRestOfOffice;
+  // Without a hold it is quiet all the same if it has not begun, or is paused.
+  const std::int64_t quiet = peek(link);
+  TimePoint end_of_holds = quiet == 0 ? end : begin + link.run(holds_end);
+  TimePoint next_peek = begin + kPeekEvery;
+  while (!stop.stop_requested() && rests_() && BootClock::now() < end) {
+    wait_for(kExtendEvery, stop);
+    const TimePoint now = BootClock::now();
+    if (now >= end_of_holds) end_of_holds = begin + link.run(holds_end);
+    if (now >= end_of_holds) return;
+    if (now < next_peek) continue;
+    next_peek += kPeekEvery;
+    if (peek(link) != quiet) return;
+  }
+}
+
+// 1 if there are holds and nothing else, 0 if there is nothing; else more. In one command: keys
+// that are named twice count twice.
+std::int64_t ElectedReclaimer::peek(ReconnectingConnection& link) const {
+  return link.run([this](Connection& redis) {
+    const std::string& processing = keys_[Key::processing];
+    const std::string& delayed = keys_[Key::delayed];
+    return redis.call({"EXISTS", processing, processing, delayed, delayed, keys_[Key::producers]})
+        .value()
+        .integer();
+  });
 }
 
 bool ElectedReclaimer::extend(ReconnectingConnection& link, milliseconds time) const {

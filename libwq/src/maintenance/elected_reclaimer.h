@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
+#include <functional>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -27,9 +29,10 @@ void tell_returned(const Log& log, const ReclaimReport& report);
 /// while it is in office.
 class ElectedReclaimer {
  public:
-  /// `lease`: of this worker; the shorter it is, the more often a pass begins.
+  /// `lease`: of this worker; the shorter it is, the more often a pass begins. `rests`: whether
+  /// this worker rests; called in the thread of `run`.
   ElectedReclaimer(const Keys& keys, RedisOptions redis, std::chrono::milliseconds lease,
-                   std::string session, Log log);
+                   std::string session, Log log, std::function<bool()> rests);
 
   /// Begins a tenure, in the thread that is in `run`. Thread-safe.
   void elect();
@@ -40,6 +43,10 @@ class ElectedReclaimer {
 
  private:
   void serve(const std::stop_token& stop);
+  // There is nothing to return, nor will be unless somebody pushes.
+  [[nodiscard]] bool is_quiet(ReconnectingConnection& link) const;
+  void rest(ReclaimPass& pass, const std::stop_token& stop) const;
+  [[nodiscard]] std::int64_t peek(ReconnectingConnection& link) const;
   // Extends the tenure to `time` from now. False if another worker is in office.
   bool extend(ReconnectingConnection& link, std::chrono::milliseconds time) const;
 
@@ -48,6 +55,7 @@ class ElectedReclaimer {
   const std::chrono::milliseconds lease_;
   const std::string session_;
   const Log log_;
+  const std::function<bool()> rests_;
   std::mutex mutex_;  // guards elected_
   std::condition_variable_any changed_;
   bool elected_ = false;

@@ -8,6 +8,7 @@
 #include <wq/error.h>
 
 #include "queue/operations.h"
+#include "queue/waiting.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -32,17 +33,47 @@ Heartbeat::Heartbeat(ReconnectingConnection& link, const Keys& keys, std::string
     : link_(link), keys_(keys), session_(std::move(session)) {}
 
 bool Heartbeat::beat(const WorkerStatus& status, bool bids) {
-  const auto [time, stats] =
-      link_.connection().ask({{"TIME"}, {"HMGET", keys_[Key::stats], "id", "pushed"}});
+  if (bids && !status.waits.empty() && status.waits == waits_) {
+    const TimePoint now = BootClock::now();
+    server_ms_ += std::chrono::duration_cast<std::chrono::milliseconds>(now - beat_at_).count();
+    beat_at_ = now;
+    if (const auto elected = try_beat_at_rest(entry(status))) return *elected;
+  }
+  waits_.clear();
+  const auto [time, stats, workers] = link_.connection().ask(
+      {{"TIME"}, {"HMGET", keys_[Key::stats], "id", "pushed"}, {"HLEN", keys_[Key::workers]}});
   server_ms_ = time.checked().value().time_ms();
   const Value id = stats.checked().value()[0];
   const Value pushed = stats.value()[1];
   queue_id_ = id.is_nil() ? "" : id.text();
   pushed_ = pushed.is_nil() ? 0 : pushed.count();
+  workers_ = workers.checked().value().count();
+  beat_at_ = BootClock::now();
   if (started_ms_ == 0) started_ms_ = server_ms_;
   const std::string json = entry(status);
-  if (const auto elected = try_beat(json, bids, false)) return *elected;
-  return try_beat(json, bids, true).value_or(false);
+  auto elected = try_beat(json, bids, false);
+  if (!elected) elected = try_beat(json, bids, true);
+  if (elected) waits_ = status.waits;
+  return elected.value_or(false);
+}
+
+// The expiry is as at the heartbeat before; and an office that never ends is seen by who is awake.
+std::optional<bool> Heartbeat::try_beat_at_rest(const std::string& json) {
+  CommandBuffer out;
+  out.command({"HSET", keys_[Key::workers], session_, json});
+  if (queue_id_.empty()) {
+    out.command({"PEXPIRE", keys_[Key::workers], std::to_string(kDeadWorker.count())});
+  }
+  out.command(
+      {"SET", keys_[Key::reclaimer], session_, "NX", "PX", std::to_string(kTenure.count())});
+  Connection& redis = link_.connection();
+  redis.send(out);
+  const Reply written = redis.receive();
+  if (queue_id_.empty()) redis.receive().checked();
+  const Reply vote = redis.receive();
+  if (written.has_error("OOM") || vote.has_error("OOM")) return std::nullopt;
+  written.checked();
+  return !vote.checked().value().is_nil();
 }
 
 std::optional<bool> Heartbeat::try_beat(const std::string& json, bool bids,
@@ -86,24 +117,31 @@ std::optional<bool> Heartbeat::read_vote(Connection& redis) {
 
 void Heartbeat::leave(bool drained) {
   if (drained) {
-    link_.connection().call({"DEL", keys_[Key::workers]});
+    // In one write, so that of thousands that leave together one has to end the waits of others.
+    const auto [all, removed] =
+        link_.connection().ask({{"HGETALL", keys_[Key::workers]}, {"DEL", keys_[Key::workers]}});
+    removed.checked();
+    if (!all.value().is_error()) end_all_waits(link_.connection(), all.value(), session_);
   } else {
     link_.connection().call({"HDEL", keys_[Key::workers], session_});
   }
 }
 
+// Who rests is heard of again only after a while: until then nobody is to take it for silent, and
+// those that know nothing of resting look at `seen_ms` alone.
 std::string Heartbeat::entry(const WorkerStatus& status) const {
-  return nlohmann::json({{"label", status.label},
-                         {"host", status.host},
-                         {"pid", status.pid},
-                         {"slots", status.slots},
-                         {"holding", status.holding},
-                         {"oldest_ms", status.oldest.count()},
-                         {"completed", status.completed},
-                         {"failed", status.failed},
-                         {"started_ms", started_ms_},
-                         {"seen_ms", server_ms_}})
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  nlohmann::json json({{"label", status.label},
+                       {"host", status.host},
+                       {"pid", status.pid},
+                       {"slots", status.slots},
+                       {"holding", status.holding},
+                       {"oldest_ms", status.oldest.count()},
+                       {"completed", status.completed},
+                       {"failed", status.failed},
+                       {"started_ms", started_ms_},
+                       {"seen_ms", server_ms_ + status.next.count()}});
+  if (!status.waits.empty()) json[kWaitsField] = status.waits;
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace wq::internal

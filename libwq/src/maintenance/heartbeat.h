@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include <wq/clock.h>
+
 #include "base/keys.h"
 #include "redis/reconnecting_connection.h"
 
@@ -20,6 +22,8 @@ struct WorkerStatus {
   std::chrono::milliseconds oldest{0};  ///< how long the oldest of these has been held
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
+  std::string waits{};                ///< see queue/waiting.h; empty: it does not rest
+  std::chrono::milliseconds next{0};  ///< of a worker that rests: until its next heartbeat
 };
 
 /// True if an entry of `Q:workers`, which any client may have written, is a heartbeat of the last
@@ -31,24 +35,30 @@ class Heartbeat {
  public:
   /// How long the election of a reclaimer holds; it keeps it up every second.
   static constexpr std::chrono::milliseconds kTenure{4'000};
+  /// While it does not rest.
   static constexpr std::chrono::milliseconds kInterval{2'000};
 
   Heartbeat(ReconnectingConnection& link, const Keys& keys, std::string session);
 
   /// Writes the entry and, with `bids`, bids. True if this worker is the reclaimer from now on; a
   /// reclaimer in office is not elected again. One try; throws `ConnectionError` or `ReplyError`.
+  /// A worker that goes on resting asks Redis for nothing but that.
   [[nodiscard]] bool beat(const WorkerStatus& status, bool bids = true);
 
   /// The queue's id at the last beat; empty if it had none.
   [[nodiscard]] const std::string& queue_id() const noexcept { return queue_id_; }
   /// The queue's counter of pushed items at the last beat.
   [[nodiscard]] std::uint64_t pushed() const noexcept { return pushed_; }
+  /// How many workers the queue had at the last beat of one that did not rest.
+  [[nodiscard]] std::uint64_t workers() const noexcept { return workers_; }
 
   /// Removes the entry; of a drained queue all of them, since the other workers leave as well and
   /// those that died cannot. One try.
   void leave(bool drained);
 
  private:
+  // Nothing if Redis has no memory for it.
+  std::optional<bool> try_beat_at_rest(const std::string& json);
   // In one of two ways; nothing if Redis has no memory for it.
   std::optional<bool> try_beat(const std::string& json, bool bids, bool write_at_maxmemory);
   // Nothing as well.
@@ -62,6 +72,9 @@ class Heartbeat {
   std::int64_t started_ms_ = 0;  // and at the first
   std::string queue_id_;
   std::uint64_t pushed_ = 0;
+  std::uint64_t workers_ = 0;
+  TimePoint beat_at_;  // when the server's clock was read
+  std::string waits_;  // as Redis has it
 };
 
 }  // namespace wq::internal

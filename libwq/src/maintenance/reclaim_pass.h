@@ -35,6 +35,10 @@ class QueuePass {
   [[nodiscard]] std::chrono::milliseconds courtesy() const noexcept;
   /// True if a later pass may have to return something.
   [[nodiscard]] bool pending() const noexcept;
+  /// See `SweepProducers`.
+  [[nodiscard]] std::chrono::milliseconds until_holds_end(Connection& redis) const {
+    return producers_.until_holds_end(redis, keys_);
+  }
 
  private:
   void notice_connection(Connection& redis, std::uint64_t generation);
@@ -60,6 +64,9 @@ class ReclaimPass {
   /// As of `QueuePass`.
   [[nodiscard]] std::chrono::milliseconds courtesy() const noexcept { return pass_.courtesy(); }
   [[nodiscard]] bool pending() const noexcept { return pass_.pending(); }
+  [[nodiscard]] std::chrono::milliseconds until_holds_end(Connection& redis) const {
+    return pass_.until_holds_end(redis);
+  }
 
   [[nodiscard]] ReconnectingConnection& link() noexcept { return link_; }
 

@@ -1,6 +1,7 @@
 #include "maintenance/sweep_producers.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "queue/operations.h"
@@ -31,11 +32,20 @@ bool SweepProducers::pending() const noexcept {
                      [](const auto& each) { return each.second.expired; });
 }
 
+milliseconds SweepProducers::until_holds_end(Connection& redis, const Keys& keys) const {
+  const Reply reply = redis.call({"ZRANGE", keys[Key::producers], "-1", "-1", "WITHSCORES"});
+  if (reply.value().size() < 2) return milliseconds{0};
+  const double left = std::strtod(std::string(reply.value()[1].text()).c_str(), nullptr) -
+                      static_cast<double>(server_ms_);
+  return milliseconds{static_cast<milliseconds::rep>(
+      std::clamp(left, 0.0, static_cast<double>(kLongestHold.count())))};
+}
+
 void SweepProducers::run(Pass& pass) {
   const Reply reply = run_script(pass.redis, scripts::sweep, pass.keys, {}, kLongestHold.count(),
                                  kSilentSession.count(), std::exchange(to_drop_, {}));
   pass.report.holds += reply.value()[1].count();
-  pass.server_ms = reply.value()[0].integer();
+  pass.server_ms = server_ms_ = reply.value()[0].integer();
   const Value silent = reply.value()[3];
   for (auto& [session, hold] : holds_) hold.still_there = false;
   watch_holds(pass, reply.value()[2], true);

@@ -21,6 +21,9 @@ class SweepProducers {
   void reconnected();
   /// True if a hold has expired that may have to be dropped in a later pass.
   [[nodiscard]] bool pending() const noexcept;
+  /// The time from the last pass until the last hold expires; zero without one. One command.
+  [[nodiscard]] std::chrono::milliseconds until_holds_end(Connection& redis,
+                                                          const Keys& keys) const;
 
  private:
   struct Hold {
@@ -35,6 +38,7 @@ class SweepProducers {
 
   std::map<std::string, Hold> holds_;  // by session
   std::vector<std::string> to_drop_;   // session, expiry, ...
+  std::int64_t server_ms_ = 0;         // of the last pass
 };
 
 }  // namespace wq::internal

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "base/random.h"
 #include "base/say.h"
 #include "queue/limits.h"
+#include "queue/waiting.h"
 #include "script/script.h"
 
 namespace wq::internal {
@@ -28,6 +30,9 @@ constexpr std::size_t kFollowUpBytes = 64;
 constexpr std::size_t kTotalBytes = 2'048;
 // Shorter than half of any grace period, so that an item that came at any time of it can be leased.
 constexpr std::chrono::milliseconds kLongestLeaseWait{1'000};
+// How often a long wait is looked at, and how long it may take to end it.
+constexpr std::chrono::milliseconds kWatchTick{200};
+constexpr std::chrono::milliseconds kCutShortWithin{2'000};
 // No wait ends later than this after its time. If none has, the first of them tells what is wrong.
 constexpr std::chrono::milliseconds kLateAnswer{1'000};
 
@@ -140,7 +145,7 @@ LeaseStream::Answer LeaseStream::take() {
 }
 
 bool LeaseStream::wait_for_item(std::chrono::milliseconds longest) {
-  return begin_wait(longest) && end_wait();
+  return begin_wait(std::min(longest, kLongestLeaseWait)) && end_wait();
 }
 
 std::size_t LeaseStream::wait_for_any(std::span<LeaseStream* const> streams,
@@ -151,7 +156,7 @@ std::size_t LeaseStream::wait_for_any(std::span<LeaseStream* const> streams,
     std::vector<Connection*> connections;
     for (LeaseStream* each : streams) each->learn_client_id();
     for (LeaseStream* each : streams) {
-      if (!each->begin_wait(longest)) continue;
+      if (!each->begin_wait(std::min(longest, kLongestLeaseWait))) continue;
       waiting.push_back(each);
       connections.push_back(&each->link_.connection());
     }
@@ -172,10 +177,42 @@ std::size_t LeaseStream::wait_for_any(std::span<LeaseStream* const> streams,
   return came;
 }
 
+bool LeaseStream::wait_for_item(const LongWait& wait) {
+  if (!begin_wait(wait.longest)) return false;
+  const auto nothing = [] {};
+  return link_.run_step([&] { watch_wait(wait); }, nothing, nothing) && end_wait(true);
+}
+
+// Until an answer begins to arrive. Nobody looks at the clock of the server meanwhile, so the item
+// is as old as the time at which it was last seen that nothing had arrived.
+void LeaseStream::watch_wait(const LongWait& wait) {
+  Connection* redis = &link_.connection();
+  TimePoint end = now_() + wait.longest + link_.options().command_timeout;
+  bool cut = false;
+  while (true) {
+    const TimePoint look = now_();
+    if (Connection::first_to_answer(std::span(&redis, 1), kWatchTick)) break;
+    waiting_since_ = look;
+    if (!cut && wait.interrupted()) {
+      cut_short(wait);
+      cut = true;
+      end = now_() + kCutShortWithin;
+    }
+    // The answer is late, and `receive` says so.
+    if (look >= end) break;
+  }
+  redis->set_timeout(link_.options().command_timeout);
+}
+
+// On a connection for that alone, since ours waits.
+void LeaseStream::cut_short(const LongWait& wait) {
+  Connection aside(link_.options(), kCutShortWithin);
+  end_waits(aside, {wait.waits});
+}
+
 bool LeaseStream::begin_wait(std::chrono::milliseconds longest) {
   // Redis counts in seconds and takes fractions; zero would wait for ever.
-  const std::chrono::milliseconds wait =
-      std::clamp(longest, std::chrono::milliseconds{1}, kLongestLeaseWait);
+  const std::chrono::milliseconds wait = std::max(longest, std::chrono::milliseconds{1});
   const CommandBuffer command{{"BRPOPLPUSH", keys_[Key::ready], keys_[Key::processing],
                                fmt::format("{:.3f}", static_cast<double>(wait.count()) / 1'000.0)}};
   const auto step = [&] {
@@ -189,7 +226,7 @@ bool LeaseStream::begin_wait(std::chrono::milliseconds longest) {
   return link_.run_step(step, nothing, nothing);
 }
 
-bool LeaseStream::end_wait() {
+bool LeaseStream::end_wait(bool was_long) {
   bool came = false;
   const auto step = [&] {
     Connection& redis = link_.connection();
@@ -199,10 +236,14 @@ bool LeaseStream::end_wait() {
     reply.checked();
     link_.recovered();
     if (reply.value().is_nil()) return;
-    const Reply claimed = run_script(redis, scripts::claim, keys_, {}, queue_id_);
-    // The item may have come at any time since; the wait is shorter than half the grace period.
-    pops_.push_back({.popped = read_claim(claimed.value(), std::string(reply.value().text())),
-                     .sent_at = waiting_since_});
+    const std::string_view item = reply.value().text();
+    CommandBuffer claim;
+    append_claim(claim, keys_, queue_id_, was_long ? std::optional(item) : std::nullopt);
+    const Reply claimed = run_script(redis, scripts::claim, claim);
+    Popped popped = read_claim(claimed.value(), std::string(item));
+    if (popped.items.empty()) return;
+    // The item may have come at any time since, which is less than half the grace period ago.
+    pops_.push_back({.popped = std::move(popped), .sent_at = waiting_since_});
     came = true;
   };
   const auto nothing = [] {};

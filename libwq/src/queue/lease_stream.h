@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -96,6 +97,16 @@ class LeaseStream {
   /// leases it. False if none came, also when the connection broke. Only with nothing outstanding.
   bool wait_for_item(std::chrono::milliseconds longest);
 
+  /// A wait of any length, which others may end (see queue/waiting.h).
+  struct LongWait {
+    std::chrono::milliseconds longest;
+    /// Asked several times a second. True: the wait is to end.
+    std::function<bool()> interrupted;
+    std::string waits;  ///< see `waits_of`: of this connection
+  };
+  /// The same for a long wait.
+  bool wait_for_item(const LongWait& wait);
+
   /// The same for several streams of one server at once, each with a connection of its own: when an
   /// item comes to one of them, Redis ends the waits of the others. Returns for how many items
   /// came, more than one if they came together. Throws as `wait_for_item`; then nothing is known of
@@ -134,7 +145,9 @@ class LeaseStream {
 
   Connection& connection();
   bool begin_wait(std::chrono::milliseconds longest);
-  bool end_wait();
+  bool end_wait(bool was_long = false);
+  void watch_wait(const LongWait& wait);
+  void cut_short(const LongWait& wait);
   void end_waits_of(std::span<LeaseStream* const> others);
   void learn_client_id();
   void write(Request& request);
@@ -167,8 +180,8 @@ class LeaseStream {
   const std::string queue_id_;  // for a queue that has none
 
   std::uint64_t attached_ = 0;  // the generation of the link that was attached
-  TimePoint waiting_since_;
-  std::string client_id_;           // to Redis; only of those that wait together, if it tells
+  TimePoint waiting_since_;     // no item had come by then
+  std::string client_id_;       // to Redis; only of those that wait together, if it tells
   std::uint64_t client_id_of_ = 0;  // the generation of the link that has it
   std::deque<Request> requests_;
   std::vector<Pop> pops_;       // to be leased by the next request

@@ -217,8 +217,16 @@ Popped read_pop(Value answer) {
   return popped;
 }
 
+void append_claim(CommandBuffer& out, const Keys& keys, std::string_view queue_id,
+                  std::optional<std::string_view> item) {
+  begin_call(out, scripts::claim, keys, 0, item ? 2 : 1);
+  out.arg(queue_id);
+  if (item) out.arg(*item);
+}
+
 Popped read_claim(Value answer, std::string item) {
   Popped popped;
+  if (answer.size() == 0) return popped;
   popped.items.push_back(make_lease(std::move(item), last_fence(answer[0], 1)));
   popped.has_history = answer[1].integer() > 0;
   return popped;

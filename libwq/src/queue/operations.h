@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,7 +65,11 @@ struct Popped {
 void append_pop(CommandBuffer& out, const Keys& keys, std::size_t n, std::string_view queue_id);
 [[nodiscard]] Popped read_pop(Value answer);
 
-/// Reads the answer of claim about an item that BRPOPLPUSH has popped.
+/// Draws the fence of an item that BRPOPLPUSH has popped. After a long wait the call names the
+/// item: then the answer is empty if the item is not in processing any more, or if the queue is
+/// paused.
+void append_claim(CommandBuffer& out, const Keys& keys, std::string_view queue_id,
+                  std::optional<std::string_view> item);
 [[nodiscard]] Popped read_claim(Value answer, std::string item);
 
 /// A command that writes one key. At maxmemory Redis admits it only within a script.

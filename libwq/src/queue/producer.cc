@@ -30,6 +30,7 @@
 #include "queue/registry.h"
 #include "queue/server_check.h"
 #include "queue/torn_aof.h"
+#include "queue/waiting.h"
 #include "redis/reconnecting_connection.h"
 #include "script/script.h"
 
@@ -81,7 +82,10 @@ class PushSession {
     try {
       // Without waiting for Redis to come back: then the hold runs out by itself.
       while (!batches_.empty() && link_.connected()) read_answer();
-      if (!finished_ && link_.connected()) close(session_);
+      if (!finished_ && link_.connected()) {
+        close(session_);
+        tell_if_drained();
+      }
     } catch (...) {  // it runs out by itself then, too
     }
   }
@@ -121,6 +125,7 @@ class PushSession {
           take_all();
           make_durable();
         } while (!close_after_all());
+        tell_if_drained();
       });
       finished_ = true;
     }
@@ -153,7 +158,10 @@ class PushSession {
   // Not all of it is guarded: after an item that cannot be pushed the others go on.
   void push_one(PushItem item) {
     const std::size_t bytes = item.item.size();
-    if (item.delay.count() != 0) check_delay(item);
+    if (item.delay.count() != 0) {
+      check_delay(item);
+      pushed_delayed_ = true;
+    }
     if (bytes > kAlwaysTaken) guarded([this] { learn_longest_item(); });
     if (const auto why = too_long(bytes, longest_item_)) {
       throw std::invalid_argument(fmt::format("the item {} {}", printable(item.item), *why));
@@ -302,6 +310,33 @@ class PushSession {
     }
   }
 
+  // The workers that rest have nobody else to tell them. Best effort: they look some day.
+  void tell_if_drained() {
+    try {
+      Connection& redis = link_.connection();
+      const auto [ready, processing, delayed, producers] =
+          redis.ask({{"LLEN", keys_[Key::ready]},
+                     {"LLEN", keys_[Key::processing]},
+                     {"ZCARD", keys_[Key::delayed]},
+                     {"ZCARD", keys_[Key::producers]}});
+      for (const Reply* each : {&ready, &processing, &delayed, &producers}) {
+        if (each->checked().value().integer() > 0) return;
+      }
+      end_all_waits(redis, keys_);
+    } catch (const Error&) {
+      link_.drop();
+    }
+  }
+
+  // Of a reclaimer that rests, which does not know that something is going to be due.
+  void tell_if_delayed() {
+    if (!std::exchange(pushed_delayed_, false)) return;
+    link_.run([this](Connection& redis) {
+      wake_reclaimer(redis, keys_);
+      return true;
+    });
+  }
+
   // Hands the next batch to Redis; waits only while enough are under way.
   void send_next() {
     if (next_.items.size() == 0) return;
@@ -326,6 +361,7 @@ class PushSession {
     send_next();
     while (!batches_.empty()) take();
     count_lost();
+    tell_if_delayed();
   }
 
   // Behind what is pushed again, which is taken from what others have counted as lost.
@@ -525,6 +561,7 @@ class PushSession {
       try {
         guarded([this] {
           while (!batches_.empty()) take();
+          tell_if_delayed();
           const std::string answer = link_.run([this](Connection& redis) { return touch(redis); });
           if (answer != "ok") read_refusal(answer);
           while (!batches_.empty()) take();
@@ -588,6 +625,7 @@ class PushSession {
   std::size_t remembered_bytes_ = 0;
   TimePoint alive_at_;  // of the last heartbeat that Redis accepted
   CommandBuffer out_;
+  bool pushed_delayed_ = false;  // since the reclaimer was woken
   bool finished_ = false;
   std::exception_ptr failure_;
 

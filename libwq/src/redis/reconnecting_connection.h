@@ -67,6 +67,9 @@ class ReconnectingConnection {
     const std::uint64_t made = generation_;
     return made > 0 ? made - 1 : 0;
   }
+  /// How long it waits at most before its first try when the connection is lost, and then at least
+  /// about as long between tries: many others may have lost theirs at the same time. Any thread.
+  void spread(std::chrono::milliseconds time) noexcept { spread_ms_ = time.count(); }
   /// Throws the connection away; harmless without one.
   void drop() noexcept;
 
@@ -111,6 +114,7 @@ class ReconnectingConnection {
   std::optional<HostAndPort> here_;  // the node of `connection_`, unless it is that of the URL
   std::optional<Connection> connection_;
   std::atomic<std::uint64_t> generation_ = 0;
+  std::atomic<std::chrono::milliseconds::rep> spread_ms_ = 0;
   std::uint64_t failures_ = 0;   // in a row
   std::uint64_t redirects_ = 0;  // likewise
   TimePoint next_word_;

@@ -380,7 +380,7 @@ TimePoint GroupIntake::asks_again(TimePoint /*now*/) const {
   return wants_ ? next_poll_ : TimePoint::max();
 }
 
-std::optional<TimePoint> GroupIntake::wait_for_item() {
+std::optional<TimePoint> GroupIntake::wait_for_item(const ItemWait& /*wait*/) {
   return std::min(next_poll_, BootClock::now() + kLongestWaitForItem);
 }
 

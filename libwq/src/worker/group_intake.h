@@ -63,7 +63,7 @@ class GroupIntake final : public Intake {
   [[nodiscard]] std::optional<std::vector<std::string>> mark_look(std::uint64_t mark) override;
   void reconnect() noexcept override;
   void tell_wait(TimePoint now, std::size_t ready_slots) override;
-  [[nodiscard]] std::optional<TimePoint> wait_for_item() override;
+  [[nodiscard]] std::optional<TimePoint> wait_for_item(const ItemWait& wait) override;
   void read_counts_at_end() override;
   void refused(QueueIndex queue, const std::string& why) override;
   void drained() noexcept override;

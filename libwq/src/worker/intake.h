@@ -19,8 +19,16 @@
 
 namespace wq::internal {
 
-/// The longest wait for an item of a worker that holds nothing.
-inline constexpr std::chrono::milliseconds kLongestWaitForItem{1'000};
+/// The longest wait for an item of a worker that holds nothing and does not rest.
+inline constexpr std::chrono::milliseconds kLongestWaitForItem{800};
+
+/// The wait for an item of a worker that holds nothing.
+struct ItemWait {
+  std::chrono::milliseconds idle{0};                          ///< nothing has come for so long
+  std::chrono::milliseconds longest = std::chrono::hours{1};  ///< then something else is due
+  /// Asked several times a second in a long wait. True: something else is to be done.
+  std::function<bool()> interrupted = [] { return false; };
+};
 
 /// Requests under way to one queue at most.
 inline constexpr std::size_t kRequestsInFlight = 2;
@@ -94,9 +102,9 @@ class Intake {
   virtual void reconnect() noexcept = 0;
   /// Says what is waited for, see `WaitNotice`. After `look`.
   virtual void tell_wait(TimePoint now, std::size_t ready_slots) = 0;
-  /// Waits until an item may have come, or up to `kLongestWaitForItem`. Returns a time if the
-  /// caller is to wait until then instead.
-  [[nodiscard]] virtual std::optional<TimePoint> wait_for_item() = 0;
+  /// Waits until an item may have come, or up to `kLongestWaitForItem`, or longer where the worker
+  /// may rest. Returns a time if the caller is to wait until then instead.
+  [[nodiscard]] virtual std::optional<TimePoint> wait_for_item(const ItemWait& wait) = 0;
   /// The worker ends with queues that are not drained: reads their counts once more.
   virtual void read_counts_at_end() = 0;
   /// Redis has refused a request to this queue, for itself alone.

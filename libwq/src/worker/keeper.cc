@@ -6,6 +6,8 @@
 #include <wq/clock.h>
 #include <wq/error.h>
 
+#include "base/backoff.h"
+#include "base/random.h"
 #include "base/wait.h"
 
 namespace wq::internal {
@@ -35,18 +37,30 @@ Keeper::Keeper(const RedisOptions& redis, const WorkerOptions& options,
 void Keeper::run(const std::stop_token& stop) {
   const milliseconds tick = std::clamp(options_.lease / 12, milliseconds{10}, Heartbeat::kInterval);
   next_counts_ = BootClock::now();
+  std::uint64_t failures = 0;  // in a row
   while (!stop.stop_requested()) {
     broken_.clear();
+    bool broke = false;
     try {
       keep(BootClock::now());
     } catch (const ConnectionError&) {
       links_.drop();
+      broke = true;
     } catch (const ReplyError& error) {
       links_.drop();
+      broke = true;
       if (!error.transient()) throw;
     }
-    wait_for(tick, stop);
+    failures = broke || !broken_.empty() ? failures + 1 : 0;
+    wait_for(failures == 0 ? tick : std::max(tick, spread_of_try(failures)), stop);
   }
+}
+
+// The keeper of each other worker may have lost its connection at the same time.
+milliseconds Keeper::spread_of_try(std::uint64_t failures) const {
+  milliseconds spread{0};
+  for (const auto& each : sources_.all()) spread = std::max(spread, each->spread());
+  return delay_in_spread(failures, spread, random_fraction());
 }
 
 void Keeper::keep(TimePoint now) {
@@ -54,7 +68,10 @@ void Keeper::keep(TimePoint now) {
   for (const auto& each : sources_.all()) {  // which take longer
     bearing(*each, [&] { each->renewer().send_checkpoints(); });
   }
-  if (now >= next_beat_) {
+  const std::vector<Sources::Source> all = sources_.all();
+  const bool woken =
+      std::any_of(all.begin(), all.end(), [](const auto& each) { return each->has_woken(); });
+  if (now >= next_beat_ || woken) {
     next_beat_ = now + Heartbeat::kInterval;
     while (const auto each = sources_.take_replaced()) {
       bearing(*each, [&] { each->leave(false); });
@@ -63,8 +80,10 @@ void Keeper::keep(TimePoint now) {
       bearing(*each, [&] { each->beat(); });
       renew(BootClock::now());  // of hundreds, the beats may take as long as a lease
     }
+    if (all.size() == 1) next_beat_ = all.front()->next_beat(now);
   }
-  if (options_.counts_interval > milliseconds::zero() && now >= next_counts_) {
+  const bool rests = all.size() == 1 && all.front()->rests();
+  if (options_.counts_interval > milliseconds::zero() && now >= next_counts_ && !rests) {
     next_counts_ = now + options_.counts_interval;
     intake_->read_counts_again();
   }

@@ -36,6 +36,7 @@ class Keeper {
 
  private:
   void keep(TimePoint now);
+  [[nodiscard]] std::chrono::milliseconds spread_of_try(std::uint64_t failures) const;
   void renew(TimePoint now);
   // One step for a source. What Redis refuses of one queue of a group does not end what is done for
   // the others, nor does a connection that breaks: its queues are left out until the next tick.

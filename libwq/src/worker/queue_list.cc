@@ -111,7 +111,11 @@ void QueueList::tell_wait(TimePoint now, std::size_t ready_slots) {
   for (const auto& each : sources_) each->tell_wait(now, ready_slots);
 }
 
-std::optional<TimePoint> QueueList::wait_for_item() {
+std::optional<TimePoint> QueueList::wait_for_item(const ItemWait& wait) {
+  if (sources_.size() == 1 && sources_[0].may_rest(wait.idle)) {
+    sources_[0].rest(wait);
+    return {};
+  }
   std::vector<QueueSource*> running;
   for (const auto& each : sources_) {
     if (!each->counts().paused) running.push_back(each.get());

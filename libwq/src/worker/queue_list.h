@@ -34,7 +34,7 @@ class QueueList final : public Intake {
   [[nodiscard]] std::optional<std::vector<std::string>> mark_look(std::uint64_t mark) override;
   void reconnect() noexcept override;
   void tell_wait(TimePoint now, std::size_t ready_slots) override;
-  [[nodiscard]] std::optional<TimePoint> wait_for_item() override;
+  [[nodiscard]] std::optional<TimePoint> wait_for_item(const ItemWait& wait) override;
   [[nodiscard]] std::vector<Counts> counts() const override;
   [[nodiscard]] std::vector<WorkerStats> stats(
       const std::vector<WorkerStats>& handlers) const override;

@@ -9,13 +9,17 @@
 
 #include <wq/error.h>
 
+#include "base/backoff.h"
 #include "base/host_name.h"
 #include "base/printable.h"
+#include "base/random.h"
 #include "base/say.h"
 #include "queue/operations.h"
 #include "queue/registry.h"
 #include "queue/server_check.h"
+#include "queue/waiting.h"
 #include "script/script.h"
+#include "worker/rest.h"
 
 namespace wq::internal {
 namespace {
@@ -59,7 +63,8 @@ QueueSource::QueueSource(std::string queue, const SourceContext& context,
       renewer_(keeper_link_, keys_, session_, options_.lease, std::move(on_lost)),
       heartbeat_(keeper_link_, keys_, session_),
       reclaimer_(std::make_unique<ElectedReclaimer>(keys_, context.redis, options_.lease, session_,
-                                                    options_.log)) {
+                                                    options_.log,
+                                                    [this] { return rests_.load(); })) {
   stream_.set_terms(options_.lease, options_.retry);
 }
 
@@ -146,6 +151,70 @@ bool QueueSource::wait_for_any(std::span<QueueSource* const> sources, millisecon
   if (now - begin < longest / 2) return false;
   for (QueueSource* each : sources) each->dry_until_ = now + kFirstDryWait;
   return true;
+}
+
+// ---- rest ----
+
+// The heartbeat comes first: whoever changes the queue after it finds us. Then the queue is looked
+// at once more, which is between two calls of this: nothing has changed before.
+bool QueueSource::may_rest(milliseconds idle) {
+  const Counts known = counts();
+  const bool may = own_link_ && idle >= kRestsAfter && !has_stages() && !known.paused &&
+                   known.ready == 0 && known.after.empty() && !std::exchange(was_woken_, false);
+  if (!may) {
+    wake();
+    return false;
+  }
+  if (waits_of_ != link_.generation()) {
+    waits_of_link_ = link_.run([](Connection& redis) { return waits_of(redis); }).value_or("");
+    waits_of_ = link_.generation();
+  }
+  const std::lock_guard lock(mutex_);
+  const bool told =
+      !waits_of_link_.empty() && told_waits_ == waits_of_link_ && waits_ == told_waits_;
+  waits_ = waits_of_link_;
+  rest_beat_ = rest_beat_after(idle);
+  return std::exchange(was_told_, told) && told;
+}
+
+void QueueSource::rest(const ItemWait& wait) {
+  const milliseconds longest = std::min(rest_after(wait.idle, random_fraction()), wait.longest);
+  const TimePoint begin = BootClock::now();
+  rests_ = true;
+  const Counts known = counts();
+  const auto interrupted = [&] {
+    notice_.tell_at_rest(known, BootClock::now());
+    return wait.interrupted();
+  };
+  const bool came = stream_.wait_for_item({longest, interrupted, waits_of_link_});
+  rests_ = false;
+  if (came) {
+    wake();
+    return;
+  }
+  // Somebody has ended it. What he has changed may take a moment to be seen, so this comes first.
+  was_woken_ = BootClock::now() - begin < longest;
+  dry_until_ = BootClock::now() + kFirstDryWait;
+}
+
+void QueueSource::wake() {
+  was_told_ = false;
+  const std::lock_guard lock(mutex_);
+  waits_.clear();
+}
+
+bool QueueSource::has_stages() const {
+  return !options_.after.empty() || !options_.follow_ups_to.empty();
+}
+
+TimePoint QueueSource::next_beat(TimePoint now) const {
+  const std::lock_guard lock(mutex_);
+  return now + (told_waits_.empty() ? Heartbeat::kInterval : rest_beat_);
+}
+
+bool QueueSource::has_woken() const {
+  const std::lock_guard lock(mutex_);
+  return !told_waits_.empty() && waits_ != told_waits_;
 }
 
 void QueueSource::forget() noexcept {
@@ -386,6 +455,13 @@ void QueueSource::beat() {
   }
   const WorkerStatus before = status();
   if (heartbeat_.beat(before, true)) reclaimer_->elect();
+  {
+    const std::lock_guard lock(mutex_);
+    told_waits_ = before.waits;
+  }
+  spread_ = spread_of_connections(heartbeat_.workers(), options_.lease);
+  own_link_->spread(spread_);
+  if (!before.waits.empty()) return;  // it may not have asked for the id
   if (recorded_stages_) keep_targets_open(known);
   check_id(known, heartbeat_.queue_id(), before.holding > 0);
   count_lost(keeper_link_.connection(), heartbeat_.pushed());
@@ -412,9 +488,17 @@ void QueueSource::beat_while_holding() {
 }
 
 WorkerStatus QueueSource::status() const {
-  return {options_.label,       host_name(),     getpid(),
-          options_.concurrency, renewer_.size(), renewer_.oldest(BootClock::now()),
-          tally_.completed,     tally_.failed};
+  const std::lock_guard lock(mutex_);
+  return {.label = options_.label,
+          .host = host_name(),
+          .pid = getpid(),
+          .slots = options_.concurrency,
+          .holding = renewer_.size(),
+          .oldest = renewer_.oldest(BootClock::now()),
+          .completed = tally_.completed,
+          .failed = tally_.failed,
+          .waits = waits_,
+          .next = waits_.empty() ? milliseconds{0} : rest_beat_};
 }
 
 bool QueueSource::bears(const ReplyError& refusal) {

@@ -30,6 +30,7 @@
 #include "queue/stages.h"
 #include "queue/stream_link.h"
 #include "redis/reconnecting_connection.h"
+#include "worker/intake.h"
 #include "worker/keeper_links.h"
 #include "worker/wait_notice.h"
 
@@ -116,6 +117,11 @@ class QueueSource {
   /// nothing came although the wait was cut short: Redis is out of memory or broke a connection.
   static bool wait_for_any(std::span<QueueSource* const> sources,
                            std::chrono::milliseconds longest);
+  /// Nothing has come for so long that the worker may rest, and Redis has a heartbeat that says how
+  /// to end that. Only of a worker with this queue alone.
+  [[nodiscard]] bool may_rest(std::chrono::milliseconds idle);
+  /// A long wait for an item.
+  void rest(const ItemWait& wait);
   /// Forgets what is under way, after an exception.
   void forget() noexcept;
 
@@ -167,6 +173,14 @@ class QueueSource {
 
   /// The heartbeat, and the bid to be the reclaimer. Throws as `look`.
   void beat();
+  /// When the next heartbeat is due after the one at `now`.
+  [[nodiscard]] TimePoint next_beat(TimePoint now) const;
+  /// It is in a long wait for an item.
+  [[nodiscard]] bool rests() const noexcept { return rests_; }
+  /// See `spread_of_connections`.
+  [[nodiscard]] std::chrono::milliseconds spread() const noexcept { return spread_; }
+  /// Its last heartbeat says that it rests, but it does not any more.
+  [[nodiscard]] bool has_woken() const;
   void read_counts_again();
   /// See `Heartbeat::leave`.
   void leave(bool drained);
@@ -192,6 +206,8 @@ class QueueSource {
   void check(Connection& connection);
   void beat_while_holding();
   [[nodiscard]] WorkerStatus status() const;
+  [[nodiscard]] bool has_stages() const;
+  void wake();
   Counts read_counts_now();
   Counts take_counts(Counts counts);
   [[nodiscard]] std::vector<Keys> targets() const;
@@ -212,8 +228,13 @@ class QueueSource {
   const std::unique_ptr<ReconnectingConnection> own_link_;  // unless it is shared
   ReconnectingConnection& link_;
   LeaseStream stream_;
-  bool warned_ = false;                   // of a server that evicts
-  std::deque<std::size_t> wants_;         // of the requests that are not answered
+  std::string waits_of_link_;       // see queue/waiting.h; empty: may not rest
+  std::uint64_t waits_of_ = 0;      // the generation of the link that was asked for it
+  bool was_told_ = false;           // at the last call of `may_rest` the heartbeat had said it
+  bool was_woken_ = false;          // from the last rest
+  std::atomic<bool> rests_{false};  // in the long wait
+  bool warned_ = false;             // of a server that evicts
+  std::deque<std::size_t> wants_;   // of the requests that are not answered
   std::deque<std::size_t> longest_sent_;  // likewise, in bytes
   StreamLink::WordLimit own_limit_;
   StreamLink::WordLimit& limit_;
@@ -233,6 +254,7 @@ class QueueSource {
   ReconnectingConnection& keeper_link_;
   LeaseRenewer renewer_;
   Heartbeat heartbeat_;
+  std::chrono::milliseconds spread_{0};                // of connections; of the keeper's thread
   std::atomic<bool> has_beaten_{false};                // on a connection that is shared
   bool warned_of_refusal_ = false;                     // of the keeper's thread
   const std::unique_ptr<ElectedReclaimer> reclaimer_;  // unless the group has one
@@ -241,6 +263,9 @@ class QueueSource {
   std::string queue_id_;                               // written by the main thread
   Counts counts_;
   std::uint64_t looks_ = 0;  // of the main thread
+  std::string waits_;        // what the next heartbeat is to say; empty: it does not rest
+  std::chrono::milliseconds rest_beat_{0};
+  std::string told_waits_;  // what the last one has said
 };
 
 }  // namespace wq::internal

@@ -45,6 +45,16 @@ WaitNotice::WaitNotice(const Keys& keys, ReconnectingConnection& link, const Wor
     : keys_(keys), link_(link), options_(options) {}
 
 void WaitNotice::tell(const Counts& counts, TimePoint now, std::size_t ready_slots) {
+  tell(counts, now, ready_slots, [this] { return about_producer(); });
+}
+
+void WaitNotice::tell_at_rest(const Counts& counts, TimePoint now) {
+  tell(counts, now, 1, [] { return std::string(); });
+}
+
+template <typename AboutProducer>
+void WaitNotice::tell(const Counts& counts, TimePoint now, std::size_t ready_slots,
+                      AboutProducer about_producer) {
   if (!options_.log) return;
   const For what = what_is_waited_for(counts, ready_slots);
   if (std::exchange(what_, what) != what) {
@@ -54,7 +64,8 @@ void WaitNotice::tell(const Counts& counts, TimePoint now, std::size_t ready_slo
   if (what == For::nothing || now < next_) return;
   const auto waited = std::chrono::duration_cast<seconds>(now - since_);
   next_ = now + kAgain;
-  const std::string why = (what_ == For::queue ? "" : prefix_) + text(counts);
+  const std::string why = (what_ == For::queue ? "" : prefix_) + text(counts) +
+                          (what_ == For::producer ? about_producer() : "");
   options_.log(LogLevel::info, waited < kAgain
                                    ? fmt::format("waiting: {}", why)
                                    : fmt::format("still waiting, for {}: {}", waited, why));
@@ -106,7 +117,10 @@ std::string WaitNotice::text(const Counts& counts) const {
     case For::resume:
       return "the queue is paused (wqctl resume)";
     case For::producer:
-      return producer_text(counts.producers);
+      return counts.producers == 1
+                 ? "the queue is empty, and a producer holds it open"
+                 : fmt::format("the queue is empty, and {} producers hold it open",
+                               counts.producers);
     case For::others:
       return others_text(counts);
     case For::stage:
@@ -118,10 +132,8 @@ std::string WaitNotice::text(const Counts& counts) const {
 }
 
 // Of the one whose hold ends first.
-std::string WaitNotice::producer_text(std::uint64_t n) const {
-  std::string text = n == 1 ? "the queue is empty, and a producer holds it open"
-                            : fmt::format("the queue is empty, and {} producers hold it open", n);
-  return text + link_.run([this](Connection& redis) -> std::string {
+std::string WaitNotice::about_producer() const {
+  return link_.run([this](Connection& redis) -> std::string {
     const auto [time, first] = redis.ask({{"TIME"},
                                           {"ZRANGEBYSCORE", keys_[Key::producers], "-inf", "+inf",
                                            "WITHSCORES", "LIMIT", "0", "1"}});

@@ -35,6 +35,9 @@ class WaitNotice {
   /// The counts as they are now. Waiting for another thing than before begins a new wait. Reads the
   /// producer from Redis before it logs; throws as `ReconnectingConnection::run`.
   void tell(const Counts& counts, TimePoint now, std::size_t ready_slots);
+  /// The same while the connection waits for an item, so that Redis cannot be asked: of the counts
+  /// that were read last, and without what Redis knows of the producer.
+  void tell_at_rest(const Counts& counts, TimePoint now);
   void waits_no_more() noexcept { what_ = For::nothing; }
 
  private:
@@ -50,7 +53,10 @@ class WaitNotice {
 
   [[nodiscard]] For what_is_waited_for(const Counts& counts, std::size_t ready_slots) const;
   [[nodiscard]] std::string text(const Counts& counts) const;
-  [[nodiscard]] std::string producer_text(std::uint64_t n) const;
+  [[nodiscard]] std::string about_producer() const;
+  template <typename AboutProducer>
+  void tell(const Counts& counts, TimePoint now, std::size_t ready_slots,
+            AboutProducer about_producer);
 
   const Keys& keys_;
   ReconnectingConnection& link_;

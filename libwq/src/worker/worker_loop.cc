@@ -498,9 +498,24 @@ std::optional<WorkerEnd> WorkerLoop::wait_for_work() {
   if (ready == 0 || confirmer_.is_short()) {
     executor_.wait(now + kLongestIdle);
   } else if (std::exchange(ready_slots_, ready) >= ready) {  // else more may be wanted by now
-    if (const auto until = intake_->wait_for_item()) executor_.wait(*until);
+    if (const auto until = intake_->wait_for_item(item_wait(now))) executor_.wait(*until);
   }
   return std::nullopt;
+}
+
+ItemWait WorkerLoop::item_wait(TimePoint now) const {
+  ItemWait wait;
+  wait.idle = std::chrono::duration_cast<milliseconds>(now - idle_since_);
+  const auto no_later_than = [&](TimePoint time) {
+    wait.longest = std::min(wait.longest, std::chrono::ceil<milliseconds>(time - now));
+  };
+  if (options_.max_idle > milliseconds::zero()) no_later_than(idle_since_ + options_.max_idle);
+  if (!begun_) no_later_than(started_at_ + options_.wait_open);
+  wait.interrupted = [this] {
+    return stopping_ || failed_thread_ || has_error() || executor_.cannot_run() ||
+           executor_.halted() || executor_.load().ready_slots == 0;
+  };
+  return wait;
 }
 
 void WorkerLoop::wait_for_progress(TimePoint now) {
@@ -517,6 +532,7 @@ void WorkerLoop::wait_for_progress(TimePoint now) {
 
 std::optional<WorkerEnd> WorkerLoop::look_at_queues() {
   const Intake::Look look = intake_->look();
+  begun_ = look.begun;
   report_.dead_before = look.dead_before;
   const TimePoint now = BootClock::now();
   if (look.drained && look.begun && intake_->nothing_has_moved() && replicas_have_the_look()) {
@@ -655,6 +671,11 @@ void WorkerLoop::watch(const std::stop_token& stop) {
     lock.lock();
     changed_.wait_for(lock, stop, tick, [&] { return leave_at_ != leave_at; });
   }
+}
+
+bool WorkerLoop::has_error() const {
+  const std::lock_guard lock(mutex_);
+  return error_ != nullptr;
 }
 
 void WorkerLoop::rethrow_error() const {

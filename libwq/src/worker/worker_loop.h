@@ -93,6 +93,7 @@ class WorkerLoop {
   void divide_wanted();
   void give_share_back(QueueIndex queue, std::size_t keep);
   [[nodiscard]] std::optional<WorkerEnd> wait_for_work();
+  [[nodiscard]] ItemWait item_wait(TimePoint now) const;
   void wait_for_progress(TimePoint now);
   std::optional<WorkerEnd> look_at_queues();
   void settle_the_rest();
@@ -107,6 +108,7 @@ class WorkerLoop {
   void confirm(const std::stop_token& stop);
   void watch(const std::stop_token& stop);
   void rethrow_error() const;
+  [[nodiscard]] bool has_error() const;
   void give_up(std::exception_ptr error) noexcept;
   void give_up_queue() noexcept;
   void fail(const char* who) noexcept;
@@ -130,6 +132,7 @@ class WorkerLoop {
   std::size_t ahead_ = 0;        // likewise: items wanted beyond those of the slots
   TimePoint started_at_;
   TimePoint idle_since_;
+  bool begun_ = false;  // all queues, at the last look
 
   // Shared.
   Executor executor_;

@@ -98,7 +98,18 @@ std::optional<std::string> QueueModel::move_one() {
   return item;
 }
 
-QueueModel::Popped QueueModel::claim(std::string_view queue_id) {
+std::optional<QueueModel::Popped> QueueModel::claim(std::string_view queue_id,
+                                                    const std::optional<std::string>& item) {
+  if (item) {
+    const auto found = std::find(processing_.begin(), processing_.end(), *item);
+    if (found == processing_.end()) return std::nullopt;
+    processing_.erase(found);
+    if (paused_) {
+      ready_.push_back(*item);
+      return std::nullopt;
+    }
+    processing_.push_front(*item);
+  }
   Popped popped;
   popped.last_fence = draw_fences(1);
   popped.has_history = has_history();

@@ -49,7 +49,8 @@ class QueueModel {
   Popped pop(std::size_t n, std::string_view queue_id);
   /// What RPOPLPUSH does; nothing if nothing is ready.
   std::optional<std::string> move_one();
-  Popped claim(std::string_view queue_id);
+  /// After a long wait with the item. Nothing if it is not claimed.
+  std::optional<Popped> claim(std::string_view queue_id, const std::optional<std::string>& item);
   /// True for OK.
   bool set_lease(std::string_view item, std::string_view holder, std::chrono::milliseconds ttl);
   /// Failures and crashes.

@@ -88,6 +88,7 @@ const std::vector<RandomRun::Operation>& RandomRun::operations() {
       {&RandomRun::attach, 2},
       {&RandomRun::pop, 60},
       {&RandomRun::wait_and_claim, 10},
+      {&RandomRun::claim_late, 5},
       {&RandomRun::crowd, 1},
       {&RandomRun::lease, 80},
       {&RandomRun::lease_again, 6},
@@ -143,6 +144,7 @@ const std::vector<RandomRun::Operation>& RandomRun::operations() {
 }
 
 void RandomRun::run(std::size_t steps) {
+  if (one_in(2)) attach();  // a worker that comes before the queue has begun, which is rare later
   for (std::size_t i = 1; i <= steps; ++i) {
     try {
       step();

@@ -81,6 +81,9 @@ class RandomRun {
   void attach();
   void pop();
   void wait_and_claim();
+  void claim_late();
+  void claim(Worker& worker, const std::string& item, const std::optional<std::string>& named,
+             const std::string& id);
   void crowd();
   void lease();
   void lease_again();
@@ -203,6 +206,7 @@ class RandomRun {
   QueueModel model_{keys_};
   OperatorModel operator_{model_};
   std::vector<Worker> workers_;
+  std::pair<Worker*, std::string> late_{nullptr, {}};  // whose wait has moved which item
   std::vector<Producer> producers_;
   std::vector<Posted> posted_;  // to be sent again
   std::vector<std::string> held_by_redis_wq_;

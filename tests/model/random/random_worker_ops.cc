@@ -110,14 +110,36 @@ void RandomRun::wait_and_claim() {
   const std::string item(moved.value().text());
   expect("wait", item, model_.move_one().value());
   if (one_in(10)) return;  // it dies
+  if (one_in(2)) {
+    claim(worker, item, std::nullopt, id);
+  } else if (one_in(2)) {
+    claim(worker, item, item, id);
+  } else {
+    late_ = {&worker, item};
+  }
+}
+
+// The answer to its wait comes late: the item may have gone meanwhile.
+void RandomRun::claim_late() {
+  if (late_.first == nullptr) return;
+  const auto [worker, item] = std::exchange(late_, {});
+  note("a late claim");
+  claim(*worker, item, item, random_name());
+}
+
+void RandomRun::claim(Worker& worker, const std::string& item,
+                      const std::optional<std::string>& named, const std::string& id) {
   CommandBuffer call;
-  internal::append_call(call, internal::scripts::claim, keys_, {}, id);
+  internal::append_claim(call, keys_, id, named);
   const Reply reply = redis_.run(internal::scripts::claim, call);
   internal::Popped claimed = internal::read_claim(reply.value(), item);
-  const QueueModel::Popped expected = model_.claim(id);
-  expect("claim", fmt::format("{} {}", claimed.items[0].fence, claimed.has_history),
-         fmt::format("{} {}", expected.last_fence, expected.has_history));
-  worker.popped.push_back(std::move(claimed.items[0]));
+  const auto expected = model_.claim(id, named);
+  const auto text = [](std::uint64_t fence, bool has_history) {
+    return fmt::format("{} {}", fence, has_history);
+  };
+  expect("claim", claimed.items.empty() ? "" : text(claimed.items[0].fence, claimed.has_history),
+         expected ? text(expected->last_fence, expected->has_history) : "");
+  if (!claimed.items.empty()) worker.popped.push_back(std::move(claimed.items[0]));
 }
 
 void RandomRun::read_history(std::span<Lease> leases) {

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+
+namespace wq::internal {
+
+/// A worker rests when nothing has come to its queue for a while: it waits for an item for minutes,
+/// says so in its heartbeat, and beats as rarely. An item ends the wait at once, and so do those
+/// that change the queue in another way (see queue/waiting.h). How long it waits if neither comes,
+/// or the word of a change is lost:
+inline constexpr std::chrono::milliseconds kLongestRest = std::chrono::minutes{20};
+/// The time between two heartbeats. People are not told for so long that a worker has died.
+inline constexpr std::chrono::milliseconds kLongestRestBeat = std::chrono::minutes{5};
+/// For so long it does not rest.
+inline constexpr std::chrono::milliseconds kRestsAfter{5'000};
+/// Before that it rests no longer than until nothing has come for so long.
+inline constexpr std::chrono::milliseconds kFirstRests = std::chrono::minutes{1};
+
+/// How long a worker rests to which nothing has come for `idle`. `fraction` in [0, 1): workers that
+/// began together are not to look together.
+[[nodiscard]] constexpr std::chrono::milliseconds rest_after(std::chrono::milliseconds idle,
+                                                             double fraction) noexcept {
+  using std::chrono::milliseconds;
+  const milliseconds whole = idle < kFirstRests / 2 ? kFirstRests - idle : kLongestRest;
+  const auto least = static_cast<double>(whole.count()) * 0.8;
+  return milliseconds{static_cast<milliseconds::rep>(least * (1 + 0.25 * fraction))};
+}
+
+[[nodiscard]] constexpr std::chrono::milliseconds rest_beat_after(
+    std::chrono::milliseconds idle) noexcept {
+  return idle < kFirstRests / 2 ? kFirstRests : kLongestRestBeat;
+}
+
+}  // namespace wq::internal
