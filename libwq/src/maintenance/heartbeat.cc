@@ -101,6 +101,7 @@ std::string Heartbeat::entry(const WorkerStatus& status) const {
                          {"oldest_ms", status.oldest.count()},
                          {"completed", status.completed},
                          {"failed", status.failed},
+                         {"item_us", status.item_time.count()},
                          {"started_ms", started_ms_},
                          {"seen_ms", server_ms_}})
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -10,7 +10,7 @@
 
 namespace wq::internal {
 
-/// The status of a worker, for people.
+/// The status of a worker, for people and for `wqctl metrics`.
 struct WorkerStatus {
   std::string label;
   std::string host;
@@ -20,6 +20,7 @@ struct WorkerStatus {
   std::chrono::milliseconds oldest{0};  ///< how long the oldest of these has been held
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
+  std::chrono::microseconds item_time{0};  ///< what one item takes, lately; zero: not known yet
 };
 
 /// True if an entry of `Q:workers`, which any client may have written, is a heartbeat of the last

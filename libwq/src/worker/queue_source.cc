@@ -414,7 +414,7 @@ void QueueSource::beat_while_holding() {
 WorkerStatus QueueSource::status() const {
   return {options_.label,       host_name(),     getpid(),
           options_.concurrency, renewer_.size(), renewer_.oldest(BootClock::now()),
-          tally_.completed,     tally_.failed};
+          tally_.completed,     tally_.failed,   std::chrono::microseconds{tally_.item_us}};
 }
 
 bool QueueSource::bears(const ReplyError& refusal) {
