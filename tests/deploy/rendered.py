@@ -11,7 +11,7 @@ import subprocess
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-OVERLAYS = ("dev", "production", "spot", "keda")
+OVERLAYS = ("dev", "production", "spot", "keda", "kueue", "sentinel", "cluster")
 
 
 class Pod:

@@ -16,6 +16,8 @@ from rendered import ROOT, acl_lines, expanded, version
 # is for the probes, and for anybody who can reach Redis.
 OWN_USERS = {"default": "off resetpass ~* &* +@all",
              "probe": "on nopass resetkeys resetchannels -@all +ping"}
+# The users of the components that servers, sentinels and the maker of the cluster log in as.
+NODE_USERS = {"replica", "sentinel", "operator"}
 # What Kubernetes is to do with each exit code of the programs.
 SUCCESS, FAIL, IGNORE, COUNT = "success", "FailJob", "Ignore", "Count"
 EXIT_TABLE = {0: SUCCESS, 1: COUNT, 2: FAIL, 3: FAIL, 4: COUNT, 5: IGNORE, 6: FAIL,
@@ -170,12 +172,15 @@ def logins_work(rendering):
         name, words = ours(container)
         env = variables_of(rendering, container)
         url = urllib.parse.urlsplit(env.get("WQ_REDIS", ""))
-        if url.scheme != ("rediss" if tls else "redis"):
+        if url.scheme.split("+")[0] != ("rediss" if tls else "redis"):
             spoken = "TLS" if tls else "no TLS"
             yield f"{place}: WQ_REDIS is {url.scheme}:, and redis.conf says {spoken}"
-        service = rendering.find("Service", url.hostname or "")
-        if not service or url.port not in [each["port"] for each in service["spec"]["ports"]]:
-            yield f"{place}: WQ_REDIS has no Service at {url.hostname}:{url.port}"
+        for host in url.netloc.rpartition("@")[2].split(","):
+            pod, _, port = host.partition(":")
+            # Of a pod of a StatefulSet: its own name and that of the Service.
+            service = rendering.find("Service", pod.split(".")[-1])
+            if not service or port not in [str(x["port"]) for x in service["spec"]["ports"]]:
+                yield f"{place}: WQ_REDIS has no Service at {host}"
         if url.username not in users:
             yield f"{place}: users.acl has no user {url.username}"
         prefix = programs.PREFIXES[name[0]]
@@ -221,6 +226,8 @@ def redis_is_started_by_start(rendering):
         spec = pod.spec["containers"][0]
         mounts = {mount["mountPath"]: mount["name"] for mount in spec["volumeMounts"]}
         shell, path, *conf = words_of(spec)
+        if path.endswith("/join"):  # which starts it with the third word
+            path, conf = conf[2], conf[3:]
         if shell != "sh" or not path.endswith("/start") or not conf:
             yield f"{pod.place}: it must be started with sh, start and a redis.conf"
         if mounts.get(spec.get("workingDir")) != "data":
@@ -251,7 +258,7 @@ def queue_names_agree(rendering):
     queue = (rendering.data("ConfigMap", "wq-run") or {}).get("queue", "")
     for user, words in acl_lines(rendering.users_acl()).items():
         patterns = [word[1:] for word in words if word.startswith("~")]
-        if user not in OWN_USERS and not any(
+        if user not in OWN_USERS.keys() | NODE_USERS and not any(
                 each.endswith("*") and queue.startswith(each[:-1]) for each in patterns):
             yield f"users.acl: {user} may not reach the keys of the queue {queue}"
     for _, place, container in our_containers(rendering):

@@ -37,6 +37,8 @@ metrics::QueueReading a_reading() {
   metrics.workers = 3;
   metrics.oldest_lease = std::chrono::milliseconds{1'500};
   metrics.fence = 1'763'000'000'000'001;
+  metrics.counts.delayed = 3;
+  metrics.item_time = std::chrono::milliseconds{1'500};
   metrics.memory_bytes = {{"ready", 144}};
   return {"q", metrics};
 }
@@ -47,7 +49,8 @@ TEST(QueueFamilies, HoldWhatWasRead) {
        {"wq_up{queue=\"q\"} 1\n", "wq_items{queue=\"q\",state=\"ready\"} 7\n",
         "wq_items{queue=\"q\",state=\"dead\"} 2\n", "wq_items_completed_total{queue=\"q\"} 12\n",
         "wq_workers{queue=\"q\"} 3\n", "wq_paused{queue=\"q\"} 1\n", "wq_drained{queue=\"q\"} 0\n",
-        "wq_oldest_lease_seconds{queue=\"q\"} 1.5\n", "wq_fence{queue=\"q\"} 1763000000000001\n",
+        "wq_oldest_lease_seconds{queue=\"q\"} 1.5\n", "wq_remaining_items{queue=\"q\"} 10\n",
+        "wq_item_seconds{queue=\"q\"} 1.5\n", "wq_fence{queue=\"q\"} 1763000000000001\n",
         "wq_key_memory_bytes{queue=\"q\",key=\"ready\"} 144\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }

@@ -118,9 +118,21 @@ MetricFamily oldest(std::span<const QueueReading> readings) {
   return family;
 }
 
+MetricFamily item_seconds(std::span<const QueueReading> readings) {
+  MetricFamily family = gauge("wq_item_seconds",
+                              "How long an item takes a slot, on average of the last minute of the "
+                              "live workers; missing while none has done one.");
+  for_each_read(readings, [&](Labels labels, const QueueMetrics& of) {
+    if (!of.item_time) return;
+    add(family, std::move(labels), std::chrono::duration<double>(*of.item_time).count());
+  });
+  return family;
+}
+
 }  // namespace
 
-std::vector<MetricFamily> queue_families(std::span<const QueueReading> readings) {
+std::vector<MetricFamily> queue_families(std::span<const QueueReading> readings,
+                                         std::optional<Deadline> deadline) {
   std::vector<MetricFamily> families{up(readings), by_state(readings), lost(readings)};
   for (const Total& total : kTotals) {
     families.push_back(with_values(counter(total.name, total.help), readings,
@@ -129,6 +141,15 @@ std::vector<MetricFamily> queue_families(std::span<const QueueReading> readings)
   const auto add_gauge = [&](const char* name, const char* help, auto value) {
     families.push_back(with_values(gauge(name, help), readings, value));
   };
+  add_gauge("wq_remaining_items", "Items that are ready, delayed or in processing.",
+            [](const QueueMetrics& of) { return remaining_items(of.counts); });
+  families.push_back(item_seconds(readings));
+  if (deadline) {
+    add_gauge("wq_workers_wanted",
+              "Workers that finish the remaining items by the deadline, at the speed of the last "
+              "minute; 1 while no item is measured.",
+              [&](const QueueMetrics& of) { return workers_wanted(of, *deadline); });
+  }
   add_gauge("wq_workers", "Workers with a heartbeat within the last 10 s.",
             [](const QueueMetrics& of) { return of.workers; });
   add_gauge("wq_producers", "Producers that hold the queue open.",
@@ -148,8 +169,8 @@ std::vector<MetricFamily> queue_families(std::span<const QueueReading> readings)
 }
 
 QueueCollector::QueueCollector(std::vector<std::string> queues, const RedisOptions& redis,
-                               std::stop_token stop)
-    : queues_(std::move(queues)), reader_(redis, stop) {
+                               std::optional<Deadline> deadline, std::stop_token stop)
+    : queues_(std::move(queues)), deadline_(deadline), reader_(redis, stop) {
   for (const std::string& queue : queues_)
     static_cast<void>(Queue{queue, redis});  // looks at the name
 }
@@ -158,7 +179,7 @@ std::vector<MetricFamily> QueueCollector::read() {
   std::vector<QueueReading> readings;
   const std::lock_guard lock(mutex_);
   for (const std::string& queue : queues_) readings.push_back({queue, reader_.read(queue)});
-  return queue_families(readings);
+  return queue_families(readings, deadline_);
 }
 
 std::vector<MetricFamily> QueueCollector::scrape() {
@@ -180,7 +201,7 @@ std::vector<MetricFamily> QueueCollector::scrape() {
     readings.push_back(std::move(reading));
   }
   note(trouble);
-  return queue_families(readings);
+  return queue_families(readings, deadline_);
 }
 
 void QueueCollector::note(const std::string& trouble) {

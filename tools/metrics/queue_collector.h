@@ -11,6 +11,8 @@
 
 #include <wq/queue_metrics.h>
 
+#include "metrics/deadline.h"
+
 namespace wq::metrics {
 
 /// A queue and what was read of it; nothing if it could not be read.
@@ -20,16 +22,16 @@ struct QueueReading {
 };
 
 /// The metrics of queues as Prometheus has them, in a fixed order. Pure. A family without a value
-/// is left out.
+/// is left out, and without a deadline the workers wanted by it.
 [[nodiscard]] std::vector<prometheus::MetricFamily> queue_families(
-    std::span<const QueueReading> readings);
+    std::span<const QueueReading> readings, std::optional<Deadline> deadline = std::nullopt);
 
 /// Reads queues. Thread-safe.
 class QueueCollector {
  public:
   /// Throws `std::invalid_argument` for a bad name or URL. A requested `stop` ends the waiting.
   QueueCollector(std::vector<std::string> queues, const RedisOptions& redis,
-                 std::stop_token stop = {});
+                 std::optional<Deadline> deadline, std::stop_token stop = {});
 
   /// Throws when a queue cannot be read, as `MetricsReader` does.
   [[nodiscard]] std::vector<prometheus::MetricFamily> read();
@@ -42,6 +44,7 @@ class QueueCollector {
   void note(const std::string& trouble);
 
   const std::vector<std::string> queues_;
+  const std::optional<Deadline> deadline_;
   std::mutex mutex_;
   MetricsReader reader_;
   std::string trouble_;  // the last logged error; empty: none

@@ -37,6 +37,8 @@ struct WorkerInfo {
   std::chrono::milliseconds oldest{0};  ///< how long it has held the oldest of them
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
+  /// What one item took a slot, on average of the last minute; zero: none is done yet.
+  std::chrono::microseconds item_time{0};
   ServerTime started{};
   std::chrono::milliseconds age{0};     ///< since it started
   std::chrono::milliseconds silent{0};  ///< since its last heartbeat

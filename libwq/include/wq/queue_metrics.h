@@ -26,6 +26,12 @@ struct QueueMetrics {
   /// How long the item has been held that is held longest, by what living workers say of
   /// themselves every two seconds; nothing if they hold none.
   std::optional<std::chrono::milliseconds> oldest_lease{};
+  /// By the server's clock.
+  std::chrono::sys_time<std::chrono::milliseconds> read_at{};
+  std::uint64_t slots = 0;  ///< of these workers together
+  /// What one item takes a slot, on average of what these workers did in the last minute; nothing
+  /// if none of them has done one yet.
+  std::optional<std::chrono::microseconds> item_time{};
   std::uint64_t fence = 0;  ///< the last one given out
   /// What each key of the queue that exists takes in Redis, estimated from five of its elements;
   /// by what it holds: "ready", "processing", "results". The leases, a key for each item in

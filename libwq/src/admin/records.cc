@@ -93,6 +93,7 @@ WorkerInfo read_worker(std::string_view session, std::string_view entry, std::in
   worker.holding = count_in(json, "holding");
   worker.completed = count_in(json, "completed");
   worker.failed = count_in(json, "failed");
+  worker.item_time = std::chrono::microseconds{amount_in(json, "item_us")};
   const std::int64_t started_ms = amount_in(json, "started_ms");
   worker.started = ServerTime{milliseconds{started_ms}};
   worker.age = since(started_ms, server_ms);

@@ -138,6 +138,7 @@ std::string Heartbeat::entry(const WorkerStatus& status) const {
                        {"oldest_ms", status.oldest.count()},
                        {"completed", status.completed},
                        {"failed", status.failed},
+                       {"item_us", status.item_time.count()},
                        {"started_ms", started_ms_},
                        {"seen_ms", server_ms_ + status.next.count()}});
   if (!status.waits.empty()) json[kWaitsField] = status.waits;

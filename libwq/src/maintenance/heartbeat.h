@@ -12,7 +12,7 @@
 
 namespace wq::internal {
 
-/// The status of a worker, for people.
+/// The status of a worker, for people and for `wqctl metrics`.
 struct WorkerStatus {
   std::string label;
   std::string host;
@@ -22,8 +22,9 @@ struct WorkerStatus {
   std::chrono::milliseconds oldest{0};  ///< how long the oldest of these has been held
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
-  std::string waits{};                ///< see queue/waiting.h; empty: it does not rest
-  std::chrono::milliseconds next{0};  ///< of a worker that rests: until its next heartbeat
+  std::chrono::microseconds item_time{0};  ///< what one item takes, lately; zero: not known yet
+  std::string waits{};                     ///< see queue/waiting.h; empty: it does not rest
+  std::chrono::milliseconds next{0};       ///< of a worker that rests: until its next heartbeat
 };
 
 /// True if an entry of `Q:workers`, which any client may have written, is a heartbeat of the last

@@ -63,7 +63,8 @@ Executor::Executor(const WorkerOptions& options, std::vector<std::string> queues
       readiness_(options.concurrency,
                  Readiness{.ready = !prepare_, .preparing = false, .was_ready = false}),
       turns_(options.concurrency),
-      stats_(queues.size()) {
+      stats_(queues.size()),
+      recent_(queues.size()) {
   for (std::string& each : queues) {
     queues_.push_back(std::make_shared<const std::string>(std::move(each)));
   }
@@ -92,12 +93,14 @@ void Executor::name_queue(QueueIndex place, std::string queue) {
   const std::lock_guard lock(mutex_);
   if (place < queues_.size()) {
     queues_[place] = std::make_shared<const std::string>(std::move(queue));
+    recent_[place] = {};
     return;
   }
   queues_.push_back(std::make_shared<const std::string>(std::move(queue)));
   waiting_.add_queue();
   finished_.emplace_back();
   stats_.emplace_back();
+  recent_.emplace_back();
 }
 
 void Executor::start_preparing() {
@@ -203,6 +206,11 @@ std::vector<Settlement> Executor::take_finished(QueueIndex queue, std::size_t mo
                                 std::make_move_iterator(end)};
   finished.erase(finished.begin(), end);
   return taken;
+}
+
+std::optional<nanoseconds> Executor::per_item(QueueIndex queue) const {
+  const std::lock_guard lock(mutex_);
+  return recent_[queue].per_item(BootClock::now());
 }
 
 std::vector<QueueLease> Executor::take_back(TimePoint before, std::size_t keep) {
@@ -461,7 +469,7 @@ void Executor::finish(Slot& slot, std::vector<Outcome> outcomes) {
   const std::lock_guard lock(mutex_);
   const nanoseconds took = BootClock::now() - slot.since;
   estimator_.add_call(took, slot.leases.size());
-  count(slot.queue, took);
+  count(slot.queue, took, slot.leases.size());
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!slot.settled[i]) put_finished(slot, i, std::move(outcomes[i]));
   }
@@ -525,11 +533,12 @@ void Executor::count(const Outcome& outcome) {
 }
 
 // The lock is ours already, so this costs the handlers nothing to speak of.
-void Executor::count(QueueIndex queue, nanoseconds took) {
+void Executor::count(QueueIndex queue, nanoseconds took, std::size_t items) {
   constexpr auto& kBounds = WorkerStats::kHandlerBounds;
   const auto bound = std::lower_bound(kBounds.begin(), kBounds.end(), took);
   ++stats_[queue].handler_calls.at(static_cast<std::size_t>(bound - kBounds.begin()));
   stats_[queue].handler_time += took;
+  recent_[queue].add(BootClock::now(), took, items);
 }
 
 Outcome Executor::judged(Outcome outcome, Reason reason) const {

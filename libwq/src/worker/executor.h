@@ -22,6 +22,7 @@
 #include "worker/batcher.h"
 #include "worker/load_estimator.h"
 #include "worker/queue_lease.h"
+#include "worker/recent_durations.h"
 
 namespace wq::internal {
 
@@ -97,6 +98,9 @@ class Executor {
   };
   [[nodiscard]] Load load() const;
 
+  /// See `RecentDurations`.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> per_item(QueueIndex queue) const;
+
   /// Statistics of the handlers, by queue; the other fields are zero.
   [[nodiscard]] std::vector<WorkerStats> handler_stats() const;
 
@@ -160,7 +164,7 @@ class Executor {
   void checkpoint(const Slot& slot, std::size_t index, std::string text);
   void put_finished(Slot& slot, std::size_t index, Outcome outcome);
   void finish(Slot& slot, std::vector<Outcome> outcomes);
-  void count(QueueIndex queue, std::chrono::nanoseconds took);
+  void count(QueueIndex queue, std::chrono::nanoseconds took, std::size_t items);
   void count(const Outcome& outcome);
   Outcome judged(Outcome outcome, Reason reason) const;
 
@@ -197,7 +201,8 @@ class Executor {
   unsigned failures_in_a_row_ = 0;
   bool succeeded_ = false;  // once
   bool halted_ = false;
-  std::vector<WorkerStats> stats_;  // by queue; but for the times of the handler, zero
+  std::vector<WorkerStats> stats_;       // by queue; but for the times of the handler, zero
+  std::vector<RecentDurations> recent_;  // by queue
 };
 
 }  // namespace wq::internal

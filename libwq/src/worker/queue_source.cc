@@ -497,6 +497,7 @@ WorkerStatus QueueSource::status() const {
           .oldest = renewer_.oldest(BootClock::now()),
           .completed = tally_.completed,
           .failed = tally_.failed,
+          .item_time = std::chrono::microseconds{tally_.item_us},
           .waits = waits_,
           .next = waits_.empty() ? milliseconds{0} : rest_beat_};
 }

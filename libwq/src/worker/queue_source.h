@@ -45,6 +45,7 @@ struct Tally {
   std::atomic<std::uint64_t> unknown{0};
   std::atomic<std::uint64_t> holding{0};      // leased, and the settlement not answered
   std::atomic<std::uint64_t> unconfirmed{0};  // settled, and not counted: see `Confirmer`
+  std::atomic<std::int64_t> item_us{0};       // what one takes, lately; zero: not known yet
 };
 
 /// Writes a mark, see `Confirmer`. Nothing may be under way on the link.

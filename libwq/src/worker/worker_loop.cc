@@ -250,6 +250,10 @@ void WorkerLoop::give_share_back(QueueIndex queue, std::size_t keep) {
 
 std::vector<Settlement> WorkerLoop::to_settle(QueueIndex queue) {
   std::vector<Settlement> settlements = executor_.take_finished(queue, Queue::kMaxBatch);
+  if (!settlements.empty()) {
+    const auto took = executor_.per_item(queue).value_or(std::chrono::nanoseconds{0});
+    sources_[queue].tally().item_us = std::chrono::ceil<std::chrono::microseconds>(took).count();
+  }
   std::vector<Settlement> released = sources_[queue].take_released();
   std::move(released.begin(), released.end(), std::back_inserter(settlements));
   return settlements;

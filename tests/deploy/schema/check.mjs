@@ -11,8 +11,9 @@ import ts from "typescript";
 import yaml from "js-yaml";
 
 const here = path.dirname(url.fileURLToPath(import.meta.url));
-// KEDA's kinds have no type here; ../rules_objects.py knows their fields. The Job within one has.
-const foreign = /^keda\.sh\//;
+// The kinds of KEDA and Kueue have no type here; ../rules_objects.py knows the fields of KEDA. The Job
+// within one has.
+const foreign = /^(keda\.sh|kueue\.x-k8s\.io)\//;
 const innerJob = ({ metadata, spec }) =>
   spec?.jobTargetRef && { apiVersion: "batch/v1", kind: "Job", metadata, spec: spec.jobTargetRef };
 

@@ -8,6 +8,7 @@
 #include "cli/log.h"
 #include "cli/output.h"
 #include "cli/signals.h"
+#include "metrics/deadline.h"
 #include "metrics/metrics_server.h"
 #include "metrics/queue_collector.h"
 #include "wqctl/command.h"
@@ -34,6 +35,13 @@ std::vector<cli::Argument> queues_argument() {
   return {{cli::Value::queue()}, {.value = cli::Value::queue(), .optional = true, .many = true}};
 }
 
+void add_deadline(cli::Options& options, std::optional<metrics::Deadline>& deadline) {
+  options.add("deadline", cli::Value::text("TIME"),
+              "when the queues are to be drained, in UTC, as 2026-12-01T06:00:00Z; adds "
+              "wq_workers_wanted, the number of workers that it takes",
+              [&deadline](const std::string& text) { deadline = metrics::parse_deadline(text); });
+}
+
 }  // namespace
 
 cli::ExitCode run_metrics(cli::Process& process, int argc, const char* const* argv) {
@@ -42,10 +50,13 @@ cli::ExitCode run_metrics(cli::Process& process, int argc, const char* const* ar
                                     "  wqctl metrics shards | promtool check metrics\n"
                                     "  wqctl metrics shards > /var/lib/node_exporter/wq.prom\n",
                                     queues_argument())};
+  std::optional<metrics::Deadline> deadline;
+  options.group("Metrics");
+  add_deadline(options, deadline);
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   only_look(target);
-  metrics::QueueCollector collector{queues_of(target), target.redis};
+  metrics::QueueCollector collector{queues_of(target), target.redis, deadline};
   cli::write_out(prometheus::TextSerializer{}.Serialize(collector.read()));
   return cli::ExitCode::done;
 }
@@ -62,6 +73,8 @@ cli::ExitCode run_serve_metrics(cli::Process& process, int argc, const char* con
       "listen", cli::Value::text("ADDR:PORT"),
       "address to listen on; required. :PORT is all addresses",
       [&address](const std::string& text) { address = metrics::parse_listen_address(text); });
+  std::optional<metrics::Deadline> deadline;
+  add_deadline(options, deadline);
   Target target;
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
   if (!address) {
@@ -73,7 +86,7 @@ cli::ExitCode run_serve_metrics(cli::Process& process, int argc, const char* con
   target.redis.log = no_log;  // the collector says it once
 
   const cli::StopRequest stop{process.signals()};
-  metrics::QueueCollector collector{queues_of(target), target.redis, stop.token()};
+  metrics::QueueCollector collector{queues_of(target), target.redis, deadline, stop.token()};
   const metrics::MetricsServer server{*address, [&collector] { return collector.scrape(); }};
   cli::log(LogLevel::info, fmt::format("serving {}", server.url()));
   while (!stop.is_made()) stop.wait_for(std::chrono::hours{1});
