@@ -89,6 +89,26 @@ TEST_F(DurablePrograms, EndWith2IfTheUserMayNotWait) {
   }
 }
 
+TEST_F(DurablePrograms, AreForetoldByDoctor) {
+  const auto examine = [this](const std::string& replicas, const std::string& url) {
+    Process doctor =
+        ctl_process({"doctor", "q", "--durable", replicas}, {.environment = {{"WQ_REDIS", url}}});
+    const int code = doctor.wait();
+    return std::to_string(code) + ": " + doctor.out();
+  };
+  EXPECT_THAT(examine("1", redis_of_all_.url()),
+              AllOf(HasSubstr("0: "), HasSubstr("1 replicas are connected, of 1 of --durable")));
+  EXPECT_THAT(examine("2", redis_of_all_.url()),
+              AllOf(HasSubstr("2: "), HasSubstr("1 of the 2 replicas of --durable are connected")));
+  RedisClient(redis_of_all_.options())
+      .call({"ACL", "SETUSER", "jobs", "on", "nopass", "~*", "+@all", "-wait"});
+  std::string url = redis_of_all_.url();
+  url.insert(std::string("unix://").size(), "jobs:x@");
+  EXPECT_THAT(examine("1", url),
+              AllOf(HasSubstr("2: "), HasSubstr("programs with --durable may not send wait"),
+                    HasSubstr("ACL SETUSER jobs +wait")));
+}
+
 TEST_F(DurablePrograms, GoOnWhenTheReplicaIsBack) {
   redis_of_all_.replica().freeze();
   Process push = push_process({"q", "a", "b", "--durable", "1"}, through());

@@ -1,4 +1,5 @@
-// redis+sentinel:// with real sentinels: the primary is found, and followed at a failover.
+// redis+sentinel:// with real sentinels: the primary is found, and followed at a failover, also
+// when the one before still answers.
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include <wq/error.h>
 
 #include "e2e/programs.h"
+#include "redis/connection.h"
 #include "support/free_port.h"
 #include "support/redis_server.h"
 
@@ -46,7 +48,7 @@ class Member {
 
 class Sentinels : public ProgramTest {
  protected:
-  Sentinels() {
+  explicit Sentinels(const Words& config_of_primary = {}) : primary_(config_of_primary) {
     for (int i = 0; i < 3; ++i) {
       ports_.push_back(free_port());
       sentinels_.push_back(start_sentinel(ports_.back()));
@@ -78,6 +80,20 @@ class Sentinels : public ProgramTest {
     options.url = "redis://127.0.0.1:" + std::to_string(port);
     options.log = no_log;
     return RedisClient(options);
+  }
+
+  /// Nobody can make the primary a replica again after a failover, as if it were cut off.
+  static Words without_demotion() { return {"rename-command SLAVEOF \"\""}; }
+  /// The primary answers nothing until the replica is the primary. Then both are.
+  void depose_primary() {
+    primary_.server().freeze();
+    EXPECT_TRUE(eventually([this] { return replica_.is_primary(); }, 30s));
+    primary_.server().thaw();
+  }
+
+  [[nodiscard]] bool replica_has_client(const std::string& name_end) const {
+    const std::string clients(replica_.client().call({"CLIENT", "LIST"}).value().text());
+    return clients.find(name_end + " ") != std::string::npos;
   }
 
   Member primary_;
@@ -177,6 +193,53 @@ TEST_F(Sentinels, AreExaminedByDoctorAsTheirPrimary) {
   Process doctor = ctl_process({"doctor", "q", "--json"}, through(url()));
   doctor.wait();
   EXPECT_THAT(doctor.out(), AllOf(HasSubstr("\"findings\""), Not(HasSubstr("is a Sentinel"))));
+}
+
+class SentinelsAndADeposedPrimary : public Sentinels {
+ protected:
+  SentinelsAndADeposedPrimary() : Sentinels(without_demotion()) {}
+};
+
+TEST_F(SentinelsAndADeposedPrimary, AreFollowedByAWorkerThoughThatOneAnswers) {
+  Process push = push_process({"q", "item-{00..29}"}, through(url()));
+  ASSERT_EQ(push.wait(), 0) << push.err();
+  wait_for_replication();
+  const std::string begun = folder_.path() / "begun";
+  const std::string go_on = folder_.path() / "go-on";
+  Process worker = start({kWorkerProgram, "--queue", "q", "--lease", "5s", "--", "sh", "-c",
+                          "touch " + begun + "; while [ ! -e " + go_on + " ]; do sleep 0.1; done"},
+                         through(url()));
+  ASSERT_TRUE(eventually([&] { return std::ifstream(begun).good(); }));
+  depose_primary();
+  // From the failover on a worker that stays has its connections to a server that takes its writes.
+  EXPECT_TRUE(eventually([&] { return replica_has_client("-renewer"); }, 30s)) << worker.err();
+  EXPECT_TRUE(primary_.is_primary()) << "the test proves nothing";
+  std::ofstream(go_on).close();
+  EXPECT_EQ(worker.wait(), 0) << worker.err();
+  EXPECT_EQ(replica_.client().call({"LLEN", "q"}).value().integer(), 0);
+  EXPECT_GT(primary_.client().call({"LLEN", "q"}).value().integer(), 0) << "it was left at once";
+}
+
+TEST_F(SentinelsAndADeposedPrimary, AreFollowedByAnIdleConnection) {
+  RedisOptions options;
+  options.url = url();
+  options.log = no_log;
+  internal::Connection connection(options);
+  EXPECT_EQ(connection.call({"SET", "here", "1"}).value().text(), "OK");
+  depose_primary();
+  EXPECT_TRUE(eventually(
+      [&] {
+        try {
+          connection.call({"PING"});
+          return false;
+        } catch (const ConnectionError&) {
+          return true;
+        }
+      },
+      30s));
+  EXPECT_TRUE(primary_.is_primary()) << "the test proves nothing";
+  internal::Connection next(options);
+  EXPECT_EQ(next.server(), "127.0.0.1:" + std::to_string(replica_.port()));
 }
 
 }  // namespace

@@ -248,6 +248,25 @@ TEST(Doctor, AsksNoOtherRoleOfAUserWhoHasOne) {
   EXPECT_EQ(level(facts, "rights", asked), FindingLevel::error);
 }
 
+TEST(Doctor, LooksAtWhatDurableProgramsNeed) {
+  DoctorOptions plan;
+  plan.durable = 1;
+  ServerFacts facts = healthy();
+  facts.info.erase("slave0");
+  EXPECT_EQ(level(facts, "durable", plan), FindingLevel::error);
+  facts.info["slave0"] = "ip=10.0.0.2,port=6379,state=wait_bgsave,offset=0,lag=0";
+  EXPECT_EQ(found(facts, "durable", plan).what, "0 of the 1 replicas of --durable are connected");
+  facts.info["slave0"] = "ip=10.0.0.2,port=6379,state=online,offset=1,lag=0";
+  facts.info["aof_enabled"] = "1";
+  EXPECT_EQ(level(facts, "durable", plan), FindingLevel::ok);
+  EXPECT_THAT(found(facts, "durable", plan).why, HasSubstr("does not know WAITAOF"));
+  facts.knows_waitaof = true;
+  EXPECT_THAT(found(facts, "durable", plan).why, HasSubstr("on the disk"));
+  facts.durable_refused = {"wait", "waitaof"};
+  EXPECT_EQ(level(facts, "durable", plan), FindingLevel::error);
+  EXPECT_THAT(found(facts, "durable", plan).advice, HasSubstr("+wait +waitaof"));
+}
+
 TEST(Doctor, AsksAllRolesOfAUserWhoHasNone) {
   ServerFacts facts = healthy();
   for (auto& [role, missing] : facts.rights) missing.commands = {"evalsha"};

@@ -87,6 +87,11 @@ struct ServerFacts {
   /// since the user default may not. Nothing: could not be found out.
   std::optional<std::vector<std::string>> replay_refused{};
 
+  /// With `DoctorOptions::durable`: what the user may not send of INFO, WAIT and WAITAOF, and
+  /// whether the server knows the last.
+  std::vector<std::string> durable_refused{};
+  bool knows_waitaof = false;
+
   std::vector<std::chrono::microseconds> round_trips{};
   /// The local clock minus the server's, exact to half of the round trip.
   std::optional<std::chrono::microseconds> clock_ahead{};
@@ -103,6 +108,7 @@ struct DoctorOptions {
   std::vector<std::string> after{};
   std::vector<std::string> follow_ups_to{};
   std::uint64_t workers = 0;  ///< to be run in addition to what is connected; zero: not known
+  std::uint64_t durable = 0;  ///< of planned workers and producers: replicas that they wait for
   unsigned pings = 50;        ///< measured for the latency
   /// Wait out a Redis that refuses writes for the moment, as workers and producers do, instead of
   /// telling it at once. A full one can be drained and is told.

@@ -45,9 +45,9 @@ struct WQ_API RedisOptions {
   /// `unix://[user[:password]@]/path[?db=N]`, user and password percent-encoded.
   ///
   /// `redis+sentinel://[user[:password]@]host[:port],.../name[/db]`, or `rediss+sentinel://`: the
-  /// primary that these sentinels know by the name. They are asked on each new connection, and the
-  /// server must say that it is the primary. The login is that of the primary; sentinels get the
-  /// same, or none if they want none. With TLS the sentinels use it too.
+  /// primary that these sentinels know by the name. They are asked on each new connection, and
+  /// every 2 s by a thread; the server must say that it is the primary. Sentinels get the login of
+  /// the primary, or none if they want none. With TLS the sentinels use it too.
   ///
   /// `redis+cluster://[user[:password]@]host[:port],...`, or `rediss+cluster://`: the Redis Cluster
   /// of these nodes. One that answers is enough: it names the others, and the one that has the

@@ -34,6 +34,10 @@ void check_torn_aof(Diagnosis& look);
 // replicas.cc
 void check_replication(Diagnosis& look);
 
+// durable.cc
+void read_durable(Examination& look);
+void check_durable(Diagnosis& look);
+
 // clients.cc
 void check_clients(Diagnosis& look);
 

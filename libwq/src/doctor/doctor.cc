@@ -37,6 +37,7 @@ ServerFacts examine(const std::string& queue, RedisOptions redis, const DoctorOp
     internal::read_keys(look);
     internal::read_arrival(look);
     internal::read_rights(look);
+    internal::read_durable(look);
     internal::read_other_queues(look);
     internal::read_replay(look);
     internal::read_writes(look);
@@ -63,6 +64,7 @@ std::vector<Finding> diagnose(const ServerFacts& facts, const DoctorOptions& opt
     internal::check_replay(look);
     internal::check_torn_aof(look);
     internal::check_replication(look);
+    internal::check_durable(look);
     internal::check_clients(look);
   }
   internal::check_latency(look);

@@ -122,8 +122,15 @@ Connection Connection::as_user(const RedisOptions& options, const std::string& u
 Connection::Connection(Endpoint endpoint, const RedisOptions& options,
                        std::chrono::milliseconds longest)
     : deadline_(BootClock::now() + longest) {
-  const bool has_sentinels = !endpoint.sentinels.empty();
-  if (has_sentinels) endpoint = ask_sentinels(endpoint, options, deadline_);
+  const Endpoint set = endpoint;
+  const bool has_sentinels = !set.sentinels.empty();
+  NamedPrimary named;
+  if (has_sentinels) {
+    named = ask_sentinels(set, options, deadline_);
+    endpoint.sentinels.clear();
+    endpoint.host = named.address.host;
+    endpoint.port = named.address.port;
+  }
   if (!endpoint.seeds.empty()) endpoint = endpoint.at(endpoint.seeds.front());
   server_ = endpoint.name();
   host_ = endpoint.host;
@@ -133,7 +140,10 @@ Connection::Connection(Endpoint endpoint, const RedisOptions& options,
   configure_socket(options);
   if (endpoint.tls) encrypt(endpoint, options);
   log_in(endpoint, options);
-  if (has_sentinels) verify_primary();
+  if (has_sentinels) {
+    verify_primary();
+    watch_primary(set, options, named);
+  }
   set_timeout(options.command_timeout);
 }
 
@@ -143,6 +153,11 @@ void Connection::verify_primary() {
   if (role.value().is_error()) return;  // no right to ask: it refuses writes if it is none
   if (role.value()[0].text() == "master") return;
   fail("it is a replica, and the sentinels have named no other primary yet");
+}
+
+void Connection::watch_primary(const Endpoint& set, const RedisOptions& options,
+                               const NamedPrimary& named) {
+  context_.get_deleter().watched = WatchedSocket::begin(set, options, named, context_->fd);
 }
 
 std::chrono::milliseconds Connection::left(std::chrono::milliseconds limit) const {
@@ -347,6 +362,9 @@ void Connection::fail(std::string_view what) {
   throw ConnectionError(message);
 }
 
-void Connection::Close::operator()(redisContext* context) const noexcept { redisFree(context); }
+void Connection::Close::operator()(redisContext* context) noexcept {
+  watched.reset();
+  redisFree(context);
+}
 
 }  // namespace wq::internal

@@ -16,6 +16,7 @@
 #include "redis/command_buffer.h"
 #include "redis/endpoint.h"
 #include "redis/reply.h"
+#include "redis/sentinel_watch.h"
 #include "redis/tls.h"
 
 struct redisContext;
@@ -90,13 +91,16 @@ class Connection {
     return {(static_cast<void>(I), receive())...};
   }
   struct Close {
-    void operator()(redisContext* context) const noexcept;
+    void operator()(redisContext* context) noexcept;
+    std::unique_ptr<WatchedSocket> watched;  ///< ends before the socket is closed
   };
 
   /// The time left to connect, at most `limit`.
   [[nodiscard]] std::chrono::milliseconds left(std::chrono::milliseconds limit) const;
   Connection(Endpoint endpoint, const RedisOptions& options, std::chrono::milliseconds longest);
   void verify_primary();
+  /// Breaks when the sentinels name a later primary than this one.
+  void watch_primary(const Endpoint& set, const RedisOptions& options, const NamedPrimary& named);
   [[nodiscard]] Reply noted(Reply reply);
   void configure_socket(const RedisOptions& options);
   void encrypt(const Endpoint& endpoint, const RedisOptions& options);

@@ -22,11 +22,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLongestForOne{1'000};
 constexpr milliseconds kShortestForOne{100};
 
-struct Answer {
-  HostAndPort address;
-  std::int64_t epoch = -1;
-};
-
 // The members of the answer to SENTINEL MASTER: a name, its value, ...
 std::int64_t epoch_of(const Value& members) {
   for (std::size_t i = 0; i + 1 < members.size(); i += 2) {
@@ -37,8 +32,11 @@ std::int64_t epoch_of(const Value& members) {
   return 0;
 }
 
-Connection connect_to(const HostAndPort& sentinel, const Endpoint& set, RedisOptions options,
-                      milliseconds longest) {
+}  // namespace
+
+Connection connect_to_sentinel(const HostAndPort& sentinel, const Endpoint& set,
+                               const RedisOptions& given, milliseconds longest) {
+  RedisOptions options = given;
   Endpoint one;
   one.tls = set.tls;
   one.host = sentinel.host;
@@ -55,22 +53,19 @@ Connection connect_to(const HostAndPort& sentinel, const Endpoint& set, RedisOpt
   }
 }
 
-// Nothing if this sentinel does not know the name.
-std::optional<Answer> ask_one(Connection& sentinel, const std::string& name) {
+std::optional<NamedPrimary> ask_sentinel(Connection& sentinel, const std::string& name) {
   const auto [address, members] =
       sentinel.ask({{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", name}, {"SENTINEL", "MASTER", name}});
   if (address.checked().value().is_nil()) return std::nullopt;
-  Answer answer;
+  NamedPrimary answer;
   answer.address.host = address.value()[0].text();
   answer.address.port = whole_number<int>(address.value()[1].text()).value_or(0);
   if (!members.value().is_error()) answer.epoch = epoch_of(members.value());
   return answer;
 }
 
-}  // namespace
-
-Endpoint ask_sentinels(const Endpoint& set, const RedisOptions& options, TimePoint deadline) {
-  std::optional<Answer> best;
+NamedPrimary ask_sentinels(const Endpoint& set, const RedisOptions& options, TimePoint deadline) {
+  std::optional<NamedPrimary> best;
   std::string problems;
   bool one_refused = false;
   bool one_answered = false;
@@ -78,8 +73,8 @@ Endpoint ask_sentinels(const Endpoint& set, const RedisOptions& options, TimePoi
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - BootClock::now());
     const milliseconds longest = std::clamp(left, kShortestForOne, kLongestForOne);
     try {
-      Connection sentinel = connect_to(each, set, options, longest);
-      const std::optional<Answer> answer = ask_one(sentinel, set.primary);
+      Connection sentinel = connect_to_sentinel(each, set, options, longest);
+      const std::optional<NamedPrimary> answer = ask_sentinel(sentinel, set.primary);
       one_answered = true;
       if (answer && (!best || answer->epoch > best->epoch)) best = answer;
     } catch (const Error& error) {
@@ -93,11 +88,7 @@ Endpoint ask_sentinels(const Endpoint& set, const RedisOptions& options, TimePoi
   }
   if (!best && one_refused) throw RefusedError(problems);
   if (!best) throw ConnectionError(fmt::format("no sentinel answers: {}", problems));
-  Endpoint primary = set;
-  primary.sentinels.clear();
-  primary.host = best->address.host;
-  primary.port = best->address.port;
-  return primary;
+  return *best;
 }
 
 }  // namespace wq::internal

@@ -65,6 +65,9 @@ cli::ExitCode run_doctor(cli::Process& process, int argc, const char* const* arg
                    "are recorded in Redis are always checked");
   options.add_list("follow-ups-to", cli::Value::queue(), doctor.follow_ups_to,
                    "--follow-ups-to of planned workers, to check the rights on it; repeatable");
+  options.add_number("durable", doctor.durable,
+                     "--durable of planned programs, to check the replicas and the rights to wait "
+                     "for them");
   options.add_switch("strict", strict, "exit with 1 if there are warnings");
   options.add_switch("json", target.json, "one JSON object instead of lines for people");
   if (!read_target(process, options, argc, argv, target)) return cli::ExitCode::done;
