@@ -1,6 +1,4 @@
 // One logical queue over several lanes.
-#include <algorithm>
-#include <csignal>
 #include <map>
 #include <set>
 #include <string>
@@ -62,7 +60,7 @@ TEST_F(LanesOfPrograms, AreDrainedAlthoughAWorkerIsKilledAndEachItemCountsOnce) 
   EXPECT_EQ(push_process({"jobs", "--lanes", "4"}, {.input = as_input(items)}).wait(), 0);
   Process killed = start_lane_worker({"--lanes", "4"}, "0.05");
   ASSERT_TRUE(eventually([this] { return lines(content_of(done_)).size() >= 5; }));
-  killed.kill(SIGKILL);
+  killed.kill();
   killed.wait();
   Process first = start_lane_worker({"--lanes", "4"});
   Process second = start_lane_worker({"--lanes", "4", "--concurrency", "3"});

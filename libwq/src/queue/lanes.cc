@@ -25,6 +25,7 @@ using internal::Key;
 using internal::Keys;
 using internal::ReconnectingConnection;
 
+// Read with HMGET, which producers may call: HGET needs a right of its own.
 constexpr const char* kLanesField = "lanes";
 
 std::uint64_t lane_weight(std::string_view text) {
@@ -85,9 +86,9 @@ std::optional<std::size_t> recorded_lanes(const std::string& queue, const RedisO
     static_cast<void>(check_server(connection, keys));
   });
   return link.run([&keys, &queue](Connection& connection) -> std::optional<std::size_t> {
-    const auto reply = connection.call({"HGET", keys[Key::stats], kLanesField});
-    if (reply.value().is_nil()) return std::nullopt;
-    const std::string text(reply.value().text());
+    const auto reply = connection.call({"HMGET", keys[Key::stats], kLanesField});
+    if (reply.value()[0].is_nil()) return std::nullopt;
+    const std::string text(reply.value()[0].text());
     const auto number = internal::whole_number<std::size_t>(text);
     if (!number || *number < 1 || *number > kMostLanes) {
       throw ProtocolError(fmt::format("the field lanes of {} is {} and no number of lanes",
@@ -174,7 +175,8 @@ class LaneProducer::Lanes {
       const std::string id = internal::random_id();
       const std::string recorded = link.run([&](Connection& connection) {
         static_cast<void>(connection.call({"HSETNX", keys[Key::stats], kLanesField, number}));
-        return std::string(connection.call({"HGET", keys[Key::stats], kLanesField}).value().text());
+        return std::string(
+            connection.call({"HMGET", keys[Key::stats], kLanesField}).value()[0].text());
       });
       check_lanes(queue_, recorded, names_.size());
       link.run([&](Connection& connection) {
