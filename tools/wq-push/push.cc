@@ -90,7 +90,7 @@ class Push {
     RedisOptions redis = options_.redis;
     waiting_.watch(redis);
     if (options_.lanes > 0) {
-      lanes_ = std::make_unique<LaneProducer>(options_.queue, options_.lanes, std::move(redis),
+      lanes_ = std::make_unique<LaneProducer>(options_.queue, options_.lanes, redis,
                                               options_.producer, stop_.get_token());
       return;
     }

@@ -50,8 +50,8 @@ class WQ_API LaneProducer {
  public:
   /// Throws as `Producer` does, and `RefusedError` if another number of lanes is recorded. With
   /// `unless_drained` `std::invalid_argument`: a lane may be empty while the others are not.
-  LaneProducer(const std::string& queue, std::size_t lanes, RedisOptions redis,
-               ProducerOptions options = {}, std::stop_token stop = {});
+  LaneProducer(const std::string& queue, std::size_t lanes, const RedisOptions& redis,
+               const ProducerOptions& options = {}, const std::stop_token& stop = {});
   ~LaneProducer();
   LaneProducer(const LaneProducer&) = delete;
   LaneProducer& operator=(const LaneProducer&) = delete;

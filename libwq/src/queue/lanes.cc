@@ -197,8 +197,8 @@ class LaneProducer::Lanes {
   std::vector<std::unique_ptr<Producer>> producers_;
 };
 
-LaneProducer::LaneProducer(const std::string& queue, std::size_t lanes, RedisOptions redis,
-                           ProducerOptions options, std::stop_token stop)
+LaneProducer::LaneProducer(const std::string& queue, std::size_t lanes, const RedisOptions& redis,
+                           const ProducerOptions& options, const std::stop_token& stop)
     : lanes_(std::make_unique<Lanes>(queue, lanes, redis, options, stop)) {}
 LaneProducer::~LaneProducer() = default;
 void LaneProducer::push(const PushItem& item, std::optional<std::string_view> key) {
