@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <wq/error.h>
+#include <wq/lanes.h>
 #include <wq/producer.h>
 
 #include "base/wait.h"
@@ -88,6 +89,11 @@ class Push {
   void open() {
     RedisOptions redis = options_.redis;
     waiting_.watch(redis);
+    if (options_.lanes > 0) {
+      lanes_ = std::make_unique<LaneProducer>(options_.queue, options_.lanes, redis,
+                                              options_.producer, stop_.get_token());
+      return;
+    }
     if (options_.fresh) {
       begin_anew(options_, redis, stop_.get_token());
     } else {
@@ -118,7 +124,7 @@ class Push {
     if (options_.producer.durable_replicas > 0) {
       producer_->flush();  // replicas may take longer than the wait
     } else {
-      producer_->confirm();
+      confirm();
     }
     progress_.update(reader_.given(), source_->fraction());
     internal::wait_for(std::chrono::ceil<std::chrono::milliseconds>(*wait), stop_.get_token());
@@ -129,7 +135,9 @@ class Push {
     confirm_from_time_to_time();
     const ItemTerms* terms = source_->terms();
     try {
-      if (terms == nullptr && options_.delay.count() == 0) {
+      if (lanes_) {
+        push_to_lane(terms, item);
+      } else if (terms == nullptr && options_.delay.count() == 0) {
         producer_->push(item);
       } else {
         const PushItem with_terms = item_with(terms, item);
@@ -142,6 +150,12 @@ class Push {
           fmt::format("item {}: {}; remove it, or resume after it with --skip {}", number,
                       error.what(), number));
     }
+  }
+
+  void push_to_lane(const ItemTerms* terms, std::string_view item) {
+    std::optional<std::string_view> key;
+    if (options_.lanes_by_hash) key = lane_key(item);
+    lanes_->push(item_with(terms, item), key);
   }
 
   // Of a long push, no more may be lost in a failover than this time's.
@@ -174,6 +188,7 @@ class Push {
   // Without a producer nothing was given to it.
   void confirm() {
     if (producer_) producer_->confirm();
+    if (lanes_) lanes_->confirm();
   }
 
   /// How many items the producer has.
@@ -210,7 +225,7 @@ class Push {
   ExitCode finish(const std::exception* error) {
     PushReport report;
     try {
-      report = producer_->finish();
+      report = lanes_ ? lanes_->finish() : producer_->finish();
     } catch (const Error& redis_error) {
       if (error != nullptr) (void)cli::report_failure(process_.name(), *error);
       return failed(redis_error);
@@ -270,7 +285,9 @@ class Push {
 
   ExitCode failed(const Error& error) {
     waiting_.tell("");
-    const PushReport report = producer_ ? producer_->report() : PushReport{};
+    const PushReport report = lanes_      ? lanes_->report()
+                              : producer_ ? producer_->report()
+                                          : PushReport{};
     const std::string advice = how_to_go_on(options_, report, given());
     if (stop_.stop_requested()) {
       cli::log(LogLevel::warning, "interrupted: " + advice);
@@ -283,6 +300,7 @@ class Push {
 
   void on_idle() {
     if (producer_) producer_->flush();
+    if (lanes_) lanes_->flush();
     progress_.update(reader_.given(), source_->fraction());
   }
 
@@ -313,6 +331,7 @@ class Push {
   cli::ProgressLine progress_{"read"};
   cli::WaitingLine waiting_;
   std::unique_ptr<Producer> producer_;
+  std::unique_ptr<LaneProducer> lanes_;  // instead, with --lanes
 };
 
 }  // namespace

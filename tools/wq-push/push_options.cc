@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <wq/lanes.h>
 #include <wq/queue.h>
 
 #include "cli/exit_code.h"
@@ -149,6 +150,17 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
                      "and the memory of --once; refused while workers or producers are active; "
                      "removes nothing before the first item is read");
   options.only_on_command_line();
+  options.add_number(
+      "lanes", push.lanes,
+      "push to N lanes in turn, for wq-worker --lanes N: queues {QUEUE:0}, {QUEUE:1} "
+      "and so on, on different nodes of a cluster. What has a once-key goes to the "
+      "lane of that",
+      1, kMostLanes);
+  options.not_with({"fresh", "unless-drained", "durable", "from-keys", "from-stream"});
+  options.add_switch("lanes-by-hash", push.lanes_by_hash,
+                     "to the same lane all items that are equal up to the first tab or blank");
+  options.only_with({"lanes"});
+  options.not_with({"once"}, "that chooses the lane by the whole item");
   options.add_switch("unless-drained", push.producer.unless_drained,
                      "refuse if the queue is already drained, since its workers may be exiting");
   options.add_switch(
@@ -199,6 +211,7 @@ std::optional<PushOptions> read_push_options(cli::Process& process, int argc,
   push.source.records = null_ended ? Records::null_ended : Records::lines;
   cli::check_redis_options(push.redis);
   push.redis.log = cli::log;
+  if (push.lanes > 0) (void)lane_names(push.queue, push.lanes);
   (void)Queue{push.queue, push.redis};  // looks at the name and the URL and does not connect
   return push;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ struct PushOptions {
   std::string queue;
   SourceOptions source;
   std::uint64_t skip = 0;
+  std::size_t lanes = 0;  ///< 0: a queue without
+  bool lanes_by_hash = false;
   bool fresh = false;
   bool dry_run = false;
   std::chrono::milliseconds delay{0};

@@ -31,6 +31,11 @@ std::string how_to_go_on(const PushOptions& options, const PushReport& report,
            "; Redis shows its keys in no fixed order, so a push that may have to be resumed needs "
            "--once from the beginning: the same command again pushes these items twice";
   }
+  if (options.lanes > 0 && !exact) {
+    return text +
+           "; each lane has its own first items, so a push to lanes that may have to be resumed "
+           "needs --once from the beginning: the same command again pushes these items twice";
+  }
   text += fmt::format("; to resume, run the same command{} with --skip {}",
                       options.fresh ? " without --fresh and" : "", options.skip + answered);
   if (unanswered != 0) text += " (uncertain items may then be pushed twice)";

@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <wq/lanes.h>
+
+#include "base/host_name.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/redis_flags.h"
@@ -80,6 +83,13 @@ WorkerCommandLineReader::WorkerCommandLineReader(cli::ProgramText text, WorkerCo
                     "instead: all queues whose names match, such as 'tenant-*', in turn, also "
                     "those that begin later; drained when all of them are");
   options_.not_with({"queue", "strict", "after", "follow-ups-to"});
+  options_.add_number(
+      "lanes", lanes_,
+      "the queue has N lanes, as wq-push --lanes N has filled it: this worker takes "
+      "items of its home lane, and of others when that is empty. --label chooses "
+      "the home; without one, host and process do",
+      1, kMostLanes);
+  options_.not_with({"queues", "strict", "after", "follow-ups-to", "durable"});
 }
 
 void WorkerCommandLineReader::declare_batches(const std::string& only_with) {
@@ -234,6 +244,22 @@ void WorkerCommandLineReader::check_arguments() const {
   }
 }
 
+// The lanes as queues, the home first.
+void WorkerCommandLineReader::use_lanes() {
+  if (line_.queues.size() != 1 || queues_.front() != line_.queues.front().queue) {
+    throw cli::UsageError("--lanes needs one --queue, without a weight");
+  }
+  line_.laned = queues_.front();
+  const std::vector<std::string> names = lane_names(line_.laned, lanes_);
+  const std::string& label = line_.worker.label;
+  const std::string name = label.empty() ? fmt::format("{} {}", host_name(), getpid()) : label;
+  line_.queues.clear();
+  for (const std::size_t lane : lane_order(name, lanes_)) {
+    line_.queues.push_back({.queue = names[lane]});
+  }
+  line_.worker.strict = true;
+}
+
 bool WorkerCommandLineReader::read(cli::Process& process, int argc, const char* const* argv) {
   line_.redis.client_name = process.name();
   declare_work();
@@ -251,6 +277,7 @@ bool WorkerCommandLineReader::read(cli::Process& process, int argc, const char* 
         "the queue is missing: --queue QUEUE, $WQ_WORKER_QUEUE, or --queues PATTERN; see --help");
   }
   for (const std::string& each : queues_) line_.queues.push_back(parse_queue_share(each));
+  if (lanes_ > 0) use_lanes();
   check_arguments();
   if (line_.fail_on_dead && ignore_dead_) {
     throw cli::UsageError("--fail-on-dead and --ignore-dead contradict each other");

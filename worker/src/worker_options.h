@@ -25,7 +25,8 @@ enum class OnDead {
 /// The command line of a worker.
 struct WorkerCommandLine {
   std::vector<QueueShare> queues;
-  QueueGroup group;  ///< instead of these; its pattern is empty if they are named
+  std::string laned;  ///< the queue whose lanes they are; empty: they are none
+  QueueGroup group;   ///< instead of these; its pattern is empty if they are named
   RedisOptions redis;
   WorkerOptions worker;
   bool fail_on_dead = false;
@@ -67,10 +68,12 @@ class WorkerCommandLineReader {
   void declare_end();
   void declare_watching();
   void check_arguments() const;
+  void use_lanes();
 
   WorkerCommandLine& line_;
   cli::LogOptions log_;
   std::vector<std::string> queues_;  // as given
+  std::size_t lanes_ = 0;
   bool ignore_dead_ = false;
   cli::Options options_;
 };

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <stop_token>
 #include <string_view>
 #include <system_error>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include <wq/error.h>
+#include <wq/lanes.h>
 #include <wq/version.h>
 
 #include "base/host_name.h"
@@ -22,6 +24,7 @@
 #include "base/wait.h"
 #include "cli/exit_code.h"
 #include "cli/log.h"
+#include "cli/output.h"
 #include "cli/redis_flags.h"
 #include "cli/signals.h"
 #include "cli/units.h"
@@ -86,6 +89,19 @@ void log_end(const WorkerReport& report, bool is_one) {
                        report.lost, report.unknown, is_one ? "queue" : "queues together",
                        report.counts.ready, report.counts.processing, report.counts.delayed,
                        report.counts.dead));
+}
+
+/// Refuses another number of lanes than the producers'. At the end there must be one: whoever
+/// filled the queue may have begun after this worker, with more lanes.
+void check_number_of_lanes(const WorkerCommandLine& line, bool at_end) {
+  if (line.laned.empty()) return;
+  const auto recorded = recorded_lanes(line.laned, line.redis);
+  if (recorded ? *recorded == line.queues.size() : !at_end) return;
+  throw std::invalid_argument(fmt::format(
+      "--lanes {}: {}", line.queues.size(),
+      recorded ? fmt::format("the queue {} has {} lanes", cli::one_line(line.laned), *recorded)
+               : fmt::format("no lanes are recorded for the queue {}; fill it with wq-push --lanes",
+                             cli::one_line(line.laned))));
 }
 
 /// The items of one call of a handler.
@@ -238,6 +254,7 @@ WorkerRun::WorkerRun(cli::Process& process, const WorkerCommandLine& line, Batch
 WorkerRun::~WorkerRun() = default;
 
 ExitCode WorkerRun::run() {
+  check_number_of_lanes(line_, false);
   log_start(line_, *worker_);
   interruption_->tell(*worker_);
   try {
@@ -246,7 +263,10 @@ ExitCode WorkerRun::run() {
       return worker_->run();
     }();
     log_end(report, line_.queues.size() == 1);
-    if (report.end == WorkerEnd::drained) log_dead_of(report);
+    if (report.end == WorkerEnd::drained) {
+      check_number_of_lanes(line_, true);
+      log_dead_of(report);
+    }
     if (report.counts.lost > 0) {
       cli::log(LogLevel::error,
                fmt::format("Redis has lost {} that it had confirmed: push them again; wqctl verify "

@@ -10,6 +10,7 @@
 #include <wq/admin.h>
 #include <wq/doctor.h>
 #include <wq/error.h>
+#include <wq/lanes.h>
 #include <wq/lease.h>
 #include <wq/producer.h>
 #include <wq/queue.h>
@@ -56,6 +57,7 @@ void classes_can_be_made() {
   must(wq::name_of(wq::Role::viewer) == "viewer", "name_of");
   must(!wq::oldest_lease({}).has_value(), "oldest_lease");
   must(wq::text(wq::hash_item("item")).size() == 56, "hash_item");
+  must(wq::lane_names("q", 2).size() == 2, "lane_names");
   const wq::Lease lease{.item = "item", .crashes = 2};
   must(wq::at_risk(lease, kWorker.retry), "at_risk");
   must(wq::BootClock::now() > wq::TimePoint{}, "BootClock");

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,6 +11,7 @@
 #include <wq/admin.h>
 #include <wq/clock.h>
 #include <wq/error.h>
+#include <wq/lanes.h>
 #include <wq/queue.h>
 
 #include "cli/eta.h"
@@ -175,11 +178,28 @@ constexpr const char* kStatusExamples =
   wqctl status shards --watch --fail-on-dead > progress.log && next-step
 )";
 
+/// Of a queue that has not begun: people ask for the name that they gave to wq-push --lanes.
+void refuse_lanes(const Target& target) {
+  if (target.queue.find_first_of("{}") != std::string::npos) return;
+  std::optional<std::size_t> lanes;
+  try {
+    lanes = recorded_lanes(target.queue, target.redis);
+  } catch (const ReplyError&) {  // the user may not read them
+  }
+  if (!lanes) return;
+  const std::string name = cli::one_line(target.queue);
+  throw cli::UsageError(
+      fmt::format("the queue {} has {} lanes; see all: wqctl queues '{{{}:*}}'; one: wqctl status "
+                  "'{{{}:0}}'",
+                  name, *lanes, name, name));
+}
+
 Snapshot snapshot(const Target& target) {
   Queue queue{target.queue, target.redis};
   Snapshot now;
   now.queue = target.queue;
   now.counts = queue.counts();
+  if (now.counts.id.empty()) refuse_lanes(target);
   now.state = state_with_stages(queue, now.counts);
   now.crew = crew_of(Admin{target.queue, target.redis}.workers());
   drop_outdated(now);
