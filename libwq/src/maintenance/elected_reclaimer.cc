@@ -33,7 +33,10 @@ constexpr milliseconds kLongestRest{1'500};
 // is for those whose worker died at once, for delayed items of producers that wake nobody, and for
 // a producer that died between its end and waking those that rest.
 constexpr milliseconds kPeekEvery{60'000};
-constexpr milliseconds kLongestRestOfOffice = std::chrono::minutes{5};
+constexpr milliseconds kLongestRestOfOffice = std::chrono::minutes{10};
+// A hold that has expired counts for about as long again, see `SweepProducers`. So nothing is late if
+// a producer is asked for after that, and one that lives has moved its hold by then.
+constexpr milliseconds kAfterHolds{30'000};
 
 }  // namespace
 
@@ -115,7 +118,9 @@ bool ElectedReclaimer::is_quiet(ReconnectingConnection& link) const {
 void ElectedReclaimer::rest(ReclaimPass& pass, const std::stop_token& stop) const {
   ReconnectingConnection& link = pass.link();
   if (!extend(link, 2 * kLongestRestOfOffice)) return;
-  const auto holds_end = [&](Connection& redis) { return pass.until_holds_end(redis); };
+  const auto holds_end = [&](Connection& redis) {
+    return pass.until_holds_end(redis) + kAfterHolds;
+  };
   const TimePoint begin = BootClock::now();
   const TimePoint end = begin + kLongestRestOfOffice;
   // Without a hold it is quiet all the same if it has not begun, or is paused.
