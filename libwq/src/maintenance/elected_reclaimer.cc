@@ -34,8 +34,8 @@ constexpr milliseconds kLongestRest{1'500};
 // a producer that died between its end and waking those that rest.
 constexpr milliseconds kPeekEvery{60'000};
 constexpr milliseconds kLongestRestOfOffice = std::chrono::minutes{10};
-// A hold that has expired counts for about as long again, see `SweepProducers`. So nothing is late if
-// a producer is asked for after that, and one that lives has moved its hold by then.
+// A hold that has expired counts for about as long again, see `SweepProducers`. So nothing is late
+// if a producer is asked for after that, and one that lives has moved its hold by then.
 constexpr milliseconds kAfterHolds{30'000};
 
 }  // namespace
