@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -145,7 +146,7 @@ std::vector<Result> measure_fleet(Bench& bench) {
   allow_open_files();
   yield_to_redis();
   std::vector<Result> results;
-  for (const std::uint64_t full : {100, 1'000, 4'000}) {
+  for (const std::uint64_t full : std::array<std::uint64_t, 3>{100, 1'000, 4'000}) {
     const std::uint64_t workers = bench.scaled(full, 3);
     // Once: a fleet takes a minute, and its figures are sums over all workers.
     const FleetFigures figures = run_fleet(bench, workers);

@@ -8,7 +8,7 @@ namespace wq::internal {
 /// says so in its heartbeat, and beats as rarely. An item ends the wait at once, and so do those
 /// that change the queue in another way (see queue/waiting.h). How long it waits if neither comes,
 /// or the word of a change is lost:
-inline constexpr std::chrono::milliseconds kLongestRest = std::chrono::minutes{20};
+inline constexpr std::chrono::milliseconds kLongestWaitAtRest = std::chrono::minutes{20};
 /// The time between two heartbeats. People are not told for so long that a worker has died.
 inline constexpr std::chrono::milliseconds kLongestRestBeat = std::chrono::minutes{5};
 /// For so long it does not rest.
@@ -21,7 +21,7 @@ inline constexpr std::chrono::milliseconds kFirstRests = std::chrono::minutes{1}
 [[nodiscard]] constexpr std::chrono::milliseconds rest_after(std::chrono::milliseconds idle,
                                                              double fraction) noexcept {
   using std::chrono::milliseconds;
-  const milliseconds whole = idle < kFirstRests / 2 ? kFirstRests - idle : kLongestRest;
+  const milliseconds whole = idle < kFirstRests / 2 ? kFirstRests - idle : kLongestWaitAtRest;
   const auto least = static_cast<double>(whole.count()) * 0.8;
   return milliseconds{static_cast<milliseconds::rep>(least * (1 + 0.25 * fraction))};
 }
