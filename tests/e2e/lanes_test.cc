@@ -99,7 +99,7 @@ TEST_F(LanesOfPrograms, OfAnotherNumberAreRefused) {
   EXPECT_EQ(push_process({"jobs", "--lanes", "4", "a"}).wait(), 0);
   Process push = push_process({"jobs", "--lanes", "8", "b"});
   EXPECT_NE(push.wait(), 0);
-  EXPECT_THAT(push.err(), HasSubstr("has 4 lanes, not 8"));
+  EXPECT_THAT(push.err(), HasSubstr("one of 4 lanes, not of 8"));
   Process worker = start_lane_worker({"--lanes", "2"});
   EXPECT_EQ(worker.wait(), 2);
   EXPECT_THAT(worker.err(), HasSubstr("has 4 lanes"));

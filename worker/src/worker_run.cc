@@ -263,10 +263,7 @@ ExitCode WorkerRun::run() {
       return worker_->run();
     }();
     log_end(report, line_.queues.size() == 1);
-    if (report.end == WorkerEnd::drained) {
-      check_number_of_lanes(line_, true);
-      log_dead_of(report);
-    }
+    if (report.end == WorkerEnd::drained) log_dead_of(report);
     if (report.counts.lost > 0) {
       cli::log(LogLevel::error,
                fmt::format("Redis has lost {} that it had confirmed: push them again; wqctl verify "
@@ -277,6 +274,9 @@ ExitCode WorkerRun::run() {
       cli::log(LogLevel::warning,
                fmt::format("the stages before have {}: their items are missing here",
                            cli::plural(report.dead_before, "dead letter")));
+    }
+    if (report.end == WorkerEnd::drained || report.end == WorkerEnd::never_opened) {
+      check_number_of_lanes(line_, report.end == WorkerEnd::drained);
     }
     return code_for(report, line_, interruption_->first());
   } catch (const ConnectionError& error) {

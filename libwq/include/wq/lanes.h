@@ -36,7 +36,8 @@ inline constexpr std::size_t kMostLanes = 256;
 [[nodiscard]] WQ_API std::string_view lane_key(std::string_view item);
 
 /// The number of lanes that a producer has recorded; none if nothing was pushed yet. Throws
-/// `ConnectionError` and `ReplyError`.
+/// `ConnectionError`, `ReplyError`, `std::invalid_argument` for a name that lanes cannot have, and
+/// `ProtocolError` if the record is no number of lanes.
 [[nodiscard]] WQ_API std::optional<std::size_t> recorded_lanes(const std::string& queue,
                                                                const RedisOptions& redis,
                                                                std::stop_token stop = {});
@@ -45,7 +46,7 @@ inline constexpr std::size_t kMostLanes = 256;
 /// is drained before `finish` or the end of the object, nor before all have begun, which they do
 /// with the first item.
 ///
-/// Thread-safe: calls are serialised.
+/// Thread-safe: calls for one lane are serialised. A report sums up what the lanes say one by one.
 class WQ_API LaneProducer {
  public:
   /// Throws as `Producer` does, and `RefusedError` if another number of lanes is recorded. With
@@ -57,7 +58,8 @@ class WQ_API LaneProducer {
   LaneProducer& operator=(const LaneProducer&) = delete;
 
   /// To the lane of the once-key, if the item has one or `ProducerOptions::once` makes the item its
-  /// own: so it is pushed once to all lanes together. Else to that of `key`, or in turn.
+  /// own: so producers push it once to all lanes together. (Follow-ups stay in the lane of their
+  /// item, which knows nothing of the once-keys of other lanes.) Else to that of `key`, or in turn.
   void push(const PushItem& item, std::optional<std::string_view> key = std::nullopt);
   void flush();
   PushReport confirm();

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/info.h"
 #include "doctor/checks.h"
 
 namespace wq::internal {
@@ -41,7 +42,9 @@ void read_durable(Examination& look) {
   const auto said = refusals(Connection(look.login), commands, look.facts);
   if (!said) return;
   look.facts.knows_waitaof = !is_unknown(said->back());
-  const bool may_use_it = look.facts.knows_waitaof && look.facts.info["aof_enabled"] == "1";
+  const bool may_use_it = look.facts.knows_waitaof &&
+                          info_field(look.facts.info, "aof_enabled") == "1" &&
+                          info_field(look.facts.config, "appendfsync") != "no";
   for (std::size_t i = 0; i < commands.size(); ++i) {
     const std::string& text = (*said)[i];
     if (text.empty() || (i + 1 == commands.size() && !may_use_it)) continue;

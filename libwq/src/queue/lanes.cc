@@ -33,12 +33,32 @@ std::uint64_t lane_weight(std::string_view text) {
   return std::stoull(std::string(hash.data(), 16), nullptr, 16);
 }
 
-void check_lanes(const std::string& queue, const std::string& recorded, std::size_t lanes) {
+void check_lanes(const std::string& lane, const std::string& recorded, std::size_t lanes) {
   if (recorded == std::to_string(lanes)) return;
   throw RefusedError(
-      fmt::format("the queue {} has {} lanes, not {}; use --lanes {}, or purge each "
-                  "lane first",
-                  internal::printable(queue), recorded, lanes, recorded));
+      fmt::format("{} is recorded as one of {} lanes, not of {}; use --lanes {}, or purge each of "
+                  "the {} lanes first",
+                  internal::printable(lane), recorded, lanes, recorded, recorded));
+}
+
+// What a lane says of the number of all lanes.
+std::optional<std::size_t> lanes_in(const std::string& lane, const RedisOptions& redis,
+                                    std::stop_token stop) {
+  const Keys keys(lane);
+  ReconnectingConnection link(redis, std::move(stop), [&keys](Connection& connection) {
+    static_cast<void>(check_server(connection, keys));
+  });
+  return link.run([&keys, &lane](Connection& connection) -> std::optional<std::size_t> {
+    const auto reply = connection.call({"HMGET", keys[Key::stats], kLanesField});
+    if (reply.value()[0].is_nil()) return std::nullopt;
+    const std::string text(reply.value()[0].text());
+    const auto number = internal::whole_number<std::size_t>(text);
+    if (!number || *number < 1 || *number > kMostLanes) {
+      throw ProtocolError(fmt::format("the field lanes of {} is {} and no number of lanes",
+                                      internal::printable(lane), internal::printable(text)));
+    }
+    return *number;
+  });
 }
 
 }  // namespace
@@ -81,21 +101,7 @@ std::string_view lane_key(std::string_view item) {
 
 std::optional<std::size_t> recorded_lanes(const std::string& queue, const RedisOptions& redis,
                                           std::stop_token stop) {
-  const Keys keys(lane_names(queue, 1).front());
-  ReconnectingConnection link(redis, std::move(stop), [&keys](Connection& connection) {
-    static_cast<void>(check_server(connection, keys));
-  });
-  return link.run([&keys, &queue](Connection& connection) -> std::optional<std::size_t> {
-    const auto reply = connection.call({"HMGET", keys[Key::stats], kLanesField});
-    if (reply.value()[0].is_nil()) return std::nullopt;
-    const std::string text(reply.value()[0].text());
-    const auto number = internal::whole_number<std::size_t>(text);
-    if (!number || *number < 1 || *number > kMostLanes) {
-      throw ProtocolError(fmt::format("the field lanes of {} is {} and no number of lanes",
-                                      internal::printable(queue), internal::printable(text)));
-    }
-    return *number;
-  });
+  return lanes_in(lane_names(queue, 1).front(), redis, std::move(stop));
 }
 
 /// The producers, and the record.
@@ -103,8 +109,7 @@ class LaneProducer::Lanes {
  public:
   Lanes(const std::string& queue, std::size_t lanes, const RedisOptions& redis,
         const ProducerOptions& options, const std::stop_token& stop)
-      : queue_(queue),
-        names_(lane_names(queue, lanes)),
+      : names_(lane_names(queue, lanes)),
         redis_(redis),
         stop_(stop),
         once_(options.once),
@@ -112,10 +117,17 @@ class LaneProducer::Lanes {
     if (options.unless_drained) {
       throw std::invalid_argument("lanes cannot be refused if drained: some may be, at any time");
     }
-    if (const auto found = recorded_lanes(queue, redis, stop)) {
-      check_lanes(queue_, std::to_string(*found), lanes);
+    // All of them, and the one behind the last, which there is if there were more: lanes may have
+    // been purged one by one.
+    std::vector<std::string> before = names_;
+    if (lanes < kMostLanes) before.push_back(lane_names(queue, lanes + 1).back());
+    for (const std::string& name : before) {
+      if (const auto found = lanes_in(name, redis, stop)) {
+        check_lanes(name, std::to_string(*found), lanes);
+      }
     }
     for (const std::string& name : names_) {
+      ids_.push_back(internal::random_id());
       producers_.push_back(std::make_unique<Producer>(name, redis, options, stop));
     }
   }
@@ -144,6 +156,11 @@ class LaneProducer::Lanes {
 
   PushReport finish() {
     confirm();  // no hold goes before every lane has its items
+    {
+      // Redis may have gone back to a time before that.
+      const std::lock_guard lock(mutex_);
+      if (std::exchange(begun_, false)) begin();
+    }
     for (const auto& each : producers_) each->finish();
     return report();
   }
@@ -166,32 +183,32 @@ class LaneProducer::Lanes {
   // early. The first lane decides between two producers that begin at the same time.
   void begin() {
     if (begun_) return;
-    for (const std::string& name : names_) {
-      const Keys keys(name);
+    for (std::size_t lane = 0; lane < names_.size(); ++lane) {
+      const Keys keys(names_[lane]);
       ReconnectingConnection link(redis_, stop_, [&keys](Connection& connection) {
         static_cast<void>(check_server(connection, keys));
       });
       const std::string number = std::to_string(names_.size());
-      const std::string id = internal::random_id();
       const std::string recorded = link.run([&](Connection& connection) {
         static_cast<void>(connection.call({"HSETNX", keys[Key::stats], kLanesField, number}));
-        return std::string(
-            connection.call({"HMGET", keys[Key::stats], kLanesField}).value()[0].text());
+        const auto reply = connection.call({"HMGET", keys[Key::stats], kLanesField});
+        const auto value = reply.value()[0];
+        return value.is_nil() ? number : std::string(value.text());  // purged at this moment
       });
-      check_lanes(queue_, recorded, names_.size());
+      check_lanes(names_[lane], recorded, names_.size());
       link.run([&](Connection& connection) {
-        return connection.call({"HSETNX", keys[Key::stats], "id", id}).value().integer();
+        return connection.call({"HSETNX", keys[Key::stats], "id", ids_[lane]}).value().integer();
       });
     }
     begun_ = true;
   }
 
-  const std::string queue_;
   const std::vector<std::string> names_;
   const RedisOptions redis_;
   const std::stop_token stop_;
   const bool once_;
   std::mutex mutex_;
+  std::vector<std::string> ids_;  // of the lanes, unless they have others
   bool begun_ = false;
   std::size_t next_;
   std::vector<std::unique_ptr<Producer>> producers_;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <system_error>
 #include <vector>
 
 #include <fcntl.h>
@@ -157,7 +158,11 @@ void Connection::verify_primary() {
 
 void Connection::watch_primary(const Endpoint& set, const RedisOptions& options,
                                const NamedPrimary& named) {
-  context_.get_deleter().watched = WatchedSocket::begin(set, options, named, context_->fd);
+  try {
+    context_.get_deleter().watched = WatchedSocket::begin(set, options, named, context_->fd);
+  } catch (const std::system_error& error) {  // no thread at the moment
+    fail(error.what());
+  }
 }
 
 std::chrono::milliseconds Connection::left(std::chrono::milliseconds limit) const {

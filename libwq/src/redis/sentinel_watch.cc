@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <exception>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -23,7 +26,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A failover takes seconds by itself, and sentinels answer ten thousand workers that ask so often.
+// Between two questions, each to the next sentinel. No connection is kept: a sentinel takes as many
+// as a Redis does, and the processes of a fleet may be more.
 constexpr milliseconds kAskEvery{2'000};
 // One that is gone must not keep the others from being asked.
 constexpr milliseconds kLongestAnswer{1'000};
@@ -36,11 +40,11 @@ class SentinelWatch {
   SentinelWatch(Endpoint set, RedisOptions options)
       : set_(std::move(set)),
         options_(std::move(options)),
-        sentinels_(set_.sentinels.size()),
+        before_(set_.sentinels.size()),
         thread_(start_thread<std::jthread>("the thread that asks the sentinels",
                                            [this](const std::stop_token& stop) { run(stop); })) {}
 
-  void add(const WatchedSocket* socket) {
+  void add(WatchedSocket* socket) {
     const std::lock_guard lock(mutex_);
     sockets_.push_back(socket);
   }
@@ -51,41 +55,39 @@ class SentinelWatch {
 
  private:
   void run(const std::stop_token& stop) {
-    while (true) {
+    for (auto i = static_cast<std::size_t>(random_bits());; ++i) {
       // Not all processes at once.
       wait_for(std::chrono::duration_cast<milliseconds>(kAskEvery * (0.5 + random_fraction())),
                stop);
-      for (std::size_t i = 0; i < sentinels_.size(); ++i) {
-        if (stop.stop_requested()) return;
-        if (const auto named = ask(i)) compare(*named);
+      if (stop.stop_requested()) return;
+      const std::size_t next = i % before_.size();
+      if (auto named = ask(set_.sentinels[next])) {
+        compare(*named, before_[next]);
+        before_[next] = std::move(named);
       }
     }
   }
   // Nothing if this one does not answer: the others may.
-  std::optional<NamedPrimary> ask(std::size_t i) {
-    std::optional<Connection>& sentinel = sentinels_[i];
+  [[nodiscard]] std::optional<NamedPrimary> ask(const HostAndPort& sentinel) const {
     try {
-      if (!sentinel) {
-        // The password file may be a new one.
-        const Endpoint now = resolve_endpoint(options_);
-        sentinel.emplace(connect_to_sentinel(set_.sentinels[i], now, options_, kLongestAnswer));
-      }
-      return ask_sentinel(*sentinel, set_.primary);
+      // The password file may be a new one.
+      const Endpoint now = resolve_endpoint(options_);
+      Connection connection = connect_to_sentinel(sentinel, now, options_, kLongestAnswer);
+      return ask_sentinel(connection, set_.primary);
     } catch (const std::exception&) {  // a connection that needs it will say so
-      sentinel.reset();
       return std::nullopt;
     }
   }
-  void compare(const NamedPrimary& named) {
+  void compare(const NamedPrimary& named, const std::optional<NamedPrimary>& before) {
     const std::lock_guard lock(mutex_);
-    for (const WatchedSocket* each : sockets_) each->compare(named);
+    for (WatchedSocket* each : sockets_) each->compare(named, before);
   }
 
   const Endpoint set_;
   const RedisOptions options_;
-  std::vector<std::optional<Connection>> sentinels_;  // of the thread
+  std::vector<std::optional<NamedPrimary>> before_;  // of the thread, for each sentinel
   std::mutex mutex_;
-  std::vector<const WatchedSocket*> sockets_;
+  std::vector<WatchedSocket*> sockets_;
   std::jthread thread_;  // ends before the rest goes
 };
 
@@ -121,9 +123,16 @@ WatchedSocket::WatchedSocket(std::shared_ptr<SentinelWatch> watch, NamedPrimary 
 WatchedSocket::~WatchedSocket() { watch_->remove(this); }
 
 // The epochs decide, not the addresses alone: a sentinel that was cut off names the old primary,
-// and two sentinels may write one address in two ways.
-void WatchedSocket::compare(const NamedPrimary& now) const noexcept {
-  if (now.epoch > named_.epoch && now.address != named_.address) ::shutdown(socket_, SHUT_RDWR);
+// and two sentinels may write one address in two ways. Sentinels that were set up anew begin with
+// low epochs: then a change counts that one of them has seen.
+void WatchedSocket::compare(const NamedPrimary& now,
+                            const std::optional<NamedPrimary>& before) noexcept {
+  if (now.address == named_.address) {
+    named_.epoch = std::max(named_.epoch, now.epoch);
+    return;
+  }
+  const bool has_changed = before && before->address == named_.address && now.epoch > before->epoch;
+  if (now.epoch > named_.epoch || has_changed) ::shutdown(socket_, SHUT_RDWR);
 }
 
 }  // namespace wq::internal

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include <wq/redis_options.h>
 
@@ -15,9 +16,9 @@ class SentinelWatch;
 /// the sentinels names another primary with a higher configuration epoch. A primary that was
 /// deposed and cut off does not know that, answers as a primary, and loses what it is told.
 ///
-/// One thread in a process asks for all sockets of one set of sentinels. It begins with the first
-/// of them, and it has ended when the last is destroyed, which takes up to a second if a sentinel
-/// does not answer.
+/// One thread in a process asks for all sockets of one set of sentinels, one sentinel after the
+/// other. It begins with the first of the sockets, and it has ended when the last is destroyed,
+/// which takes as long as the answer that it waits for: up to some seconds if a sentinel is silent.
 class WatchedSocket {
  public:
   /// `named`: what the socket was connected to. Destroy it before the socket is closed.
@@ -29,8 +30,8 @@ class WatchedSocket {
   WatchedSocket(const WatchedSocket&) = delete;
   WatchedSocket& operator=(const WatchedSocket&) = delete;
 
-  /// The sentinels name this one now.
-  void compare(const NamedPrimary& now) const noexcept;
+  /// What a sentinel names now, and what it named when it was asked before.
+  void compare(const NamedPrimary& now, const std::optional<NamedPrimary>& before) noexcept;
 
  private:
   std::shared_ptr<SentinelWatch> watch_;

@@ -51,16 +51,26 @@ void Keeper::run(const std::stop_token& stop) {
       broke = true;
       if (!error.transient()) throw;
     }
-    failures = broke || !broken_.empty() ? failures + 1 : 0;
+    // If only some links broke, the leases of the others are to be renewed in time.
+    const bool all_broke = broke || all_links_broke();
+    failures = all_broke ? failures + 1 : 0;
     wait_for(failures == 0 ? tick : std::max(tick, spread_of_try(failures)), stop);
   }
 }
 
-// The keeper of each other worker may have lost its connection at the same time.
+bool Keeper::all_links_broke() const {
+  const auto all = sources_.all();
+  return !broken_.empty() && std::all_of(all.begin(), all.end(), [this](const auto& each) {
+    return broken_.contains(&each->keeper_link());
+  });
+}
+
+// The keeper of each other worker may have lost its connection at the same time. Two tries and the
+// time since the last renewal must fit into a lease.
 milliseconds Keeper::spread_of_try(std::uint64_t failures) const {
   milliseconds spread{0};
   for (const auto& each : sources_.all()) spread = std::max(spread, each->spread());
-  return delay_in_spread(failures, spread, random_fraction());
+  return delay_in_spread(failures, std::min(spread, options_.lease / 8), random_fraction());
 }
 
 void Keeper::keep(TimePoint now) {

@@ -36,6 +36,7 @@ class Keeper {
 
  private:
   void keep(TimePoint now);
+  [[nodiscard]] bool all_links_broke() const;
   [[nodiscard]] std::chrono::milliseconds spread_of_try(std::uint64_t failures) const;
   void renew(TimePoint now);
   // One step for a source. What Redis refuses of one queue of a group does not end what is done for

@@ -252,7 +252,8 @@ std::vector<Settlement> WorkerLoop::to_settle(QueueIndex queue) {
   std::vector<Settlement> settlements = executor_.take_finished(queue, Queue::kMaxBatch);
   if (!settlements.empty()) {
     const auto took = executor_.per_item(queue).value_or(std::chrono::nanoseconds{0});
-    sources_[queue].tally().item_us = std::chrono::ceil<std::chrono::microseconds>(took).count();
+    const auto of_slot = took / options_.calls_per_slot;  // its calls share it
+    sources_[queue].tally().item_us = std::chrono::ceil<std::chrono::microseconds>(of_slot).count();
   }
   std::vector<Settlement> released = sources_[queue].take_released();
   std::move(released.begin(), released.end(), std::back_inserter(settlements));
