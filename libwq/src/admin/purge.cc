@@ -116,7 +116,7 @@ std::optional<PurgeReport> purge_if(ReconnectingConnection& link, const Keys& ke
   });
   report.keys += report.leases;
   link.run([&](Connection& redis) {
-    if (!workers.value().is_error()) end_all_waits(redis, workers.value(), "");
+    if (!workers.value().is_error()) end_waits(redis, waits_of_others(workers.value(), ""));
     return true;
   });
   if (registered) {  // else a producer that begins the queue anew has registered it since

@@ -32,7 +32,9 @@ constexpr milliseconds kLongestRest{1'500};
 // Of a worker that rests. Items that come wake a worker, which then becomes the reclaimer. So this
 // is for those whose worker died at once, for delayed items of producers that wake nobody, and for
 // a producer that died between its end and waking those that rest.
-constexpr milliseconds kPeekEvery{60'000};
+constexpr milliseconds kPeekEvery{90'000};
+// The office of one that was killed while it rested is free after that.
+constexpr milliseconds kTenureAtRest = 3 * kPeekEvery;
 constexpr milliseconds kLongestRestOfOffice = std::chrono::minutes{10};
 // A hold that has expired counts for about as long again, see `SweepProducers`. So nothing is late
 // if a producer is asked for after that, and one that lives has moved its hold by then.
@@ -117,7 +119,7 @@ bool ElectedReclaimer::is_quiet(ReconnectingConnection& link) const {
 // Producers that live move the end of their holds, so that is asked for again when it has come.
 void ElectedReclaimer::rest(ReclaimPass& pass, const std::stop_token& stop) const {
   ReconnectingConnection& link = pass.link();
-  if (!extend(link, 2 * kLongestRestOfOffice)) return;
+  if (!extend(link, kTenureAtRest)) return;
   const auto holds_end = [&](Connection& redis) {
     return pass.until_holds_end(redis) + kAfterHolds;
   };
@@ -134,7 +136,7 @@ void ElectedReclaimer::rest(ReclaimPass& pass, const std::stop_token& stop) cons
     if (now >= end_of_holds) return;
     if (now < next_peek) continue;
     next_peek += kPeekEvery;
-    if (peek(link) != quiet) return;
+    if (peek(link) != quiet || !extend(link, kTenureAtRest)) return;
   }
 }
 

@@ -121,7 +121,13 @@ void Heartbeat::leave(bool drained) {
     const auto [all, removed] =
         link_.connection().ask({{"HGETALL", keys_[Key::workers]}, {"DEL", keys_[Key::workers]}});
     removed.checked();
-    if (!all.value().is_error()) end_all_waits(link_.connection(), all.value(), session_);
+    // If that breaks, the next try finds no heartbeats any more.
+    if (!all.value().is_error()) {
+      for (std::string& each : waits_of_others(all.value(), session_)) {
+        to_wake_.push_back(std::move(each));
+      }
+    }
+    end_waits(link_.connection(), to_wake_);
   } else {
     link_.connection().call({"HDEL", keys_[Key::workers], session_});
   }

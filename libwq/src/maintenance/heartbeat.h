@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <wq/clock.h>
 
@@ -74,8 +75,9 @@ class Heartbeat {
   std::string queue_id_;
   std::uint64_t pushed_ = 0;
   std::uint64_t workers_ = 0;
-  TimePoint beat_at_;  // when the server's clock was read
-  std::string waits_;  // as Redis has it
+  std::vector<std::string> to_wake_;  // when it leaves
+  TimePoint beat_at_;                 // when the server's clock was read
+  std::string waits_;                 // as Redis has it
 };
 
 }  // namespace wq::internal

@@ -206,8 +206,11 @@ void LeaseStream::watch_wait(const LongWait& wait) {
 
 // On a connection for that alone, since ours waits.
 void LeaseStream::cut_short(const LongWait& wait) {
-  Connection aside(link_.options(), kCutShortWithin);
-  end_waits(aside, {wait.waits});
+  try {
+    Connection aside(link_.options_here(), kCutShortWithin);
+    end_waits(aside, {wait.waits});
+  } catch (const Error&) {  // then ours is given up in a moment
+  }
 }
 
 bool LeaseStream::begin_wait(std::chrono::milliseconds longest) {

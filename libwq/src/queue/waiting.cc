@@ -97,30 +97,33 @@ std::size_t end_waits(Connection& redis, const std::vector<std::string>& waits) 
   return all - clients.size();
 }
 
-void end_all_waits(Connection& redis, Value workers, std::string_view but_of) {
+std::vector<std::string> waits_of_others(Value workers, std::string_view but_of) {
   std::vector<std::string> waits;
   for (std::size_t i = 0; i + 1 < workers.size(); i += 2) {
     if (workers[i].text() == but_of) continue;
     std::string each = waits_in(workers[i + 1].text());
     if (!each.empty()) waits.push_back(std::move(each));
   }
-  end_waits(redis, waits);
+  return waits;
 }
 
 void end_all_waits(Connection& redis, const Keys& keys) {
   const auto [workers] = redis.ask({{"HGETALL", keys[Key::workers]}});
-  if (const auto all = answer_of(workers)) end_all_waits(redis, *all, "");
+  if (const auto all = answer_of(workers)) end_waits(redis, waits_of_others(*all, ""));
 }
 
+// Without a reclaimer, or with one that does not wait where it says, whoever wakes becomes it.
 void wake_reclaimer(Connection& redis, const Keys& keys) {
   const auto [session] = redis.ask({{"GET", keys[Key::reclaimer]}});
   const auto holder = answer_of(session);
-  if (!holder || holder->is_nil()) return;
+  if (!holder) return;
+  if (holder->is_nil()) return end_all_waits(redis, keys);
   const auto [entry] = redis.ask({{"HGET", keys[Key::workers], std::string(holder->text())}});
   const auto worker = answer_of(entry);
-  if (!worker || worker->is_nil()) return;
-  const std::string waits = waits_in(worker->text());
-  if (!waits.empty()) end_waits(redis, {waits});
+  if (!worker) return;
+  const std::string waits = worker->is_nil() ? "" : waits_in(worker->text());
+  if (!worker->is_nil() && waits.empty()) return;  // it is awake
+  if (end_waits(redis, {waits}) == 0) end_all_waits(redis, keys);
 }
 
 }  // namespace wq::internal

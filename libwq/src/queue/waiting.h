@@ -30,10 +30,11 @@ std::size_t end_waits(Connection& redis, const std::vector<std::string>& waits);
 
 /// Ends the waits of all workers of the queue.
 void end_all_waits(Connection& redis, const Keys& keys);
-/// The same, but for this session's, by what HGETALL of `Q:workers` has answered.
-void end_all_waits(Connection& redis, Value workers, std::string_view but_of);
+/// What HGETALL of `Q:workers` has answered of them, but for this session's.
+[[nodiscard]] std::vector<std::string> waits_of_others(Value workers, std::string_view but_of);
 
-/// Ends the wait of the worker that is the reclaimer, which then looks for delayed items.
+/// Ends the wait of the worker that is the reclaimer, which then looks for delayed items; of all
+/// workers if there is none, or if it may have died.
 void wake_reclaimer(Connection& redis, const Keys& keys);
 
 }  // namespace wq::internal

@@ -121,8 +121,8 @@ void ReconnectingConnection::failed(const Error& error) {
     throw ConnectionError(fmt::format("{}; gave up after {} s", error.what(),
                                       std::chrono::duration<double>(options_.patience).count()));
   }
-  const milliseconds spread =
-      delay_in_spread(failures_, milliseconds{spread_ms_}, random_fraction());
+  const milliseconds spread = delay_in_spread(
+      failures_, std::min(milliseconds{spread_ms_}, options_.patience / 4), random_fraction());
   const milliseconds wait = backoff_delay(failures_, kFirstWait, kLongestWait, random_fraction());
   wait_for(std::min(rest, std::max(wait, spread)), stop_);
 }

@@ -173,7 +173,7 @@ bool QueueSource::may_rest(milliseconds idle) {
   const bool told =
       !waits_of_link_.empty() && told_waits_ == waits_of_link_ && waits_ == told_waits_;
   waits_ = waits_of_link_;
-  rest_beat_ = rest_beat_after(idle);
+  rest_beat_ = rest_beat_after(idle, fleet_, random_fraction());
   return std::exchange(was_told_, told) && told;
 }
 
@@ -454,10 +454,16 @@ void QueueSource::beat() {
     known = queue_id_;
   }
   const WorkerStatus before = status();
+  {
+    // From here on Redis may have either, so the worker must not begin to rest.
+    const std::lock_guard lock(mutex_);
+    if (told_waits_ != before.waits) told_waits_.clear();
+  }
   if (heartbeat_.beat(before, true)) reclaimer_->elect();
   {
     const std::lock_guard lock(mutex_);
     told_waits_ = before.waits;
+    fleet_ = heartbeat_.workers();
   }
   spread_ = spread_of_connections(heartbeat_.workers(), options_.lease);
   own_link_->spread(spread_);

@@ -266,7 +266,8 @@ class QueueSource {
   std::uint64_t looks_ = 0;  // of the main thread
   std::string waits_;        // what the next heartbeat is to say; empty: it does not rest
   std::chrono::milliseconds rest_beat_{0};
-  std::string told_waits_;  // what the last one has said
+  std::uint64_t fleet_ = 0;  // the workers of the queue
+  std::string told_waits_;   // what the last one has said
 };
 
 }  // namespace wq::internal

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 
 namespace wq::internal {
 
@@ -9,8 +11,11 @@ namespace wq::internal {
 /// that change the queue in another way (see queue/waiting.h). How long it waits if neither comes,
 /// or the word of a change is lost:
 inline constexpr std::chrono::milliseconds kLongestWaitAtRest = std::chrono::minutes{20};
-/// The time between two heartbeats. People are not told for so long that a worker has died.
+/// The longest time between two heartbeats. People are not told for so long that a worker has died.
 inline constexpr std::chrono::milliseconds kLongestRestBeat = std::chrono::minutes{5};
+/// With its heartbeats a worker bids to be the reclaimer: so often all workers together do so while
+/// they rest.
+inline constexpr std::chrono::milliseconds kRestBids = std::chrono::minutes{1};
 /// For so long it does not rest.
 inline constexpr std::chrono::milliseconds kRestsAfter{5'000};
 /// Before that it rests no longer than until nothing has come for so long.
@@ -26,9 +31,18 @@ inline constexpr std::chrono::milliseconds kFirstRests = std::chrono::minutes{1}
   return milliseconds{static_cast<milliseconds::rep>(least * (1 + 0.25 * fraction))};
 }
 
-[[nodiscard]] constexpr std::chrono::milliseconds rest_beat_after(
-    std::chrono::milliseconds idle) noexcept {
-  return idle < kFirstRests / 2 ? kFirstRests : kLongestRestBeat;
+/// The time until the next heartbeat of one of so many workers. `fraction` likewise: they began to
+/// rest together.
+[[nodiscard]] constexpr std::chrono::milliseconds rest_beat_after(std::chrono::milliseconds idle,
+                                                                  std::uint64_t workers,
+                                                                  double fraction) noexcept {
+  using std::chrono::milliseconds;
+  const std::uint64_t few = std::clamp<std::uint64_t>(workers, 1, kLongestRestBeat / kRestBids);
+  const milliseconds whole =
+      idle < kFirstRests / 2 ? kFirstRests : kRestBids * static_cast<milliseconds::rep>(few);
+  const auto least = static_cast<double>(whole.count()) * 0.7;
+  return milliseconds{
+      static_cast<milliseconds::rep>(least + 0.3 * fraction * static_cast<double>(whole.count()))};
 }
 
 }  // namespace wq::internal
