@@ -179,9 +179,9 @@ class LeaseStream {
   TimePoint (*const now_)();
   const std::string queue_id_;  // for a queue that has none
 
-  std::uint64_t attached_ = 0;  // the generation of the link that was attached
-  TimePoint waiting_since_;     // no item had come by then
-  std::string client_id_;       // to Redis; only of those that wait together, if it tells
+  std::uint64_t attached_ = 0;      // the generation of the link that was attached
+  TimePoint waiting_since_;         // no item had come by then
+  std::string client_id_;           // to Redis; only of those that wait together, if it tells
   std::uint64_t client_id_of_ = 0;  // the generation of the link that has it
   std::deque<Request> requests_;
   std::vector<Pop> pops_;       // to be leased by the next request
