@@ -90,6 +90,20 @@ cli::Setter not_empty(std::string& value) {
   };
 }
 
+void declare_lanes(cli::Options& options, PushOptions& push) {
+  options.add_number(
+      "lanes", push.lanes,
+      "push to N lanes in turn, for wq-worker --lanes N: queues {QUEUE:0}, {QUEUE:1} "
+      "and so on, on different nodes of a cluster. What has a once-key goes to the "
+      "lane of that",
+      1, kMostLanes);
+  options.not_with({"fresh", "unless-drained", "durable", "from-keys", "from-stream"});
+  options.add_switch("lanes-by-hash", push.lanes_by_hash,
+                     "to the same lane all items that are equal up to the first tab or blank");
+  options.only_with({"lanes"});
+  options.not_with({"once"}, "that chooses the lane by the whole item");
+}
+
 void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
   options.group("Items");
   options.add_list("file", cli::Value::file(), push.source.files,
@@ -150,17 +164,7 @@ void declare(cli::Options& options, PushOptions& push, bool& null_ended) {
                      "and the memory of --once; refused while workers or producers are active; "
                      "removes nothing before the first item is read");
   options.only_on_command_line();
-  options.add_number(
-      "lanes", push.lanes,
-      "push to N lanes in turn, for wq-worker --lanes N: queues {QUEUE:0}, {QUEUE:1} "
-      "and so on, on different nodes of a cluster. What has a once-key goes to the "
-      "lane of that",
-      1, kMostLanes);
-  options.not_with({"fresh", "unless-drained", "durable", "from-keys", "from-stream"});
-  options.add_switch("lanes-by-hash", push.lanes_by_hash,
-                     "to the same lane all items that are equal up to the first tab or blank");
-  options.only_with({"lanes"});
-  options.not_with({"once"}, "that chooses the lane by the whole item");
+  declare_lanes(options, push);
   options.add_switch("unless-drained", push.producer.unless_drained,
                      "refuse if the queue is already drained, since its workers may be exiting");
   options.add_switch(

@@ -33,7 +33,7 @@ struct NamedPrimary {
 
 /// Connects to one of the sentinels of `set` and logs in there. Throws as `Connection` does.
 [[nodiscard]] Connection connect_to_sentinel(const HostAndPort& sentinel, const Endpoint& set,
-                                             const RedisOptions& options,
+                                             const RedisOptions& given,
                                              std::chrono::milliseconds longest);
 
 /// Nothing if this sentinel does not know the name.

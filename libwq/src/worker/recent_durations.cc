@@ -19,10 +19,11 @@ void RecentDurations::add(TimePoint at, std::chrono::nanoseconds took, std::size
 
 std::optional<std::chrono::nanoseconds> RecentDurations::per_item(TimePoint now) const {
   Part sum;
-  for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {
-    if (sum.items > 0 && now - part->begun >= kWindow) break;
-    sum.took += part->took;
-    sum.items += part->items;
+  for (std::size_t i = parts_.size(); i > 0; --i) {  // the newest first
+    const Part& part = parts_[i - 1];
+    if (sum.items > 0 && now - part.begun >= kWindow) break;
+    sum.took += part.took;
+    sum.items += part.items;
   }
   if (sum.items == 0) return std::nullopt;
   return sum.took / static_cast<std::int64_t>(sum.items);
