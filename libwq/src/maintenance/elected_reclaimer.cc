@@ -127,6 +127,7 @@ void ElectedReclaimer::rest(ReclaimPass& pass, const std::stop_token& stop) cons
   const TimePoint end = begin + kLongestRestOfOffice;
   // Without a hold it is quiet all the same if it has not begun, or is paused.
   const std::int64_t quiet = peek(link);
+  if (quiet > 1) return;  // something has come since it was found quiet
   TimePoint end_of_holds = quiet == 0 ? end : begin + link.run(holds_end);
   TimePoint next_peek = begin + kPeekEvery;
   while (!stop.stop_requested() && rests_() && BootClock::now() < end) {

@@ -192,7 +192,7 @@ void QueueSource::rest(const ItemWait& wait) {
     wake();
     return;
   }
-  // Somebody has ended it. What he has changed may take a moment to be seen, so this comes first.
+  // Somebody has ended it. The change may take a moment to be seen, so a look comes first.
   was_woken_ = BootClock::now() - begin < longest;
   dry_until_ = BootClock::now() + kFirstDryWait;
 }
