@@ -37,8 +37,13 @@ class Member {
   [[nodiscard]] int port() const noexcept { return port_; }
   [[nodiscard]] RedisServer& server() noexcept { return server_; }
   [[nodiscard]] RedisClient client() const { return RedisClient(server_.options()); }
+  /// Sentinels close all connections of a replica as they promote it: then it is not one yet.
   [[nodiscard]] bool is_primary() const {
-    return client().call({"ROLE"}).value()[0].text() == "master";
+    try {
+      return client().call({"ROLE"}).value()[0].text() == "master";
+    } catch (const ConnectionError&) {
+      return false;
+    }
   }
 
  private:
